@@ -1,0 +1,47 @@
+"""What holds at a step of training: which losses count, and how much."""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A span of steps with one set of loss weights.
+
+    Args:
+        name: For logs and the index of revisions.
+        start: First step at which it holds.
+        losses: Loss term → weight, >= 0; the terms are those of `training/losses.py`.
+    """
+
+    name: str
+    start: int = 0
+    losses: Mapping[str, float] = field(default_factory=lambda: {"next_token": 1.0})
+
+    def __post_init__(self) -> None:
+        if self.start < 0:
+            raise ValueError(f"start: must be >= 0, got {self.start}")
+        for term, weight in self.losses.items():
+            if not 0 <= weight < float("inf"):
+                raise ValueError(f"losses.{term}: must be a finite number >= 0, got {weight}")
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Stages in order. The stage is a pure function of the step, so that a resumed run is in the right one.
+
+    Args:
+        stages: Name → stage; the first starts at step 0.
+    """
+
+    stages: Mapping[str, Stage]
+
+    def __post_init__(self) -> None:
+        starts = [stage.start for stage in self.stages.values()]
+        if not starts or starts[0] != 0 or starts != sorted(set(starts)):
+            raise ValueError(f"stages: starts must rise from 0, got {starts}")
+
+    def stage_at(self, step: int) -> Stage:
+        stages = list(self.stages.values())
+        return stages[bisect_right([stage.start for stage in stages], step) - 1]

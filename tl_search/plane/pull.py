@@ -1,0 +1,109 @@
+"""What policies, scoring and search say to one another: tasks, scores, pulls, costs, observations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tl_search.plane.arm import Arm
+from tl_search.store.keys import digest
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """An mteb task on one split and subset: what, with an arm, makes a cell.
+
+    Args:
+        name: mteb's name of the task.
+        revision: Of its dataset; a change of the data is another task.
+        split: On which it is scored: selection and confirmation data are different splits.
+        type: mteb's type: Classification, Clustering, Retrieval, …
+        main_score: Name of the metric that counts.
+        subset: mteb's hf_subset.
+        seed: Of its evaluation.
+        mteb: Version of the evaluator.
+    """
+
+    name: str
+    revision: str
+    split: str
+    type: str
+    main_score: str
+    subset: str = "default"
+    seed: int = 42
+    mteb: str = ""
+
+    def identity(self) -> dict[str, Any]:
+        return {
+            "task": self.name,
+            "task_revision": self.revision,
+            "split": self.split,
+            "subset": self.subset,
+            "seed": self.seed,
+            "mteb": self.mteb,
+        }
+
+
+@dataclass(frozen=True)
+class Score:
+    """The main score of one cell (arm, task), in mteb's own scale (mostly 0..1), rounded to 6 digits.
+
+    `seconds` is what the evaluation took, `result` mteb's own record of it.
+    """
+
+    arm: Arm
+    task: TaskSpec
+    value: float
+    seconds: float = 0.0
+    result: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def key(self) -> str:
+        return cell_key(self.arm, self.task)
+
+
+def cell_key(arm: Arm, task: TaskSpec) -> str:
+    """The name of a cell on disk: everything that its score depends on."""
+    return digest({"arm": arm.identity(), **task.identity()}, 32)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds, kept apart: bringing a column's weights, embedding its texts, scoring its cells."""
+
+    load: float = 0.0
+    embed: float = 0.0
+    score: float = 0.0
+
+    @property
+    def total(self) -> float:
+        return self.load + self.embed + self.score
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.load + other.load, self.embed + other.embed, self.score + other.score)
+
+
+@dataclass(frozen=True)
+class Pull:
+    """One decision of a policy: score these tasks at this arm. `t` counts decisions from 0."""
+
+    t: int
+    arm: Arm
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a pull brought: scores by task name (points, 0..100; None = the task failed here), and its cost."""
+
+    pull: Pull
+    scores: Mapping[str, float | None]
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The arm a policy would name now, with what it believes of its objective (points)."""
+
+    arm: Arm
+    mean: float
+    sd: float

@@ -1,0 +1,47 @@
+"""One named training checkpoint of a model."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A checkpoint: its name, when in training it was written, and what its files hold.
+
+    Args:
+        name: As its source names it: `step1000`.
+        step: Completed optimizer steps.
+        tokens: Training tokens seen, where known.
+        weights: sha256 of everything that decides the model's output (weights and architecture); two revisions
+            with equal `weights` are one.
+        tokenizer: sha256 of the tokenizer's files.
+    """
+
+    name: str
+    step: int
+    tokens: int | None = None
+    weights: str = ""
+    tokenizer: str = ""
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if self.step < 0:
+            raise ValueError(f"step: must be >= 0, got {self.step}")
+
+
+def check_name(name: str) -> str:
+    """A revision's name becomes a folder's and a branch's name, so it may not wander.
+
+    Raises:
+        ValueError: it is no string of 1 to 96 letters, digits and `._/-`, or could leave its folder.
+    """
+    valid = isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9._][A-Za-z0-9._/-]{0,95}", name)
+    if not valid or ".." in name or name.startswith((".", "/")) or name.endswith("/"):
+        raise ValueError(f"revision: {name!r} is no valid name (letters, digits and ._/- only, no '..')")
+    return name
+
+
+def step_of(name: str) -> int | None:
+    """The step in a name such as `step1000` or `step-1000`; None when it has none."""
+    match = re.fullmatch(r"step-?(\d+)", name)
+    return int(match.group(1)) if match else None

@@ -1,0 +1,61 @@
+"""What a folder must hold: sizes and sha256 of its files, written last, so that a folder with a manifest is whole."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from tl_search.store.atomic import read_json, write_json
+
+NAME = "MANIFEST.json"
+
+
+class DamagedError(ValueError):
+    """A folder does not hold what its manifest says; the message names the first file that differs."""
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of a file, as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_manifest(folder: Path, **facts: Any) -> dict[str, Any]:
+    """List every file below `folder`, with `facts` (step, tokens, …) beside them; the last file to be written."""
+    files = {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != NAME
+    }
+    manifest = {**facts, "files": files}
+    write_json(folder / NAME, manifest)
+    return manifest
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Raises DamagedError when there is none: the folder was never finished."""
+    path = folder / NAME
+    if not path.is_file():
+        raise DamagedError(f"{folder}: no {NAME}, so it was never finished")
+    try:
+        manifest = read_json(path)
+    except ValueError as error:
+        raise DamagedError(str(error)) from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise DamagedError(f"{path}: lists no files")
+    return manifest
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """The manifest, once every file that it lists has been read and agrees. Raises DamagedError otherwise."""
+    manifest = read_manifest(folder)
+    for name, expected in manifest["files"].items():
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise DamagedError(f"{folder / NAME}: names a file outside its folder: {name!r}")
+        if not path.is_file():
+            raise DamagedError(f"{folder / name}: missing")
+        if path.stat().st_size != expected["bytes"]:
+            raise DamagedError(f"{folder / name}: {path.stat().st_size} bytes, expected {expected['bytes']}")
+        if file_digest(path) != expected["sha256"]:
+            raise DamagedError(f"{folder / name}: its sha256 differs from {NAME} (interrupted copy?)")
+    return manifest
