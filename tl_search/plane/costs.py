@@ -13,17 +13,23 @@ from tl_search.plane.pull import Cost
 
 @dataclass(frozen=True)
 class CostTable:
-    """Seconds.
+    """Seconds. Tasks share texts, and a text is embedded once per column: it is charged to the first task that has it.
 
     Args:
         load: Opening a column.
-        embed: By task: embedding its texts at every layer of a column.
+        embed: By task: embedding, at every layer of a column, the texts that no earlier task has.
         score: By task: evaluating it at one arm.
+        needs: By task: the tasks whose texts it uses, itself included; absent means itself alone.
     """
 
     load: float
     embed: Mapping[str, float]
     score: Mapping[str, float]
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def texts_of(self, tasks: Iterable[str]) -> set[str]:
+        """The tasks whose texts must be embedded before `tasks` can be scored."""
+        return {owner for task in tasks for owner in self.needs.get(task, (task,))}
 
     def exhaustive(self, columns: int, layers: int) -> Cost:
         """Every task at every arm of a plane, each column loaded and embedded once."""
@@ -50,7 +56,7 @@ class Spending:
             return Cost()
         return Cost(
             self.table.load if opened is None else 0.0,
-            sum(self.table.embed[task] for task in fresh if task not in (opened or ())),
+            sum(self.table.embed[owner] for owner in self.table.texts_of(fresh) - (opened or set())),
             sum(self.table.score[task] for task in fresh),
         )
 
@@ -58,7 +64,7 @@ class Spending:
         """Book the price and remember what it bought."""
         tasks = tuple(tasks)
         cost = self.price(arm, tasks)
-        self._embedded.setdefault(arm.revision.name, set()).update(tasks)
+        self._embedded.setdefault(arm.revision.name, set()).update(self.table.texts_of(tasks))
         self._scored.update((arm.revision.name, arm.layer, task) for task in tasks)
         self.spent += cost
         return cost
@@ -91,15 +97,29 @@ class AnalyticCosts:
         if "other" not in self.score:
             raise ValueError("score: needs an entry 'other' for task types that are not named")
 
-    def table(self, parameters: int, tasks: Mapping[str, tuple[str, int, int]]) -> CostTable:
-        """The table for a model of so many parameters and tasks given as name → (type, texts, characters)."""
+    def table(self, parameters: int, tasks: Mapping[str, "TaskSize"]) -> CostTable:
+        """The table for a model of so many parameters."""
+        token = 2 * parameters / self.characters_per_token / self.flops
         return CostTable(
             load=self.open + 4 * parameters / self.read,
-            embed={
-                name: 2 * parameters * characters / self.characters_per_token / self.flops
-                for name, (_, _, characters) in tasks.items()
-            },
-            score={
-                name: texts * self.score.get(type_, self.score["other"]) for name, (type_, texts, _) in tasks.items()
-            },
+            embed={name: token * task.fresh_characters for name, task in tasks.items()},
+            score={name: task.texts * self.score.get(task.type, self.score["other"]) for name, task in tasks.items()},
+            needs={name: task.needs for name, task in tasks.items()},
         )
+
+
+@dataclass(frozen=True)
+class TaskSize:
+    """How much work a task is.
+
+    Args:
+        type: mteb's task type.
+        texts: Texts that its evaluation asks for.
+        fresh_characters: Characters of those that no earlier task of the suite has.
+        needs: The tasks whose texts it uses, itself included.
+    """
+
+    type: str
+    texts: int
+    fresh_characters: int
+    needs: tuple[str, ...]

@@ -80,9 +80,9 @@ class Dense:
             raise ValueError(f"interval: must be >= 0, got {self.interval}")
 
     def pick(self, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
-        first, *inner, last = revisions if len(revisions) > 1 else (*revisions, None)
-        if last is None:
-            return (first,)
+        if len(revisions) < 2:
+            return tuple(revisions)
+        first, *inner, last = revisions
         kept = [first]
         for revision in inner:
             if min(revision.step - kept[-1].step, last.step - revision.step) >= self.interval:

@@ -1,11 +1,12 @@
-"""Named arrays under a key, in one safetensors file each, with their own checksum."""
+"""Named arrays under a key, in one safetensors file each; every array carries its own checksum in the header."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from tl_search.store.atomic import write_bytes
 
@@ -20,21 +21,37 @@ class ArrayStore:
     def path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"
 
-    def get(self, key: str) -> dict[str, np.ndarray] | None:
-        """The arrays, or None when the key is absent or its file does not agree with its checksum."""
+    def __contains__(self, key: str) -> bool:
+        """Whether there is an entry; reading it may still find it damaged."""
+        return self.path(key).exists()
+
+    def get(self, key: str, names: Collection[str] | None = None) -> dict[str, np.ndarray] | None:
+        """The arrays (all, or those of `names`), or None when the key is absent or a checksum disagrees.
+
+        Only what is asked for is read: a column's file holds every layer, a cell needs one.
+        """
         path = self.path(key)
         try:
-            data = path.read_bytes()
+            with safe_open(path, framework="numpy") as file:
+                checksums = file.metadata() or {}
+                arrays = {name: file.get_tensor(name) for name in (checksums if names is None else names)}
         except FileNotFoundError:
             return None
-        checksum, body = data[:32], data[32:]
-        if hashlib.sha256(body).digest() != checksum:
-            self.damaged.append(key)
-            path.unlink(missing_ok=True)
-            return None
-        return load(body)
+        except SafetensorError:
+            whole = False
+        else:
+            whole = all(_checksum(array) == checksums.get(name) for name, array in arrays.items())
+        if whole:
+            return arrays
+        self.damaged.append(key)
+        path.unlink(missing_ok=True)
+        return None
 
     def put(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Write the arrays once; the file is whole or absent."""
-        body = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
-        write_bytes(self.path(key), hashlib.sha256(body).digest() + body)
+        """Write the arrays; the file is whole or absent."""
+        plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        write_bytes(self.path(key), save(plain, metadata={name: _checksum(array) for name, array in plain.items()}))
+
+
+def _checksum(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()

@@ -1,0 +1,40 @@
+# The commands of this project. All of them work in .venv, which the first one makes.
+#   make demo    train a small model, search its plane, report            (about 7 minutes on 2 cores)
+#   make test    the tests                                                (make test-slow: those that take minutes)
+#   make lint    style, types and the direction of imports
+
+# Linux without a GPU: TORCH_INDEX=<PyTorch's CPU wheel index> saves 2 GB. Unset means the standard index.
+TORCH_INDEX ?=
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: demo test test-slow lint clean
+
+demo: .venv/.ready
+	$(BIN)/tl run experiments=quickstart/run
+
+test: .venv/.ready
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/.ready
+	@test -d "$${TL_DATA:-../shared/data}" || { echo "set TL_DATA to the folder with the real data"; exit 1; }
+	$(BIN)/python -m pytest
+
+lint: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.venv/.ready: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "needs Python 3.11, 3.12 or 3.13; name one with PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	$(BIN)/pip install -q -c constraints.txt -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv runs dist
