@@ -1,0 +1,105 @@
+"""Tokenizers, and the packed file that they fill."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoTokenizer
+
+from tl_search.training.corpus import TextFiles
+from tl_search.training.packing import pack
+from tl_search.training.tokens import ByteTokenizer, PretrainedTokenizer, TrainedTokenizer
+
+BYTES = ByteTokenizer().build()
+TEXTS = ["the cat sat on the mat, " * 20, "der Löwe schläft heute, " * 20, "and a third text " * 20]
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    for number, text in enumerate(TEXTS):
+        (tmp_path / f"{number}.txt").write_text(text)
+    return TextFiles(str(tmp_path / "*.txt"))
+
+
+def test_a_byte_is_a_token_and_its_value_the_tokens_id():
+    assert BYTES("aé\n")["input_ids"] == [97, 0xC3, 0xA9, 10]
+    assert (len(BYTES), BYTES.eos_token_id) == (257, 256)
+
+
+@given(st.text())
+def test_bytes_give_any_text_back(text):
+    assert BYTES.decode(BYTES(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]) == text
+
+
+@settings(deadline=None, max_examples=30)
+@given(text=st.text())
+def test_a_saved_tokenizer_loads_without_our_code_and_splits_the_same(text):
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        BYTES.save_pretrained(folder)
+        loaded = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    assert loaded(text)["input_ids"] == BYTES(text)["input_ids"]
+    assert loaded.decode([97, 32, 44]) == "a ,"  # nothing is tidied up
+
+
+def test_a_trained_tokenizer_is_shorter_than_bytes_and_loses_nothing(tmp_path):
+    tokenizer = TrainedTokenizer(vocab_size=300).build(TEXTS)
+    tokenizer.save_pretrained(tmp_path)
+    loaded = PretrainedTokenizer(str(tmp_path)).build()
+    assert 257 < len(loaded) <= 300
+    assert loaded.eos_token_id is not None
+    for text in [*TEXTS, "unseen: 漢字 \x00"]:
+        assert loaded.decode(loaded(text)["input_ids"]) == text
+    assert len(loaded(TEXTS[0])["input_ids"]) < len(TEXTS[0]) / 2
+
+
+def test_documents_follow_each_other_closed_by_the_end_of_text(corpus, tmp_path):
+    packed = pack(corpus, ByteTokenizer(), 0.0, tmp_path / "cache")
+    assert packed.train.dtype == np.uint16
+    assert bytes(token if token < 256 else 0 for token in packed.train.tolist()) == b"".join(
+        text.encode() + b"\0" for text in TEXTS
+    )
+    assert len(packed.validation) == 0
+
+
+def test_the_words_of_a_special_token_in_a_document_do_not_end_it(tmp_path):
+    (tmp_path / "a.txt").write_text("say <|endoftext|> now")
+    packed = pack(TextFiles(str(tmp_path / "a.txt")), ByteTokenizer(), 0.0, tmp_path / "cache")
+    assert packed.train.tolist().count(256) == 1
+
+
+@pytest.mark.parametrize(("share", "held_out"), [(0.1, 1), (0.34, 1), (0.67, 2)])
+def test_whole_documents_are_held_out(corpus, tmp_path, share, held_out):
+    packed = pack(corpus, ByteTokenizer(), share, tmp_path / "cache")
+    assert packed.validation.tolist().count(256) == held_out
+    assert packed.train.tolist().count(256) == len(TEXTS) - held_out
+    assert packed.validation[-1] == 256
+
+
+def test_a_single_document_gives_its_end(tmp_path):
+    (tmp_path / "a.txt").write_text("0123456789" * 10)
+    packed = pack(TextFiles(str(tmp_path / "a.txt")), ByteTokenizer(), 0.2, tmp_path / "cache")
+    assert (len(packed.train), len(packed.validation)) == (81, 20)
+
+
+def test_the_packed_file_is_made_once_and_remade_when_damaged(corpus, tmp_path):
+    cache = tmp_path / "cache"
+    first = pack(corpus, TrainedTokenizer(300), 0.34, cache)
+    files = {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.is_file()}
+    second = pack(corpus, TrainedTokenizer(300), 0.34, cache)
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.is_file()} == files
+    expected = first.train.tolist()
+    assert second.train.tolist() == expected
+    next(cache.glob("tokens/*/train.npy")).write_bytes(b"torn")
+    with pytest.warns(UserWarning, match="made anew"):
+        assert pack(corpus, TrainedTokenizer(300), 0.34, cache).train.tolist() == expected
+
+
+def test_another_letter_is_another_corpus(corpus, tmp_path):
+    before = pack(corpus, ByteTokenizer(), 0.0, tmp_path / "cache")
+    (tmp_path / "2.txt").write_text("And" + TEXTS[2][3:])
+    after = pack(corpus, ByteTokenizer(), 0.0, tmp_path / "cache")
+    assert before.corpus_digest != after.corpus_digest
+    assert before.tokenizer_digest == after.tokenizer_digest
+    assert not np.array_equal(before.train, after.train)

@@ -1,0 +1,76 @@
+"""A training run that takes a second: 2 blocks of width 16 on a few kilobytes of bytes."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback
+from safetensors.torch import load_file
+
+from tl_search.plane.curriculum import Curriculum, Stage
+from tl_search.plane.schedule import LogSchedule
+from tl_search.training.architecture import Pythia
+from tl_search.training.corpus import TextFiles
+from tl_search.training.data import Text
+from tl_search.training.fit import TrainingPlan
+from tl_search.training.optim import AdamW
+from tl_search.training.tokens import ByteTokenizer
+
+EPOCH = 6  # steps of 4 blocks that `corpus` fills
+
+PLAN = TrainingPlan(
+    model=Pythia(width=16, blocks=2, heads=2, context=16, dropout=0.1),
+    tokenizer=ByteTokenizer(),
+    data=Text(TextFiles("corpus"), batch_size=4, validation_share=0.2, validation_batches=2),
+    schedule=LogSchedule(first_epoch_checkpoints=None),
+    curriculum=Curriculum({"warm": Stage("warm"), "late": Stage("late", 5, {"next_token": 1, "log_normaliser": 0.1})}),
+    optimizer=AdamW(lr=1e-2, warmup_steps=2),
+    trainer={"max_steps": 14, "accelerator": "cpu", "gradient_clip_val": 1.0, "log_every_n_steps": 2},
+    save_interval=4,
+    eval_interval=3,
+)
+
+
+def corpus(folder: Path, steps_per_epoch: int = EPOCH) -> Path:
+    """Ten documents, of which eight are trained on and fill so many steps of 4 × 16 tokens."""
+    folder.mkdir(parents=True, exist_ok=True)
+    letters = steps_per_epoch * 64 // 8 + 2
+    for number in range(10):
+        (folder / f"{number}.txt").write_text((f"line {number} of text, é; " * letters)[:letters])
+    return folder
+
+
+def plan(tmp_path: Path, **changes: Any) -> TrainingPlan:
+    """PLAN on a corpus below `tmp_path`; `trainer` entries are merged."""
+    trainer = {**PLAN.trainer, **changes.pop("trainer", {})}
+    text = dataclasses.replace(PLAN.data, corpus=TextFiles(str(corpus(tmp_path / "corpus"))))
+    return dataclasses.replace(PLAN, **{"data": text, **changes, "trainer": trainer})
+
+
+class At(Callback):
+    """Acts once, at the end of a step, before the run's own callbacks see it."""
+
+    def __init__(self, step: int, act: Any) -> None:
+        self.step, self.act, self.done = step, act, False
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        if trainer.global_step == self.step and not self.done:
+            self.done = True
+            self.act()
+
+
+class PowerCut(Exception):  # noqa: N818
+    """Nothing in the product knows it, so nothing tidies up after it on purpose."""
+
+
+def cut() -> None:
+    raise PowerCut
+
+
+def weights(run: Path, name: str = "main") -> dict[str, Any]:
+    return load_file(run / "revisions" / name / "model.safetensors")
+
+
+def same(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    """Whether two sets of weights are equal to the last bit."""
+    return first.keys() == second.keys() and all(bool((first[name] == second[name]).all()) for name in first)

@@ -1,0 +1,64 @@
+"""The index of a training run's revisions: `RUN/checkpoints/index.jsonl`, one line per revision."""
+
+from pathlib import Path
+from typing import Any
+
+from tl_search.checkpoints.digests import folder_digests as revision_digests
+from tl_search.store.journal import Journal
+
+__all__ = ["add_revision", "index_of", "read_index", "revision_digests"]
+
+
+def index_of(run: Path) -> Journal:
+    """The log behind the index."""
+    return Journal(run / "checkpoints" / "index.jsonl")
+
+
+def add_revision(
+    run: Path,
+    folder: Path,
+    *,
+    name: str,
+    step: int,
+    tokens: int,
+    epoch: int,
+    stage: str,
+    eval_loss: float | None = None,
+) -> dict[str, Any]:
+    """Enter the revision that lies in `folder`, once; a resumed run that writes it again adds nothing.
+
+    When the second writing differs (a GPU need not repeat itself to the last bit), a second line is added and
+    counts instead of the first.
+
+    Args:
+        run: The run directory.
+        folder: The finished revision.
+        name: Of the revision: `step1000`.
+        step: Completed optimizer steps.
+        tokens: Training tokens seen.
+        epoch: Completed epochs.
+        stage: Name of the curriculum's stage.
+        eval_loss: Nats per token on held-out text, where it was measured.
+    """
+    weights, tokenizer = revision_digests(folder)
+    record = {
+        "name": name,
+        "step": step,
+        "tokens": tokens,
+        "epoch": epoch,
+        "stage": stage,
+        "eval_loss": eval_loss,
+        "weights": weights,
+        "tokenizer": tokenizer,
+    }
+    journal = index_of(run)
+    known = {line["name"]: line for line in journal.records()}
+    if known.get(name) != record:
+        journal.append(record)
+    return record
+
+
+def read_index(run: Path) -> list[dict[str, Any]]:
+    """The revisions by rising step; the last line of a name counts."""
+    latest = {line["name"]: line for line in index_of(run).records()}
+    return sorted(latest.values(), key=lambda line: line["step"])

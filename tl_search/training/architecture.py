@@ -1,0 +1,83 @@
+"""The shape of a model before it has weights."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Pythia:
+    """A GPT-NeoX language model in the shape that the Pythia suite uses.
+
+    Parallel residuals, untied embeddings and a feed-forward part of four widths (Biderman et al., 2023,
+    arXiv:2304.01373, table 1).
+
+    Args:
+        width: Of the hidden states.
+        blocks: Number of transformer blocks L; the model has layers 0..L.
+        heads: Attention heads; must divide the width.
+        context: Most tokens that the model sees at once.
+        rotary_share: Of each head's width that is rotated by position.
+        dropout: Of attention and hidden states while training.
+        vocabulary_multiple: The embedding's rows are rounded up to a multiple of it, which GPUs like.
+    """
+
+    width: int
+    blocks: int
+    heads: int
+    context: int = 2048
+    rotary_share: float = 0.25
+    dropout: float = 0.0
+    vocabulary_multiple: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("width", "blocks", "heads", "context", "vocabulary_multiple"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: must be >= 1, got {getattr(self, name)}")
+        if self.width % self.heads:
+            raise ValueError(f"heads: must divide width {self.width}, got {self.heads}")
+        if not 0 < self.rotary_share <= 1:
+            raise ValueError(f"rotary_share: must be above 0 and at most 1, got {self.rotary_share}")
+        rotated = int(self.width // self.heads * self.rotary_share)
+        if rotated < 2 or rotated % 2:
+            raise ValueError(
+                f"rotary_share: must rotate an even number of a head's {self.width // self.heads} "
+                f"dimensions, got {self.rotary_share} ({rotated})"
+            )
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout: must be at least 0 and below 1, got {self.dropout}")
+
+    def config(self, tokenizer: "PreTrainedTokenizerBase") -> "GPTNeoXConfig":
+        """The transformers configuration, with the vocabulary of the tokenizer."""
+        from transformers import GPTNeoXConfig
+
+        rows = -(-len(tokenizer) // self.vocabulary_multiple) * self.vocabulary_multiple
+        return GPTNeoXConfig(
+            vocab_size=rows,
+            hidden_size=self.width,
+            num_hidden_layers=self.blocks,
+            num_attention_heads=self.heads,
+            intermediate_size=4 * self.width,
+            max_position_embeddings=self.context,
+            rope_parameters={
+                "rope_type": "default",
+                "rope_theta": 10000.0,
+                "partial_rotary_factor": self.rotary_share,
+            },
+            attention_dropout=self.dropout,
+            hidden_dropout=self.dropout,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+
+    def build(self, tokenizer: "PreTrainedTokenizerBase", seed: int) -> "PreTrainedModel":
+        """A model with random weights, a function of the seed alone; the global generator is left as it was."""
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return AutoModelForCausalLM.from_config(self.config(tokenizer), dtype=torch.float32)

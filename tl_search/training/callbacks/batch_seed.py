@@ -1,0 +1,22 @@
+"""Randomness inside a step, such as dropout, as a function of seed and place, so that resuming needs no saved state."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from tl_search.training.data import stream
+
+
+class BatchSeed(Callback):
+    """Seeds torch before every batch from (seed, epoch, batch).
+
+    Args:
+        seed: Of the run.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        torch.manual_seed(stream(self.seed, "batch", trainer.current_epoch, batch_idx))

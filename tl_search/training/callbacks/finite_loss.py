@@ -1,0 +1,27 @@
+"""When a run has diverged."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
+
+
+@dataclass(frozen=True)
+class FiniteLoss:
+    """Ends a run whose loss is not finite several batches in a row.
+
+    Args:
+        patience: Batches in a row that are too many, >= 1.
+    """
+
+    patience: int = 3
+
+    def __post_init__(self) -> None:
+        if self.patience < 1:
+            raise ValueError(f"patience: must be >= 1, got {self.patience}")
+
+    def start(self) -> "Callback":
+        from tl_search.training.callbacks.finite_loss_watch import FiniteLossWatch
+
+        return FiniteLossWatch(self.patience)

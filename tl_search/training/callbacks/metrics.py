@@ -1,0 +1,59 @@
+"""Curves of a run: loss, perplexity, learning rate, gradient norm, tokens, speed."""
+
+import time
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from tl_search.training.callbacks.evaluation import perplexity
+
+
+class Metrics(Callback):
+    """Logs every few steps; in between, losses are added up where they are.
+
+    Reading a value makes the host wait for the device, so nothing is read on other steps.
+
+    Args:
+        every: Steps between points of a curve.
+        tokens_per_step: Training tokens.
+    """
+
+    def __init__(self, every: int, tokens_per_step: int) -> None:
+        self.every, self.tokens_per_step = every, tokens_per_step
+        self.sums: dict[str, Tensor] = {}
+        self.batches = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.step, self.since = trainer.global_step, time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if not trainer.loggers:
+            return
+        terms = {name: value for name, value in outputs.items() if name != "loss"}
+        for name, value in {"loss": outputs["loss"] * trainer.accumulate_grad_batches, **terms}.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+        self.batches += 1
+        step = trainer.global_step
+        if step > self.step and (step % self.every == 0 or step == 1):
+            self._log(trainer, pl_module, step)
+
+    def _log(self, trainer: Trainer, module: Any, step: int) -> None:
+        means = {name: float(value) / self.batches for name, value in self.sums.items()}
+        now = time.monotonic()
+        values = {
+            **{f"train/{name}": value for name, value in means.items()},
+            "train/lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "train/tokens_seen": float(step * self.tokens_per_step),
+            "train/tokens_per_second": (step - self.step) * self.tokens_per_step / max(now - self.since, 1e-9),
+            "train/epoch": float(trainer.current_epoch),
+        }
+        if "next_token" in means:
+            values["train/perplexity"] = perplexity(means["next_token"])
+        if module.grad_norm is not None:
+            values["train/grad_norm"] = float(module.grad_norm)
+        for logger in trainer.loggers:
+            logger.log_metrics(values, step=step)
+        self.sums, self.batches, self.step, self.since = {}, 0, step, now

@@ -1,0 +1,27 @@
+"""How a run says where it is: plain lines, which a log file keeps as well as a terminal shows."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A line of step, loss, perplexity, learning rate, speed and time left.
+
+    Args:
+        seconds: Between lines.
+    """
+
+    seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not self.seconds > 0:
+            raise ValueError(f"seconds: must be > 0, got {self.seconds}")
+
+    def start(self) -> "Callback":
+        from tl_search.training.callbacks.progress_lines import ProgressLines
+
+        return ProgressLines(self.seconds)

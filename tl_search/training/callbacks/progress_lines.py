@@ -1,0 +1,59 @@
+"""The lines that `Progress` asks for."""
+
+import sys
+import time
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from tl_search.training.callbacks.evaluation import Evaluation, perplexity
+
+
+class ProgressLines(Callback):
+    """Writes to stderr, at the first and the last step and every so many seconds in between.
+
+    Args:
+        seconds: Between lines.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.evaluation = next(found for found in trainer.callbacks if isinstance(found, Evaluation))  # type: ignore[attr-defined]
+        self.first = self.last = trainer.global_step
+        self.started = self.written = time.monotonic()
+        start = "starting" if not self.first else f"going on at step {self.first:,}"
+        sizes = f"{sum(weight.numel() for weight in pl_module.parameters()):,} parameters"
+        _say(f"training: {sizes}, {trainer.max_steps:,} steps, on {pl_module.device}; {start}")
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        step, now = trainer.global_step, time.monotonic()
+        over = step == trainer.max_steps and step > self.last
+        if not over and (now - self.written < self.seconds or step == self.first):
+            return
+        self.last, self.written = step, now
+        _say(self._line(trainer, outputs, step, now - self.started))
+
+    def _line(self, trainer: Trainer, outputs: Any, step: int, seconds: float) -> str:
+        loss = float(outputs["loss"]) * trainer.accumulate_grad_batches
+        rate = (step - self.first) / seconds
+        tokens = trainer.datamodule.tokens_per_step * rate  # type: ignore[attr-defined]
+        held_out = f" (eval {self.evaluation.measured[1]:.3f})" if self.evaluation.measured else ""
+        return (
+            f"step {step:,}/{trainer.max_steps:,}  loss {loss:.3f}{held_out}  perplexity {perplexity(loss):.1f}  "
+            f"lr {trainer.optimizers[0].param_groups[0]['lr']:.1e}  {tokens:,.0f} tokens/s  "
+            f"{_clock((trainer.max_steps - step) / rate)} left"
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,117 @@
+"""Batches of token blocks. Which blocks are in a batch is a function of seed, epoch and the batch's place in it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tl_search.store.keys import digest
+from tl_search.training.corpus import Corpus
+from tl_search.training.packing import PackedText, pack
+from tl_search.training.tokens import TokenizerConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a model reads, and in what portions.
+
+    Args:
+        corpus: Where documents come from.
+        batch_size: Blocks in a batch; with accumulated gradients a step takes several batches.
+        validation_share: Share of the documents held out, 0 to below 1; 0 measures no eval loss.
+        validation_batches: How many batches the eval loss is measured on, at most.
+    """
+
+    corpus: Corpus
+    batch_size: int = 16
+    validation_share: float = 0.02
+    validation_batches: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "validation_batches"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: must be >= 1, got {getattr(self, name)}")
+        if not 0 <= self.validation_share < 1:
+            raise ValueError(f"validation_share: must be at least 0 and below 1, got {self.validation_share}")
+
+    def pack(self, tokenizer: TokenizerConfig, cache: Path) -> PackedText:
+        """The corpus as tokens."""
+        return pack(self.corpus, tokenizer, self.validation_share, cache)
+
+
+def stream(seed: int, *names: str | int) -> int:
+    """A seed for one use of randomness; different uses under one seed share nothing."""
+    return int(digest([seed, *names], 15), 16)
+
+
+class BlockLoader:
+    """Blocks of `context` + 1 tokens in a fresh random order every epoch; neighbours share one token.
+
+    It knows how many batches were consumed, so that Lightning's saved state of it puts a resumed run on the very
+    next batch. What is left of an epoch after its last whole step is dropped, and is another part each time.
+
+    Args:
+        tokens: One row.
+        context: Predicted tokens of a block.
+        batch_size: Blocks in a batch.
+        batches_per_step: Of an optimizer step.
+        seed: Of the order.
+    """
+
+    def __init__(self, tokens: np.ndarray, context: int, batch_size: int, batches_per_step: int, seed: int) -> None:
+        self.tokens, self.context, self.batch_size, self.seed = tokens, context, batch_size, seed
+        self.blocks = max(0, (len(tokens) - 1) // context)
+        self.steps = self.blocks // (batch_size * batches_per_step)
+        if not self.steps:
+            raise ValueError(
+                f"data: must fill a step of {batch_size} × {batches_per_step} blocks of {context} tokens, "
+                f"got {len(tokens)} tokens ({self.blocks} blocks)"
+            )
+        self.length = self.steps * batches_per_step
+        self.epoch = self.position = 0
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> "Iterator[Tensor]":
+        # nothing happens before the first batch is asked for: Lightning restores the state after it calls iter()
+        order = np.random.default_rng(stream(self.seed, "order", self.epoch)).permutation(self.blocks)
+        for place in range(self.position, self.length):
+            self.position += 1
+            if self.position == self.length:  # the state saved after an epoch's last batch is the next one's start
+                self.epoch, self.position = self.epoch + 1, 0
+            yield take_blocks(self.tokens, order[place * self.batch_size :][: self.batch_size], self.context)
+
+    def state_dict(self) -> dict[str, int]:
+        return {"epoch": self.epoch, "position": self.position, **self._plan()}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Raises ValueError when the state is of other data, whose place says nothing here."""
+        for key, value in self._plan().items():
+            if state[key] != value:
+                raise ValueError(f"data: {key} was {state[key]} when the run was saved, got {value}")
+        self.epoch, self.position = state["epoch"], state["position"]
+
+    def _plan(self) -> dict[str, int]:
+        return {"blocks": self.blocks, "length": self.length, "batch_size": self.batch_size, "seed": self.seed}
+
+
+def held_out_batches(tokens: np.ndarray, context: int, batch_size: int, batches: int) -> "list[Tensor]":
+    """The blocks that the eval loss is measured on, evenly spread over the held-out tokens; the same every time."""
+    blocks = max(0, (len(tokens) - 1) // context)
+    count = min(blocks, batch_size * batches)
+    places = np.linspace(0, blocks - 1, count).round().astype(int) if count else np.array([], dtype=int)
+    return [take_blocks(tokens, places[start : start + batch_size], context) for start in range(0, count, batch_size)]
+
+
+def take_blocks(tokens: np.ndarray, places: "np.ndarray[Any, Any]", context: int) -> "Tensor":
+    """The blocks at `places`, as int64 (block, context + 1)."""
+    import torch
+
+    rows = [tokens[place * context : place * context + context + 1] for place in places]
+    return torch.from_numpy(np.stack(rows).astype(np.int64))

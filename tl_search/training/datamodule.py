@@ -1,0 +1,39 @@
+"""The packed text as Lightning takes it."""
+
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from tl_search.training.data import BlockLoader, Text, held_out_batches
+from tl_search.training.packing import PackedText
+
+
+class TextData(LightningDataModule):
+    """Training batches through a loader with a memory, and the held-out batches.
+
+    Args:
+        text: Its config.
+        packed: The tokens.
+        context: Predicted tokens of a block.
+        batches_per_step: Of an optimizer step.
+        seed: Of the order.
+    """
+
+    def __init__(self, text: Text, packed: PackedText, context: int, batches_per_step: int, seed: int) -> None:
+        super().__init__()
+        self.tokens_per_step = text.batch_size * batches_per_step * context
+        self.loader = BlockLoader(packed.train, context, text.batch_size, batches_per_step, seed)
+        self.held_out: list[Tensor] = held_out_batches(
+            packed.validation, context, text.batch_size, text.validation_batches
+        )
+        if text.validation_share and not self.held_out:
+            raise ValueError(
+                f"data.validation_share: must hold out a block of {context} tokens, got {text.validation_share} "
+                f"({len(packed.validation)} tokens); 0 measures no eval loss"
+            )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.loader.steps
+
+    def train_dataloader(self) -> BlockLoader:
+        return self.loader

@@ -1,0 +1,50 @@
+"""Ctrl-C and SIGTERM as wishes that are granted at the next step's end, with the state on disk."""
+
+import os
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any, NoReturn, Self
+
+
+class Stopped(Exception):  # noqa: N818  # it is no error: somebody asked for it
+    """The run ended early because it was told to; its state is safe."""
+
+
+class Interrupts:
+    """Remembers a signal instead of dying of it; a second one ends the run where it stands.
+
+    What is on disk is whole at any moment, so the second costs at most the steps since the last state.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():  # Python lets no other thread handle signals
+            self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def listen(self) -> None:
+        """Put the handlers up."""
+        for number in self._before:
+            signal.signal(number, self._receive)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            self.end()
+        self.received = number
+        word = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+        # os.write, since a signal may come while a buffered stream is being written
+        os.write(2, f"{word}: saving at the end of this step; once more stops at once\n".encode())
+
+    def end(self) -> NoReturn:
+        """End the process's work as the signal would have: KeyboardInterrupt, or SystemExit(143)."""
+        if self.received == signal.SIGTERM:
+            raise SystemExit(128 + signal.SIGTERM)
+        raise KeyboardInterrupt

@@ -1,0 +1,64 @@
+"""What is learnt, and nothing about when: losses, gradients, optimizer."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from tl_search.plane.curriculum import Curriculum
+from tl_search.training.losses import LOSSES, next_token
+from tl_search.training.optim import OptimizerConfig
+
+
+class CausalLM(LightningModule):
+    """A causal language model under the loss terms that the current stage weighs.
+
+    Args:
+        model: A transformers model with a language-model head.
+        curriculum: Step → weights of the loss terms.
+        optimizer: Its config.
+        total: Steps of the whole run, for the learning rate's decay.
+    """
+
+    def __init__(self, model: PreTrainedModel, curriculum: Curriculum, optimizer: OptimizerConfig, total: int) -> None:
+        super().__init__()
+        self.model, self.curriculum, self.optimizer, self.total = model, curriculum, optimizer, total
+        self.grad_norm: Tensor | None = None  # of the latest step, before clipping; on the device, so nothing waits
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Logits (text, token, vocabulary) of tokens (text, token)."""
+        return self.model(input_ids=tokens, use_cache=False).logits
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
+        """The weighted sum as `loss`, and each term by its name.
+
+        Args:
+            batch: (text, context + 1) tokens: every token but the first is a target.
+            batch_idx: Lightning's, not needed.
+        """
+        logits, targets = self(batch[:, :-1]), batch[:, 1:]
+        weights = self.curriculum.stage_at(self.global_step).losses
+        terms = {name: LOSSES[name](logits, targets) for name, weight in weights.items() if weight > 0}
+        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        return {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
+
+    def held_out_loss(self, batch: Tensor) -> Tensor:
+        """Nats per token of a batch shaped as in `training_step`, whatever the stage weighs."""
+        return next_token(self(batch[:, :-1]), batch[:, 1:])
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clips as the Trainer says and keeps the norm, so that logging need not compute it a second time."""
+        if gradient_clip_algorithm == "value":
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        else:
+            limit = float("inf") if gradient_clip_val is None else gradient_clip_val
+            self.grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer, with a learning rate that follows the step."""
+        optimizer, rate = self.optimizer.build(self.model, self.total)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}

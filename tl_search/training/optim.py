@@ -1,0 +1,75 @@
+"""The optimizer and its learning rate, a function of the step."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
+
+
+class OptimizerConfig(Protocol):
+    """Makes the optimizer of a model's parameters, and the schedule that is stepped after each of its steps."""
+
+    def build(self, model: "Module", total: int) -> "tuple[Optimizer, LRScheduler]": ...
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """AdamW (Loshchilov & Hutter, 2019, arXiv:1711.05101) with linear warm-up and cosine decay.
+
+    Matrices decay; biases and norms do not.
+
+    Args:
+        lr: The highest learning rate, > 0.
+        betas: Decay of the first and second moment.
+        eps: Added to the second moment's root.
+        weight_decay: Per step and unit of learning rate.
+        warmup_steps: Steps over which the rate rises to `lr`.
+        final_share: Of `lr` that is left at the last step.
+    """
+
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.95)
+    eps: float = 1e-8
+    weight_decay: float = 0.01
+    warmup_steps: int = 20
+    final_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "betas", tuple(self.betas))
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas: must be two numbers in [0, 1), got {list(self.betas)}")
+        for name in ("lr", "eps"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name}: must be a finite number > 0, got {getattr(self, name)}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay: must be a finite number >= 0, got {self.weight_decay}")
+        if self.warmup_steps < 0:
+            raise ValueError(f"warmup_steps: must be >= 0, got {self.warmup_steps}")
+        if not 0 <= self.final_share <= 1:
+            raise ValueError(f"final_share: must be from 0 to 1, got {self.final_share}")
+
+    def share_at(self, step: int, total: int) -> float:
+        """The share of `lr` at which the update after `step` completed steps of `total` is made.
+
+        A warm-up as long as the run never reaches the decay, which is allowed: a short try keeps its config.
+        """
+        if step < self.warmup_steps:
+            return (step + 1) / self.warmup_steps
+        done = min(1.0, (step - self.warmup_steps) / max(1, total - 1 - self.warmup_steps))
+        return self.final_share + (1 - self.final_share) * (1 + math.cos(math.pi * done)) / 2
+
+    def build(self, model: "Module", total: int) -> "tuple[Optimizer, LRScheduler]":
+        """The optimizer of a model's parameters, and the schedule to step after each of its steps."""
+        import torch
+
+        trained = [weight for weight in model.parameters() if weight.requires_grad]
+        groups = [
+            {"params": [weight for weight in trained if weight.dim() >= 2], "weight_decay": self.weight_decay},
+            {"params": [weight for weight in trained if weight.dim() < 2], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps)
+        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.share_at(step, total))

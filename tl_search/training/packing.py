@@ -1,0 +1,170 @@
+"""A corpus as one long row of tokens in a memory-mapped file, made once per corpus and tokenizer."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from tl_search.store.atomic import write_dir
+from tl_search.store.keys import digest
+from tl_search.store.manifest import DamagedError, verify, write_manifest
+from tl_search.training.corpus import Corpus, fingerprint
+from tl_search.training.tokens import TokenizerConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+_BATCH = 4_000_000  # characters that are tokenised at once
+
+
+@dataclass(frozen=True)
+class PackedText:
+    """Documents one after the other, each closed by the end-of-text token.
+
+    Args:
+        train: Tokens, uint16 or uint32, memory-mapped.
+        validation: Tokens of the documents held out; may be empty.
+        tokenizer: With which they were made.
+        corpus_digest: Of the text.
+        tokenizer_digest: Of all that decides how text becomes tokens.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    tokenizer: "PreTrainedTokenizerFast"
+    corpus_digest: str
+    tokenizer_digest: str
+
+
+def pack(corpus: Corpus, config: TokenizerConfig, validation_share: float, cache: Path) -> PackedText:
+    """The packed corpus, from the cache when the same text was packed the same way before.
+
+    Held-out documents are spread evenly over the corpus, since files sorted by name make a one-sided tail; a corpus
+    of one document gives the end of its tokens instead.
+
+    Args:
+        corpus: The text.
+        config: The tokenizer's.
+        validation_share: Share of the documents held out.
+        cache: Folder for tokens and trained tokenizers, which several runs may share.
+    """
+    corpus_digest, count = fingerprint(corpus)
+    if not count:
+        raise ValueError("corpus: must hold text, got no document")
+    tokenizer = _tokenizer(corpus, corpus_digest, config, cache)
+    tokenizer_digest = digest(tokenizer.backend_tokenizer.to_str())
+    folder = cache / "tokens" / digest([1, corpus_digest, tokenizer_digest, validation_share])
+    if not _is_whole(folder):
+        _write(folder, corpus, count, tokenizer, validation_share)
+    arrays = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("train", "validation")}
+    return PackedText(**arrays, tokenizer=tokenizer, corpus_digest=corpus_digest, tokenizer_digest=tokenizer_digest)
+
+
+def _tokenizer(corpus: Corpus, corpus_digest: str, config: TokenizerConfig, cache: Path) -> "PreTrainedTokenizerFast":
+    """Training one takes minutes on a large corpus, so it is kept; the others are quick to build."""
+    from transformers import PreTrainedTokenizerFast
+
+    from tl_search.training.tokens import TrainedTokenizer
+
+    if not isinstance(config, TrainedTokenizer):
+        return config.build(())
+    folder = cache / "tokenizers" / digest([corpus_digest, config.vocab_size, config.min_frequency])
+    if not _is_whole(folder):
+        with write_dir(folder) as aside:
+            config.build(corpus.documents()).save_pretrained(aside)
+            write_manifest(aside)
+    return PreTrainedTokenizerFast.from_pretrained(folder)
+
+
+def _is_whole(folder: Path) -> bool:
+    if not folder.exists():
+        return False
+    try:
+        verify(folder)
+    except DamagedError as error:
+        warnings.warn(f"{error}; it is made anew", stacklevel=2)
+        return False
+    return True
+
+
+def _write(
+    folder: Path, corpus: Corpus, count: int, tokenizer: "PreTrainedTokenizerFast", validation_share: float
+) -> None:
+    dtype = np.uint16 if len(tokenizer) <= 1 << 16 else np.uint32
+    with write_dir(folder) as aside:
+        with _Row(aside / "train.npy", dtype) as train, _Row(aside / "validation.npy", dtype) as validation:
+            for number, tokens in enumerate(_encode(corpus.documents(), tokenizer, dtype)):
+                if count == 1:
+                    held_out = round(len(tokens) * validation_share)
+                    train.write(tokens[: len(tokens) - held_out])
+                    validation.write(tokens[len(tokens) - held_out :])
+                elif _is_held_out(number, count, validation_share):
+                    validation.write(tokens)
+                else:
+                    train.write(tokens)
+        write_manifest(aside, documents=count)
+
+
+def _is_held_out(number: int, count: int, share: float) -> bool:
+    """Whether the document crosses a multiple of 1/share; of few documents at least the last is held out."""
+    share = max(share, 1 / count) if share > 0 else 0.0
+    return int((number + 1) * share + 1e-9) > int(number * share + 1e-9)
+
+
+def _encode(documents: Iterable[str], tokenizer: "PreTrainedTokenizerFast", dtype: type) -> Iterator[np.ndarray]:
+    from tokenizers import Tokenizer
+
+    encoder = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    encoder.encode_special_tokens = True  # a document that speaks of <|endoftext|> does not end there
+    encoder.no_truncation()
+    encoder.no_padding()
+    for batch in _batches(documents):
+        for encoding in encoder.encode_batch_fast(batch, add_special_tokens=False):
+            yield np.array([*encoding.ids, tokenizer.eos_token_id], dtype=dtype)
+
+
+def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    size = 0
+    for document in documents:
+        batch.append(document)
+        size += len(document)
+        if size > _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+class _Row:
+    """An .npy file that grows: its header leaves room for the length, which is known at the end."""
+
+    def __init__(self, path: Path, dtype: type) -> None:
+        self.path, self.dtype, self.length = path, np.dtype(dtype), 0
+
+    def __enter__(self) -> Self:
+        self.file = self.path.open("wb")
+        self._header()
+        return self
+
+    def write(self, tokens: np.ndarray) -> None:
+        self.file.write(tokens.tobytes())
+        self.length += len(tokens)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if kind is None:
+            self.file.seek(0)
+            self._header()
+        self.file.close()
+
+    def _header(self) -> None:
+        description = {
+            "descr": np.lib.format.dtype_to_descr(self.dtype),
+            "fortran_order": False,
+            "shape": (self.length,),
+        }
+        np.lib.format.write_array_header_1_0(self.file, description)

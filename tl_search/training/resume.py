@@ -1,0 +1,77 @@
+"""The rolling training state of a run: where it is written, and which one a resumed run starts from."""
+
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tl_search.plane.revision import step_of
+from tl_search.store.atomic import ASIDE, write_dir, write_json
+from tl_search.store.manifest import DamagedError, verify, write_manifest
+
+STATE = "state.ckpt"
+_KEPT = 2  # the newest, and one to fall back on
+
+
+def save_state(run: Path, step: int, facts: Mapping[str, Any], write: Callable[[Path], None]) -> None:
+    """Write the state of a step, check it, point to it, and only then drop older ones.
+
+    Args:
+        run: The run directory.
+        step: Completed optimizer steps.
+        facts: For the manifest.
+        write: Fills the path that it is given.
+    """
+    folder = run / "checkpoints" / f"step{step}"
+    with write_dir(folder) as aside:
+        write(aside / STATE)
+        write_manifest(aside, **facts)
+    verify(folder)
+    write_json(run / "checkpoints" / "last.json", {"name": folder.name, "step": step})
+    for old, _ in _states(run)[_KEPT:]:
+        doomed = old.with_name(f"{ASIDE}{old.name}")  # a half-removed state must not bear a state's name
+        os.replace(old, doomed)
+        shutil.rmtree(doomed)
+
+
+def newest_state(run: Path) -> tuple[Path, int] | None:
+    """The newest state that is whole, and its step; damaged ones are put into quarantine with a warning.
+
+    Raises:
+        ValueError: there were states, and none is whole: starting over is for the owner to decide.
+    """
+    states = _states(run)
+    for number, (folder, step) in enumerate(states):
+        try:
+            verify(folder)
+        except DamagedError as error:
+            older = states[number + 1][0] if number + 1 < len(states) else None
+            moved = _quarantine(run, folder)
+            fall_back = f"trying {older}" if older else "there is no older one"
+            warnings.warn(f"damaged training state {folder}: {error}; moved to {moved}, {fall_back}", stacklevel=2)
+        else:
+            return folder / STATE, step
+    if states or (run / "checkpoints" / "last.json").exists():
+        raise ValueError(
+            f"run: {run} holds no undamaged training state to go on from; remove {run / 'checkpoints'} to start over"
+        )
+    return None
+
+
+def _states(run: Path) -> list[tuple[Path, int]]:
+    """By falling step, which is read from the name: a clock can be wrong."""
+    steps = {folder: step_of(folder.name) for folder in (run / "checkpoints").glob("step*") if folder.is_dir()}
+    return sorted(((folder, step) for folder, step in steps.items() if step is not None), key=lambda found: -found[1])
+
+
+def _quarantine(run: Path, folder: Path) -> Path:
+    target = run / "quarantine" / folder.name
+    target.parent.mkdir(exist_ok=True)
+    number = 1
+    while target.exists():
+        number += 1
+        target = run / "quarantine" / f"{folder.name}-{number}"
+    os.replace(folder, target)
+    return target

@@ -1,0 +1,112 @@
+"""Tokenizers: from bytes, trained on the corpus, or ready-made. All are fast, and load again without network."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+END_OF_TEXT = "<|endoftext|>"
+
+
+class TokenizerConfig(Protocol):
+    """Makes a tokenizer whose end-of-text token separates documents."""
+
+    def build(self, documents: Iterable[str]) -> "PreTrainedTokenizerFast": ...
+
+
+@dataclass(frozen=True)
+class ByteTokenizer:
+    """Every byte of UTF-8 is a token, and one more ends a text: a vocabulary of 257 that fits any language."""
+
+    def build(self, documents: Iterable[str] = ()) -> "PreTrainedTokenizerFast":
+        from tokenizers import Tokenizer, models
+
+        letters = _byte_letters()
+        model = models.BPE(vocab={letters[byte]: byte for byte in range(256)}, merges=[])
+        # without the word pattern a document is one word, which is six times as quick and the same without merges
+        return _finish(Tokenizer(model), word_pattern=False)
+
+
+@dataclass(frozen=True)
+class TrainedTokenizer:
+    """Byte-level BPE trained on the corpus itself.
+
+    Args:
+        vocab_size: With the 256 bytes and the end-of-text token, >= 258.
+        min_frequency: How often a pair must occur to become a token.
+    """
+
+    vocab_size: int = 8192
+    min_frequency: int = 2
+
+    def __post_init__(self) -> None:
+        if self.vocab_size < 258:
+            raise ValueError(f"vocab_size: must be >= 258, got {self.vocab_size}")
+        if self.min_frequency < 1:
+            raise ValueError(f"min_frequency: must be >= 1, got {self.min_frequency}")
+
+    def build(self, documents: Iterable[str]) -> "PreTrainedTokenizerFast":
+        from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        trainer = trainers.BpeTrainer(
+            vocab_size=self.vocab_size - 1,
+            min_frequency=self.min_frequency,
+            initial_alphabet=sorted(_byte_letters()),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(documents, trainer)
+        return _finish(tokenizer, word_pattern=True)
+
+
+@dataclass(frozen=True)
+class PretrainedTokenizer:
+    """A ready-made tokenizer from a folder or the Hub.
+
+    Args:
+        name: `owner/name`, or a folder.
+        revision: Commit, tag or branch.
+    """
+
+    name: str
+    revision: str | None = None
+
+    def build(self, documents: Iterable[str] = ()) -> "PreTrainedTokenizerFast":
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(self.name, revision=self.revision or "main", trust_remote_code=False)
+        if not tokenizer.is_fast:
+            raise ValueError(f"name: must be a fast tokenizer (with tokenizer.json), got {self.name!r}")
+        if tokenizer.eos_token_id is None:
+            raise ValueError(f"name: must have an end-of-text token to separate documents, got {self.name!r}")
+        return cast("PreTrainedTokenizerFast", tokenizer)
+
+
+def _finish(tokenizer: "Tokenizer", word_pattern: bool) -> "PreTrainedTokenizerFast":
+    from tokenizers import decoders, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=word_pattern)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([END_OF_TEXT])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=END_OF_TEXT,
+        eos_token=END_OF_TEXT,
+        pad_token=END_OF_TEXT,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def _byte_letters() -> list[str]:
+    """The letter under which byte-level tokenizers write each byte: itself where it prints, else one from U+0100 on.
+
+    The convention is GPT-2's (Radford et al., 2019); `tokenizers` knows it but gives only the set of letters.
+    """
+    printing = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    spare = iter(range(0x100, 0x200))
+    return [chr(byte) if byte in printing else chr(next(spare)) for byte in range(256)]
