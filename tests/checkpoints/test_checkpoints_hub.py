@@ -1,0 +1,138 @@
+"""The Hub through its real client: what is searched, what is asked for, and what faults mean."""
+
+import json
+import shutil
+
+import pytest
+from probe.tiny_models import make
+
+from tl_search.checkpoints.digests import folder_digests
+from tl_search.checkpoints.hub import HubCheckpoints
+from tl_search.checkpoints.retry import UnreachableError
+from tl_search.plane.revision import Revision
+from tl_search.store.manifest import DamagedError
+
+
+@pytest.fixture
+def source(hub, tmp_path):
+    return HubCheckpoints(("tiny",), cache=str(tmp_path / "cache"), patience=20.0)
+
+
+def model_folder(hub):
+    return hub.root / "EleutherAI" / "tiny"
+
+
+def test_revisions_are_known_before_any_weights_are_downloaded(hub, source, published):
+    revisions = source.revisions()
+    assert [(revision.name, revision.step) for revision in revisions] == [
+        ("step0", 0),
+        ("step1", 1),
+        ("step1000", 1000),
+    ]
+    assert not [path for path in hub.asked if path.endswith(".safetensors")]
+    for revision in revisions:
+        assert (revision.weights, revision.tokenizer) == folder_digests(published / revision.name)
+
+
+def test_files_that_revisions_share_are_asked_for_once(hub, source):
+    source.revisions()
+    assert len([path for path in hub.asked if path.endswith("/tokenizer.json")]) == 2  # one HEAD, one GET
+
+
+def test_fetch_brings_the_listed_files_and_no_others(hub, source):
+    for name in ("pytorch_model.bin", "modeling.py", "README.md"):
+        (model_folder(hub) / "step1" / name).write_bytes(b"not wanted")
+    folder = source.fetch(source.revisions()[1])
+    assert {file.name for file in folder.iterdir()} == {
+        "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"
+    }  # fmt: skip
+
+
+def test_a_branch_that_moves_is_still_the_commit_of_the_start(hub, source):
+    first = source.revisions()[0]
+    shutil.rmtree(model_folder(hub) / "step0")
+    make(model_folder(hub) / "step0", seed=9)
+    assert source.revisions()[0] == first  # the old commit is gone from this Hub, and nothing else is taken for it
+    with pytest.raises(DamagedError, match="step0 is gone since the search began"):
+        source.fetch(first)
+
+
+@pytest.mark.parametrize("faults", [[503, 502], [429], ["drop"], ["drop", 429]])
+def test_passing_faults_are_waited_out(hub, source, faults):
+    hub.faults = {"/refs": list(faults), "/revision/": list(faults)}
+    assert len(source.revisions()) == 3
+
+
+def test_a_hub_that_stays_away_is_unreachable_and_nothing_is_missing(hub, tmp_path):
+    hub.faults = {"/revision/": [503] * 1000}
+    with pytest.raises(UnreachableError, match=r"EleutherAI/tiny.* no answer within 1 s"):
+        HubCheckpoints(("tiny",), patience=1.0, cache=str(tmp_path)).revisions()
+
+
+def test_a_revision_without_weights_is_left_out_with_a_warning(hub, source, caplog):
+    (model_folder(hub) / "step1" / "model.safetensors").unlink()
+    assert [revision.step for revision in source.revisions()] == [0, 1000]
+    assert "step1: left out" in caplog.text
+
+
+def test_copies_under_other_steps_are_reported_and_searched_once(hub, source, caplog):
+    shutil.copytree(model_folder(hub) / "main", model_folder(hub) / "step64")
+    assert [revision.step for revision in source.revisions()] == [0, 1, 1000]
+    assert "step64: the same weights as step1000" in caplog.text
+
+
+def test_a_config_that_differs_only_in_its_writer_is_the_same_model(hub, source):
+    config = model_folder(hub) / "main" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "transformers_version": "4.0.0"}))
+    assert [revision.name for revision in source.revisions()] == ["step0", "step1", "step1000"]
+
+
+def test_wrong_bytes_are_never_handed_out(hub, source, tmp_path):
+    revision = source.revisions()[0]
+    source.fetch(revision)
+    for blob in (tmp_path / "cache").rglob("blobs/*"):
+        if blob.stat().st_size > 20_000:
+            blob.write_bytes(b"<html>")
+    assert folder_digests(source.fetch(revision)) == (revision.weights, revision.tokenizer)
+
+
+@pytest.mark.parametrize("name", ["tinny", "EleutherAI/other"])
+def test_a_model_that_is_not_there_is_named(hub, name):
+    with pytest.raises(ValueError, match=f"models: EleutherAI/{name.split('/')[-1]} is not on the Hub"):
+        HubCheckpoints((name,)).revisions()
+
+
+def test_a_gated_model_says_how_to_get_in(hub, source):
+    hub.gated.add("EleutherAI/tiny")
+    with pytest.raises(ValueError, match="is gated; accept its terms and set HF_TOKEN"):
+        source.revisions()
+
+
+def test_offline_is_said_at_once(source, monkeypatch):
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UnreachableError, match="HF_HUB_OFFLINE"):
+        source.revisions()
+
+
+def test_a_revision_that_was_not_listed_is_refused(source):
+    with pytest.raises(ValueError, match="step7"):
+        source.fetch(Revision("step7", 7))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"models": ("a", "b")}, "only one is searched at a time"),
+        ({"models": ()}, "models: must be one"),
+        ({"models": ("../../x",)}, "models: must be named like"),
+        ({"models": ("a/b/../c",)}, "models: must be named like"),
+        ({"models": ("a/b/c",)}, "models: must be named like"),
+        ({"models": ("-x",)}, "models: must be named like"),
+        ({"patience": float("nan")}, "patience: must be"),
+    ],
+)
+def test_bad_values_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        HubCheckpoints(**options)

@@ -1,0 +1,125 @@
+"""Revisions on this machine: of one of our runs, and in a plain folder."""
+
+import shutil
+
+import pytest
+from probe.tiny_models import make
+
+from tl_search.checkpoints.digests import folder_digests, weight_files
+from tl_search.checkpoints.folder import FolderCheckpoints
+from tl_search.checkpoints.index import add_revision
+from tl_search.checkpoints.run import RunCheckpoints
+from tl_search.checkpoints.source import in_training_order
+from tl_search.plane.revision import Revision
+from tl_search.store.manifest import DamagedError, write_manifest
+
+
+@pytest.fixture
+def run(published, tmp_path):
+    """A training run of three revisions, as training writes one."""
+    for step in (1000, 0, 1):
+        folder = tmp_path / "run" / "revisions" / f"step{step}"
+        shutil.copytree(published / folder.name, folder)
+        write_manifest(folder)
+        add_revision(tmp_path / "run", folder, name=folder.name, step=step, tokens=64 * step, epoch=0, stage="only")
+    return tmp_path / "run"
+
+
+def test_a_run_gives_its_index_by_rising_step(run):
+    revisions = RunCheckpoints(str(run)).revisions()
+    assert [(revision.name, revision.step, revision.tokens) for revision in revisions] == [
+        ("step0", 0, 0),
+        ("step1", 1, 64),
+        ("step1000", 1000, 64000),
+    ]
+
+
+def test_main_is_another_name_of_the_last_step(run):
+    shutil.copytree(run / "revisions" / "step1000", run / "revisions" / "main")
+    add_revision(run, run / "revisions" / "main", name="main", step=1000, tokens=64000, epoch=0, stage="only")
+    assert [revision.name for revision in RunCheckpoints(str(run)).revisions()] == ["step0", "step1", "step1000"]
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "config.json"])
+def test_a_damaged_file_is_named_on_fetch(run, file):
+    source = RunCheckpoints(str(run))
+    path = run / "revisions" / "step1" / file
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DamagedError, match=file):
+        source.fetch(source.revisions()[1])
+
+
+def test_a_folder_that_was_never_finished_is_refused(run):
+    source = RunCheckpoints(str(run))
+    (run / "revisions" / "step1" / "MANIFEST.json").unlink()
+    with pytest.raises(DamagedError, match="never finished"):
+        source.fetch(source.revisions()[1])
+
+
+def test_a_folder_with_another_revision_is_refused(run, published):
+    source = RunCheckpoints(str(run))
+    listed = source.revisions()
+    shutil.rmtree(run / "revisions" / "step1")
+    shutil.copytree(published / "step0", run / "revisions" / "step1")
+    write_manifest(run / "revisions" / "step1")
+    with pytest.raises(DamagedError, match="not the revision of the index"):
+        source.fetch(listed[1])
+
+
+def test_a_revision_whose_files_are_gone_is_left_out_with_a_warning(run, caplog):
+    shutil.rmtree(run / "revisions" / "step1")
+    assert [revision.step for revision in RunCheckpoints(str(run)).revisions()] == [0, 1000]
+    assert "step1: left out" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [RunCheckpoints, FolderCheckpoints])
+def test_a_missing_folder_is_one_clear_line(kind, tmp_path):
+    with pytest.raises(ValueError, match=r"path: must be .* got '.*nowhere', which does not exist"):
+        kind(str(tmp_path / "nowhere")).revisions()
+
+
+@pytest.mark.parametrize("kind", [RunCheckpoints, FolderCheckpoints])
+def test_a_folder_without_revisions_is_one_clear_line(kind, tmp_path):
+    with pytest.raises(ValueError, match=r"path: must .*"):
+        kind(str(tmp_path)).revisions()
+
+
+def test_a_folder_of_models_reads_both_spellings_of_a_step(tmp_path):
+    make(tmp_path / "step-20", seed=1)
+    make(tmp_path / "step3", seed=2)
+    make(tmp_path / "main", seed=3)
+    revisions = FolderCheckpoints(str(tmp_path)).revisions()
+    assert [(revision.name, revision.step) for revision in revisions] == [("step3", 3), ("step-20", 20), ("main", 21)]
+
+
+def test_a_folder_without_a_step_in_its_name_is_left_out_with_a_warning(tmp_path, caplog):
+    make(tmp_path / "main", seed=1)
+    make(tmp_path / "final-version", seed=2)
+    assert [revision.name for revision in FolderCheckpoints(str(tmp_path)).revisions()] == ["main"]
+    assert "final-version: left out" in caplog.text
+
+
+def test_two_models_at_one_step_are_refused():
+    with pytest.raises(ValueError, match="step5 and step-5 differ but are both of step 5"):
+        in_training_order([Revision("step5", 5, None, "a", "t"), Revision("step-5", 5, None, "b", "t")])
+
+
+def test_the_same_weights_under_another_tokenizer_are_another_revision():
+    revisions = [Revision("step5", 5, None, "a", "t"), Revision("step6", 6, None, "a", "u")]
+    assert in_training_order(revisions) == tuple(revisions)
+
+
+def test_safetensors_are_taken_before_pickles_and_never_both():
+    names = ["pytorch_model.bin", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "a/model.bin"]
+    assert weight_files(names) == ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+    assert weight_files(["pytorch_model.bin", "training_args.bin"]) == ("pytorch_model.bin",)
+    assert weight_files(["training_args.bin", "adapter_model.safetensors"]) == ()
+
+
+def test_a_tokenizer_is_told_from_another_and_from_none(tmp_path):
+    folder = make(tmp_path / "model")
+    with_own = folder_digests(folder)
+    (folder / "tokenizer.json").write_text((folder / "tokenizer.json").read_text().replace("<pad>", "<fill>"))
+    other = folder_digests(folder)
+    assert other[0] == with_own[0]
+    assert other[1] != with_own[1]

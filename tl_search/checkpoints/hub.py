@@ -1,0 +1,206 @@
+"""The revisions that a model's authors published on the Hugging Face Hub, as branches named by their step."""
+
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tl_search.checkpoints import digests
+from tl_search.checkpoints.retry import patiently
+from tl_search.checkpoints.source import ModelShape, from_names, shape_of
+from tl_search.plane.revision import Revision, check_name, step_of
+from tl_search.store.atomic import read_json
+from tl_search.store.manifest import DamagedError, file_digest
+
+log = logging.getLogger(__name__)
+
+# Requests at a time while revisions are listed.
+_REQUESTS = 8
+_downloading = threading.Lock()
+
+
+@dataclass(frozen=True)
+class HubCheckpoints:
+    """Reads branches and tags named like `step1000`, and `main`; every one is pinned to its commit when first listed.
+
+    What a revision holds is known from the checksums that the Hub lists, before any weights are downloaded. A token
+    for gated models comes from the environment (HF_TOKEN), another server from HF_ENDPOINT.
+
+    Args:
+        models: One model: `pythia-410m`, or with its organisation, `EleutherAI/pythia-410m`.
+        organisation: Of a model given without.
+        cache: Folder for downloads; None = the Hub client's own.
+        patience: Seconds that one request is tried again before the Hub counts as unreachable, >= 0.
+    """
+
+    models: tuple[str, ...] = ("pythia-410m",)
+    organisation: str = "EleutherAI"
+    cache: str | None = None
+    patience: float = 300.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "models", tuple(self.models))
+        if len(self.models) != 1:
+            raise ValueError(f"models: must be one (only one is searched at a time), got {len(self.models)}")
+        parts = self.repository.split("/")
+        for part in parts:
+            if len(parts) != 2 or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}", part) or ".." in part:
+                raise ValueError(f"models: must be named like EleutherAI/pythia-410m, got {self.repository!r}")
+        if not 0 <= self.patience < float("inf"):
+            raise ValueError(f"patience: must be a finite number >= 0, got {self.patience}")
+
+    @property
+    def model(self) -> str:
+        return self.models[0]
+
+    @property
+    def repository(self) -> str:
+        """The full name on the Hub."""
+        return self.model if "/" in self.model else f"{self.organisation}/{self.model}"
+
+    def revisions(self) -> tuple[Revision, ...]:
+        """Those with weights; others are left out with a warning.
+
+        Raises:
+            ValueError: there is no such model, it is closed to us, or none of its branches is a revision.
+            UnreachableError: the Hub did not answer.
+        """
+        return self._revisions
+
+    @cached_property
+    def _revisions(self) -> tuple[Revision, ...]:
+        with ThreadPoolExecutor(_REQUESTS) as pool:
+            contents = dict(zip(self._commits, pool.map(self._content, self._commits), strict=True))
+        found = from_names({name: content for name, content in contents.items() if content is not None})
+        if not found:
+            raise ValueError(f"models: {self.repository} has no branches with weights named like step1000 or main")
+        return found
+
+    def fetch(self, revision: Revision) -> Path:
+        """Downloads what is not in the cache yet.
+
+        Raises:
+            DamagedError: what was downloaded, twice, is not what the Hub lists; or the revision is gone.
+        """
+        from huggingface_hub import errors
+
+        if revision.name not in self._commits:
+            raise ValueError(f"revision: {revision.name} is none of {self.repository}")
+        try:
+            folder = self._snapshot(revision.name, again=False)
+            if digests.folder_digests(folder) != (revision.weights, revision.tokenizer):
+                folder = self._snapshot(revision.name, again=True)
+        except errors.RevisionNotFoundError as error:
+            raise DamagedError(f"{self.repository}: {revision.name} is gone since the search began") from error
+        if digests.folder_digests(folder) != (revision.weights, revision.tokenizer):
+            raise DamagedError(f"{folder}: {revision.name} is not what the Hub lists, though it was downloaded twice")
+        return folder
+
+    def _snapshot(self, name: str, again: bool) -> Path:
+        """A revision's files in the cache; all are downloaded `again` when asked."""
+        from huggingface_hub import snapshot_download
+
+        commit = self._commits[name]
+        weights = digests.weight_files(file.rfilename for file in self._files(commit))
+        indexes = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+        wanted = [*weights, *indexes, digests.CONFIG, *digests.TOKENIZER]
+
+        def download() -> str:
+            return snapshot_download(
+                self.repository,
+                revision=commit,
+                allow_patterns=wanted,
+                cache_dir=self.cache,
+                endpoint=_endpoint(),
+                force_download=again,
+            )
+
+        return Path(self._ask(download, name))
+
+    def shape(self) -> ModelShape:
+        return shape_of(self._download(self._commits[self._revisions[-1].name], digests.CONFIG).parent)
+
+    @cached_property
+    def _commits(self) -> Mapping[str, str]:
+        """Name → commit, by name. A branch may move while a search runs; the search does not."""
+        from huggingface_hub import HfApi
+
+        refs = self._ask(lambda: HfApi(_endpoint()).list_repo_refs(self.repository), "its branches")
+        commits = {ref.name: ref.target_commit for ref in [*refs.tags, *refs.branches]}
+        return {name: commits[name] for name in sorted(commits) if name == "main" or step_of(name) is not None}
+
+    def _content(self, name: str) -> tuple[str, str] | None:
+        """The digests of a revision's weights and tokenizer; None when it has no weights."""
+        from huggingface_hub import errors
+
+        commit = self._commits[check_name(name)]
+        try:
+            files = {file.rfilename: file for file in self._files(commit)}
+            weights = digests.weight_files(files)
+            if not weights or digests.CONFIG not in files:
+                log.warning("%s: left out, since %s has no weights there", name, self.repository)
+                return None
+            tokenizer = {file: self._sha256(commit, files[file]) for file in digests.TOKENIZER if file in files}
+            settings = files.get(digests.TOKENIZER_CONFIG)
+            return (
+                digests.weights_digest(
+                    {file: self._sha256(commit, files[file]) for file in weights},
+                    read_json(self._small(commit, files[digests.CONFIG])),
+                ),
+                digests.tokenizer_digest(tokenizer, read_json(self._small(commit, settings)) if settings else None),
+            )
+        except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError):  # 404, and only that, is missing
+            log.warning("%s: left out, since %s no longer has it", name, self.repository)
+            return None
+
+    def _files(self, commit: str) -> list[Any]:
+        from huggingface_hub import HfApi
+
+        api = HfApi(_endpoint())
+        info = self._ask(lambda: api.repo_info(self.repository, revision=commit, files_metadata=True), commit)
+        return info.siblings or []
+
+    def _sha256(self, commit: str, file: Any) -> str:
+        """Listed for large files; a small one is downloaded."""
+        return file.lfs.sha256 if file.lfs else file_digest(self._small(commit, file))
+
+    def _small(self, commit: str, file: Any) -> Path:
+        """A small file, downloaded once however many revisions share it."""
+        with _downloading:
+            if file.blob_id not in self._blobs:
+                self._blobs[file.blob_id] = self._download(commit, file.rfilename)
+            return self._blobs[file.blob_id]
+
+    @cached_property
+    def _blobs(self) -> dict[str, Path]:
+        return {}
+
+    def _download(self, commit: str, file: str) -> Path:
+        from huggingface_hub import hf_hub_download
+
+        def download() -> str:
+            return hf_hub_download(self.repository, file, revision=commit, cache_dir=self.cache, endpoint=_endpoint())
+
+        return Path(self._ask(download, file))
+
+    def _ask(self, call: Callable[[], Any], what: str) -> Any:
+        """Raises ValueError when the model is not there or closed to us; that is for the user to mend."""
+        from huggingface_hub import errors
+
+        try:
+            return patiently(call, f"{self.repository}: {what}", self.patience)
+        except errors.GatedRepoError as error:
+            raise ValueError(f"models: {self.repository} is gated; accept its terms and set HF_TOKEN") from error
+        except errors.RepositoryNotFoundError as error:
+            raise ValueError(f"models: {self.repository} is not on the Hub, or private (HF_TOKEN)") from error
+
+
+def _endpoint() -> str | None:
+    """Read when it is needed; the client reads it only when it is first imported."""
+    return os.environ.get("HF_ENDPOINT")

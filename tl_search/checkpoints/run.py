@@ -1,0 +1,64 @@
+"""The revisions of one of our own training runs."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tl_search.checkpoints.digests import folder_digests
+from tl_search.checkpoints.index import read_index
+from tl_search.checkpoints.source import ModelShape, in_training_order, log, shape_of
+from tl_search.plane.revision import Revision
+from tl_search.store.manifest import DamagedError, verify
+
+
+@dataclass(frozen=True)
+class RunCheckpoints:
+    """Reads a training run through its index; a run may be searched while it trains.
+
+    Args:
+        path: The run directory.
+    """
+
+    path: str
+
+    @property
+    def model(self) -> str:
+        return Path(self.path).resolve().name
+
+    def revisions(self) -> tuple[Revision, ...]:
+        """Those of the index whose files are there.
+
+        Raises:
+            ValueError: there is no such run, or it has written no revision yet.
+        """
+        return self._revisions
+
+    @cached_property
+    def _revisions(self) -> tuple[Revision, ...]:
+        run = Path(self.path)
+        if not run.is_dir():
+            raise ValueError(f"path: must be a training run, got {self.path!r}, which does not exist")
+        found = []
+        for line in read_index(run):
+            revision = Revision(line["name"], line["step"], line["tokens"], line["weights"], line["tokenizer"])
+            if self._folder(revision).is_dir():
+                found.append(revision)
+            else:
+                log.warning("%s: left out, since %s is gone", revision.name, self._folder(revision))
+        if not found:
+            raise ValueError(f"path: must be a training run with revisions, got {self.path!r}, which has none")
+        return in_training_order(found)
+
+    def fetch(self, revision: Revision) -> Path:
+        """Raises DamagedError naming the file when the folder is not what was written or what the index says."""
+        folder = self._folder(revision)
+        verify(folder)
+        if folder_digests(folder) != (revision.weights, revision.tokenizer):
+            raise DamagedError(f"{folder}: whole, but not the revision of the index (written anew since?)")
+        return folder
+
+    def shape(self) -> ModelShape:
+        return shape_of(self._folder(self._revisions[-1]))
+
+    def _folder(self, revision: Revision) -> Path:
+        return Path(self.path) / "revisions" / revision.name

@@ -1,0 +1,45 @@
+"""Where and how widely the probe runs; nothing here changes a vector, so none of it is part of an arm's identity."""
+
+import difflib
+from dataclasses import dataclass, replace
+
+from tl_search.plane.extraction import Dtype, Extraction
+
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class ProbeConfig:
+    """Device and batch size of the forward passes.
+
+    Args:
+        accelerator: Lightning's name of the kind of device: auto, cpu, gpu, cuda or mps.
+        devices: Always 1: a column is one device's work, and more devices take more columns.
+        tokens_per_batch: Tokens in one forward pass, >= 1; None = 2048 on a CPU, 16384 elsewhere.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    tokens_per_batch: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.accelerator not in ACCELERATORS:
+            nearest = difflib.get_close_matches(self.accelerator, ACCELERATORS, 1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else ""
+            raise ValueError(f"accelerator: must be one of {', '.join(ACCELERATORS)}, got {self.accelerator!r}{hint}")
+        if self.devices != 1:
+            raise ValueError(f"devices: must be 1 (a column is one device's work), got {self.devices}")
+        if self.tokens_per_batch is not None and self.tokens_per_batch < 1:
+            raise ValueError(f"tokens_per_batch: must be >= 1, got {self.tokens_per_batch}")
+
+
+def settled(extraction: Extraction, accelerator: str) -> Extraction:
+    """The extraction with `dtype: auto` replaced by what the device does well: bf16 on a GPU that has it, else fp32."""
+    if extraction.dtype is not Dtype.auto:
+        return extraction
+    if accelerator in ("cpu", "mps"):
+        return replace(extraction, dtype=Dtype.float32)
+    import torch
+
+    capable = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return replace(extraction, dtype=Dtype.bfloat16 if capable else Dtype.float32)

@@ -1,0 +1,94 @@
+"""Attention over texts that stand end to end in one row, split at their borders: no padding, and no mask either.
+
+Registered once with transformers' interface for attention functions, so that it serves every model written against
+that interface, with no model's code repeated here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from tl_search.probe.batching import Batch
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int  # a language of shapes for readers and checkers
+
+NAME = "tl_packed"
+
+# What some models hand to their attention that is not done here; a model that does gets padded batches.
+_UNKNOWN = ("softcap", "s_aux", "position_bias")
+
+
+def attention(
+    module: torch.nn.Module,
+    query: Float[Tensor, "1 head token size"],
+    key: Float[Tensor, "1 group token size"],
+    value: Float[Tensor, "1 group token size"],
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    *,
+    groups: tuple[tuple[int, int], ...],
+    is_causal: bool | None = None,
+    **options: Any,
+) -> tuple[Float[Tensor, "1 token head size"], None]:
+    """Texts of one length are attended to together; `groups` says how many there are of each."""
+    if attention_mask is not None or any(options.get(name) is not None for name in _UNKNOWN):
+        raise NotImplementedError("this attention takes neither masks nor biases")
+    causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
+    parts = []
+    for texts, length, start in _places(groups):
+        part = slice(start, start + texts * length)
+        # head token size → text head token size
+        q, k, v = (x[0, :, part].unflatten(1, (texts, length)).transpose(0, 1) for x in (query, key, value))
+        out = functional.scaled_dot_product_attention(
+            q, k, v, is_causal=causal and length > 1, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
+        )
+        parts.append(out.transpose(1, 2).flatten(0, 1))
+    return torch.cat(parts)[None], None
+
+
+def register() -> None:
+    """Make the function known to transformers under `NAME`, with no mask built for it."""
+    from transformers import AttentionInterface
+    from transformers.masking_utils import AttentionMaskInterface
+
+    AttentionInterface.register(NAME, attention)
+    AttentionMaskInterface.register(NAME, lambda *args, **options: None)
+
+
+def packable(model: Any, max_length: int) -> bool:
+    """Whether the model computes attention where `attention` can take its place, for texts of this length."""
+    config = model.config
+    if not model._supports_attention_backend:
+        return False
+    kinds = getattr(config, "layer_types", None)
+    if kinds is not None and set(kinds) != {"full_attention"}:
+        return False
+    window = getattr(config, "sliding_window", None) if kinds is None else None
+    return not window or window >= max_length
+
+
+def positions(batch: Batch) -> Int[Tensor, "1 token"]:
+    """Counted from each text's first token."""
+    counts = [torch.arange(length, device=batch.ids.device).repeat(texts) for texts, length in batch.groups]
+    return torch.cat(counts)[None]
+
+
+def rectangles(states: Float[Tensor, "1 token width"], batch: Batch) -> list[Float[Tensor, "text token width"]]:
+    """The row cut into its groups of equally long texts."""
+    return [
+        states[0, start : start + texts * length].unflatten(0, (texts, length))
+        for texts, length, start in _places(batch.groups)
+    ]
+
+
+def _places(groups: tuple[tuple[int, int], ...]) -> list[tuple[int, int, int]]:
+    places, start = [], 0
+    for texts, length in groups:
+        places.append((texts, length, start))
+        start += texts * length
+    return places

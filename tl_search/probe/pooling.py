@@ -1,0 +1,37 @@
+"""How the states of a text's tokens become one vector, always in fp32."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tl_search.plane.extraction import Pooling
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int  # a language of shapes for readers and checkers
+
+
+def pool(
+    states: Float[Tensor, "text token width"], lengths: Int[Tensor, " text"], pooling: Pooling
+) -> Float[Tensor, "text width"]:
+    """One vector per text; `lengths` are the real tokens, >= 1, which come first, and only they take part.
+
+    `weighted_mean` weighs a token by its place, 1, 2, …: a causal model's later tokens have seen more of the text
+    (Muennighoff, 2022, arXiv:2202.08904).
+    """
+    if pooling is Pooling.cls:
+        return states[:, 0].float()
+    if pooling is Pooling.last:
+        return states[torch.arange(len(states), device=states.device), lengths - 1].float()
+    states = states.float()
+    place = torch.arange(states.shape[1], device=states.device)
+    padding = place[None] >= lengths[:, None]
+    if pooling is Pooling.max:
+        return states.masked_fill(padding[..., None], -torch.inf).amax(1)
+    weight = (place + 1.0 if pooling is Pooling.weighted_mean else torch.ones_like(place, dtype=torch.float32))[None]
+    weight = weight.masked_fill(padding, 0.0)
+    # not weight 0 alone: what a model computes at padding may be NaN, and 0 × NaN is NaN
+    states = states.masked_fill(padding[..., None], 0.0)
+    return torch.bmm((weight / weight.sum(1, keepdim=True))[:, None], states)[:, 0]
