@@ -1,0 +1,57 @@
+"""An arm, vectors for any texts, and the small tasks beside the real ones."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pytest
+
+from tl_search.plane.arm import Arm
+from tl_search.plane.extraction import Dtype, Extraction
+from tl_search.plane.revision import Revision
+from tl_search.store.keys import text_digest
+
+
+@pytest.fixture
+def arms() -> Callable[..., Arm]:
+    def arm(layer: int = 3, revision: str = "step10", model: str = "demo/tiny") -> Arm:
+        step = int(revision.removeprefix("step"))
+        return Arm(
+            model, Revision(revision, step, weights=f"w{step}", tokenizer="t"), layer, Extraction(dtype=Dtype.float32)
+        )
+
+    return arm
+
+
+@pytest.fixture
+def arm(arms) -> Arm:
+    return arms()
+
+
+@pytest.fixture
+def embed() -> Callable[..., dict[str, np.ndarray]]:
+    """Vectors that know a text's words: random directions, added up; another seed is another model."""
+
+    def vectors(texts: Iterable[str], seed: int = 0, width: int = 24) -> dict[str, np.ndarray]:
+        directions: dict[str, np.ndarray] = {}
+
+        def direction(word: str) -> np.ndarray:
+            if word not in directions:
+                number = int(text_digest(f"{seed}/{word}")[:12], 16)
+                directions[word] = np.random.default_rng(number).standard_normal(width).astype(np.float32)
+            return directions[word]
+
+        return {text_digest(text): np.sum([direction(word) for word in text.split()], axis=0) for text in texts}
+
+    return vectors
+
+
+@pytest.fixture
+def tiny(monkeypatch) -> dict[str, type]:
+    """Registers the small tasks for the length of a test."""
+    import tiny_tasks
+
+    from tl_search.scoring import evaluation
+
+    real = evaluation.get_task
+    monkeypatch.setattr(evaluation, "get_task", lambda name: tiny_tasks.TASKS.get(name, lambda: real(name))())
+    return tiny_tasks.TASKS

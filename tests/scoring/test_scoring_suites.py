@@ -1,0 +1,68 @@
+"""Suites: which data chooses, which data reports."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from tl_search.scoring.suites import Suite
+from tl_search.scoring.tasks import task_names
+
+FILES = sorted(Path(__file__).parents[2].glob("conf/tasks/*.yaml"))
+
+
+def test_chooses_on_one_split_and_reports_on_the_other(tiny):
+    suite = Suite(names=["TinySTS", "TinyLanguages"], subsets={"TinyLanguages": "de"})
+    assert [(task.name, task.split, task.subset) for task in suite.selection()] == [
+        ("TinySTS", "selection", "default"),
+        ("TinyLanguages", "selection", "de"),
+    ]
+    assert {task.split for task in suite.confirmation()} == {"confirmation"}
+    assert not set(suite.texts("selection")["TinyLanguages"]) & set(suite.texts("confirmation")["TinyLanguages"])
+
+
+def test_one_split_for_both_is_refused_unless_it_is_asked_for():
+    with pytest.raises(ValueError, match=r"confirmation_split: must be another split.*got 'test' for both"):
+        Suite(names=["STS12"], selection_split="test", confirmation_split="test")
+    suite = Suite(names=["STS12"], selection_split="test", confirmation_split="test", allow_same_split=True)
+    assert suite.same_split
+    assert not Suite(names=["STS12"]).same_split
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"names": []}, "names: must be at least one task"),
+        ({"names": ["A", "B", "A"]}, "names: must be each once, got A"),
+        ({"names": ["A"], "subsets": {"B": "en"}}, "subsets: must be of tasks in names, got B"),
+    ],
+)
+def test_a_suite_that_makes_no_sense_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Suite(**wrong)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_suite_file_builds_and_lists_every_field(file):
+    node = OmegaConf.load(file)
+    assert node.pop("_target_") == "tl_search.scoring.suites.Suite"
+    assert set(node) == {"names", "selection_split", "confirmation_split", "allow_same_split", "subsets"}
+    OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Suite), node))
+
+
+def test_the_stdlib_suites_name_our_own_tasks():
+    whole = OmegaConf.load(next(file for file in FILES if file.stem == "stdlib"))
+    assert list(whole.names) == list(task_names())
+    for file in FILES:
+        if file.stem.startswith("stdlib"):
+            assert set(OmegaConf.load(file).names) <= set(task_names())
+
+
+def test_naming_a_suite_imports_nothing_heavy():
+    code = (
+        "import sys, tl_search.scoring.suites; print(sorted({'mteb', 'torch', 'datasets', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

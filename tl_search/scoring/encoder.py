@@ -1,0 +1,94 @@
+"""mteb's encoder protocol over vectors that somebody else has computed.
+
+mteb asks an encoder for batches of texts; here the answer is looked up by the text's digest. So one forward pass
+serves every layer, and mteb's evaluation stays as it is. Imports mteb: import this module inside functions.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from mteb.models.abs_encoder import AbsEncoder
+from mteb.models.model_meta import ModelMeta, ScoringFunction
+
+from tl_search.plane.arm import Arm
+from tl_search.store.keys import text_digest
+
+
+class VectorEncoder(AbsEncoder):
+    """An arm as mteb sees it: every text already has its vector.
+
+    Args:
+        arm: Named in mteb's records; two arms never share a name there.
+        vectors: Text digest → vector (width,).
+    """
+
+    def __init__(self, arm: Arm, vectors: Mapping[str, np.ndarray]) -> None:
+        self.arm, self.vectors = arm, vectors
+        self.mteb_model_meta = _meta(arm.model, arm.revision.name, {"layer": arm.layer, **arm.extraction.identity()})
+
+    def encode(self, inputs: Any, **_: Any) -> np.ndarray:
+        """Array (text, width), fp32, in the order of the texts.
+
+        Raises:
+            ValueError: a text has no vector, a vector is not finite, or all vectors are the same.
+        """
+        texts = list(_texts(inputs))
+        keys = [text_digest(text) for text in texts]
+        missing = [text for text, key in zip(texts, keys, strict=True) if key not in self.vectors]
+        if missing:
+            raise ValueError(
+                f"vectors: {len(missing)} of {len(texts)} texts have none at {self.arm.label}, "
+                f"first {_short(missing[0])}"
+            )
+        found = np.asarray([self.vectors[key] for key in keys], dtype=np.float32)
+        broken = np.flatnonzero([not np.isfinite(vector).all() for vector in found])
+        if len(broken):
+            raise ValueError(
+                f"vectors: {len(broken)} of {len(texts)} of {self.arm.label} hold NaN or infinity, "
+                f"first that of {_short(texts[broken[0]])}"
+            )
+        if len(set(keys)) > 1 and (found == found[0]).all():
+            raise ValueError(f"vectors: all {len(texts)} of {self.arm.label} are the same, so they tell no text apart")
+        return found
+
+
+class TextRecorder(AbsEncoder):
+    """Remembers which texts are asked for, in first-asked order, and answers with noise.
+
+    The noise depends on the text alone, so that an evaluation runs through to its end and asks for everything.
+    """
+
+    def __init__(self) -> None:
+        self.texts: dict[str, None] = {}
+        self.mteb_model_meta = _meta("tl_search/text-recorder", "none", {})
+
+    def encode(self, inputs: Any, **_: Any) -> np.ndarray:
+        """Array (text, 16), fp32."""
+        texts = list(_texts(inputs))
+        self.texts.update(dict.fromkeys(texts))
+        noise = [np.frombuffer(bytes.fromhex(text_digest(text)), dtype=np.uint8) for text in texts]
+        return np.asarray(noise, dtype=np.float32).reshape(len(texts), 16) / 127.5 - 1
+
+
+def _texts(batches: Any) -> Iterator[str]:
+    for batch in batches:
+        if "text" not in batch:
+            raise ValueError(f"task: must be of text, got one of {', '.join(sorted(batch))}")
+        yield from batch["text"]
+
+
+def _meta(name: str, revision: str, experiment: dict[str, Any]) -> ModelMeta:
+    return ModelMeta.create_empty(
+        overwrites={
+            "name": name,
+            "revision": revision,
+            "experiment_kwargs": experiment or None,
+            "similarity_fn_name": ScoringFunction.COSINE,  # the enum: mteb accepts the string, and fails on it later
+            "framework": ["PyTorch"],
+        }
+    )
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")

@@ -1,0 +1,211 @@
+"""One run of mteb's own evaluation on one split and subset of a fresh task.
+
+What mteb does here once per cell would be most of a cell's time (loading data, reading label columns row by row) or
+would change its number (a used task's random state, subsampling, global seeds, its cache); so a task is loaded once
+per process, and every evaluation gets its own copy of it as it was then.
+"""
+
+import copy
+import difflib
+import json
+import math
+import tempfile
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tl_search.plane.pull import TaskSpec
+from tl_search.scoring.randomness import undisturbed_randomness
+from tl_search.scoring.tasks import get_task
+
+BATCH = 1024  # texts that mteb hands over at once; vectors are looked up, so only the loader's overhead counts
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one evaluation left behind.
+
+    Args:
+        task: The evaluated task, its data loaded.
+        result: mteb's record of it, as mteb writes it to disk; null where mteb writes NaN.
+        value: The main score, rounded to 6 digits.
+        seconds: Of the evaluation, without loading the task's data.
+    """
+
+    task: Any
+    result: dict[str, Any]
+    value: float
+    seconds: float
+
+
+def describe(name: str, split: str, subset: str | None = None) -> TaskSpec:
+    """Which data and which evaluator a score of this task is of.
+
+    Args:
+        name: The task's name.
+        split: Which of its splits; one of its eval_splits, or another split that its dataset has.
+        subset: mteb's hf_subset; may be left out where the task has only one.
+
+    Raises:
+        ValueError: there is no such task, split or subset, or the split is the one that the task's classifier
+            learns from.
+    """
+    task = get_task(name)
+    subset = _subset(name, subset, list(task.hf_subsets))
+    if split not in task.metadata.eval_splits:
+        if split == getattr(task, "train_split", None) and not getattr(task, "is_cross_validation", False):
+            raise ValueError(f"split: must not be {split!r} of {name}: its classifier learns from that split")
+        _loaded(name, split, subset)
+    return TaskSpec(
+        name=name,
+        revision=str(task.metadata.dataset["revision"]),
+        split=split,
+        type=task.metadata.type,
+        main_score=task.metadata.main_score,
+        subset=subset,
+        seed=task.seed,
+        mteb=version("mteb"),
+    )
+
+
+def fresh_task(spec: TaskSpec) -> Any:
+    """A task with its data, in the state in which mteb would begin to evaluate it.
+
+    Raises:
+        ValueError: the installed evaluator or data are not those of the spec.
+    """
+    if spec.mteb != version("mteb"):
+        raise ValueError(f"mteb: must be {spec.mteb} for {spec.name}, got {version('mteb')}")
+    loaded = _loaded(spec.name, spec.split, spec.subset)
+    if spec.revision != str(loaded.metadata.dataset["revision"]):
+        raise ValueError(
+            f"task: {spec.name} must have revision {spec.revision}, got {loaded.metadata.dataset['revision']}"
+        )
+    task = copy.deepcopy(loaded)  # shares the tables, owns the random state
+    task.check_if_dataset_is_superseded = lambda: None  # said once, when it was loaded
+    if spec.type == "Classification":
+        _read_labels_once(task)
+    return task
+
+
+def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path | None = None) -> Evaluation:
+    """Run mteb on the spec's split and subset.
+
+    Args:
+        spec: What is evaluated.
+        encoder: Of mteb's EncoderProtocol.
+        task: A fresh task, where the caller wants to look into it; it must not have been evaluated.
+        predictions: Folder for mteb's predictions.
+
+    Raises:
+        ValueError: the main score is not a finite number.
+    """
+    import mteb
+
+    with undisturbed_randomness(), _quiet():
+        task = task or fresh_task(spec)
+        started = time.monotonic()
+        results = mteb.evaluate(
+            encoder,
+            task,
+            cache=None,  # its files tell neither layers apart nor survive two writers
+            co2_tracker=False,
+            encode_kwargs={"batch_size": BATCH, "show_progress_bar": False},
+            prediction_folder=predictions,
+            show_progress_bar=False,
+        )
+        seconds = time.monotonic() - started
+    result = _as_written(results.task_results[0])
+    value = result["scores"][spec.split][0]["main_score"]
+    if value is None or not math.isfinite(value):
+        raise ValueError(f"{spec.name}: its {spec.main_score} is not a number for these vectors")
+    return Evaluation(task, result, round(float(value), 6), seconds)
+
+
+def nearest(field: str, value: str, known: Iterable[str]) -> str:
+    """The error line for a value that is none of the known ones."""
+    known = list(known)
+    near = difflib.get_close_matches(value, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"{field}: must be one of {', '.join(known)}, got {value!r}{hint}"
+
+
+def _subset(name: str, subset: str | None, known: list[str]) -> str:
+    if subset is None and len(known) == 1:
+        return known[0]
+    if subset is None:
+        listed = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
+        raise ValueError(f"subset: {name} has {len(known)} ({listed}), so one must be named")
+    if subset not in known:
+        raise ValueError(nearest("subset", subset, known))
+    return subset
+
+
+@lru_cache(maxsize=64)
+def _loaded(name: str, split: str, subset: str) -> Any:
+    """The task with its data loaded, never evaluated; loading may draw from the task's random state."""
+    with undisturbed_randomness(), _quiet():
+        task = get_task(name).filter_eval_splits([split])
+        task.hf_subsets = [subset]
+        task.check_if_dataset_is_superseded()
+        try:
+            task.load_data()
+        except (KeyError, ValueError) as error:
+            if split in task.metadata.eval_splits:
+                raise
+            raise ValueError(f"{_no_split(name, split, task.metadata.eval_splits)} ({error})") from error
+        if hasattr(task, "convert_v1_dataset_format_to_v2"):  # older retrieval tasks keep their data elsewhere
+            task.convert_v1_dataset_format_to_v2(num_proc=None)
+    data = split_data(task, subset)
+    if split not in data:
+        raise ValueError(_no_split(name, split, data))
+    return task
+
+
+def split_data(task: Any, subset: str) -> Any:
+    """Split → data of one subset; mteb leaves the subset's level out where there is only one."""
+    return task.dataset[subset] if subset in task.dataset or subset != "default" else task.dataset
+
+
+def _no_split(name: str, split: str, known: Iterable[str]) -> str:
+    return nearest(f"split: {name}", split, sorted(known))
+
+
+def _read_labels_once(task: Any) -> None:
+    """Metrics index the labels again and again, and a dataset's column is read anew at each index."""
+    calculate = task._calculate_scores
+    task._calculate_scores = lambda labels, predicted: calculate(np.asarray(list(labels)), predicted)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What mteb would say for every cell: its classifiers stop early by design, classes may go unpredicted."""
+    from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
+
+    shown = not are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            for category in (ConvergenceWarning, UndefinedMetricWarning):
+                warnings.simplefilter("ignore", category)
+            yield
+    finally:
+        if shown:
+            enable_progress_bars()
+
+
+def _as_written(result: Any) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "result.json")
+        result.to_disk(path)
+        # mteb writes NaN for measures without a value (nAUC), which is no JSON
+        return json.loads(path.read_text(), parse_constant=lambda _: None)

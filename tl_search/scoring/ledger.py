@@ -1,0 +1,175 @@
+"""All scores on disk, one file per cell, shared by every run: written once, checked when read, never replaced."""
+
+import os
+import re
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tl_search.plane.arm import Arm
+from tl_search.plane.pull import Score, TaskSpec, cell_key
+from tl_search.store.arrays import ArrayStore
+from tl_search.store.atomic import ASIDE, read_json, sync_folder, write_json
+from tl_search.store.keys import digest, safe_name
+
+TOLERANCE = 1e-4  # how texts meet in batches moves vectors by 1e-7, and scores by less than this
+
+
+class ConflictError(RuntimeError):
+    """A cell has two scores: something that changes vectors is missing in its identity."""
+
+
+class Ledger:
+    """Cell → score.
+
+    Several processes may use one folder: of two that write a cell, the first wins and the second compares.
+
+    Args:
+        folder: Where the files are.
+
+    Attributes:
+        repeats: Second writings that differed, by less than the tolerance.
+        quarantined: Files that were damaged or edited, now in `quarantine/`; their cells count as not scored.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self.repeats = 0
+        self.quarantined: list[Path] = []
+        self._replicates = ArrayStore(self.folder / "replicates")
+
+    def path(self, arm: Arm, task: TaskSpec) -> Path:
+        key = cell_key(arm, task)
+        return self.folder / key[:2] / f"{key}.json"
+
+    def get(self, arm: Arm, task: TaskSpec) -> Score | None:
+        """The score of a cell; None when it was never scored, or its file is not what was written."""
+        path = self.path(arm, task)
+        try:
+            record = read_json(path)
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            record = None
+        if not _is_whole(record) or record["cell"]["identity"] != _identity(arm, task):
+            self._quarantine(path)
+            return None
+        return Score(arm, task, record["value"], record["seconds"], record["result"])
+
+    def put(self, score: Score) -> None:
+        """Write a score once.
+
+        Raises:
+            ConflictError: the cell has another score already.
+        """
+        record = {
+            "cell": {"identity": _identity(score.arm, score.task), "names": _names(score.arm, score.task)},
+            "value": score.value,
+            "seconds": round(score.seconds, 3),
+            "result": dict(score.result),
+        }
+        path = self.path(score.arm, score.task)
+        while not _claim(path, {**record, "sha256": _checksum(record)}):
+            first = self.get(score.arm, score.task)
+            if first is not None:
+                return self._compare(first, score)
+
+    def get_replicates(self, arm: Arm, task: TaskSpec, resamples: int, seed: int) -> np.ndarray | None:
+        """The cell's bootstrap replicates (resample,); None when there are none of this number and seed."""
+        arrays = self._replicates.get(_replicates_key(arm, task, resamples, seed))
+        return None if arrays is None else arrays["replicates"]
+
+    def put_replicates(self, arm: Arm, task: TaskSpec, replicates: np.ndarray, seed: int) -> None:
+        """Write replicates, which follow from the cell and the seed."""
+        self._replicates.put(_replicates_key(arm, task, len(replicates), seed), {"replicates": replicates})
+
+    def export(self, cells: Iterable[Score], folder: Path) -> list[Path]:
+        """Copy mteb's own records of some cells to `folder`/<model>/<revision>/layer_005/<split>/<Task>.json.
+
+        Raises:
+            ValueError: a score comes without mteb's record, and the ledger has none.
+        """
+        written = []
+        for score in cells:
+            kept = score if score.result else self.get(score.arm, score.task)
+            if kept is None or not kept.result:
+                raise ValueError(f"cells: no record of {score.task.name} at {score.arm.label} in {self.folder}")
+            path = result_path(folder, score.arm, score.task)
+            write_json(path, dict(kept.result))
+            written.append(path)
+        return written
+
+    def _compare(self, first: Score, second: Score) -> None:
+        difference = abs(first.value - second.value)
+        if difference >= TOLERANCE:
+            raise ConflictError(
+                f"{first.task.name} ({first.task.split}) at {first.arm.label} of {first.arm.model} has the score "
+                f"{first.value}, and now {second.value}: {self.path(first.arm, first.task)}"
+            )
+        if difference > 0:
+            self.repeats += 1
+
+    def _quarantine(self, path: Path) -> None:
+        target = self.folder / "quarantine" / f"{path.stem}-{uuid.uuid4().hex[:8]}.json"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.replace(path, target)
+        except FileNotFoundError:  # another process has just moved it
+            return
+        self.quarantined.append(target)
+
+
+def result_path(folder: Path, arm: Arm, task: TaskSpec) -> Path:
+    """Where a run keeps mteb's record of a cell; one task's names are mteb's and stay as they are."""
+    name = task.name if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", task.name) else safe_name(task.name)
+    where = folder / safe_name(arm.model) / safe_name(arm.revision.name) / f"layer_{arm.layer:03d}"
+    return where / safe_name(task.split) / f"{name}.json"
+
+
+def _identity(arm: Arm, task: TaskSpec) -> dict[str, Any]:
+    return {"arm": arm.identity(), **task.identity()}
+
+
+def _names(arm: Arm, task: TaskSpec) -> dict[str, Any]:
+    return {
+        "model": arm.model,
+        "revision": arm.revision.name,
+        "step": arm.revision.step,
+        "layer": arm.layer,
+        "task": task.name,
+        "type": task.type,
+        "main_score": task.main_score,
+    }
+
+
+def _checksum(record: dict[str, Any]) -> str:
+    return digest(record, 64)
+
+
+def _is_whole(record: Any) -> bool:
+    if not isinstance(record, dict) or not {"cell", "value", "seconds", "result", "sha256"} <= set(record):
+        return False
+    return record["sha256"] == _checksum({key: value for key, value in record.items() if key != "sha256"})
+
+
+def _claim(path: Path, record: dict[str, Any]) -> bool:
+    """Write a file unless it exists; of several processes exactly one does, by linking a finished file to the name."""
+    if path.exists():
+        return False
+    aside = path.with_name(f"{ASIDE}{uuid.uuid4().hex}")
+    write_json(aside, record)
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return False
+    finally:
+        aside.unlink()
+    sync_folder(path.parent)
+    return True
+
+
+def _replicates_key(arm: Arm, task: TaskSpec, resamples: int, seed: int) -> str:
+    return f"{cell_key(arm, task)}-{resamples}-{seed}"

@@ -1,0 +1,178 @@
+"""Main scores of resampled items, many resamples at a time.
+
+A bootstrap resample is a row of counts: how often each item was drawn. Every measure here takes counts
+(resample, item) and gives one value per resample, equal to what the same measure gives for the items repeated that
+often, without repeating them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from tl_search.plane.pull import TaskSpec
+from tl_search.store.keys import digest
+
+Measure = Callable[[np.ndarray], np.ndarray]
+
+BLOCK = 2_000_000  # counts held at once
+
+
+def draw(task: TaskSpec, seed: int, sizes: Sequence[int], resamples: int) -> Iterator[np.ndarray]:
+    """Counts (resample, item) block by block, `resamples` rows in all; a function of task and seed, of no arm.
+
+    Args:
+        task: Whose items are resampled.
+        seed: Of the resampling; another seed gives other resamples.
+        sizes: Items per stratum; each stratum is resampled to its own size.
+        resamples: How many.
+    """
+    rng = np.random.default_rng(int(digest({"task": task.identity(), "seed": seed}), 16))
+    block = max(1, BLOCK // sum(sizes))
+    for first in range(0, resamples, block):
+        rows = min(block, resamples - first)
+        yield np.concatenate([_counts(rng, size, rows) for size in sizes], axis=1)
+
+
+def _counts(rng: np.random.Generator, size: int, rows: int) -> np.ndarray:
+    drawn = rng.integers(size, size=(rows, size)) + size * np.arange(rows)[:, None]
+    return np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size).astype(np.float64)
+
+
+def mean_of(values: np.ndarray) -> Measure:
+    """The mean of one value per item."""
+    return lambda counts: counts @ values / counts.sum(axis=1)
+
+
+def average(measures: Sequence[Measure]) -> Measure:
+    """The mean of several measures of the same items."""
+    return lambda counts: np.mean([measure(counts) for measure in measures], axis=0)
+
+
+def largest(measures: Sequence[Measure]) -> Measure:
+    """The largest of several measures of the same items."""
+    return lambda counts: np.max([measure(counts) for measure in measures], axis=0)
+
+
+CLASSIFICATION = (
+    "accuracy",
+    *(f"{name}{weighted}" for name in ("f1", "precision", "recall", "ap") for weighted in ("", "_weighted")),
+)
+
+
+def classification(name: str, labels: np.ndarray, predicted: np.ndarray) -> Measure:
+    """A measure of `CLASSIFICATION` for given predictions; without `_weighted` the mean over classes that occur."""
+    if name == "accuracy":
+        return mean_of((labels == predicted).astype(np.float64))
+    if name.startswith("ap"):  # of two classes, where both means are the same
+        return pairs("ap", predicted.astype(np.float64), labels == 1)
+    classes, codes = np.unique(np.concatenate([labels, predicted]), return_inverse=True)
+    true, guessed = (_one_hot(part, len(classes)) for part in np.split(codes, 2))
+    right = true.multiply(guessed).tocsr()
+    kind, _, weighted = name.partition("_")
+
+    def measure(counts: np.ndarray) -> np.ndarray:
+        hits, actual, claimed = counts @ right, counts @ true, counts @ guessed
+        whole = {"f1": (actual + claimed) / 2, "precision": claimed, "recall": actual}[kind]
+        by_class = _ratio(hits, whole)
+        weights = actual if weighted else (actual + claimed > 0).astype(np.float64)
+        return (by_class * weights).sum(axis=1) / weights.sum(axis=1)
+
+    return measure
+
+
+PAIRS = ("ap", "accuracy", "f1")
+
+
+def pairs(name: str, scores: np.ndarray, positive: np.ndarray) -> Measure:
+    """A measure of `PAIRS`: average precision, or the best over thresholds; a high score says positive.
+
+    Ties are one threshold. As in mteb, accepting all or nothing is no threshold for accuracy and F1.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    positive = positive[order].astype(np.float64)
+
+    def measure(counts: np.ndarray) -> np.ndarray:
+        counts = counts[:, order]
+        accepted = np.cumsum(counts, axis=1)[:, ends]
+        hits = np.cumsum(counts * positive, axis=1)[:, ends]
+        total, positives = accepted[:, -1:], hits[:, -1:]
+        if name == "ap":
+            gained = np.diff(hits, axis=1, prepend=0)
+            return (_ratio(gained, positives) * _ratio(hits, accepted)).sum(axis=1)
+        if name == "accuracy":
+            values = (hits + (total - positives) - (accepted - hits)) / total
+        else:
+            values = _ratio(2 * hits, accepted + positives)
+        return np.where((accepted > 0) & (accepted < total), values, 0).max(axis=1)
+
+    return measure
+
+
+def correlation(name: str, gold: np.ndarray, scores: np.ndarray) -> Measure:
+    """`pearson` or `spearman`; 0 where a resample has only one value."""
+    if name == "spearman":
+        gold_ranks, score_ranks = _ranks(gold), _ranks(scores)
+        return lambda counts: _pearson(counts, gold_ranks(counts), score_ranks(counts))
+    return lambda counts: _pearson(counts, gold[None, :], scores[None, :])
+
+
+def v_measure(labels: np.ndarray, clusters: np.ndarray) -> Measure:
+    """Agreement of an assignment with the labels (Rosenberg and Hirschberg, 2007)."""
+    label_count, label = _coded(labels)
+    cluster_count, cluster = _coded(clusters)
+    cell_count, cell = _coded(label * cluster_count + cluster)
+    groups = [_one_hot(codes, count) for codes, count in
+              ((label, label_count), (cluster, cluster_count), (cell, cell_count))]  # fmt: skip
+
+    def measure(counts: np.ndarray) -> np.ndarray:
+        size = counts.sum(axis=1, keepdims=True)
+        of_label, of_cluster, joint = (_entropy(counts @ group / size) for group in groups)
+        shared = np.maximum(of_label + of_cluster - joint, 0)
+        homogeneity = np.where(of_label > 0, _ratio(shared, of_label), 1)
+        completeness = np.where(of_cluster > 0, _ratio(shared, of_cluster), 1)
+        return _ratio(2 * homogeneity * completeness, homogeneity + completeness)
+
+    return measure
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """part / whole, and 0 where there is no whole."""
+    return np.divide(part, whole, out=np.zeros(np.broadcast_shapes(part.shape, whole.shape)), where=whole > 0)
+
+
+def _coded(values: np.ndarray) -> tuple[int, np.ndarray]:
+    distinct, codes = np.unique(values, return_inverse=True)
+    return len(distinct), codes
+
+
+def _one_hot(codes: np.ndarray, classes: int) -> csr_array:
+    return csr_array((np.ones(len(codes)), (np.arange(len(codes)), codes)), shape=(len(codes), classes))
+
+
+def _entropy(shares: np.ndarray) -> np.ndarray:
+    return -(shares * np.log(shares, out=np.zeros_like(shares), where=shares > 0)).sum(axis=1)
+
+
+def _ranks(values: np.ndarray) -> Measure:
+    """Ranks (resample, item) of the items among those drawn; ties share their mean rank."""
+    order = np.argsort(values, kind="stable")
+    changes = np.append(True, np.diff(values[order]) != 0)
+    starts = np.flatnonzero(changes)
+    group = np.empty(len(values), dtype=np.intp)
+    group[order] = np.cumsum(changes) - 1
+
+    def ranks(counts: np.ndarray) -> np.ndarray:
+        sizes = np.add.reduceat(counts[:, order], starts, axis=1)
+        return (np.cumsum(sizes, axis=1) - (sizes - 1) / 2)[:, group]
+
+    return ranks
+
+
+def _pearson(counts: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    size = counts.sum(axis=1, keepdims=True)
+    first = first - (counts * first).sum(axis=1, keepdims=True) / size
+    second = second - (counts * second).sum(axis=1, keepdims=True) / size
+    spread = np.sqrt((counts * first**2).sum(axis=1) * (counts * second**2).sum(axis=1))
+    return _ratio((counts * first * second).sum(axis=1), spread)

@@ -1,0 +1,248 @@
+"""A confirmed cell: mteb's own score, and what it would have been on other draws of the same items.
+
+Paired bootstrap (Efron and Tibshirani, 1993, ch. 16): replicate i draws the same items for every arm, since the
+draws depend only on the task and a seed; so the replicates of two arms' difference give its interval.
+
+What is an item: a text (Classification), a pair (STS, PairClassification), a query (Retrieval, Reranking; the corpus
+stays), a text (Clustering). Predictions are mteb's own and are made once; a replicate measures them on drawn items, so
+it holds the spread of the test items, not that of classifiers or of training samples.
+
+Clustering is an approximation: mteb's score is a mean over k-means runs on random samples; the replicates measure one
+k-means assignment of all texts on drawn texts, moved so that their mean is the score. (Older clustering tasks cluster
+fixed sets once: there the assignments are mteb's.) Scores that are a best of something (threshold, similarity) are
+higher on drawn items, where noise is repeated, and are moved in the same way.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tl_search.plane.arm import Arm
+from tl_search.plane.pull import Score, TaskSpec
+from tl_search.scoring import replicates as measures
+from tl_search.scoring.evaluation import evaluate, fresh_task, nearest, split_data
+
+
+@dataclass(frozen=True)
+class Items:
+    """The evaluated items of one arm.
+
+    Args:
+        sizes: How many, by stratum.
+        measure: The main score of any draw of them.
+        exact: Whether the measure of all items is mteb's score.
+        centred: Whether the measure only gives the spread around mteb's score.
+    """
+
+    sizes: tuple[int, ...]
+    measure: measures.Measure
+    exact: bool = True
+    centred: bool = False
+
+
+def confirm_cell(
+    arm: Arm, task: TaskSpec, vectors: Mapping[str, np.ndarray], resamples: int, seed: int
+) -> tuple[Score, np.ndarray]:
+    """The cell's score, as `score_cell` gives it, and its bootstrap replicates (resample,), fp64, on the same scale.
+
+    Args:
+        arm: Whose vectors they are.
+        task: From `describe`.
+        vectors: Text digest → vector (width,), for all of `task_texts`.
+        resamples: How many replicates, >= 1.
+        seed: Of the resampling; the same for all arms that are compared.
+
+    Raises:
+        ValueError: as `score_cell`, or tasks of this type or main score cannot be resampled.
+        RuntimeError: all items once do not give mteb's score: this mteb computes it in another way.
+    """
+    from tl_search.scoring.encoder import VectorEncoder
+
+    if resamples < 1:
+        raise ValueError(f"resamples: must be >= 1, got {resamples}")
+    if task.type not in _TYPES:
+        raise ValueError(f"type: {task.name} cannot be confirmed; {nearest('type', task.type, _TYPES)}")
+    encoder, run = VectorEncoder(arm, vectors), fresh_task(task)
+    with tempfile.TemporaryDirectory() as folder:
+        watch = _Watch(task, run, encoder, Path(folder))
+        evaluation = evaluate(task, encoder, run, None if watch.per_query else Path(folder))
+        items = _TYPES[task.type](watch)
+    if items.exact:
+        whole = float(items.measure(np.ones((1, sum(items.sizes))))[0])
+        if abs(whole - evaluation.value) > 1e-4:
+            raise RuntimeError(f"{task.name}: {task.main_score} of all items is {whole:.6f}, mteb: {evaluation.value}")
+    values = np.concatenate([items.measure(counts) for counts in measures.draw(task, seed, items.sizes, resamples)])
+    if items.centred:
+        values += evaluation.value - values.mean()
+    return Score(arm, task, evaluation.value, evaluation.seconds, evaluation.result), values
+
+
+class _Watch:
+    """What can be seen of an evaluation besides its score: predictions, labels, scores per query."""
+
+    def __init__(self, task: TaskSpec, run: Any, encoder: Any, folder: Path) -> None:
+        self.task, self.run, self.encoder, self.folder = task, run, encoder, folder
+        self.queries: dict[str, dict[str, float]] = {}
+        self.found: Mapping[str, Mapping[str, float]] = {}
+        self.relevant: Mapping[str, Mapping[str, int]] = {}
+        self.per_query = hasattr(run, "task_specific_scores")
+        if self.per_query:  # mteb's hook for a task's own measures gets the score of every query
+            own = run.task_specific_scores
+
+            def record(scores: Any, qrels: Any, results: Any, **names: Any) -> Any:
+                self.queries, self.relevant, self.found = scores, qrels, results
+                return own(scores, qrels, results, **names)
+
+            run.task_specific_scores = record
+
+    def data(self) -> Any:
+        return split_data(self.run, self.task.subset)[self.task.split]
+
+    def predictions(self) -> Any:
+        saved = json.loads((self.folder / self.run.prediction_file_name).read_text())
+        return saved[self.task.subset][self.task.split]
+
+    def unknown(self, known: tuple[str, ...]) -> ValueError:
+        """The error for a main score that has no measure here."""
+        return ValueError(f"main_score: {self.task.name} cannot be confirmed; "
+                          f"{nearest('main_score', self.task.main_score, known)}")  # fmt: skip
+
+
+def _classification(watch: _Watch) -> Items:
+    if watch.task.main_score not in measures.CLASSIFICATION:
+        raise watch.unknown(measures.CLASSIFICATION)
+    if watch.run.is_cross_validation:
+        raise ValueError(f"task: {watch.task.name} cannot be confirmed: it has no test items, only cross-validation")
+    labels = np.asarray(list(watch.data()[watch.run.label_column_name]))
+    experiments = [
+        measures.classification(watch.task.main_score, labels, np.asarray(predicted))
+        for predicted in watch.predictions()
+    ]
+    return Items((len(labels),), measures.average(experiments))
+
+
+_PAIR_SCORES = {
+    "similarity": ("similarity_scores", 1),
+    "cosine": ("cosine_scores", 1),
+    "manhattan": ("manhattan_distances", -1),
+    "euclidean": ("euclidean_distances", -1),
+    "dot": ("dot_scores", 1),
+}
+
+
+def _pair_classification(watch: _Watch) -> Items:
+    kind, _, name = watch.task.main_score.partition("_")
+    kinds = [*_PAIR_SCORES] if kind == "max" else [kind]
+    if name not in measures.PAIRS or not set(kinds) <= set(_PAIR_SCORES):
+        raise watch.unknown(tuple(f"{kind}_{name}" for name in measures.PAIRS for kind in ("max", *_PAIR_SCORES)))
+    data, column = watch.data(), watch.run.label_column_name
+    labels = np.asarray(list(data[0][column] if len(data) == 1 else data[column]))  # older tasks: all pairs in one row
+    predicted = watch.predictions()
+    scored = [(np.asarray(predicted[field]) * sign) for field, sign in map(_PAIR_SCORES.__getitem__, kinds)]
+    best = measures.largest([measures.pairs(name, scores, labels == 1) for scores in scored])
+    return Items((len(labels),), best, centred=kind == "max" or name != "ap")
+
+
+_STS_SCORES = {
+    "": "similarity_scores",
+    "cosine_": "cosine_scores",
+    "manhattan_": "manhattan_distances",
+    "euclidean_": "euclidean_distances",
+}
+
+
+def _sts(watch: _Watch) -> Items:
+    known = {f"{kind}{name}": (kind, name) for name in ("spearman", "pearson") for kind in _STS_SCORES}
+    if watch.task.main_score not in known:
+        raise watch.unknown(tuple(known))
+    kind, name = known[watch.task.main_score]
+    gold = np.asarray(list(watch.data()["score"]), dtype=np.float64)
+    scores = np.asarray(watch.predictions()[_STS_SCORES[kind]])
+    return Items((len(gold),), measures.correlation(name, gold, scores))
+
+
+_QUERY_SCORES = {
+    "ndcg_at_": "ndcg_cut_",
+    "map_at_": "map_cut_",
+    "recall_at_": "recall_",
+    "precision_at_": "P_",
+    "hit_rate_at_": "success_",
+}
+
+
+def _retrieval(watch: _Watch) -> Items:
+    kind, _, cut = watch.task.main_score.rpartition("_")
+    kind += "_"
+    names = sorted(watch.queries)  # mteb's order is that of the arm's results
+    if kind == "mrr_at_" and not watch.run.skip_first_result:
+        values = [_reciprocal_rank(watch.found[name], watch.relevant[name], int(cut)) for name in names]
+    elif kind in _QUERY_SCORES:
+        values = [watch.queries[name][_QUERY_SCORES[kind] + cut] for name in names]
+    else:
+        raise watch.unknown(tuple(f"{kind}10" for kind in (*_QUERY_SCORES, "mrr_at_")))
+    return Items((len(names),), measures.mean_of(np.asarray(values)))
+
+
+def _reciprocal_rank(found: Mapping[str, float], relevant: Mapping[str, int], cut: int) -> float:
+    ranked = sorted(found, key=lambda document: (found[document], document), reverse=True)
+    places = (place for place, document in enumerate(ranked[:cut], 1) if relevant.get(document, 0) > 0)
+    return 1 / next(places, float("inf"))
+
+
+def _clustering(watch: _Watch) -> Items:
+    if watch.task.main_score != "v_measure":
+        raise watch.unknown(("v_measure",))
+    if not hasattr(watch.run, "max_documents_per_cluster"):
+        return _clustered_sets(watch)
+    from sklearn.cluster import MiniBatchKMeans
+
+    run, data = fresh_task(watch.task), watch.data()
+    limit = run.max_document_to_embed
+    if run.max_fraction_of_documents_to_embed is not None:
+        limit = int(run.max_fraction_of_documents_to_embed * len(data))
+    if limit is not None:  # mteb's first draw from the task's random state
+        data = data.select(run.rng_state.sample(range(len(data)), k=min(len(data), limit)))
+    states = watch.encoder.encode([{"text": list(data[run.input_column_name])}])
+    labels = [label if isinstance(label, list) else [label] for label in data[run.label_column_name]]
+    levels = []
+    for level in range(min(run.max_depth or len(labels), max(map(len, labels)))):
+        kept = np.flatnonzero([len(label) > level and label[level] != -1 for label in labels])
+        named = np.asarray([labels[place][level] for place in kept])
+        kmeans = MiniBatchKMeans(
+            n_clusters=len(np.unique(named)), batch_size=run.k_mean_batch_size, n_init=1, random_state=run.seed
+        )
+        levels.append(_on(kept, measures.v_measure(named, kmeans.fit_predict(states[kept]))))
+    return Items((len(labels),), measures.average(levels), exact=False, centred=True)
+
+
+def _clustered_sets(watch: _Watch) -> Items:
+    """Tasks that hold several sets of texts, each clustered once; texts are drawn within their set."""
+    assigned = iter(watch.predictions())
+    sizes: list[int] = []
+    sets: list[measures.Measure] = []
+    for labels in watch.data()[watch.run.label_column_name]:
+        named = np.asarray(labels)
+        # mteb leaves a set with one label unclustered: nothing can be wrong in it
+        clusters = np.asarray(next(assigned)) if len(set(labels)) > 1 else np.zeros(len(labels), dtype=int)
+        sets.append(_on(slice(sum(sizes), sum(sizes) + len(labels)), measures.v_measure(named, clusters)))
+        sizes.append(len(labels))
+    return Items(tuple(sizes), measures.average(sets), exact=False, centred=True)
+
+
+def _on(items: np.ndarray | slice, measure: measures.Measure) -> measures.Measure:
+    return lambda counts: measure(counts[:, items])
+
+
+_TYPES: Mapping[str, Callable[[_Watch], Items]] = {
+    "Classification": _classification,
+    "Clustering": _clustering,
+    "PairClassification": _pair_classification,
+    "Reranking": _retrieval,
+    "Retrieval": _retrieval,
+    "STS": _sts,
+}

@@ -1,0 +1,172 @@
+"""The items of the embedded tasks: texts and labels, made of a part of the library.
+
+Each function takes a part and how many items it may give, and returns columns as mteb's
+tasks name them. Labels are balanced as far as the library allows.
+"""
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from tl_search.scoring.stdlib_functions import (
+    Function,
+    digest,
+    familiar,
+    functions,
+    in_hash_order,
+    lines,
+    passages,
+    shuffle_lines,
+    swap_letters,
+    swap_tokens,
+    told_elsewhere,
+)
+
+LENGTH = 256  # bytes of code that a text may have
+SHORT = 128  # the same where words count less, or where two pieces make an item
+PASSAGE = 128  # bytes of a passage whose order is in question: six exchanges must be dense enough to be felt
+SUMMARY = 128  # bytes of a docstring that a query may have
+SWAPS = 6
+
+STATEMENTS = ("if", "return", "raise", "for", "def", "class")
+VERBS = {
+    "get": ("get", "read", "find", "load", "fetch", "open", "next"),
+    "set": ("set", "add", "write", "put", "dump", "send", "update", "append", "insert"),
+    "is": ("is", "has", "check", "eq", "contains", "assert", "exists", "test"),
+    "show": ("repr", "str", "format", "print", "pprint"),
+    "make": ("init", "new", "create", "make", "copy"),
+    "parse": ("parse", "split", "decode", "feed", "handle"),
+}
+
+
+def typos(part: str, count: int) -> dict[str, list[Any]]:
+    """Passages, every second one with letters exchanged."""
+    return _order_probe(part, count, lambda text: swap_letters(text, SWAPS, PASSAGE))
+
+
+def token_order(part: str, count: int) -> dict[str, list[Any]]:
+    """Passages, every second one with tokens exchanged."""
+    return _order_probe(part, count, lambda text: swap_tokens(text, SWAPS))
+
+
+def line_order(part: str, count: int) -> dict[str, list[Any]]:
+    """Passages, every second one with its lines shuffled."""
+    return _order_probe(part, count, shuffle_lines)
+
+
+def _order_probe(part: str, count: int, disturb: Callable[[str], str]) -> dict[str, list[Any]]:
+    """A passage appears once, disturbed or not: no item answers another one."""
+    texts = [text for text in in_hash_order(passages(part, PASSAGE)) if disturb(text) != text][:count]
+    return {
+        "text": [disturb(text) if number % 2 else text for number, text in enumerate(texts)],
+        "label": [number % 2 for number in range(len(texts))],
+    }
+
+
+def statements(part: str, count: int) -> dict[str, list[Any]]:
+    """Lines without the keyword that they began with."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for line in in_hash_order(lines(part)):
+        keyword, _, rest = line.partition(" ")
+        if keyword in STATEMENTS and len(rest) >= 8:
+            found[keyword].append(rest.strip()[:LENGTH])
+    return _balanced(found, STATEMENTS, count)
+
+
+def indents(part: str, count: int) -> dict[str, list[Any]]:
+    """The first lines of a function; the label is where the next line starts."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for function in _shuffled(part):
+        rows = [row for row in function.code.split("\n") if row.strip()]
+        ends = [end for end in range(2, len(rows)) if 32 <= len("\n".join(rows[:end])) <= PASSAGE]
+        if not ends:
+            continue
+        end = random.Random(function.code).choice(ends)
+        shown = "\n".join(rows[:end])
+        if not familiar(shown, part):
+            step = _indent(rows[end]) - _indent(rows[end - 1])
+            found["deeper" if step > 0 else "less" if step < 0 else "same"].append(shown)
+    return _balanced(found, ("same", "deeper", "less"), count)
+
+
+def verbs(part: str, count: int) -> dict[str, list[Any]]:
+    """Functions without their names."""
+    group = {verb: name for name, members in VERBS.items() for verb in members}
+    found: dict[str, list[str]] = defaultdict(list)
+    for function in _shuffled(part):
+        verb = function.name.strip("_").split("_")[0].lower()
+        if verb in group:
+            found[group[verb]].append(_cut(function.nameless, LENGTH))
+    return _balanced(found, tuple(VERBS), count)
+
+
+def packages(part: str, count: int) -> dict[str, list[Any]]:
+    """Functions of the part's ten richest packages, as many of each as possible."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for function in _shuffled(part):
+        if len(function.code) >= 128:
+            found[function.package].append(_cut(function.code, SHORT))
+    richest = sorted(found, key=lambda package: (-len(found[package]), package))[:10]
+    columns = _balanced(found, tuple(richest), count)
+    return {"sentences": columns["text"], "labels": columns["label"]}
+
+
+def halves(part: str, count: int) -> dict[str, list[Any]]:
+    """First and second halves of functions; every second pair is of two functions of a module."""
+    found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for function in _shuffled(part):
+        rows = function.code.split("\n")
+        middle = len(rows) // 2
+        first, second = "\n".join(rows[:middle]).strip(), "\n".join(rows[middle:]).strip()
+        ends = _cut(first, SHORT), _cut(second, SHORT)
+        if min(map(len, ends)) >= 48 and not any(familiar(end, part) for end in ends):
+            found[function.module].append(ends)
+    pairs = []
+    for module in sorted(found):
+        firsts, seconds = zip(*found[module], strict=True)
+        size = len(firsts) // 4 * 4
+        for n in range(size):  # of four functions two stay whole and two exchange their ends
+            other = n if n % 4 < 2 else n - 1 if n % 4 == 3 else n + 1
+            pairs.append((firsts[n], seconds[other], int(other == n)))
+    by_label = {label: sorted((pair for pair in pairs if pair[2] == label), key=lambda pair: digest(pair[0]))
+                for label in (0, 1)}
+    chosen = [pair for both in zip(by_label[0], by_label[1], strict=True) for pair in both][:count]
+    return {"sentence1": [a for a, _, _ in chosen], "sentence2": [b for _, b, _ in chosen],
+            "labels": [label for _, _, label in chosen]}
+
+
+def docstrings(part: str, count: int) -> tuple[list[str], list[str]]:
+    """Summaries and codes, the same number of each, in the same order."""
+    pairs: dict[str, str] = {}
+    for function in _shuffled(part):
+        summary = _cut(function.summary, SUMMARY)
+        if len(summary) >= 24 and summary.isascii() and not told_elsewhere(summary, part):
+            pairs.setdefault(summary, _cut(function.code, LENGTH))
+    chosen = list(pairs.items())[:count]
+    return [summary for summary, _ in chosen], [code for _, code in chosen]
+
+
+def _balanced(found: dict[str, list[str]], names: tuple[str, ...], count: int) -> dict[str, list[Any]]:
+    """At most `count` texts, the same number for each name where there are enough; each text once."""
+    texts: dict[str, int] = {}
+    for label, name in enumerate(names):
+        for text in list(dict.fromkeys(found[name]))[: count // len(names)]:
+            texts.setdefault(text, label)
+    ordered = in_hash_order(texts)
+    return {"text": ordered, "label": [texts[text] for text in ordered]}
+
+
+def _shuffled(part: str) -> list[Function]:
+    """The part's functions in an order of their own; those that begin like another part's are left out."""
+    shown = (function for function in functions(part) if not familiar(_cut(function.code, SHORT), part))
+    return sorted(shown, key=lambda function: digest(function.code))
+
+
+def _cut(text: str, length: int) -> str:
+    return text[:length].strip()
+
+
+def _indent(row: str) -> int:
+    return len(row) - len(row.lstrip())

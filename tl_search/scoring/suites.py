@@ -1,0 +1,70 @@
+"""Named lists of tasks, and which data of theirs choose and which report. Quick to import: config names its class."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tl_search.plane.pull import TaskSpec
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The tasks of a search.
+
+    The best of many arms looks better than it is on the data that chose it, so it is reported on other data.
+
+    Args:
+        names: The tasks' names, each once.
+        selection_split: The split that the search scores.
+        confirmation_split: The split that the finalists are reported on.
+        allow_same_split: Whether both may be one split, for tasks with only one; their reported scores are then too
+            high, and the report says so.
+        subsets: Task → mteb's hf_subset, for tasks that have several.
+    """
+
+    names: tuple[str, ...]
+    selection_split: str = "selection"
+    confirmation_split: str = "confirmation"
+    allow_same_split: bool = False
+    subsets: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))
+        if not self.names:
+            raise ValueError("names: must be at least one task, got none")
+        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"names: must be each once, got {', '.join(repeated)} twice")
+        strangers = sorted(set(self.subsets) - set(self.names))
+        if strangers:
+            raise ValueError(f"subsets: must be of tasks in names, got {', '.join(strangers)}")
+        if self.same_split and not self.allow_same_split:
+            raise ValueError(
+                f"confirmation_split: must be another split than selection_split, got {self.selection_split!r} for "
+                "both; allow_same_split=true permits it and makes the reported scores too high"
+            )
+
+    @property
+    def same_split(self) -> bool:
+        """Whether the finalists are reported on the data that chose them."""
+        return self.selection_split == self.confirmation_split
+
+    def selection(self) -> "tuple[TaskSpec, ...]":
+        """The tasks as the search scores them. Raises ValueError naming a task that lacks the split."""
+        return self._described(self.selection_split)
+
+    def confirmation(self) -> "tuple[TaskSpec, ...]":
+        """The tasks as the finalists are reported on."""
+        return self._described(self.confirmation_split)
+
+    def texts(self, split: str, folder: Path | None = None) -> dict[str, tuple[str, ...]]:
+        """Task name → the texts that its evaluation on a split asks for; `folder` keeps them between processes."""
+        from tl_search.scoring.texts import task_texts
+
+        return {name: task_texts(name, split, self.subsets.get(name), folder) for name in self.names}
+
+    def _described(self, split: str) -> "tuple[TaskSpec, ...]":
+        from tl_search.scoring.score import describe
+
+        return tuple(describe(name, split, self.subsets.get(name)) for name in self.names)

@@ -1,0 +1,50 @@
+"""Which texts an evaluation needs: what mteb asks for, found by letting it ask."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from tl_search.plane.pull import TaskSpec
+from tl_search.scoring.evaluation import describe, evaluate
+from tl_search.store.atomic import read_json, write_json
+from tl_search.store.keys import digest
+
+
+def task_texts(name: str, split: str, subset: str | None = None, folder: Path | None = None) -> tuple[str, ...]:
+    """The texts that mteb's evaluation of the task asks an encoder for, each once, in first-asked order.
+
+    A classifier's training texts are among them, and only those of its samples; a document comes with its title as
+    mteb joins them.
+
+    Args:
+        name: The task's name.
+        split: The evaluated split.
+        subset: As in `describe`.
+        folder: Where the list is kept between processes; a damaged file is written anew.
+    """
+    task = describe(name, split, subset)
+    path = folder and folder / f"{digest(task.identity(), 32)}.json"
+    texts = _read(path, task) if path else None
+    if texts is None:
+        texts = _asked(task)
+        if path:
+            write_json(path, {"task": task.identity(), "digest": digest(texts, 32), "texts": texts})
+    return tuple(texts)
+
+
+@lru_cache(maxsize=64)
+def _asked(task: TaskSpec) -> list[str]:
+    from tl_search.scoring.encoder import TextRecorder
+
+    recorder = TextRecorder()
+    evaluate(task, recorder)
+    return list(recorder.texts)
+
+
+def _read(path: Path, task: TaskSpec) -> list[str] | None:
+    try:
+        kept = read_json(path)
+        if kept["task"] == task.identity() and kept["digest"] == digest(kept["texts"], 32):
+            return kept["texts"]
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        pass
+    return None
