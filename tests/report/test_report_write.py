@@ -1,0 +1,75 @@
+"""`write_report`: what it leaves in a run's folder, and what it prints of a training run."""
+
+import pytest
+from synthetic_run import write_search_run, write_training_run
+
+from tl_search.report.training_run import read_revisions
+from tl_search.report.write import write_report
+
+
+def scalars(folder):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    return events
+
+
+def test_a_search_gets_its_page_pictures_and_events_once_however_often_it_is_reported(tmp_path, capsys):
+    write_search_run(tmp_path, revisions=4, n_layers=2, pulls=5)
+    (tmp_path / "tensorboard").mkdir()
+    (tmp_path / "tensorboard" / "events.out.tfevents.1.other").write_bytes(b"")
+    before = {path.name for path in tmp_path.iterdir()}
+    for _ in range(2):
+        write_report(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == before | {"report"}
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {"index.html", "plane.png", "regret.png"}
+    names = [path.name for path in (tmp_path / "tensorboard").iterdir()]
+    assert len(names) == 2
+    assert "events.out.tfevents.1.other" in names
+    events = scalars(tmp_path)
+    assert set(events.Tags()["scalars"]) == {"search/recommended_score", "search/regret", "search/spent_share"}
+    assert [event.step for event in events.Scalars("search/spent_share")] == [0, 1, 2, 3, 4]
+    assert min(event.value for event in events.Scalars("search/regret")) >= 0
+    assert events.Tags()["images"] == ["search/plane"]
+    assert str(tmp_path / "report" / "index.html") in capsys.readouterr().out
+
+
+def test_a_damaged_run_leaves_the_report_that_was_there(tmp_path):
+    write_search_run(tmp_path, pulls=2)
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "index.html").write_text("earlier")
+    (tmp_path / "result.json").write_text("{")
+    with pytest.raises(ValueError, match=r"result\.json"):
+        write_report(tmp_path)
+    assert (tmp_path / "report" / "index.html").read_text() == "earlier"
+
+
+def test_a_training_run_is_a_table_that_marks_every_best_so_far(tmp_path, capsys):
+    write_report(write_training_run(tmp_path))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "5 revisions, the last at step 400; best so far: step400 with eval loss 2.9000."
+    marked = {line.split()[0]: line.rstrip().endswith("best") for line in lines if line.strip().startswith("step")}
+    assert marked == {"step0": False, "step100": True, "step200": True, "step300": False, "step400": True}
+    assert "409,600" in next(line for line in lines if line.strip().startswith("step100"))
+
+
+def test_a_line_that_the_trainer_is_still_writing_is_left_alone(tmp_path):
+    path = write_training_run(tmp_path) / "checkpoints" / "index.jsonl"
+    whole = path.read_bytes() + b'{"name": "step500", "st'
+    path.write_bytes(whole)
+    assert [revision.step for revision in read_revisions(tmp_path)] == [0, 100, 200, 300, 400]
+    assert path.read_bytes() == whole
+
+
+def test_a_damaged_line_is_named_by_its_number(tmp_path):
+    path = write_training_run(tmp_path) / "checkpoints" / "index.jsonl"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], "{", *lines[1:], ""]))
+    with pytest.raises(ValueError, match=r"index\.jsonl: line 2 is damaged"):
+        write_report(tmp_path)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no run to report on"):
+        write_report(tmp_path)

@@ -1,0 +1,215 @@
+"""The report as one page that needs nothing else: no network, no script, no second file.
+
+Names and texts in a run may come from strangers. Every one is escaped, stripped of control and direction characters,
+and the page's own policy lets nothing run or load.
+"""
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+from tl_search.report.figures import DARK, LIGHT, plane_picture, trajectory_picture
+from tl_search.report.findings import Findings
+from tl_search.report.outcome import Outcome, TaskOutcome
+from tl_search.report.sentences import (
+    believed,
+    caveats,
+    control_name,
+    count,
+    duration,
+    gain_sentences,
+    gain_word,
+    headline,
+    interval,
+    percent,
+    points,
+    printable,
+    signed,
+    spent_sentence,
+    stopped_sentence,
+    verdict,
+    verdict_sentence,
+)
+from tl_search.report.trajectory import regret, scored_tasks, turning_points
+
+ROWS = 150  # pulls that the page lists at most
+TONES = {"the best arm wins": "good", "the best arm loses": "bad", "trained": "good", "control": "bad"}
+
+
+def render_page(findings: Findings) -> str:
+    """The whole page as HTML."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    here = Path(__file__).parent
+    environment = Environment(
+        loader=FileSystemLoader(here),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: value if isinstance(value, Markup) else _text(value),
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        points=lambda value: "" if value is None else points(value),
+        signed=signed,
+        interval=interval,
+        signed_interval=lambda value: interval(value, sign=True),
+        percent=percent,
+        believed=lambda told: believed(told.mean, told.sd),
+        duration=lambda value: "" if value is None else duration(value),
+    )
+    css = (here / "index.css").read_text(encoding="utf-8")
+    return environment.get_template("index.html.j2").render(
+        css=Markup(css),  # ours, and its digest is in the policy
+        css_digest="sha256-" + base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
+        **_context(findings),
+    )
+
+
+def _context(findings: Findings) -> dict[str, Any]:
+    plane, outcome = findings.plane, findings.outcome
+    steps, words = _steps(findings)
+    return {
+        "found": findings,
+        "plane": plane,
+        "outcome": outcome,
+        "last": findings.trajectory[-1] if findings.trajectory else None,
+        "believed": findings.mean is not None,
+        "arms": plane.shape[0] * plane.shape[1],
+        "headline": headline(findings),
+        "stopped": stopped_sentence(findings),
+        "spent": spent_sentence(findings),
+        "confidence": percent(outcome.confidence) if outcome else "",
+        "gain_sentences": gain_sentences(outcome) if outcome else (),
+        "rivals": _rivals(outcome) if outcome else (),
+        "costs": _costs(findings),
+        "plane_images": {"light": _data(plane_picture(findings)), "dark": _data(plane_picture(findings, DARK))},
+        "plane_alt": _plane_alt(findings),
+        "trajectory_images": {
+            "light": _data(trajectory_picture(findings, LIGHT)),
+            "dark": _data(trajectory_picture(findings, DARK)),
+        },
+        "trajectory_alt": _trajectory_alt(findings),
+        **_tasks(findings),
+        "steps": steps,
+        "steps_words": words,
+        "facts": _facts(findings),
+        "caveats": caveats(findings),
+    }
+
+
+def _text(value: object) -> str:
+    """What may stand on the page; a number stays on one line with its unit."""
+    return re.sub(r"(?<=\d) (?=%|(?:s|min|h|d|points)\b)", "\u00a0", printable(value))
+
+
+def _data(picture: bytes) -> str:
+    from markupsafe import Markup
+
+    return Markup(base64.b64encode(picture).decode())
+
+
+def _rivals(outcome: Outcome) -> list[dict[str, Any]]:
+    found = []
+    for role, arm, gain in (
+        ("last layer of the final checkpoint", outcome.final_last, outcome.over_final_last),
+        ("best layer of the final checkpoint", outcome.final_best, outcome.over_final_best),
+    ):
+        word = gain_word(gain, outcome.best.place == arm.place)
+        found.append({"role": role, "arm": arm, "gain": gain, "word": word, "tone": TONES.get(word, "")})
+    return found
+
+
+def _tasks(findings: Findings) -> dict[str, Any]:
+    """Rows of the table by task, with the places of their intervals on a common scale of 144 units."""
+    outcome, types = findings.outcome, {task.name: task.type for task in findings.plane.tasks}
+    found = outcome.tasks if outcome else ()
+    low = min((0.0, *(task.interval.low for task in found)))
+    high = max((0.0, *(task.interval.high for task in found)))
+
+    def at(value: float) -> str:
+        return f"{8 + 128 * (value - low) / ((high - low) or 1):.1f}"
+
+    def row(task: TaskOutcome) -> dict[str, Any]:
+        words = verdict(findings.plane, task)
+        return {
+            "found": task,
+            "type": types.get(task.task, ""),
+            "control": control_name(findings.plane, task.control),
+            "word": words.removeprefix(f"on {task.task} "),
+            "tone": TONES.get(task.verdict, ""),
+            "x": {"low": at(task.interval.low), "high": at(task.interval.high), "gain": at(task.gain)},
+        }
+
+    return {
+        "tasks": [row(task) for task in found],
+        "zero": at(0.0),
+        "tasks_words": verdict_sentence(findings.plane, found),
+    }
+
+
+def _costs(findings: Findings) -> list[tuple[str, Any]]:
+    outcome = findings.outcome
+    if not outcome:
+        return [("measuring everything", findings.plane.exhaustive)]
+    return [
+        ("this search", outcome.search),
+        ("measuring everything", outcome.exhaustive),
+        ("confirmation", outcome.confirmation),
+    ]
+
+
+def _steps(findings: Findings) -> tuple[list[tuple[Any, float]], str]:
+    """Pulls with their regret, and what the reader should know of the choice: a long search is cut to its turns."""
+    every = list(zip(findings.trajectory, regret(findings), strict=True))
+    if len(every) <= ROWS:
+        return every, f"All {count(len(every), 'pull')}, in order."
+    turns = {step.t for step in turning_points(findings.trajectory)}
+    shown = [pair for pair in every if pair[0].t in turns]
+    note = f"Of {count(len(every), 'pull')}, those after which another arm was named than before, and the last."
+    if len(shown) > ROWS:
+        shown = [*shown[: ROWS // 2], *shown[-ROWS // 2 :]]
+        note += f" Of these, the first and the last {ROWS // 2}."
+    return shown, note
+
+
+def _facts(findings: Findings) -> list[tuple[str, object]]:
+    plane, columns = findings.plane, findings.plane.columns
+    facts: list[tuple[str, object]] = [
+        ("run", findings.name),
+        ("model", plane.model),
+        ("checkpoints", f"{len(columns)}, {columns[0].name} to {columns[-1].name}"),
+        ("layers", f"0 to {plane.n_layers}"),
+        ("policy", findings.policy),
+    ]
+    if columns[-1].tokens is not None:
+        facts.insert(3, ("training tokens", f"{columns[-1].tokens:,}"))
+    if plane.parameters is not None:
+        facts.insert(2, ("parameters", f"{plane.parameters:,}"))
+    if findings.seed is not None:
+        facts.append(("seed", findings.seed))
+    return facts
+
+
+def _plane_alt(findings: Findings) -> str:
+    plane = findings.plane
+    measured = int((scored_tasks(findings) > 0).sum())
+    text = (
+        f"Heat map of {count(plane.shape[0], 'checkpoint')} by {count(plane.shape[1], 'layer')}; "
+        f"{count(measured, 'arm')} measured."
+    )
+    return f"{text} The ring is on {findings.best}." if findings.best else text
+
+
+def _trajectory_alt(findings: Findings) -> str:
+    if not findings.trajectory:
+        return "Empty chart: no pull yet."
+    first, last = findings.trajectory[0], findings.trajectory[-1]
+    text = (
+        f"Line chart: the believed score of the arm named goes from {points(first.recommended.mean)} after the first "
+        f"pull to {points(last.recommended.mean)} at {percent(last.share)} of the exhaustive cost"
+    )
+    return f"{text}; confirmed at {points(findings.outcome.best.confirmed)}." if findings.outcome else f"{text}."

@@ -1,0 +1,204 @@
+"""Findings in plain words and numbers as people read them: one wording for the terminal and for the page."""
+
+import unicodedata
+from collections.abc import Sequence
+
+from tl_search.report.findings import Findings, SearchedPlane
+from tl_search.report.outcome import Gain, Interval, Outcome, TaskOutcome
+from tl_search.report.place import Place
+
+STOPPED = {
+    "budget": "its budget was spent",
+    "gap": "the rest of the plane no longer promised a better arm",
+    "done": "every arm was measured",
+}
+
+
+def printable(text: object) -> str:
+    """The text without control, escape and direction characters: a name must not steer a terminal or a page."""
+    kept = (" " if character in "\n\t" else character for character in str(text))
+    return "".join(character for character in kept if unicodedata.category(character) not in ("Cc", "Cf", "Cs"))
+
+
+def duration(seconds: float) -> str:
+    """Two units at most: `3 h 12 min`, `4 min 10 s`, `12 s`, `0.42 s`."""
+    if seconds < 9.95:
+        return f"{seconds:.2g} s"
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    if round(seconds) < 3600:
+        return _two_units(round(seconds), 60, "min", "s")
+    if round(seconds / 60) < 48 * 60:
+        return _two_units(round(seconds / 60), 60, "h", "min")
+    return _two_units(round(seconds / 3600), 24, "d", "h")
+
+
+def _two_units(number: int, ratio: int, large: str, small: str) -> str:
+    whole, rest = divmod(number, ratio)
+    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"
+
+
+def count(number: int, thing: str) -> str:
+    """`1 pull`, `5,698 arms`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    """Whole from 10 % on, two digits below; what is not nothing is never called 0 %."""
+    if share >= 0.1 or share == 0:
+        return f"{100 * share:.0f} %"
+    return f"{100 * share:.2g} %" if share >= 0.001 else "less than 0.1 %"
+
+
+def points(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def signed(value: float) -> str:
+    return f"{value:+.2f}" if round(value, 2) else "0.00"
+
+
+def believed(mean: float, sd: float) -> str:
+    """A policy without a posterior is sure of what it measured."""
+    return f"{points(mean)} ± {points(sd)}" if sd else points(mean)
+
+
+def interval(value: Interval, sign: bool = False) -> str:
+    show = signed if sign else points
+    return f"{show(value.low)} to {show(value.high)}"
+
+
+def control_name(plane: SearchedPlane, place: Place) -> str:
+    """What a control is: nothing of it was learnt, or nothing of it looks at context."""
+    untrained = plane.columns[plane.at(place)[0]].step == 0
+    if place.layer == 0:
+        return "untrained token embeddings" if untrained else "token embeddings"
+    return "random weights" if untrained else str(place)
+
+
+def headline(findings: Findings) -> str:
+    """The answer in one sentence."""
+    outcome = findings.outcome
+    if outcome:
+        return (
+            f"{outcome.best.place} is the best embedding model found: {points(outcome.best.confirmed)} points on "
+            f"held-out data ({percent(outcome.confidence)} interval {interval(outcome.best.interval)})."
+        )
+    if not findings.trajectory:
+        return "The search is not finished: no arm has been measured yet."
+    told = findings.trajectory[-1].recommended
+    return (
+        f"The search is not finished. After {count(len(findings.trajectory), 'pull')} it would name {told.place}, "
+        f"which it believes to score {believed(told.mean, told.sd)} points on selection data."
+    )
+
+
+def gain_word(gain: Gain, same: bool) -> str:
+    """One cell of a table."""
+    if same:
+        return "the same arm"
+    if gain.interval.holds_zero:
+        return "no difference could be shown"
+    return "the best arm wins" if gain.gain > 0 else "the best arm loses"
+
+
+def gain_sentence(gain: Gain, rival: str, same: bool, confidence: float) -> str:
+    if same:
+        return f"It is the {rival} itself."
+    between = f"{percent(confidence)} interval {interval(gain.interval, sign=True)}"
+    if gain.interval.holds_zero:
+        return f"Against the {rival}, no difference could be shown ({signed(gain.gain)} points, {between})."
+    if gain.gain > 0:
+        return f"It beats the {rival} by {points(gain.gain)} points ({between})."
+    return f"It falls behind the {rival} by {points(-gain.gain)} points ({between})."
+
+
+def gain_sentences(outcome: Outcome) -> tuple[str, str]:
+    """The chosen arm against the two that the final checkpoint offers."""
+    best, last, layer = outcome.best.place, outcome.final_last.place, outcome.final_best.place
+    return (
+        gain_sentence(outcome.over_final_last, "last layer of the final checkpoint", best == last, outcome.confidence),
+        gain_sentence(outcome.over_final_best, "best layer of the final checkpoint", best == layer, outcome.confidence),
+    )
+
+
+def verdict(plane: SearchedPlane, task: TaskOutcome) -> str:
+    """Whether training in context helped on this task."""
+    name = control_name(plane, task.control)
+    if task.verdict == "no difference":
+        return f"on {task.task} no difference to the {name} could be shown"
+    if task.verdict == "control":
+        return f"on {task.task} the {name} {'win' if name.endswith('s') else 'wins'}"
+    return f"on {task.task} training helps"
+
+
+def verdict_sentence(plane: SearchedPlane, tasks: Sequence[TaskOutcome]) -> str:
+    """On how many tasks training helps, and every task where that could not be shown."""
+    helped = [task for task in tasks if task.verdict == "trained"]
+    others = [f" O{verdict(plane, task)[1:]}." for task in tasks if task.verdict != "trained"]
+    return f"Training helps on {len(helped)} of {count(len(tasks), 'task')}.{''.join(others)}"
+
+
+def spent_sentence(findings: Findings) -> str:
+    """What the search cost, in the cost table's seconds."""
+    plane, outcome = findings.plane, findings.outcome
+    arms = plane.shape[0] * plane.shape[1]
+    if outcome:
+        scored = f"{count(outcome.pulls, 'pull')} scored {outcome.arms_scored} of {count(arms, 'arm')}"
+        return (
+            f"The search spent {percent(outcome.share)} of what measuring every arm on every task costs "
+            f"({duration(outcome.search.total)} of {duration(outcome.exhaustive.total)}); {scored}."
+        )
+    if not findings.trajectory:
+        return f"Measuring every arm on every task would cost {duration(plane.exhaustive.total)}."
+    last = findings.trajectory[-1]
+    return (
+        f"So far the search spent {percent(last.share)} of what measuring every arm on every task costs "
+        f"({duration(last.spent)} of {duration(plane.exhaustive.total)})."
+    )
+
+
+def stopped_sentence(findings: Findings) -> str:
+    if not findings.stopped:
+        return "The search has not stopped yet."
+    why = STOPPED.get(findings.stopped, findings.stopped)
+    ended = "" if findings.outcome else "; its result is not confirmed yet"
+    return f"The search stopped because {why}{ended}."
+
+
+def caveats(findings: Findings) -> list[str]:
+    """What a careful reader should know before believing the answer. Only what holds for this run."""
+    plane, outcome = findings.plane, findings.outcome
+    found = []
+    if not outcome:
+        found.append("Nothing here is confirmed on held-out data yet, and selection data flatters what it chose.")
+    else:
+        found.append(
+            "The arm was chosen on selection data and its score is from confirmation data that the search never saw. "
+            "The intervals cover the choice of test items; they say nothing of other training seeds or other data."
+        )
+        if plane.is_control(outcome.best.place):
+            found.append(
+                f"The best arm is a control ({control_name(plane, outcome.best.place)}): for these tasks, training in "
+                "context did not help."
+            )
+        if len(outcome.tasks) > 1:
+            found.append(
+                f"Verdicts by task are {len(outcome.tasks)} comparisons, each at {percent(outcome.confidence)} on its "
+                "own, not corrected for their number."
+            )
+        if outcome.skipped:
+            found.append(
+                f"{count(len(outcome.skipped), 'cell')} could not be scored and took no part; they are listed below."
+            )
+        if outcome.arms_scored < plane.shape[0] * plane.shape[1]:
+            found.append(
+                "Arms that were not measured may be better than the one found; the search bets that they are not."
+            )
+    if findings.mean is not None:
+        found.append("Colours of the plane are the policy's belief; only arms with a dot were measured.")
+    found.append(
+        "Costs are from a cost table that is part of the run's config, so that the search is the same on every "
+        "machine; they are not measured times."
+    )
+    return found

@@ -1,0 +1,116 @@
+"""The findings in a terminal: the answer first. Reads well at 80 columns and without colour."""
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tl_search.report.findings import Findings
+from tl_search.report.outcome import Finalist, Gain, Outcome
+from tl_search.report.sentences import (
+    believed,
+    control_name,
+    count,
+    duration,
+    gain_sentences,
+    gain_word,
+    headline,
+    interval,
+    percent,
+    points,
+    printable,
+    signed,
+    spent_sentence,
+    stopped_sentence,
+    verdict,
+)
+
+SHOWN = 8  # skipped cells and verdicts that a terminal shows before it refers to the page
+
+
+def print_findings(findings: Findings, console: Console) -> None:
+    """Everything a reader needs to act on, then where the rest lies."""
+    console.print(_text(headline(findings), style="bold"))
+    outcome = findings.outcome
+    if outcome:
+        for sentence in gain_sentences(outcome):
+            console.print(_text(sentence))
+    console.print(_text(f"{spent_sentence(findings)} {stopped_sentence(findings)}"))
+    if outcome:
+        console.print(Group(_finalists(outcome), _tasks(findings, outcome)))
+        _print_skipped(outcome, console)
+    elif findings.trajectory:
+        console.print(_last_pulls(findings))
+    page = findings.folder / "report" / "index.html"
+    console.print(_text(f"Report: {page}"), soft_wrap=True)  # a path that is cut in two cannot be clicked
+
+
+def _finalists(outcome: Outcome) -> RenderableType:
+    confidence = percent(outcome.confidence)
+    table = _table("arm", ("score", confidence), ("gain of the best", confidence), "in words")
+    best = outcome.best.place
+    rows: list[tuple[str, Finalist, Gain | None]] = [
+        ("best", outcome.best, None),
+        ("final checkpoint, last layer", outcome.final_last, outcome.over_final_last),
+        ("final checkpoint, best layer", outcome.final_best, outcome.over_final_best),
+    ]
+    for role, arm, gain in rows:
+        table.add_row(
+            _text(f"{role}\n{arm.place}", keep_lines=True),
+            f"{points(arm.confirmed)}\n{interval(arm.interval)}",
+            f"{signed(gain.gain)}\n{interval(gain.interval, sign=True)}" if gain else "",
+            gain_word(gain, best == arm.place) if gain else "",
+        )
+    return Group(_text("\nConfirmed scores (points, data the search never saw)"), table)
+
+
+def _tasks(findings: Findings, outcome: Outcome) -> RenderableType:
+    table = _table("task", "trained arm", "strongest control", ("gain", percent(outcome.confidence)))
+    for task in outcome.tasks:
+        table.add_row(
+            _text(task.task),
+            _text(f"{points(task.trained_score)}\n{task.trained}", keep_lines=True),
+            _text(f"{points(task.control_score)}\n{control_name(findings.plane, task.control)}", keep_lines=True),
+            f"{signed(task.gain)}\n{interval(task.interval, sign=True)}",
+        )
+    verdicts = [_text(f"- {verdict(findings.plane, task)}") for task in outcome.tasks]
+    return Group(_text("\nBest trained arm of each task against its strongest control"), table, *verdicts)
+
+
+def _print_skipped(outcome: Outcome, console: Console) -> None:
+    if not outcome.skipped:
+        return
+    console.print(_text(f"\n{count(len(outcome.skipped), 'cell')} skipped:"))
+    for cell in outcome.skipped[:SHOWN]:
+        console.print(_text(f"- {cell.place}, {cell.task}: {cell.reason}"))
+    if len(outcome.skipped) > SHOWN:
+        console.print(f"- and {len(outcome.skipped) - SHOWN} more in the report")
+
+
+def _last_pulls(findings: Findings) -> RenderableType:
+    table = _table("pull", "scored", "spent", "it would name", "believed")
+    shown = findings.trajectory[-SHOWN:]
+    for step in shown:
+        told = step.recommended
+        table.add_row(
+            str(step.t),
+            _text(step.place),
+            f"{duration(step.spent)}\n{percent(step.share)}",
+            _text(told.place),
+            believed(told.mean, told.sd),
+        )
+    return Group(_text(f"\nThe last {count(len(shown), 'pull')}"), table)
+
+
+def _table(*headers: str | tuple[str, str]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for header in headers:
+        name, confidence = header if isinstance(header, tuple) else (header, "")
+        table.add_column(f"{name}\n({confidence} interval)" if confidence else name, overflow="fold")
+    return table
+
+
+def _text(value: object, style: str = "", keep_lines: bool = False) -> Text:
+    """Text that rich takes literally: a name such as `[red]` is no markup."""
+    lines = str(value).split("\n")
+    return Text("\n".join(map(printable, lines)) if keep_lines or lines[0] == "" else printable(value), style=style)

@@ -1,0 +1,46 @@
+"""The search as TensorBoard shows it: the plane as a picture, and what was named and spent pull by pull."""
+
+import io
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from tl_search.report.figures import plane_picture
+from tl_search.report.findings import Findings
+from tl_search.report.trajectory import regret
+from tl_search.store.atomic import ASIDE
+
+SUFFIX = ".search-report"  # tells our event files from anybody else's in the folder
+
+
+def write_events(findings: Findings) -> Path:
+    """Write RUN/tensorboard anew: what an earlier report wrote there goes, other event files stay.
+
+    Returns:
+        The folder for `tensorboard --logdir`.
+    """
+    import numpy as np
+    from PIL import Image
+    from torch.utils.tensorboard import SummaryWriter
+
+    folder = findings.folder / "tensorboard"
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=findings.folder, prefix=ASIDE))
+    try:
+        with SummaryWriter(str(aside), filename_suffix=SUFFIX) as writer:
+            picture = Image.open(io.BytesIO(plane_picture(findings))).convert("RGB")
+            writer.add_image("search/plane", np.asarray(picture), len(findings.trajectory), dataformats="HWC")
+            for step, shortfall in zip(findings.trajectory, regret(findings), strict=True):
+                writer.add_scalar("search/recommended_score", step.recommended.mean, step.t)
+                writer.add_scalar("search/regret", shortfall, step.t)
+                writer.add_scalar("search/spent_share", step.share, step.t)
+        stale = {file.name for file in folder.glob(f"*{SUFFIX}")}
+        for file in aside.iterdir():
+            os.replace(file, folder / file.name)
+            stale.discard(file.name)
+        for name in stale:
+            (folder / name).unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return folder

@@ -1,0 +1,36 @@
+"""One call for a report: read the run, write its files, print what was found."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from tl_search.report.figures import plane_picture, trajectory_picture
+from tl_search.report.findings import read_findings
+from tl_search.report.html import render_page
+from tl_search.report.tables import print_findings
+from tl_search.report.tensorboard import write_events
+from tl_search.report.training_run import INDEX, print_revisions
+from tl_search.store.atomic import write_bytes, write_text
+
+
+def write_report(folder: Path) -> None:
+    """Report on a run. A search gets RUN/report and RUN/tensorboard and a summary; a training run gets a table.
+
+    The search may still be going on: the report then shows its state.
+
+    Raises:
+        ValueError: the folder is no run, or one of its files is missing or damaged; the message names it.
+    """
+    console = Console()
+    if (folder / "plane.json").is_file():
+        findings = read_findings(folder)
+        report = folder / "report"
+        write_bytes(report / "plane.png", plane_picture(findings))
+        write_bytes(report / "regret.png", trajectory_picture(findings))
+        write_text(report / "index.html", render_page(findings))
+        write_events(findings)
+        print_findings(findings, console)
+    elif (folder / INDEX).is_file():
+        print_revisions(folder, console)
+    else:
+        raise ValueError(f"{folder}: no run to report on: it has neither plane.json (a search) nor {INDEX} (training)")
