@@ -1,0 +1,7 @@
+"""Floor 5: the commands. From a command line to objects, and from what happened to an exit code.
+
+`main` picks the command; `compose` reads `conf/` and what the command line changes; `build` and `convert` turn nodes
+into objects, `foreign` guards classes that are not ours; `preflight` does all of it for every job before any work;
+`launch` hands the jobs to Hydra; `identity` names runs, `record` says on disk what a run is; `errors` has the
+sentences and the exit codes. `train`, `search`, `report`, `run` and `init` are one command each.
+"""

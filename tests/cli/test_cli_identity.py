@@ -1,0 +1,78 @@
+"""A run's directory follows from what changes its results, and from nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from tl_search.cli import commands
+from tl_search.cli.compose import compose_job, configs, parse
+from tl_search.cli.identity import KEYS, NOT_IDENTITY, identity
+from tl_search.cli.preflight import preflight
+
+
+def folders(*words):
+    command, *rest = words
+    line = parse(command, rest, commands.find(command).bare)
+    return [job.folder for job in preflight(line, commands.find(command).plan)]
+
+
+def folder(*words):
+    (only,) = folders(*words)
+    return only
+
+
+def test_the_same_command_finds_its_own_directory():
+    assert folder("train") == folder("train", "schedule=log")
+    assert folder("train").parent == Path("runs/train")
+    assert folder("train").name.startswith("tiny-log-s0-")
+
+
+@pytest.mark.parametrize(
+    "change", ["seed=1", "schedule=linear", "model.width=64", "trainer.max_steps=900", "callbacks.finite_loss=null"]
+)
+def test_what_changes_results_changes_the_directory(change):
+    assert folder("train", change).name.rpartition("-")[2] != folder("train").name.rpartition("-")[2]
+
+
+@pytest.mark.parametrize("change", ["trainer.accelerator=cpu", "logger=none", "runs=elsewhere", "cache=null"])
+def test_where_and_how_it_runs_does_not(change):
+    assert folder("train", change).name == folder("train").name
+
+
+def test_a_search_is_told_from_others_but_not_by_its_device(tmp_path):
+    search = ("search", str(tmp_path))
+    assert folder(*search, "probe.accelerator=cpu").name == folder(*search).name
+    assert folder(*search, "budget.pulls=3").name != folder(*search).name
+    assert folder(*search, "bandit=ts").name.startswith("ts-sparse-s0-")
+
+
+def test_run_shares_the_training_run_of_tl_train_among_the_jobs_of_a_sweep():
+    words = ["-m", "schedule=log,linear", "sampling=sparse,log", "bandit=ucb,ts"]
+    jobs = preflight(parse("run", words), commands.find("run").plan)
+    assert len({job.folder for job in jobs}) == 8
+    trained = {Path(searching.source.path) for _, searching in (job.plan for job in jobs)}
+    assert trained == set(folders("train", "-m", "schedule=log,linear"))
+
+
+def test_extraction_auto_is_settled_before_it_names_a_run(monkeypatch):
+    monkeypatch.setattr("tl_search.cli.identity.GPU_DRIVERS", ())
+    with configs():
+        config = compose_job("search", ["checkpoints.path=x"])
+        assert identity(config, "search")["extraction"]["dtype"] == "float32"
+
+
+@pytest.mark.parametrize("command", ["train", "search", "run"])
+def test_every_setting_is_known_to_be_identity_or_not(command):
+    with configs():
+        keys = set(compose_job(command, []))
+    keys -= {"checkpoints"} if command == "run" else set()
+    assert keys <= set(KEYS[command]) | NOT_IDENTITY
+    assert set(KEYS[command]) <= keys
+
+
+@pytest.mark.parametrize("other", ["train", "search"])
+def test_run_has_the_same_defaults_as_the_commands_that_it_joins(other):
+    with configs():
+        ours, theirs = compose_job("run", []), compose_job(other, [])
+        for key in set(theirs) - {"hydra", "name", "checkpoints"}:
+            assert ours[key] == theirs[key], key

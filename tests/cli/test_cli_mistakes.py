@@ -1,0 +1,142 @@
+"""Every mistake on a command line is one line with what would have worked, exit code 2, and nothing on disk."""
+
+import pytest
+
+from tl_search.cli.main import main
+
+MISTAKES = [
+    ("train schedule=logg", "schedule: no option 'logg'; did you mean log? (options: linear, log)"),
+    ("train shedule=log", "shedule: unknown key; did you mean schedule?"),
+    ("train schedule.log_bas=2", "schedule.log_bas: unknown key; did you mean log_base?"),
+    ("train +schedule.bases=2", "schedule.bases: unknown key"),
+    ("train +stray=2", "stray: unknown key"),
+    ("train schedule.log_base=1", "schedule.log_base: must be > 1, got 1"),
+    ("train schedule.log_base=two", "schedule.log_base: must be a number, got 'two'"),
+    ("train schedule.log_base=inf", "schedule.log_base: must be a finite number, got inf"),
+    ("train schedule.log_mode=gap", "schedule.log_mode: must be one of gaps, offset, got 'gap'; did you mean gaps?"),
+    ("train schedule.min_checkpoint_interval=2.5", "schedule.min_checkpoint_interval: must be an integer, got 2.5"),
+    ("train schedule.min_checkpoint_interval=null", "schedule.min_checkpoint_interval: must be an integer, got None"),
+    ("train optimizer.betas=[0.9]", "optimizer.betas: must be a list of 2, got 1"),
+    (
+        "train curriculum.stages.whole.losses.next_token=-1",
+        "losses.next_token: must be a finite",
+    ),
+    (
+        "train curriculum.stages.whole.losses.next_token=x",
+        "stages.whole.losses.next_token: must be a number",
+    ),
+    ("train curriculum.stages.whole=3", "curriculum.stages.whole: must be a Stage"),
+    ("train trainer.max_step=5", "trainer.max_step: unknown key; did you mean max_steps?"),
+    ("train +trainer.max_tim=5", "trainer.max_tim: unknown key; did you mean max_time?"),
+    ("train trainer.max_steps=0", "trainer.max_steps: must be >= 1, got 0"),
+    ("train save_interval=0", "save_interval: must be >= 1, got 0"),
+    ("train save_interval=often", "save_interval: must be an integer, got 'often'"),
+    ("train seed=-1", "seed: must be an integer from 0 to 2**32 - 1, got -1"),
+    ("train data=files", "data.corpus.path: must be given (data.corpus.path=VALUE)"),
+    ("train name=${nope}", "name: Interpolation key 'nope' not found"),
+    ("train cache=${oc.env:TL_TEST_UNSET}", "TL_TEST_UNSET"),
+    ("train name=../up", "name: must be letters, digits"),
+    ("train schedule.log_base=[", "schedule.log_base=[: cannot be read"),
+    ("train schedule=log,linear", "schedule=log,linear: several values are a sweep, which needs -m"),
+    ("train hydra.run.dir=elsewhere", "hydra.run.dir: is made from the run's identity"),
+    ("train --fast", "--fast: unknown option of tl train"),
+    ("train log", "log: tl train takes settings as key=value"),
+    ("search", "checkpoints.path: must be given (checkpoints.path=VALUE)"),
+    ("search nowhere", "checkpoints.path: there is no folder nowhere"),
+    ("search . budget.share=2", "budget.share: must be above 0 and at most 1, got 2"),
+    ("search . tasks.names=[]", "tasks.names: must be"),
+    ("search . bandit=tss", "bandit: no option 'tss'; did you mean ts?"),
+    ("report", "run: must be given (run=VALUE)"),
+    ("report nowhere", "run: there is no folder nowhere"),
+    ("report .", "run: . is not a run directory"),
+    ("serach", "serach: no such command; did you mean search?"),
+    ("init", "usage: tl init DIR"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), MISTAKES, ids=[words for words, _ in MISTAKES])
+def test_a_mistake_is_one_line_and_leaves_no_trace(words, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(words.split()) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert said in captured.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "search . -m bandit=ucb,tss",
+        "search . -m bandit=ucb,ts seed=0,1,-1",
+        "train -m schedule=log,linear schedule.min_checkpoint_interval=0,-1",
+    ],
+)
+def test_a_mistake_in_a_later_job_of_a_sweep_stops_the_first(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_of_no_jobs_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "-m", "schedule=glob(nothing*)"]) == 2
+    assert "stands for no job at all" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a: 1\na: 2\n", "two.yaml:2:1: found duplicate key a"),
+        ("schedule:\n\tlog_base: 3\n", "two.yaml:2:1: found character '\\t'"),
+        ("schedule: {log_base: \xe9}\n".encode("latin-1"), "not UTF-8"),
+        ("x: !!python/object/apply:os.system ['touch owned']\n", "could not determine a constructor"),
+    ],
+    ids=["duplicate key", "tab", "latin-1", "python object"],
+)
+def test_a_broken_experiment_file_is_named_with_its_line(content, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments").mkdir()
+    header = b"# @package _global_\n" if isinstance(content, bytes) else "# @package _global_\n"
+    text = header + content
+    (tmp_path / "experiments" / "two.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert main(["train", "experiments=two"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert said.replace("two.yaml:2", "two.yaml:3") in error
+    assert [path.name for path in tmp_path.iterdir()] == ["experiments"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train optimizer._target_=os.system",
+        "train optimizer._target_=torch.load",
+        "train model._target_=lightning.pytorch.Trainer",
+        "train model._target_=tl_search.store.atomic.sweep_litter",
+        "train model._target_=tl_search.cli.main.os.system",
+        "train optimizer._target_=${oc.env:PWD}",
+        "train hydra.launcher._target_=os.system",
+        "train +hydra.callbacks.x._target_=os.system",
+        "train hydra.job_logging.handlers.file.class=os.system",
+        "train hydra.job_logging.handlers.console.stream=ext://os.environ",
+    ],
+)
+def test_a_class_outside_the_allow_list_is_neither_imported_nor_run(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(words.split()) == 2
+    error = capsys.readouterr().err
+    assert "allowed" in error or "not a class that a config may name" in error or "there is no" in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_module_of_the_working_directory_is_not_imported_for_a_target(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "mine.py").write_text("open('ran', 'w')")
+    assert main(["train", "+callbacks.x={_target_: mine.Thing}"]) == 2
+    assert "callbacks.x._target_: mine.Thing is not allowed here" in capsys.readouterr().err
+    assert not (tmp_path / "ran").exists()

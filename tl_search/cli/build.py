@@ -1,0 +1,92 @@
+"""A config node to the object that it describes.
+
+A node names its class in `_target_`; the class is its own schema: its fields' types, and the rules that it checks
+when it is constructed. Nested nodes are built first, so a class is handed objects. One rule, one place: a notebook
+that constructs the class reads the same sentence as the shell.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from tl_search.cli.convert import convert, hints
+from tl_search.cli.errors import BadInput, import_class, nearest
+from tl_search.cli.foreign import ALLOWED, OURS, check_arguments, check_targets
+
+T = TypeVar("T")
+
+
+def build(config: DictConfig) -> dict[str, Any]:
+    """Every top-level node of a composed config as an object or plain value, by name.
+
+    A node of a foreign class comes back as a plain dict with its `_target_`, once its arguments are known to fit:
+    whoever uses it knows what it still lacks (an optimizer its parameters, a trainer its callbacks).
+
+    Raises:
+        BadInput: naming the node's path.
+    """
+    check_targets(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]  # a DictConfig gives a dict
+    # Ours first: their mistakes show at once, while looking at a foreign class may import its library for seconds.
+    names = sorted((str(name) for name in config if name != "hydra"), key=lambda name: name in ALLOWED)
+    return {name: _value(config, name, name) for name in names}
+
+
+def _value(node: DictConfig | ListConfig, key: Any, path: str) -> Any:
+    """The value at a key of a node, built."""
+    if OmegaConf.is_missing(node, key):
+        raise BadInput(f"{path}: must be given ({path}=VALUE)")
+    try:
+        value = node[key]
+    except OmegaConfBaseException as error:
+        raise BadInput(f"{path}: {first_line(error)}") from error
+    if isinstance(value, ListConfig):
+        return [_value(value, number, f"{path}[{number}]") for number in range(len(value))]
+    if not isinstance(value, DictConfig):
+        return value
+    target = None if "_target_" not in value else _value(value, "_target_", f"{path}._target_")
+    names = [str(name) for name in value if name != "_target_"]
+    entries = {name: _value(value, name, f"{path}.{name}") for name in names}
+    if target is None:
+        return entries
+    if not isinstance(target, str) or target.startswith(OURS):
+        return _construct(str(target), entries, path)
+    if path.partition(".")[0] not in ALLOWED:  # an interpolated `_target_`, which the check of the raw tree cannot see
+        raise BadInput(f"{path}._target_: {target} is not allowed here")
+    check_targets({path.partition(".")[0]: {"_target_": target}})
+    partial = entries.pop("_partial_", None)  # Hydra's habit; all of ours are completed where they are used
+    if partial not in (None, True, False):
+        raise BadInput(f"{path}._partial_: must be true or false, got {partial!r}")
+    check_arguments(target, entries, path)
+    return {"_target_": target, **entries}
+
+
+def _construct(target: str, given: Mapping[str, Any], path: str) -> Any:
+    cls = import_class(target, path)
+    if not dataclasses.is_dataclass(cls) or not cls.__module__.startswith(OURS):
+        raise BadInput(f"{path}._target_: {target} is not a class that a config may name")
+    return construct(cls, given, f"{path}.")
+
+
+def construct(cls: type[T], given: Mapping[str, Any], prefix: str = "") -> T:
+    """An object of one of our dataclasses, its types checked first; `prefix` goes before every message."""
+    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
+    for key in given:
+        if key not in fields:
+            raise BadInput(f"{prefix}{key}: unknown key{nearest(key, fields)}")
+    for name, field in fields.items():
+        if name not in given and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise BadInput(f"{prefix}{name}: must be given ({prefix}{name}=VALUE)")
+    types = hints(cls)
+    values = {key: convert(value, types.get(key, Any), f"{prefix}{key}") for key, value in given.items()}
+    try:
+        return cls(**values)
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"{prefix}{error}") from error
+
+
+def first_line(error: Exception) -> str:
+    """A library's error without the lines that speak of its own insides."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

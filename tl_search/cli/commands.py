@@ -1,0 +1,39 @@
+"""What a command is, and which there are."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command; `cli/<name>.py` holds it, `conf/<name>.yaml` its settings.
+
+    Args:
+        name: As typed.
+        summary: What it does, for a person, in a few lines; the first is shown in the overview.
+        usage: What may follow its name.
+        examples: Command lines, each with what it is for.
+        bare: Overrides that a bare word stands for, with `{}` in its place; none if it takes no bare word.
+        plan: Built parts → what the command works on. No side effects; raises ValueError for what does not fit.
+        execute: (plan, run directory, composed config) → exit code. Everything that costs.
+    """
+
+    name: str
+    summary: str
+    usage: str
+    examples: tuple[tuple[str, str], ...]
+    bare: tuple[str, ...]
+    plan: Callable[[Mapping[str, Any]], Any]
+    execute: Callable[[Any, Path, DictConfig], int]
+
+
+NAMES = ("train", "search", "report", "run")
+
+
+def find(name: str) -> Command:
+    return importlib.import_module(f"tl_search.cli.{name}").COMMAND

@@ -1,0 +1,166 @@
+"""From a command line to composed configs: where files are looked for, and which jobs a sweep stands for."""
+
+import itertools
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from tl_search.cli import identity as _registers_the_resolver  # noqa: F401
+from tl_search.cli.errors import BadInput
+from tl_search.cli.mistakes import readable
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+# Hydra's own flags, by what follows them; all others would be misread as overrides.
+BARE_FLAGS = {"-m", "--multirun", "-r", "--run", "--resolve", "--hydra-help", "--version", "-sc", "--shell-completion"}
+VALUE_FLAGS = {"-c", "--cfg", "-p", "--package", "-i", "--info", "-cd", "--config-dir"}
+# A path may hold a `=` too, but a setting begins with a name.
+SETTING = re.compile(r"(?:\+\+?)?[A-Za-z_][\w./@:$-]*=|~")
+NO_JOB = {"--hydra-help", "--version", "-sc", "--shell-completion", "-i", "--info"}
+
+
+def conf_dir() -> Path:
+    """`conf/` of the installed package, else the one beside it in a checkout."""
+    inside = PACKAGE / "conf"
+    return inside if inside.is_dir() else PACKAGE.parent / "conf"
+
+
+def root() -> Path:
+    """The person's own folder: its `experiments/` and `launchers/` are config groups."""
+    return Path(os.environ.get("TL_ROOT") or ".").resolve()
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """A command's words, told apart.
+
+    Args:
+        command: `search`, …: also the name of its primary config.
+        flags: Hydra's own flags, as given.
+        overrides: Everything of the form `key=value`, with our place on the search path added.
+    """
+
+    command: str
+    flags: tuple[str, ...]
+    overrides: tuple[str, ...]
+
+    @property
+    def multirun(self) -> bool:
+        return bool({"-m", "--multirun"} & set(self.flags))
+
+    @property
+    def shows_config(self) -> bool:
+        return bool({"-c", "--cfg"} & {flag.partition("=")[0] for flag in self.flags})
+
+    @property
+    def runs_nothing(self) -> bool:
+        return bool(NO_JOB & {flag.partition("=")[0] for flag in self.flags})
+
+
+def parse(command: str, words: Sequence[str], main_argument: tuple[str, ...] = ()) -> CommandLine:
+    """Tell flags from overrides; a bare word is the command's main argument.
+
+    Args:
+        command: Whose words they are.
+        words: What stands behind it.
+        main_argument: Overrides with `{}` where the bare word belongs; none if the command takes no bare word.
+    """
+    flags: list[str] = []
+    overrides: list[str] = []
+    places = [f"file://{root()}"]
+    bare: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if word.startswith("-") and name in VALUE_FLAGS:
+            value = value if equals else next(rest, "")
+            if name in ("-cd", "--config-dir"):
+                places.insert(0, f"file://{Path(value).resolve()}")
+            else:
+                flags += [name, value] if value else [name]
+        elif word in BARE_FLAGS:
+            flags.append(word)
+        elif word.startswith("-"):
+            raise BadInput(f"{word}: unknown option of tl {command}; settings are written key=value")
+        elif SETTING.match(word):
+            overrides.append(word)
+        else:
+            bare.append(word)
+    if bare and (len(bare) > 1 or not main_argument):
+        raise BadInput(f"{bare[-1]}: tl {command} takes settings as key=value; see tl {command} --help")
+    if bare:
+        quoted = "'" + bare[0].replace("\\", "\\\\").replace("'", "\\'") + "'"
+        overrides = [*(override.format(quoted) for override in main_argument), *overrides]
+    return CommandLine(command, tuple(flags), (*_with_places(overrides, places),))
+
+
+def _with_places(overrides: Sequence[str], places: Sequence[str]) -> Iterator[str]:
+    """The overrides with one search path of ours and the person's; theirs is looked at first."""
+    theirs: list[str] = []
+    for override in overrides:
+        if override.startswith("hydra.searchpath="):
+            theirs += [place for place in override.partition("=")[2].strip("[]").split(",") if place]
+        else:
+            yield override
+    quoted = ['"' + place.replace("\\", "\\\\").replace('"', '\\"') + '"' for place in places]
+    yield f"hydra.searchpath=[{','.join([*theirs, *quoted])}]"
+
+
+@contextmanager
+def configs() -> Iterator[None]:
+    """Hydra, ready to compose from our `conf/`; restores what was there before."""
+    from hydra import initialize_config_dir
+    from hydra.core.hydra_config import HydraConfig
+
+    before = HydraConfig.instance().cfg
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        try:
+            yield
+        finally:
+            HydraConfig.instance().cfg = before
+
+
+def compose_job(command: str, overrides: Sequence[str]) -> DictConfig:
+    """One job's config, `hydra` included. Only inside `configs()`. Raises BadInput in one line."""
+    from hydra import compose
+    from hydra.core.hydra_config import HydraConfig
+
+    with readable():
+        config = compose(command, list(overrides), return_hydra_config=True)
+    HydraConfig.instance().cfg = config  # type: ignore[assignment]  # so that `${hydra:runtime.choices.bandit}` has something to read
+    return config
+
+
+def jobs(line: CommandLine) -> list[list[str]]:
+    """The overrides of every job that a command line stands for. Only inside `configs()`."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.types import RunMode
+
+    with readable():
+        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+        given = parser.parse_overrides(list(line.overrides))
+    sweeps = [str(override.input_line) for override in given if override.is_sweep_override()]
+    first = compose_job(line.command, [word for word in line.overrides if word not in sweeps])
+    if not line.multirun and first.hydra.mode != RunMode.MULTIRUN:
+        if sweeps:
+            raise BadInput(f"{sweeps[0]}: several values are a sweep, which needs -m (tl {line.command} -m …)")
+        return [list(line.overrides)]
+    # A study may bring a sweep of its own; the command line has the last word on the same key.
+    params = [f"{key}={value}" for key, value in (first.hydra.sweeper.get("params") or {}).items()]
+    with readable():
+        choices: dict[str, list[str]] = {}
+        for override in [*parser.parse_overrides(params), *given]:
+            key = override.get_key_element()
+            if override.is_sweep_override():
+                choices[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+            else:
+                choices[key] = [str(override.input_line)]
+            if not choices[key]:
+                raise BadInput(f"{override.input_line}: stands for no job at all; list the values with commas")
+    return [list(job) for job in itertools.product(*choices.values())]

@@ -1,0 +1,108 @@
+"""One clear line for every mistake, and an exit code for every way to end."""
+
+import difflib
+import errno
+import importlib
+import traceback
+from collections.abc import Iterable, Iterator
+
+from tl_search.store.lock import LockedError
+
+DONE, BUG, BAD_INPUT, INCOMPLETE, LOCKED, DIVERGED, TRY_AGAIN, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 5, 75, 130, 143
+
+# Not the person's fault and not ours: the same command may well succeed later, from where it stopped.
+PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE}
+
+WORST_FIRST = (TERMINATED, INTERRUPTED, BUG, DIVERGED, TRY_AGAIN, LOCKED, BAD_INPUT, INCOMPLETE, DONE)
+
+
+MANY = 16
+
+
+class BadInput(Exception):  # noqa: N818  a mistake of the person, not a failure of the program
+    """A mistake in what was asked for; its text is the whole message."""
+
+
+class JobFailed(Exception):  # noqa: N818  the job failed; this only brings it home
+    """A job's exit code and message, from the process that a launcher gave it."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(code, message)
+        self.code, self.message = code, message
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which takes the same way out as Ctrl-C: state is made safe on the way."""
+
+
+def nearest(word: object, options: Iterable[object]) -> str:
+    """`; did you mean log? (options: linear, log)`; without the list where it is long and something in it is near."""
+    names = sorted({str(option) for option in options})
+    close = difflib.get_close_matches(str(word), names, 1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return hint + (f" (options: {', '.join(names)})" if names and not (close and len(names) > MANY) else "")
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code of a sweep: the one of its jobs that asks most of the person."""
+    return min(codes, key=WORST_FIRST.index, default=DONE)
+
+
+def explain(error: BaseException) -> tuple[int, str]:
+    """The exit code and the message for an error that ended a command; only a bug's message is a traceback."""
+    if isinstance(error, JobFailed):
+        return error.code, error.message
+    if isinstance(error, SystemExit) and error.code != TERMINATED:
+        return (error.code if isinstance(error.code, int) else BUG), str(error)
+    if isinstance(error, (Terminated, SystemExit)):
+        return TERMINATED, "terminated; the same command goes on from here"
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "interrupted; the same command goes on from here"
+    if isinstance(error, LockedError):
+        return LOCKED, f"error: {error}"
+    passing = next((e for e in _chain(error) if isinstance(e, OSError) and e.errno in PASSING), None)
+    if passing is not None:
+        where = f"{passing.filename}: " if passing.filename else ""
+        return (
+            TRY_AGAIN,
+            f"error: {where}{passing.strerror}; what is on disk is whole, and the same command goes on",
+        )
+    if type(error).__name__ == "DivergedError" and _is_ours(type(error).__module__):
+        return DIVERGED, f"error: {error}"
+    if isinstance(error, BadInput):
+        return BAD_INPUT, f"error: {error}"
+    if isinstance(error, (ValueError, OSError)) and _raised_by_us(error):
+        return BAD_INPUT, f"error: {error}"
+    return BUG, "".join(traceback.format_exception(error)).rstrip()
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _raised_by_us(error: BaseException) -> bool:
+    """Whether the `raise` itself stands in this package: its sentence was written for a person."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and _is_ours(frames[-1].f_globals.get("__name__", ""))
+
+
+def import_class(target: str, path: str) -> type:
+    """The class that `_target_` names. Raises BadInput naming the node when there is none."""
+    module_name, _, name = target.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{module_name}.".startswith(f"{error.name}."):
+            raise BadInput(f"{path}._target_: there is no module {module_name}") from error
+        raise
+    found = getattr(module, name, None)
+    if not isinstance(found, type):
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise BadInput(f"{path}._target_: there is no class {name} in {module_name}{nearest(name, classes)}")
+    return found

@@ -1,0 +1,60 @@
+"""Classes that are not ours: which may be named, where, and whether the arguments fit.
+
+A node that names any class on the path runs that class's module; the allow-list is checked on the whole tree before
+anything is imported.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tl_search.cli.errors import BadInput, nearest
+from tl_search.cli.signature import parameters
+
+OURS = "tl_search."
+ALLOWED = {
+    "trainer": ("lightning.pytorch.Trainer", "lightning.pytorch.strategies.", "lightning.pytorch.profilers."),
+    "logger": ("lightning.pytorch.loggers.",),
+    "callbacks": ("lightning.pytorch.callbacks.",),
+    "optimizer": ("torch.optim.",),
+    "hydra": ("hydra._internal.core_plugins.", "hydra_plugins.hydra_submitit_launcher."),
+}
+# The doors by which a logging config calls what it likes (logging.config: `()`, `class`, `ext://`).
+LOGGERS = ("logging.StreamHandler", "logging.FileHandler", "logging.NullHandler", "colorlog.ColoredFormatter")
+STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
+
+
+def check_targets(tree: Mapping[str, Any]) -> None:
+    """Refuse every class that may not be named where it is; imports nothing."""
+    for path, key, value in walk(tree):
+        room = path.partition(".")[0]
+        where = f"{path}.{key}" if path else key
+        if key == "_target_":
+            allowed = ALLOWED.get(room, ()) if room == "hydra" else (OURS, *ALLOWED.get(room, ()))
+            if not isinstance(value, str) or not value.startswith(allowed):
+                raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(p + '*' for p in allowed)})")
+        elif room == "hydra" and key in ("()", "class") and value not in LOGGERS:
+            raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(LOGGERS)})")
+        elif room == "hydra" and isinstance(value, str) and value.startswith("ext://") and value not in STREAMS:
+            raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(STREAMS)})")
+
+
+def walk(tree: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
+    """(path of the mapping, key, value) for every key of a tree of dicts and lists."""
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield path, str(key), value
+            yield from walk(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(tree, list):
+        for number, item in enumerate(tree):
+            yield from walk(item, f"{path}[{number}]")
+
+
+def check_arguments(target: str, arguments: Mapping[str, Any], path: str) -> None:
+    """Refuse a class that is not there, and arguments that its constructor does not know. Imports nothing."""
+    try:
+        known = parameters(target)
+    except LookupError as error:
+        raise BadInput(f"{path}._target_: {error.args[0]}") from error
+    for key in arguments:
+        if known is not None and key not in known:
+            raise BadInput(f"{path}.{key}: unknown key{nearest(key, known)}")

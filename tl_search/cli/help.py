@@ -1,0 +1,87 @@
+"""Help pages, written for a person and read from `conf/`: a new option is in them as soon as its file is there."""
+
+import re
+from pathlib import Path
+
+from tl_search.cli import commands
+from tl_search.cli.compose import conf_dir, root
+
+WIDTH = 110
+
+
+def overview() -> str:
+    """What `tl` and `tl --help` print."""
+    lines = [
+        "tl finds the best embedding model hidden inside a language model's training run.",
+        "",
+        "usage: tl COMMAND [SETTING=VALUE ...]",
+        "",
+        *(f"  {name:8}{_first_line(name)}" for name in commands.NAMES),
+        "  init    copy example experiments and launchers into a folder of your own",
+        "",
+        "tl COMMAND --help lists a command's settings. For a start, without any data or download:",
+        "",
+        "  tl run experiments=quickstart/run",
+    ]
+    return "\n".join(lines)
+
+
+def command_page(name: str) -> str:
+    """What `tl COMMAND --help` prints."""
+    command = commands.find(name)
+    text = (conf_dir() / f"{name}.yaml").read_text()
+    groups = list(_groups(text))
+    parts = [command.summary, "", f"usage: tl {name} {command.usage}"]
+    if groups:
+        parts += ["", "Groups, each one file of its options (* = default):"]
+        width = max(len(group) for group, _ in groups)
+        parts += [f"  {group:{width}}  {_options(group, default)}" for group, default in groups]
+        parts += ["  A setting of an option is written GROUP.SETTING=VALUE; tl " + name + " --cfg job shows them all."]
+    settings = list(_settings(text))
+    if settings:
+        parts += ["", "Settings:", *(f"  {setting:24}{meaning}" for setting, meaning in settings)]
+    parts += ["", "Examples:"]
+    parts += [line for text, what in command.examples for line in (f"  # {what}", f"  {text}")]
+    parts += ["", "-m makes a sweep of values separated by commas; --cfg job shows the config and runs nothing."]
+    return "\n".join(parts)
+
+
+def _first_line(name: str) -> str:
+    return commands.find(name).summary.splitlines()[0]
+
+
+def _groups(primary: str) -> list[tuple[str, str]]:
+    """(group, default option) of a primary config's defaults list."""
+    found = re.findall(r"^  - (?:override )?/?([a-z_]+): *([^ #\n]+)", primary, re.MULTILINE)
+    return [(group, default) for group, default in found if not group.startswith("hydra")]
+
+
+def _options(group: str, default: str) -> str:
+    names = set()
+    for place in (conf_dir(), root()):
+        folder = place / group
+        if folder.is_dir():
+            names |= {path.relative_to(folder).with_suffix("").as_posix() for path in _files(folder)}
+    listed = [f"{name}*" if name == default else name for name in sorted(names)]
+    text = ", ".join(listed)
+    return text if len(text) <= WIDTH else text[:WIDTH].rpartition(",")[0] + ", …"
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*.yaml") if len(path.relative_to(folder).parts) <= 3]
+
+
+def _settings(primary: str) -> list[tuple[str, str]]:
+    """(setting, meaning) of a primary config's own keys: those with a comment."""
+    found, parent = [], ""
+    for line in primary.partition("\nhydra:")[0].splitlines():
+        match = re.match(r"( *)([a-z_]+):(?: +(.*?))?(?: +# (.*))?$", line)
+        if match is None:
+            continue
+        indent, key, value, meaning = match.groups()
+        parent = key if not indent and not value else parent if indent else ""
+        name = f"{parent}.{key}" if indent and parent else key
+        if meaning and key != "defaults":
+            default = "" if not value or "$" in value else f" ({value})"
+            found.append((name, f"{meaning}{default}"))
+    return found

@@ -1,0 +1,73 @@
+"""Hands checked jobs to Hydra, which runs them here, as a sweep, or on a cluster; and learns how they ended."""
+
+import os
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from tl_search.cli import commands
+from tl_search.cli.build import build
+from tl_search.cli.compose import CommandLine, conf_dir
+from tl_search.cli.errors import DONE, INTERRUPTED, TERMINATED, TRY_AGAIN, JobFailed, explain, worst
+from tl_search.cli.preflight import Job
+from tl_search.store.atomic import read_json
+
+# Exit codes of the jobs of this process, in order; None in a process that a launcher started for one job.
+_ended: list[int] | None = None
+
+
+def run_job(config: DictConfig) -> int:
+    """One job, in the process that Hydra chose for it.
+
+    In the shell's own process its error is told at once and kept as a code, since other jobs may follow; elsewhere
+    it is raised, which is how launchers bring it back.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    hydra = HydraConfig.get()
+    command = commands.find(str(hydra.job.config_name))
+    try:
+        code = command.execute(command.plan(build(config)), Path(hydra.runtime.output_dir), config)
+    except BaseException as error:
+        code, message = explain(error)
+        print(message, file=sys.stderr, flush=True)
+        if not isinstance(error, Exception):
+            raise
+        if _ended is None:  # its traceback stays in the launcher's log; the frames mean nothing elsewhere
+            raise JobFailed(code, message) from None
+    finally:
+        if _ended is not None:
+            _ended.append(code)
+    return code
+
+
+def launch(line: CommandLine, jobs: list[Job]) -> int:
+    """Run the jobs and give the exit code of them all."""
+    import hydra
+
+    global _ended
+    codes: list[int] = []
+    _ended = codes
+    words, environment = sys.argv, dict(os.environ)
+    sys.argv = [f"tl {line.command}", *line.flags, *line.overrides]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as they are, instead of as Hydra's own report
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=line.command)(run_job)()
+    except BaseException:
+        if not codes or codes[-1] not in (INTERRUPTED, TERMINATED):  # not told yet
+            raise
+    finally:
+        _ended = None
+        sys.argv = words
+        os.environ.clear()
+        os.environ.update(environment)
+    return worst(codes or [_code_on_disk(job.folder) for job in jobs])
+
+
+def _code_on_disk(folder: Path) -> int:
+    try:
+        return int(read_json(folder / "DONE.json").get("exit_code", DONE))
+    except FileNotFoundError:
+        print(f"error: {folder}: not finished (no DONE.json); the same command goes on", file=sys.stderr)
+        return TRY_AGAIN

@@ -1,0 +1,83 @@
+"""The command line: picks a command, and gives every way to end its exit code and its one line.
+
+0 done · 1 a bug · 2 bad input · 3 done, but some arms were skipped or failed · 4 the run is in use · 5 training
+diverged · 75 try again later (disk full, read-only) · 130 interrupted · 143 terminated
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from tl_search import __version__
+from tl_search.cli import commands
+from tl_search.cli.errors import BAD_INPUT, DONE, BadInput, Terminated, explain, nearest
+from tl_search.cli.help import command_page, overview
+
+HELP = {"-h", "--help", "help"}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command line; returns its exit code."""
+    words = list(sys.argv[1:] if words is None else words)
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return _dispatch(words)
+    except BadInput as error:
+        if os.environ.get("TL_DEBUG") == "1":
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except SystemExit as error:  # Hydra ends its own flags (--hydra-help, --version) this way
+        return error.code if isinstance(error.code, int) else DONE if error.code is None else 1
+    except BaseException as error:
+        code, message = explain(error)
+        print(message, file=sys.stderr)
+        return code
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words:
+        print(overview(), file=sys.stderr)
+        return BAD_INPUT
+    name, *rest = words
+    if name in HELP:
+        print(command_page(rest[0]) if rest and rest[0] in commands.NAMES else overview())
+        return DONE
+    if name == "--version":
+        print(__version__)
+        return DONE
+    if name == "init":
+        from tl_search.cli.init import init
+
+        return init(rest)
+    if name not in commands.NAMES:
+        raise BadInput(f"{name}: no such command{nearest(name, (*commands.NAMES, 'init'))}")
+    if HELP & set(rest):
+        print(command_page(name))
+        return DONE
+    return _run(name, rest)
+
+
+def _run(name: str, rest: list[str]) -> int:
+    from tl_search.cli.compose import compose_job, configs, jobs, parse
+    from tl_search.cli.launch import launch
+    from tl_search.cli.preflight import preflight
+
+    command = commands.find(name)
+    line = parse(name, rest, command.bare)
+    if line.runs_nothing:
+        return launch(line, [])
+    if line.shows_config:  # a config with gaps may be looked at, so only composing is checked
+        with configs():
+            for overrides in jobs(line):
+                compose_job(name, overrides)
+        return launch(line, [])
+    return launch(line, preflight(line, command.plan))
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise Terminated

@@ -1,0 +1,58 @@
+"""Hydra's and OmegaConf's errors in one line of ours, with the nearest name that would have worked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tl_search.cli.errors import BadInput, nearest
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turns what composing a config can raise into BadInput."""
+    import yaml
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        yield
+    except BadInput:
+        raise
+    except HydraException as error:
+        raise BadInput(_hydra(error)) from error
+    except OmegaConfBaseException as error:
+        raise BadInput(_omegaconf(error)) from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{mark.name}:{mark.line + 1}:{mark.column + 1}: " if mark else ""
+        raise BadInput(f"{where}{error.problem or 'not YAML'}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadInput(f"a config file is not UTF-8 text: {_first(error)}") from error
+
+
+def _hydra(error: Exception) -> str:
+    from hydra.errors import MissingConfigException, OverrideParseException
+    from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+    if isinstance(error, MissingConfigException):
+        group, _, option = (error.missing_cfg_file or "?").rpartition("/")
+        return f"{group or 'config'}: no option {option!r}{nearest(option, error.options or [])}"
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: cannot be read ({_first(error)}); put special characters in quotes: key='\"value\"'"
+    cause = error.__cause__
+    if isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
+        parent = cause.parent_node if cause.parent_node is not None else {}
+        options = {str(key) for key in parent} - {"_target_", "hydra"}
+        return f"{cause.full_key}: unknown key{nearest(cause.key, options)}"
+    if isinstance(cause, OmegaConfBaseException):
+        return _omegaconf(cause)
+    return _first(error)
+
+
+def _omegaconf(error: Exception) -> str:
+    path = getattr(error, "full_key", None)
+    text = _first(error)
+    return f"{path}: {text}" if path and str(path) not in text else text
+
+
+def _first(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

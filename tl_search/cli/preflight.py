@@ -1,0 +1,90 @@
+"""Everything that can be wrong with a command line, said before job 0 starts and before anything is written."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from tl_search.cli.build import build
+from tl_search.cli.compose import CommandLine, compose_job, configs, jobs
+from tl_search.cli.errors import BadInput, nearest
+from tl_search.cli.foreign import check_targets
+from tl_search.cli.hidden import check_secrets
+from tl_search.cli.identity import KEYS, NOT_IDENTITY
+from tl_search.cli.mistakes import readable
+
+Plan = Callable[[Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One composed and checked job.
+
+    Args:
+        config: Composed, `hydra` included.
+        folder: Where it will write.
+        plan: What the command will work on.
+    """
+
+    config: DictConfig
+    folder: Path
+    plan: Any
+
+
+def preflight(line: CommandLine, plan: Plan) -> list[Job]:
+    """Compose, check and build every job of a command line. Raises BadInput for the first mistake of any of them."""
+    with configs():
+        return [check(line.command, compose_job(line.command, overrides), plan) for overrides in jobs(line)]
+
+
+def check(command: str, config: DictConfig, plan: Plan) -> Job:
+    """Build one composed job. Raises BadInput."""
+    tree = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(tree, dict)
+    check_targets(tree)  # type: ignore[arg-type]  # the keys of a primary config are names
+    check_secrets({key: value for key, value in tree.items() if key != "hydra"})  # type: ignore[misc]
+    known = {"hydra", "run", *NOT_IDENTITY, *KEYS.get(command, ())} if command != "report" else {"hydra", "run"}
+    known |= {"checkpoints"} if command == "run" else set()
+    for key in map(str, tree):
+        if key not in known:
+            raise BadInput(f"{key}: unknown key{nearest(key, known & set(tree) - {'hydra'})}")
+    parts = build(config)
+    check_secrets(_plain(config))  # once more, with interpolations like ${oc.env:…} replaced by what they give
+    if "name" in parts:
+        _check_name(str(parts["name"]))
+    if "seed" in parts and not (type(parts["seed"]) is int and 0 <= parts["seed"] < 2**32):
+        raise BadInput(f"seed: must be an integer from 0 to 2**32 - 1, got {parts['seed']!r}")
+    try:
+        planned = plan(parts)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    return Job(config, _folder(config, parts), planned)
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    with readable():
+        return {str(k): OmegaConf.to_container(v, resolve=True) if OmegaConf.is_config(v) else v
+                for k, v in config.items() if k != "hydra"}  # fmt: skip
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name) or ".." in name:
+        raise BadInput(f"name: must be letters, digits, dots, dashes and underscores, at most 80, got {name[:80]!r}")
+
+
+def _folder(config: DictConfig, parts: Mapping[str, Any]) -> Path:
+    """Where the job writes: the run's own place below `runs`, and the same alone and in a sweep."""
+    with readable():
+        alone = Path(config.hydra.run.dir)
+        swept = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
+    if alone.resolve() != swept.resolve():
+        raise BadInput("hydra.run.dir: is made from the run's identity; set runs=FOLDER to have runs elsewhere")
+    if "runs" in parts and not alone.resolve().is_relative_to(Path(parts["runs"]).resolve()):
+        raise BadInput(f"hydra.run.dir: must be below runs={parts['runs']}, got {alone}")
+    for place in (alone, *alone.parents):
+        if place.exists() and not place.is_dir():
+            raise BadInput(f"{place}: is a file; a run needs a folder there (runs=FOLDER sets where)")
+    return alone

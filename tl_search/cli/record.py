@@ -1,0 +1,48 @@
+"""What a run says about itself on disk, written before its work: `run.json` (identity) and `config.yaml` (resolved)."""
+
+import importlib.metadata
+import platform
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from tl_search import __version__
+from tl_search.cli.errors import BadInput
+from tl_search.cli.hidden import redact
+from tl_search.cli.identity import KEYS, run_digest
+from tl_search.store.atomic import read_json, write_json, write_text
+
+PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "mteb", "scikit-learn", "numpy", "scipy", "hydra-core")
+PLACES = ("checkpoints", "logger", "runs", "ledger", "embeddings", "cache")
+
+
+def begin(folder: Path, command: str, config: DictConfig) -> None:
+    """Write who the run is; a run that exists keeps what it said at first.
+
+    Raises:
+        BadInput: the folder belongs to a run of another config.
+    """
+    digest = run_digest(config, command)
+    if (folder / "run.json").exists():
+        found = read_json(folder / "run.json").get("digest")
+        if found != digest:
+            raise BadInput(f"{folder}: belongs to another config ({found}, this one is {digest}); set name=OTHER")
+        return
+    kept = _resolved(config, [key for key in (*KEYS[command], *PLACES) if key in config])
+    write_text(folder / "config.yaml", redact(OmegaConf.to_yaml(OmegaConf.create(kept))))
+    write_json(folder / "run.json", about(command, str(config.get("name", folder.name)), digest, config.get("seed")))
+
+
+def about(command: str, name: str, digest: str, seed: int | None) -> dict[str, Any]:
+    versions = {"python": platform.python_version(), "tl-search": __version__}
+    versions |= {package: importlib.metadata.version(package) for package in PACKAGES}
+    return {"command": command, "name": name, "digest": digest, "seed": seed, "versions": versions}
+
+
+def _resolved(config: DictConfig, keys: list[str]) -> dict[str, Any]:
+    """The values of some keys, with interpolations to any other key replaced by what they give."""
+    return {
+        key: OmegaConf.to_container(config[key], resolve=True) if OmegaConf.is_config(config[key]) else config[key]
+        for key in keys
+    }

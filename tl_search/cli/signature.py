@@ -1,0 +1,77 @@
+"""What a class's constructor takes, read from its source: importing Lightning to check a key takes seconds."""
+
+import ast
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+
+class UnreadableError(Exception):
+    """The source does not say; the constructor itself will."""
+
+
+def parameters(target: str) -> set[str] | None:
+    """Names of the constructor's parameters; None when it takes any, or when the source does not tell.
+
+    Args:
+        target: Full name of a class in an installed package, which is not imported.
+
+    Raises:
+        LookupError: there is no such class.
+    """
+    module, _, name = target.rpartition(".")
+    try:
+        return _constructor(*_definition(module, name))
+    except UnreadableError:
+        return None
+
+
+def _constructor(module: str, cls: ast.ClassDef) -> set[str] | None:
+    for item in cls.body:
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+            given = item.args
+            names = {argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)}
+            return None if given.kwarg else names - {"self"}
+    for base in cls.bases:
+        if isinstance(base, ast.Name):
+            try:
+                return _constructor(*_definition(module, base.id))
+            except LookupError:
+                continue
+    raise UnreadableError
+
+
+def _definition(module: str, name: str) -> tuple[str, ast.ClassDef]:
+    """The class that a module knows by a name, and the module that defines it."""
+    path = _source(module)
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    starred = False
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return module, node
+        if isinstance(node, ast.ImportFrom):
+            starred |= node.names[0].name == "*"
+            origin = [alias.name for alias in node.names if (alias.asname or alias.name) == name]
+            if origin:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+                return _definition(".".join([*parents, *([node.module] if node.module else [])]), origin[0])
+    if starred:
+        raise UnreadableError
+    raise LookupError(f"there is no class {name} in {module}")
+
+
+def _source(module: str) -> Path:
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None or not spec.submodule_search_locations:
+        raise LookupError(f"there is no module {module}")
+    place = Path(next(iter(spec.submodule_search_locations)), *rest)
+    for path in (place / "__init__.py", place.with_suffix(".py")):
+        if path.is_file():
+            return path
+    raise LookupError(f"there is no module {module}")
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))

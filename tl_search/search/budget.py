@@ -1,0 +1,36 @@
+"""How much a search may spend."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The search ends before the pull that would go over it; with both given, whichever comes first.
+
+    Args:
+        share: Of the cost of scoring every cell of the plane, in (0, 1]; None sets no such limit.
+        pulls: Decisions of the policy, >= 1; None sets no such limit.
+    """
+
+    share: float | None = 0.25
+    pulls: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.share is not None and not 0 < self.share <= 1:  # also refuses NaN
+            raise ValueError(f"share: must be above 0 and at most 1, got {self.share:g}")
+        if self.pulls is not None and self.pulls < 1:
+            raise ValueError(f"pulls: must be >= 1, got {self.pulls}")
+
+    def seconds(self, exhaustive: float) -> float:
+        """The limit in seconds of the cost table, given what scoring everything would cost; infinite without one."""
+        return float("inf") if self.share is None else self.share * exhaustive
+
+    def is_spent(self, pulls: int, seconds: float, limit: float) -> bool:
+        """Whether the next pull is one too many.
+
+        Args:
+            pulls: Decisions of the policy so far.
+            seconds: What would be spent with the next one.
+            limit: Of `seconds()`.
+        """
+        return seconds > limit or (self.pulls is not None and pulls >= self.pulls)
