@@ -1,0 +1,137 @@
+"""ask → column → tell, until the budget is spent, the gap is closed or nothing is left."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tl_search.bandits.policy import Policy, Problem
+from tl_search.bandits.stopping import Stopping
+from tl_search.plane.arm import Arm
+from tl_search.plane.costs import Spending
+from tl_search.plane.objective import combine
+from tl_search.plane.pull import Observation, Pull, Score, TaskSpec
+from tl_search.search.budget import Budget
+from tl_search.search.column import Cell, Workshop
+from tl_search.search.trajectory import Trajectory
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Search:
+    """One search under way: what the policy decides is scored, and the policy told.
+
+    The final checkpoint's column comes first, whole: every report compares the winner with it, and it tells the
+    policy how depth matters. It counts as spent like any other pull.
+
+    Args:
+        problem: The plane, the tasks, their weights and costs.
+        policy: Who decides.
+        workshop: Who scores.
+        tasks: The suite on its selection split, in order.
+        budget: How much may be spent.
+        stopping: When enough is known.
+        trajectory: Where decisions are written.
+    """
+
+    problem: Problem
+    policy: Policy
+    workshop: Workshop
+    tasks: tuple[TaskSpec, ...]
+    budget: Budget
+    stopping: Stopping
+    trajectory: Trajectory
+    spending: Spending = field(init=False)
+    points: dict[Arm, dict[str, float]] = field(default_factory=dict)
+    used: list[Score] = field(default_factory=list)
+    failures: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.spending = Spending(self.problem.costs)
+
+    def run(self) -> str:
+        """Search; returns why it ended: `budget`, `gap`, or `done` when nothing was left to score."""
+        plane, names = self.problem.plane, self.problem.tasks
+        for arm in plane.column(plane.revisions[-1]):
+            self._pull(Pull(len(self.trajectory.steps), arm, names))
+        stopped = self._ask_and_tell()
+        self._finish_leader()
+        self.trajectory.write(self.policy.posterior(), stopped)
+        return stopped
+
+    def objective(self, arm: Arm) -> float | None:
+        """The arm's measured objective in points; None unless every task was scored."""
+        scores = self.points.get(arm, {})
+        return combine(self.problem.weights, scores) if set(self.problem.weights) <= set(scores) else None
+
+    def _ask_and_tell(self) -> str:
+        limit = self.budget.seconds(self.spending.table.exhaustive(*self._shape).total)
+        pulls = 0
+        while True:
+            if self.stopping.should_stop(self.policy):
+                return "gap"
+            asked = self.policy.ask(1)
+            if not asked:
+                return "done"
+            price = self.spending.price(asked[0].arm, asked[0].tasks).total
+            if self.budget.is_spent(pulls, self.spending.spent.total + price, limit):
+                return "budget"
+            self._pull(asked[0])
+            pulls += 1
+
+    def _finish_leader(self) -> None:
+        """Score what is missing of the arm that will be named, until the named arm is one that was measured whole."""
+        for _ in range(len(self.problem.plane.arms())):
+            arm = self.policy.recommend().arm
+            missing = tuple(name for name in self.problem.tasks if name not in self.points.get(arm, {}))
+            missing = tuple(name for name in missing if (arm.key, name) not in self.failures)
+            if not missing:
+                return
+            self._pull(Pull(len(self.trajectory.steps), arm, missing))
+
+    def _pull(self, pull: Pull) -> None:
+        new = not self.trajectory.resuming
+        self.trajectory.decide(pull.arm, pull.tasks)
+        specs = {task.name: task for task in self.tasks}
+        cells = tuple(Cell(pull.arm.layer, specs[name]) for name in pull.tasks)
+        result = self.workshop.run_column(pull.arm.revision, cells)
+        scores: dict[str, float | None] = {cell.task.name: None for cell in cells}
+        for cell, score in result.scores.items():
+            scores[cell.task.name] = round(100 * score.value, 4)
+            self.used.append(score)
+        for cell, reason in result.failures.items():
+            self.failures[pull.arm.key, cell.task.name] = reason
+        self.points.setdefault(pull.arm, {}).update(
+            {name: value for name, value in scores.items() if value is not None}
+        )
+        observation = Observation(pull, scores, self.spending.pay(pull.arm, pull.tasks))
+        self.policy.tell(observation)
+        recommended = self.policy.recommend()
+        self.trajectory.observe(observation, self.spending.spent.total, recommended)
+        if new:
+            self.trajectory.write(self.policy.posterior(), None)
+            self._report(observation)
+
+    def _report(self, observation: Observation) -> None:
+        number, step = len(self.trajectory.steps) - 1, self.trajectory.steps[-1]
+        leader = step["recommended"]
+        log.info(
+            "pull %d: %s, %s · leader %s/layer %d %.1f ± %.1f · %.1f %% of the exhaustive cost",
+            number,
+            observation.pull.arm.label,
+            _tell(observation.scores),
+            *leader["arm"],
+            leader["mean"],
+            2 * leader["sd"],
+            100 * step["share"],
+        )
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return len(self.problem.plane.revisions), len(self.problem.plane.layers)
+
+
+def _tell(scores: Mapping[str, float | None]) -> str:
+    known = [value for value in scores.values() if value is not None]
+    mean = f"mean {sum(known) / len(known):.1f}" if known else "all failed"
+    return f"{len(scores)} task{'s' * (len(scores) != 1)}, {mean}"

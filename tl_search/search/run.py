@@ -1,0 +1,235 @@
+"""A search from its parts to its answer: plane, loop, confirmation, result."""
+
+import importlib.metadata
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tl_search import __version__
+from tl_search.bandits.policy import Problem
+from tl_search.bandits.stopping import Stopping
+from tl_search.checkpoints.source import CheckpointSource
+from tl_search.plane.arm import Arm, Plane
+from tl_search.plane.costs import AnalyticCosts
+from tl_search.plane.extraction import Extraction
+from tl_search.plane.objective import Objective
+from tl_search.plane.pull import Cost, TaskSpec
+from tl_search.plane.sampling import Sampling
+from tl_search.probe.config import ProbeConfig, settled
+from tl_search.scoring.ledger import Ledger
+from tl_search.scoring.suites import Suite
+from tl_search.search.budget import Budget
+from tl_search.search.column import Workshop
+from tl_search.search.confirm import Confirm, Confirmation, Finalists
+from tl_search.search.loop import Search
+from tl_search.search.texts import SuiteTexts
+from tl_search.search.trajectory import Trajectory
+from tl_search.store.arrays import ArrayStore
+from tl_search.store.atomic import read_json, sweep_litter, write_json
+
+log = logging.getLogger(__name__)
+
+PACKAGES = ("torch", "lightning", "transformers", "mteb", "scikit-learn", "numpy", "scipy")
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """Everything that a search is made of.
+
+    Args:
+        source: Where revisions come from.
+        sampling: Which of them form the plane.
+        extraction: How texts become vectors.
+        probe: Devices and batch sizes.
+        tasks: The suite and its two splits.
+        objective: How tasks add up.
+        bandit: The policy's config; its `start(problem)` gives the policy.
+        costs: How pulls are priced.
+        stopping: When enough is known.
+        budget: How much may be spent.
+        confirm: How finalists are measured.
+        seed: Of the policy.
+        ledger: Folder of all scores, shared by runs.
+        embeddings: Folder of all vectors, shared by runs.
+    """
+
+    source: CheckpointSource
+    sampling: Sampling
+    extraction: Extraction
+    probe: ProbeConfig
+    tasks: Suite
+    objective: Objective
+    bandit: Any
+    costs: AnalyticCosts
+    stopping: Stopping
+    budget: Budget
+    confirm: Confirm
+    seed: int
+    ledger: Path
+    embeddings: Path
+
+
+def run_search(plan: SearchPlan, folder: Path) -> int:
+    """Search the plane and leave the answer in `folder`; the same call resumes what was interrupted.
+
+    Returns 0, or 3 when some cell could not be scored.
+    """
+    if (folder / "DONE.json").exists():
+        log.info("%s: this search is done", folder)
+        return int(read_json(folder / "DONE.json")["exit_code"])
+    sweep_litter(folder)
+    plane = survey(plan)
+    selection = _texts(plan, plan.tasks.selection(), plan.tasks.selection_split)
+    weights = plan.objective.weights(selection.tasks)
+    table = plan.costs.table(plan.source.shape().parameters, selection.sizes())
+    exhaustive = table.exhaustive(len(plane.revisions), len(plane.layers))
+    _write_plane(folder, plan, plane, selection.tasks, weights, table, exhaustive)
+    log.info(
+        "plane of %s: %d revisions × %d layers = %d arms, %d tasks",
+        *(plane.model, len(plane.revisions), len(plane.layers), len(plane.arms()), len(selection.tasks)),
+    )
+
+    problem = Problem(plane, tuple(weights), weights, table, plan.seed)
+    policy = plan.bandit.start(problem)
+    about = {"model": plane.model, "policy": type(plan.bandit).__name__.lower()}
+    trajectory = Trajectory(folder, about, exhaustive.total)
+    workshop = Workshop(plan.source, plane, selection, plan.probe, ArrayStore(plan.embeddings), Ledger(plan.ledger))
+    started = time.monotonic()
+    budget = plan.budget if getattr(plan.bandit, "budgeted", True) else Budget(share=None)
+    search = Search(problem, policy, workshop, selection.tasks, budget, plan.stopping, trajectory)
+    stopped = search.run()
+    searched = time.monotonic()
+    log.info("search ended (%s) after %d pulls; confirming", stopped, len(trajectory.steps))
+
+    finalists = choose(search, plan.confirm.controls)
+    confirmation = _confirmation(plan, workshop, weights)
+    confirmation.measure(finalists)
+    exit_code = 3 if search.failures else 0
+    result = _result(search, finalists, confirmation, stopped, exhaustive)
+    result["seconds"] = {
+        "search": round(searched - started, 1),
+        "confirmation": round(time.monotonic() - searched, 1),
+    }
+    workshop.ledger.export([*search.used, *confirmation.used], folder / "scores")
+    write_json(folder / "result.json", result)
+    write_json(folder / "DONE.json", {"exit_code": exit_code, "pulls": len(trajectory.steps)})
+    return exit_code
+
+
+def survey(plan: SearchPlan) -> Plane:
+    """The plane that the plan's sampling makes of its source's revisions.
+
+    Raises:
+        ValueError: fewer than two revisions: there would be no time axis to search.
+    """
+    revisions = plan.sampling.pick(plan.source.revisions())
+    if len(revisions) < 2:
+        raise ValueError(f"checkpoints: {plan.source.model} has {len(revisions)} revision(s); a search needs two")
+    extraction = settled(plan.extraction, plan.probe.accelerator)
+    return Plane(plan.source.model, tuple(revisions), plan.source.shape().n_layers, extraction)
+
+
+def choose(search: Search, with_controls: bool) -> Finalists:
+    """The finalists, by selection scores alone."""
+    plane, points = search.problem.plane, search.points
+    first, final = plane.column(plane.revisions[0]), plane.column(plane.revisions[-1])
+    whole = {arm: value for arm in final if (value := search.objective(arm)) is not None}
+    if not whole:
+        raise ValueError(f"{plane.model}: no layer of {plane.revisions[-1].name} could be scored on every task")
+    best = search.policy.recommend().arm
+    trained = {
+        task.name: max(arms, key=lambda arm: points[arm][task.name])
+        for task in search.tasks
+        if (arms := [a for a in points if a.revision.step and a.layer and task.name in points[a]])
+    }
+    columns = dict.fromkeys([best.revision, final[0].revision, *(arm.revision for arm in trained.values())])
+    controls = {plane.arm(revision, 0): None for revision in columns}
+    if first[0].revision.step == 0:
+        controls.update(dict.fromkeys(first))
+    return Finalists(best, final[-1], max(whole, key=whole.__getitem__), trained, tuple(controls) * with_controls)
+
+
+def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...], split: str) -> SuiteTexts:
+    return SuiteTexts(tasks, plan.tasks.texts(split, plan.ledger / "texts"))
+
+
+def _confirmation(plan: SearchPlan, workshop: Workshop, weights: Mapping[str, float]) -> Confirmation:
+    suite = _texts(plan, plan.tasks.confirmation(), plan.tasks.confirmation_split)
+    elsewhere = Workshop(plan.source, workshop.plane, suite, plan.probe, workshop.embeddings, workshop.ledger)
+    costs = plan.costs.table(plan.source.shape().parameters, suite.sizes())
+    return Confirmation(elsewhere, suite.tasks, weights, plan.confirm, costs)
+
+
+def _write_plane(
+    folder: Path,
+    plan: SearchPlan,
+    plane: Plane,
+    tasks: Sequence[TaskSpec],
+    weights: Mapping[str, float],
+    table: Any,
+    exhaustive: Cost,
+) -> None:
+    write_json(
+        folder / "plane.json",
+        {
+            "model": plane.model,
+            "revisions": [asdict(revision) for revision in plane.revisions],
+            "n_layers": plane.n_layers,
+            "parameters": plan.source.shape().parameters,
+            "extraction": plane.extraction.identity(),
+            "tasks": [asdict(task) for task in tasks],
+            "confirmation_split": plan.tasks.confirmation_split,
+            "same_split": plan.tasks.same_split,
+            "weights": dict(weights),
+            "costs": {"load": table.load, "embed": dict(table.embed), "score": dict(table.score)},
+            "exhaustive": _seconds(exhaustive),
+            "versions": {"tl_search": __version__, **{name: importlib.metadata.version(name) for name in PACKAGES}},
+            "seed": plan.seed,
+        },
+    )
+
+
+def _result(
+    search: Search, finalists: Finalists, confirmation: Confirmation, stopped: str, exhaustive: Cost
+) -> dict[str, Any]:
+    def finalist(arm: Arm) -> dict[str, Any]:
+        return {
+            "arm": [arm.revision.name, arm.layer],
+            "selection": {"objective": search.objective(arm), "tasks": search.points.get(arm, {})},
+            "confirmation": confirmation.describe(arm),
+        }
+
+    spent = search.spending.spent
+    return {
+        "best": finalist(finalists.best),
+        "final_last": finalist(finalists.final_last),
+        "final_best": finalist(finalists.final_best),
+        "gains": {
+            "final_last": confirmation.gain(finalists.best, finalists.final_last),
+            "final_best": confirmation.gain(finalists.best, finalists.final_best),
+        },
+        "confidence": confirmation.settings.confidence,
+        "tasks": confirmation.verdicts(finalists),
+        "cost": {
+            "search": _seconds(spent),
+            "exhaustive": _seconds(exhaustive),
+            "confirmation": _seconds(confirmation.spending.spent),
+            "share": round(spent.total / exhaustive.total, 4),
+        },
+        "stopped": stopped,
+        "pulls": len(search.trajectory.steps),
+        "arms_scored": len(search.points),
+        "skipped": [
+            {"arm": [arm.revision.name, arm.layer], "task": task, "reason": reason}
+            for arm in search.points
+            for (key, task), reason in search.failures.items()
+            if key == arm.key
+        ],
+    }
+
+
+def _seconds(cost: Cost) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in {**asdict(cost), "total": cost.total}.items()}

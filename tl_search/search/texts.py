@@ -1,0 +1,63 @@
+"""Which texts a column embeds, in parts that do not depend on what is asked first.
+
+Tasks share texts. Each text belongs to the first task of the suite that uses it; a task's vectors are those of its
+own part and of the parts of the earlier tasks that it shares texts with. So a text is embedded once per column, and
+how texts meet in batches is a function of the suite alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from tl_search.plane.costs import TaskSize
+from tl_search.plane.pull import TaskSpec
+
+
+@dataclass(frozen=True)
+class SuiteTexts:
+    """The texts of a suite on one split.
+
+    Args:
+        tasks: In suite order.
+        texts: By task name: what its evaluation asks for, without repeats.
+    """
+
+    tasks: tuple[TaskSpec, ...]
+    texts: Mapping[str, tuple[str, ...]]
+
+    @cached_property
+    def _owners(self) -> dict[str, str]:
+        owners: dict[str, str] = {}
+        for task in self.tasks:
+            for text in self.texts[task.name]:
+                owners.setdefault(text, task.name)
+        return owners
+
+    @cached_property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """By task name: the texts that no earlier task has."""
+        return {
+            task.name: tuple(text for text in self.texts[task.name] if self._owners[text] == task.name)
+            for task in self.tasks
+        }
+
+    @cached_property
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        """By task name: the tasks in whose parts its texts lie, in suite order."""
+        order = {task.name: number for number, task in enumerate(self.tasks)}
+        return {
+            task.name: tuple(sorted({self._owners[text] for text in self.texts[task.name]}, key=order.__getitem__))
+            for task in self.tasks
+        }
+
+    def sizes(self) -> dict[str, TaskSize]:
+        """What a cost table needs to know."""
+        return {
+            task.name: TaskSize(
+                task.type,
+                len(self.texts[task.name]),
+                sum(len(text) for text in self.parts[task.name]),
+                self.needs[task.name],
+            )
+            for task in self.tasks
+        }
