@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tl_search.plane.arm import Plane
-from tl_search.plane.costs import AnalyticCosts, CostTable, Spending
+from tl_search.plane.costs import AnalyticCosts, CostTable, Spending, TaskSize
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.pull import Cost
 from tl_search.plane.revision import Revision
@@ -42,11 +42,33 @@ def test_asking_for_a_price_buys_nothing_and_names_what_paying_takes(bought, arm
     assert spending.pay(arm, tasks) == price
 
 
+def test_texts_that_tasks_share_are_paid_once_whoever_comes_first():
+    shared = CostTable(10.0, {"A": 4.0, "B": 2.0}, {"A": 0.1, "B": 0.2}, needs={"A": ("A",), "B": ("A", "B")})
+    for order in ("AB", "BA"):
+        spending = Spending(shared)
+        for task in order:
+            spending.pay(PLANE.arms()[0], [task])
+        assert spending.spent == Cost(10.0, pytest.approx(6.0), pytest.approx(0.3))
+    assert Spending(shared).price(PLANE.arms()[0], ["B"]).embed == 6.0
+
+
+def test_cells_of_a_column_bought_together_cost_what_they_cost_one_by_one():
+    together, single = Spending(TABLE), Spending(TABLE)
+    first, second, *_ = PLANE.arms()
+    for spending in (together, single):
+        spending.pay(first, ["A"])
+    price = together.price_column("step0", [(0, "A"), (0, "B"), (1, "A"), (1, "B")])
+    single.pay(first, ["B"])
+    single.pay(second, ["A", "B"])
+    assert price.total == pytest.approx(single.spent.total - together.spent.total)
+
+
 def test_costs_from_sizes_keep_their_ratios():
     costs = AnalyticCosts(
         flops=1e9, read=1e6, open=0.5, characters_per_token=4, score={"Clustering": 0.01, "other": 0.001}
     )
-    table = costs.table(250_000, {"C": ("Clustering", 100, 8000), "S": ("STS", 100, 4000)})
+    sizes = {"C": TaskSize("Clustering", 100, 8000, ("C",)), "S": TaskSize("STS", 100, 4000, ("C", "S"))}
+    table = costs.table(250_000, sizes)
     assert table.load == pytest.approx(0.5 + 1.0)  # 4 bytes a parameter
     assert table.embed == {"C": pytest.approx(1.0), "S": pytest.approx(0.5)}  # 2 FLOPs a parameter and token
     assert table.score == {"C": pytest.approx(1.0), "S": pytest.approx(0.1)}

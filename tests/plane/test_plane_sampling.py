@@ -1,5 +1,7 @@
 """Which of the written revisions a search looks at."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,7 +45,7 @@ def test_never_picks_more_than_it_was_asked_for_and_all_when_there_are_no_more(k
 @given(st.integers(0, 50_000), STEPS)
 def test_dense_keeps_the_interval(interval, steps):
     chosen = picked(Dense(interval), steps)
-    inner = [later - earlier for earlier, later in zip(chosen[:-2], chosen[1:-1], strict=True)]
+    inner = [later - earlier for earlier, later in pairwise(chosen[:-1])]
     assert all(gap >= interval for gap in inner)
     if interval == 0:
         assert chosen == steps

@@ -49,15 +49,19 @@ class Spending:
 
     def price(self, arm: Arm, tasks: Iterable[str]) -> Cost:
         """The cost of scoring `tasks` at `arm` now; nothing is paid twice."""
-        column = arm.revision.name
-        opened = self._embedded.get(column)
-        fresh = [task for task in tasks if (column, arm.layer, task) not in self._scored]
+        return self.price_column(arm.revision.name, [(arm.layer, task) for task in tasks])
+
+    def price_column(self, column: str, cells: Iterable[tuple[int, str]]) -> Cost:
+        """The cost of scoring cells (layer, task) of one column together: they share its load and its passes."""
+        fresh = [cell for cell in dict.fromkeys(cells) if (column, *cell) not in self._scored]
         if not fresh:
             return Cost()
+        opened = self._embedded.get(column)
+        owners = self.table.texts_of(task for _, task in fresh) - (opened or set())
         return Cost(
             self.table.load if opened is None else 0.0,
-            sum(self.table.embed[owner] for owner in self.table.texts_of(fresh) - (opened or set())),
-            sum(self.table.score[task] for task in fresh),
+            sum(self.table.embed[owner] for owner in sorted(owners)),  # a set's order would move the last digit
+            sum(self.table.score[task] for _, task in fresh),
         )
 
     def pay(self, arm: Arm, tasks: Iterable[str]) -> Cost:
