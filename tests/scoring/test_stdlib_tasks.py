@@ -1,4 +1,5 @@
 """The embedded tasks: proper mteb tasks, the same on every machine, honestly split."""
+
 from __future__ import annotations
 
 import random
@@ -35,8 +36,7 @@ def texts_of(name, split):
         return [*table["queries"]["text"], *table["corpus"]["text"]], []
     table = dataset[split]
     labels = next(column for column in table.column_names if column in ("label", "labels"))
-    return ([text for column in table.column_names if column != labels for text in table[column]],
-            list(table[labels]))
+    return ([text for column in table.column_names if column != labels for text in table[column]], list(table[labels]))
 
 
 def splits_of(name):
@@ -55,10 +55,14 @@ class TinyEncoder:
                 generator = torch.Generator().manual_seed(0)
                 self.table = torch.randn(257, 16, generator=generator)
                 self.mix = torch.randn(32, 16, generator=generator) / 4
-                self.mteb_model_meta = ModelMeta.create_empty(overwrites={
-                    "name": "tests/tiny", "revision": "step0", "framework": ["PyTorch"],
-                    "similarity_fn_name": ScoringFunction.COSINE,
-                })
+                self.mteb_model_meta = ModelMeta.create_empty(
+                    overwrites={
+                        "name": "tests/tiny",
+                        "revision": "step0",
+                        "framework": ["PyTorch"],
+                        "similarity_fn_name": ScoringFunction.COSINE,
+                    }
+                )
 
             def encode(self, inputs, **_):
                 return np.stack([self.vector(text) for batch in inputs for text in batch["text"]])
@@ -84,7 +88,11 @@ def test_every_module_is_in_one_part():
 
 def test_a_module_keeps_its_part_whatever_else_is_there(tmp_path):
     assert [stdlib.Module(name, tmp_path).part for name in ("inspect", "argparse", "ast", "typing")] == [
-        "train", "practice", "selection", "confirmation"]
+        "train",
+        "practice",
+        "selection",
+        "confirmation",
+    ]
 
 
 def test_there_is_enough_text_to_learn_from():
@@ -94,8 +102,11 @@ def test_there_is_enough_text_to_learn_from():
 def test_what_distributions_package_apart_is_left_out():
     names = {module.name for module in stdlib.modules()}
     assert {"json.decoder", "asyncio", "argparse"} <= names
-    assert not [name for name in names
-                if {"test", "tests", "idlelib", "tkinter", "distutils", "encodings"} & set(name.split("."))]
+    assert not [
+        name
+        for name in names
+        if {"test", "tests", "idlelib", "tkinter", "distutils", "encodings"} & set(name.split("."))
+    ]
 
 
 def test_an_unknown_part_names_the_parts():
@@ -167,8 +178,14 @@ def test_the_name_of_a_function_is_gone():
     assert function.nameless == "def _(self):\n    return self._()"
 
 
-@pytest.mark.parametrize("disturb", [lambda text: source.swap_letters(text, 6, items.PASSAGE),
-                                     lambda text: source.swap_tokens(text, 6), source.shuffle_lines])
+@pytest.mark.parametrize(
+    "disturb",
+    [
+        lambda text: source.swap_letters(text, 6, items.PASSAGE),
+        lambda text: source.swap_tokens(text, 6),
+        source.shuffle_lines,
+    ],
+)
 def test_disturbed_passages_keep_their_bytes(disturb):
     for passage in source.passages("selection", items.PASSAGE)[:200]:
         assert Counter(disturb(passage)) == Counter(passage)
@@ -200,8 +217,9 @@ def test_mteb_evaluates_both_splits(name, tmp_path):
     assert task.metadata.eval_splits == list(SPLITS)
     assert task.metadata.dataset["path"] == "tl_search/stdlib"
     assert task.metadata.dataset["revision"].startswith(f"py{stdlib.python_version()}-")
-    results = mteb.evaluate(TinyEncoder(), task, cache=mteb.ResultCache(tmp_path), co2_tracker=False,
-                            show_progress_bar=False)
+    results = mteb.evaluate(
+        TinyEncoder(), task, cache=mteb.ResultCache(tmp_path), co2_tracker=False, show_progress_bar=False
+    )
     (result,) = results.task_results
     assert set(result.scores) == set(SPLITS)
     assert result.dataset_revision == task.metadata.dataset["revision"]
@@ -216,8 +234,9 @@ def test_making_a_task_leaves_every_generator_as_it_was():
     assert (random.random(), np.random.rand(), torch.rand(1).item()) == expected
 
 
-@pytest.mark.parametrize(("wrong", "right"), [("StdlibTypoClasification", "StdlibTypoClassification"),
-                                              ("stsbenchmark", "STSBenchmark")])
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("StdlibTypoClasification", "StdlibTypoClassification"), ("stsbenchmark", "STSBenchmark")]
+)
 def test_an_unknown_name_is_answered_with_the_nearest(wrong, right):
     with pytest.raises(ValueError, match=rf"task: no task '{wrong}'; did you mean .*{right}"):
         get_task(wrong)

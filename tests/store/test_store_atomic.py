@@ -37,9 +37,13 @@ def test_a_folder_appears_whole_and_replaces_the_one_before(tmp_path):
 
 
 def test_an_error_inside_a_folder_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError), write_dir(tmp_path / "step10") as folder:
-        (folder / "half").write_text("x")
-        raise RuntimeError
+    def fill_half():
+        with write_dir(tmp_path / "step10") as folder:
+            (folder / "half").write_text("x")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fill_half()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,6 +4,7 @@ Everything here is a pure function of the library's text. What is familiar, beca
 its lines also stand in a module of another part (copied code, boilerplate), is left out, so
 that no part can be answered from what another part has shown.
 """
+
 from __future__ import annotations
 
 import ast
@@ -103,8 +104,11 @@ def told_elsewhere(sentence: str, part: str) -> bool:
 
 def swap_letters(text: str, swaps: int, within: int) -> str:
     """The text with `swaps` separate pairs of neighbouring, different letters exchanged."""
-    places = [i for i in range(min(within, len(text)) - 1)
-              if text[i].isalpha() and text[i + 1].isalpha() and text[i] != text[i + 1]]
+    places = [
+        i
+        for i in range(min(within, len(text)) - 1)
+        if text[i].isalpha() and text[i + 1].isalpha() and text[i] != text[i + 1]
+    ]
     letters = list(text)
     for i in _apart(places, swaps, text):
         letters[i], letters[i + 1] = letters[i + 1], letters[i]
@@ -114,14 +118,17 @@ def swap_letters(text: str, swaps: int, within: int) -> str:
 def swap_tokens(text: str, swaps: int) -> str:
     """The text with `swaps` separate pairs of neighbouring, different tokens of a line exchanged."""
     tokens = list(_TOKEN.finditer(text))
-    places = [i for i in range(len(tokens) - 1) if tokens[i].group() != tokens[i + 1].group()
-              and "\n" not in text[tokens[i].end():tokens[i + 1].start()]]
+    places = [
+        i
+        for i in range(len(tokens) - 1)
+        if tokens[i].group() != tokens[i + 1].group() and "\n" not in text[tokens[i].end() : tokens[i + 1].start()]
+    ]
     words = [token.group() for token in tokens]
     for i in _apart(places, swaps, text):
         words[i], words[i + 1] = words[i + 1], words[i]
     ends = [0, *(token.end() for token in tokens)]
-    between = [text[end:token.start()] for end, token in zip(ends, tokens, strict=False)]
-    return "".join(gap + word for gap, word in zip(between, words, strict=True)) + text[ends[-1]:]
+    between = [text[end : token.start()] for end, token in zip(ends, tokens, strict=False)]
+    return "".join(gap + word for gap, word in zip(between, words, strict=True)) + text[ends[-1] :]
 
 
 def shuffle_lines(text: str) -> str:
@@ -146,18 +153,22 @@ def _apart(places: list[int], count: int, seed: str) -> list[int]:
     return chosen
 
 
+def _lines(node: ast.stmt) -> set[int]:
+    return set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+
+
 def _functions_of(module: Module) -> Iterator[Function]:
     source = module.read()
     rows = source.split("\n")
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        kept = set(range(node.lineno, node.end_lineno + 1))
+        kept = _lines(node)
         first = node.body[0]
         if ast.get_docstring(node, clean=False) is not None:
             if first.lineno == node.lineno or len(node.body) == 1:
                 continue  # all on one line, or nothing but a docstring
-            kept -= set(range(first.lineno, first.end_lineno + 1))
+            kept -= _lines(first)
         summary = (ast.get_docstring(node) or "").split("\n\n")[0]
         code = textwrap.dedent("\n".join(rows[number - 1] for number in sorted(kept))).strip()
         yield Function(module.name, node.name, " ".join(summary.split()), code)

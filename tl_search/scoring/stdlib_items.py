@@ -3,6 +3,7 @@
 Each function takes a part and how many items it may give, and returns columns as mteb's
 tasks name them. Labels are balanced as far as the library allows.
 """
+
 from __future__ import annotations
 
 import random
@@ -130,11 +131,16 @@ def halves(part: str, count: int) -> dict[str, list[Any]]:
         for n in range(size):  # of four functions two stay whole and two exchange their ends
             other = n if n % 4 < 2 else n - 1 if n % 4 == 3 else n + 1
             pairs.append((firsts[n], seconds[other], int(other == n)))
-    by_label = {label: sorted((pair for pair in pairs if pair[2] == label), key=lambda pair: digest(pair[0]))
-                for label in (0, 1)}
+    by_label = {
+        label: sorted((pair for pair in pairs if pair[2] == label), key=lambda pair: digest(pair[0]))
+        for label in (0, 1)
+    }
     chosen = [pair for both in zip(by_label[0], by_label[1], strict=True) for pair in both][:count]
-    return {"sentence1": [a for a, _, _ in chosen], "sentence2": [b for _, b, _ in chosen],
-            "labels": [label for _, _, label in chosen]}
+    return {
+        "sentence1": [a for a, _, _ in chosen],
+        "sentence2": [b for _, b, _ in chosen],
+        "labels": [label for _, _, label in chosen],
+    }
 
 
 def docstrings(part: str, count: int) -> tuple[list[str], list[str]]:

@@ -9,9 +9,11 @@ about (words decide: token embeddings do well), what kind of code it is, and whe
 something is out of order. The last kind keeps the letters and changes only their order, so
 that layer 0, a bag of bytes, can know nothing.
 """
+
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar
 
@@ -23,6 +25,7 @@ from mteb.abstasks import (
     AbsTaskPairClassification,
     AbsTaskRetrieval,
 )
+from mteb.abstasks.abstask import AbsTask
 from mteb.abstasks.task_metadata import TaskMetadata
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -42,34 +45,41 @@ def revision() -> str:
     return f"py{python_version()}-{digest(f'{_RULES} {fingerprint()}')[:12]}"
 
 
-def _metadata(name: str, kind: str, main_score: str, category: str, description: str) -> TaskMetadata:
+def _metadata(name: str, kind: Any, main_score: str, category: Any, description: str) -> TaskMetadata:
     return TaskMetadata(
-        name=name, description=description, type=kind, main_score=main_score, category=category,
-        eval_splits=list(SPLITS), eval_langs=["eng-Latn"],
+        name=name,
+        description=description,
+        type=kind,
+        main_score=main_score,
+        category=category,
+        eval_splits=list(SPLITS),
+        eval_langs=["eng-Latn"],
         dataset={"path": "tl_search/stdlib", "revision": revision()},
     )
 
 
-class _Table:
+class _Table(AbsTask):
     """Tasks whose splits are tables: `rows(part, count)` gives a part's columns.
 
     Attributes:
-        rows: Makes at most `count` items of one part of the library.
         counts: Items per split of the dataset.
     """
 
-    rows: ClassVar[Callable[[str, int], Mapping[str, list[Any]]]]
     counts: ClassVar[Mapping[str, int]]
+
+    @staticmethod
+    @abstractmethod
+    def rows(part: str, count: int) -> dict[str, list[Any]]:
+        """At most `count` items of one part of the library, by column."""
 
     def load_data(self, num_proc: int | None = None, **_: Any) -> None:
         """Makes the dataset in memory; mteb's arguments are for downloads."""
         if self.data_loaded:
             return
         parts = {split: "practice" if split == "train" else split for split in self.counts}
-        self.dataset = DatasetDict({
-            split: Dataset.from_dict(dict(type(self).rows(part, self.counts[split])))
-            for split, part in parts.items()
-        })
+        self.dataset = DatasetDict(
+            {split: Dataset.from_dict(self.rows(part, self.counts[split])) for split, part in parts.items()}
+        )
         self.data_loaded = True
 
 
@@ -93,57 +103,92 @@ class _Classification(_Table, AbsTaskClassification):
 class StdlibTypoClassification(_Classification):
     """Were letters of this passage exchanged with their neighbours, or not?"""
 
-    metadata = _metadata("StdlibTypoClassification", "Classification", "accuracy", "t2c",
-                         "Six pairs of neighbouring letters exchanged in a passage of library source, or none.")
+    metadata = _metadata(
+        "StdlibTypoClassification",
+        "Classification",
+        "accuracy",
+        "t2c",
+        "Six pairs of neighbouring letters exchanged in a passage of library source, or none.",
+    )
     rows = staticmethod(items.typos)
 
 
 class StdlibTokenOrderClassification(_Classification):
     """Were tokens of this passage exchanged with their neighbours, or not?"""
 
-    metadata = _metadata("StdlibTokenOrderClassification", "Classification", "accuracy", "t2c",
-                         "Six pairs of neighbouring tokens exchanged in a passage of library source, or none.")
+    metadata = _metadata(
+        "StdlibTokenOrderClassification",
+        "Classification",
+        "accuracy",
+        "t2c",
+        "Six pairs of neighbouring tokens exchanged in a passage of library source, or none.",
+    )
     rows = staticmethod(items.token_order)
 
 
 class StdlibLineOrderClassification(_Classification):
     """Were the lines of this passage shuffled, or not?"""
 
-    metadata = _metadata("StdlibLineOrderClassification", "Classification", "accuracy", "t2c",
-                         "The lines of a passage of library source in a random order, or as they were.")
+    metadata = _metadata(
+        "StdlibLineOrderClassification",
+        "Classification",
+        "accuracy",
+        "t2c",
+        "The lines of a passage of library source in a random order, or as they were.",
+    )
     rows = staticmethod(items.line_order)
 
 
 class StdlibStatementClassification(_Classification):
     """Which keyword began this line? The keyword itself is gone."""
 
-    metadata = _metadata("StdlibStatementClassification", "Classification", "accuracy", "t2c",
-                         "The keyword (if, return, raise, for, def, class) that a line of library source began with.")
+    metadata = _metadata(
+        "StdlibStatementClassification",
+        "Classification",
+        "accuracy",
+        "t2c",
+        "The keyword (if, return, raise, for, def, class) that a line of library source began with.",
+    )
     rows = staticmethod(items.statements)
 
 
 class StdlibIndentClassification(_Classification):
     """Is the next line deeper, as deep, or less deep than the last one shown?"""
 
-    metadata = _metadata("StdlibIndentClassification", "Classification", "accuracy", "t2c",
-                         "Whether the line after a few lines of library source is indented deeper, as deep or less.")
+    metadata = _metadata(
+        "StdlibIndentClassification",
+        "Classification",
+        "accuracy",
+        "t2c",
+        "Whether the line after a few lines of library source is indented deeper, as deep or less.",
+    )
     rows = staticmethod(items.indents)
 
 
 class StdlibVerbClassification(_Classification):
     """What does this function do? Its name, where it stood, is gone."""
 
-    metadata = _metadata("StdlibVerbClassification", "Classification", "accuracy", "t2c",
-                         "The group of verbs (get, set, is, show, make, parse) that begins a function's name, from "
-                         "its code with the name removed.")
+    metadata = _metadata(
+        "StdlibVerbClassification",
+        "Classification",
+        "accuracy",
+        "t2c",
+        "The group of verbs (get, set, is, show, make, parse) that begins a function's name, from "
+        "its code with the name removed.",
+    )
     rows = staticmethod(items.verbs)
 
 
 class StdlibPackageClustering(_Table, AbsTaskClustering):
     """Do functions of one package lie together?"""
 
-    metadata = _metadata("StdlibPackageClustering", "Clustering", "v_measure", "t2c",
-                         "Functions of the standard library, clustered by the package they come from.")
+    metadata = _metadata(
+        "StdlibPackageClustering",
+        "Clustering",
+        "v_measure",
+        "t2c",
+        "Functions of the standard library, clustered by the package they come from.",
+    )
     counts: ClassVar[Mapping[str, int]] = {"selection": 500, "confirmation": 800}
     rows = staticmethod(items.packages)
     max_fraction_of_documents_to_embed = None  # mteb's default keeps 4 % of the texts
@@ -152,8 +197,13 @@ class StdlibPackageClustering(_Table, AbsTaskClustering):
 class StdlibHalvesPairClassification(_Table, AbsTaskPairClassification):
     """Does the second piece of code go on where the first one stops?"""
 
-    metadata = _metadata("StdlibHalvesPairClassification", "PairClassification", "max_ap", "t2t",
-                         "Two halves of one function, or halves of two functions of the same module.")
+    metadata = _metadata(
+        "StdlibHalvesPairClassification",
+        "PairClassification",
+        "max_ap",
+        "t2t",
+        "Two halves of one function, or halves of two functions of the same module.",
+    )
     counts: ClassVar[Mapping[str, int]] = {"selection": 400, "confirmation": 800}
     rows = staticmethod(items.halves)
 
@@ -161,8 +211,13 @@ class StdlibHalvesPairClassification(_Table, AbsTaskPairClassification):
 class StdlibDocstringRetrieval(AbsTaskRetrieval):
     """Which function does this docstring describe?"""
 
-    metadata = _metadata("StdlibDocstringRetrieval", "Retrieval", "ndcg_at_10", "t2t",
-                         "From a docstring's first paragraph to the function's code without its docstring.")
+    metadata = _metadata(
+        "StdlibDocstringRetrieval",
+        "Retrieval",
+        "ndcg_at_10",
+        "t2t",
+        "From a docstring's first paragraph to the function's code without its docstring.",
+    )
 
     def load_data(self, num_proc: int | None = None, **_: Any) -> None:
         """Makes queries and documents in memory; mteb's arguments are for downloads."""
@@ -172,7 +227,7 @@ class StdlibDocstringRetrieval(AbsTaskRetrieval):
         self.data_loaded = True
 
     @staticmethod
-    def _split(summaries: list[str], codes: list[str]) -> dict[str, Any]:
+    def _split(summaries: list[str], codes: list[str]) -> Any:
         numbers = range(len(codes))
         return {
             "corpus": Dataset.from_dict({"id": [f"d{n}" for n in numbers], "text": codes}),
@@ -182,8 +237,17 @@ class StdlibDocstringRetrieval(AbsTaskRetrieval):
         }
 
 
-TASKS = {task.metadata.name: task for task in (
-    StdlibDocstringRetrieval, StdlibVerbClassification, StdlibStatementClassification,
-    StdlibIndentClassification, StdlibTypoClassification, StdlibTokenOrderClassification,
-    StdlibLineOrderClassification, StdlibPackageClustering, StdlibHalvesPairClassification,
-)}
+TASKS = {
+    task.metadata.name: task
+    for task in (
+        StdlibDocstringRetrieval,
+        StdlibVerbClassification,
+        StdlibStatementClassification,
+        StdlibIndentClassification,
+        StdlibTypoClassification,
+        StdlibTokenOrderClassification,
+        StdlibLineOrderClassification,
+        StdlibPackageClustering,
+        StdlibHalvesPairClassification,
+    )
+}

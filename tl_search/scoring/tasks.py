@@ -4,25 +4,34 @@ A task of mteb carries the state of a random generator, so that evaluating one o
 gives two scores; and making one seeds the generators of `random`, numpy and torch for the
 whole process. Both stay in here.
 """
+
 from __future__ import annotations
 
 import difflib
 import importlib
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from tl_search.scoring.randomness import undisturbed_randomness
 
 if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
 
 # Name -> module whose TASKS holds the class. Spelled out, because names are asked for
 # (completion, config errors) when importing mteb would take seconds.
-_OWN = dict.fromkeys((
-    "StdlibDocstringRetrieval", "StdlibVerbClassification", "StdlibStatementClassification",
-    "StdlibIndentClassification", "StdlibTypoClassification", "StdlibTokenOrderClassification",
-    "StdlibLineOrderClassification", "StdlibPackageClustering", "StdlibHalvesPairClassification",
-), "tl_search.scoring.stdlib_tasks")
+_OWN = dict.fromkeys(
+    (
+        "StdlibDocstringRetrieval",
+        "StdlibVerbClassification",
+        "StdlibStatementClassification",
+        "StdlibIndentClassification",
+        "StdlibTypoClassification",
+        "StdlibTokenOrderClassification",
+        "StdlibLineOrderClassification",
+        "StdlibPackageClustering",
+        "StdlibHalvesPairClassification",
+    ),
+    "tl_search.scoring.stdlib_tasks",
+)
 
 
 def task_names() -> tuple[str, ...]:
@@ -36,7 +45,7 @@ def get_task(name: str) -> AbsTask:
     Raises:
         ValueError: Neither we nor mteb have a task of that name.
     """
-    with _undisturbed_randomness():
+    with undisturbed_randomness():
         if name in _OWN:
             return importlib.import_module(_OWN[name]).TASKS[name]()
         import mteb
@@ -54,18 +63,3 @@ def _unknown(name: str) -> str:
     near = [names[match] for match in difflib.get_close_matches(name.lower(), names, n=3)]
     hint = f"did you mean {', '.join(near)}?" if near else f"our own tasks: {', '.join(_OWN)}"
     return f"task: no task {name!r}; {hint}"
-
-
-@contextmanager
-def _undisturbed_randomness() -> Iterator[None]:
-    import numpy as np
-    import torch
-
-    python, arrays = random.getstate(), np.random.get_state()  # the global one is what mteb seeds
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    with torch.random.fork_rng(devices=devices):
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(arrays)
