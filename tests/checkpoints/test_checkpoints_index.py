@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from tl_search.checkpoints.index import add_revision, index_of, read_index, revision_digests
+from tl_search.checkpoints.digests import folder_digests
+from tl_search.checkpoints.index import add_revision, index_of, read_index
 
 
 def revision(folder, weight=1.0, **config):
@@ -29,6 +30,15 @@ def test_revisions_are_listed_by_rising_step(tmp_path):
     assert [line["step"] for line in read_index(tmp_path)] == [0, 2, 4]
 
 
+def test_reading_the_index_of_a_living_run_leaves_its_unfinished_line_alone(tmp_path):
+    add(tmp_path, 0)
+    index = tmp_path / "checkpoints" / "index.jsonl"
+    index.write_bytes(index.read_bytes() + b'{"name": "step2", "st')
+    before = index.read_bytes()
+    assert [line["name"] for line in read_index(tmp_path)] == ["step0"]
+    assert index.read_bytes() == before
+
+
 def test_writing_the_same_revision_again_adds_no_line(tmp_path):
     assert add(tmp_path, 2) == add(tmp_path, 2)
     assert len(index_of(tmp_path).records()) == 1
@@ -41,12 +51,12 @@ def test_a_revision_that_came_out_different_replaces_the_first(tmp_path):
 
 
 def test_digests_see_weights_and_architecture_but_not_who_wrote_the_file(tmp_path):
-    first = revision_digests(revision(tmp_path / "a", transformers_version="4"))
-    assert revision_digests(revision(tmp_path / "b", transformers_version="5")) == first
-    assert revision_digests(revision(tmp_path / "c", weight=2.0))[0] != first[0]
-    assert revision_digests(revision(tmp_path / "d", rotary_pct=0.5))[0] != first[0]
+    first = folder_digests(revision(tmp_path / "a", transformers_version="4"))
+    assert folder_digests(revision(tmp_path / "b", transformers_version="5")) == first
+    assert folder_digests(revision(tmp_path / "c", weight=2.0))[0] != first[0]
+    assert folder_digests(revision(tmp_path / "d", rotary_pct=0.5))[0] != first[0]
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"config\.json"):
-        revision_digests(tmp_path)
+        folder_digests(tmp_path)

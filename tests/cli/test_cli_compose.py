@@ -37,6 +37,16 @@ def test_experiments_of_the_working_directory_are_a_group_and_the_command_line_h
     assert (config.seed, config.save_interval) == (7, 5)
 
 
+def test_other_folders_of_the_working_directory_are_no_groups(here, capsys):
+    (here / "runs").mkdir()
+    study(here / "data", "mine", "batch_size: 1\n")
+    assert values("train", "runs=elsewhere", "seed=3")[0].runs == "elsewhere"
+    assert main(["train", "--help"]) == 0
+    assert "mine" not in capsys.readouterr().out
+    assert main(["train", "data=mine"]) == 2
+    assert "no option 'mine'" in capsys.readouterr().err
+
+
 def test_tl_root_names_the_folder_instead_of_the_working_directory(here, monkeypatch):
     study(here / "elsewhere" / "experiments", "mine", "seed: 7\n")
     monkeypatch.setenv("TL_ROOT", "elsewhere")

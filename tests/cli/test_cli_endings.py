@@ -45,6 +45,10 @@ def fail(error):
         (OSError(errno.ENOSPC, "No space left on device", "/runs/x"), 75, "/runs/x: No space left on device"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), 75, "Disk quota exceeded"),
         (OSError(errno.EROFS, "Read-only file system"), 75, "Read-only"),
+        (OSError(errno.EACCES, "Permission denied", "/runs"), 2, "error: /runs: Permission denied"),
+        (OSError(errno.ENOTDIR, "Not a directory", "file/x"), 2, "error: file/x: Not a directory"),
+        (ConnectionError("Couldn't reach 'a/b' on the Hub"), 75, "error: Couldn't reach 'a/b' on the Hub; the same"),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), 1, "Traceback"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (Terminated(), 143, "terminated"),
         (SystemExit(143), 143, "terminated"),
@@ -126,6 +130,26 @@ def test_a_run_trains_once_and_the_same_command_changes_nothing(tmp_path, monkey
     assert other.returncode == 4
     assert f"in use by process {os.getpid()}" in other.stderr
     assert "Traceback" not in other.stderr
+
+
+def test_a_mistake_that_shows_late_leaves_no_run_behind_and_can_be_mended(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text("too little")
+    assert main(["train", *TINY]) == 2
+    assert "data: must fill a step" in capfd.readouterr().err
+    assert list(Path("runs/train").iterdir()) == []
+    Path("text.txt").write_text("a small world of words\n" * 400)
+    assert main(["train", *TINY]) == 0
+    (run,) = Path("runs/train").iterdir()
+    assert f"search it: tl search {run.resolve()}" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("key", ["cache", "runs"])
+def test_a_file_where_a_folder_should_be_is_told_before_anything_starts(tmp_path, monkeypatch, capsys, key):
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text("words")
+    assert main(["train", *TINY, f"{key}=text.txt"]) == 2
+    assert f"text.txt: is a file; a run needs a folder there ({key}=FOLDER sets where)" in capsys.readouterr().err
 
 
 def test_sigterm_ends_a_command_with_143(tmp_path):

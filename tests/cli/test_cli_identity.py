@@ -28,7 +28,7 @@ def test_the_same_command_finds_its_own_directory():
 
 
 @pytest.mark.parametrize(
-    "change", ["seed=1", "schedule=linear", "model.width=64", "trainer.max_steps=900", "callbacks.finite_loss=null"]
+    "change", ["seed=1", "schedule=linear", "model.width=192", "trainer.max_steps=900", "callbacks.finite_loss=null"]
 )
 def test_what_changes_results_changes_the_directory(change):
     assert folder("train", change).name.rpartition("-")[2] != folder("train").name.rpartition("-")[2]

@@ -62,7 +62,7 @@ def test_every_option_of_every_group_builds(group, tmp_path):
         return
     command = "train" if group in {"model", "tokenizer", "data", "schedule", "curriculum", "optimizer", "trainer",
                                    "callbacks", "logger"} else "search"  # fmt: skip
-    gaps = {"data/files": ["data.corpus.path=x"], "data/hub": ["data.corpus.name=x"]}
+    gaps = {"data/files": [f"data.corpus.path={ROOT / 'README.md'}"], "data/hub": ["data.corpus.name=x"]}
     with configs():
         for path in sorted((ROOT / "conf" / group).glob("*.yaml")):
             place = (

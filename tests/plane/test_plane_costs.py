@@ -80,6 +80,8 @@ def test_costs_from_sizes_keep_their_ratios():
         ({"flops": 0.0}, "flops: must be > 0, got 0"),
         ({"read": float("nan")}, "read: must be > 0, got nan"),
         ({"characters_per_token": -1.0}, "characters_per_token: must be > 0"),
+        ({"open": -1.0}, "open: must be a finite number >= 0, got -1"),
+        ({"score": {"other": float("nan")}}, "score.other: must be a finite number >= 0, got nan"),
         ({"score": {"STS": 1.0}}, "score: needs an entry 'other'"),
     ],
 )

@@ -1,5 +1,8 @@
 """`write_report`: what it leaves in a run's folder, and what it prints of a training run."""
 
+import subprocess
+import sys
+
 import pytest
 from synthetic_run import write_search_run, write_training_run
 
@@ -73,3 +76,18 @@ def test_a_damaged_line_is_named_by_its_number(tmp_path):
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no run to report on"):
         write_report(tmp_path)
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    write_training_run(tmp_path)
+    script = (
+        "import sys; from pathlib import Path; from tl_search.report.write import write_report; "
+        "write_report(Path(sys.argv[1]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait(60)) == (b"", 0)

@@ -1,4 +1,4 @@
-"""An arm, vectors for any texts, and the small tasks beside the real ones."""
+"""An arm, and vectors for any texts."""
 
 from collections.abc import Callable, Iterable
 
@@ -43,15 +43,3 @@ def embed() -> Callable[..., dict[str, np.ndarray]]:
         return {text_digest(text): np.sum([direction(word) for word in text.split()], axis=0) for text in texts}
 
     return vectors
-
-
-@pytest.fixture
-def tiny(monkeypatch) -> dict[str, type]:
-    """Registers the small tasks for the length of a test."""
-    import tiny_tasks
-
-    from tl_search.scoring import evaluation
-
-    real = evaluation.get_task
-    monkeypatch.setattr(evaluation, "get_task", lambda name: tiny_tasks.TASKS.get(name, lambda: real(name))())
-    return tiny_tasks.TASKS

@@ -153,3 +153,17 @@ def test_exports_mtebs_own_record_under_names_for_people(ledger, score, tmp_path
 def test_a_cell_that_nobody_scored_is_not_exported(ledger, score, tmp_path):
     with pytest.raises(ValueError, match="cells: no record of SomeTask at step10/layer 3"):
         ledger.export([replace(score, result={})], tmp_path)
+
+
+def test_replicates_of_other_draws_are_other_replicates(ledger, arm, monkeypatch):
+    from tl_search.scoring import ledger as module
+
+    ledger.put_replicates(arm, TASK, np.arange(100.0), seed=0)
+    assert ledger.get_replicates(arm, TASK, 100, 0) is not None
+    monkeypatch.setattr(module, "DRAWN_BY", "2-numpy9.9")
+    assert ledger.get_replicates(arm, TASK, 100, 0) is None
+
+
+def test_of_two_writers_the_second_gets_the_score_of_the_first(ledger, score):
+    ledger.put(score)
+    assert ledger.put(replace(score, value=score.value + 5e-5)).value == score.value

@@ -26,6 +26,13 @@ def test_a_torn_last_line_is_cut_and_writing_goes_on(journal, cut):
     assert journal.path.read_bytes() == data
 
 
+def test_a_reader_leaves_a_line_alone_that_its_writer_may_be_finishing(journal):
+    data = journal.path.read_bytes()
+    journal.path.write_bytes(data[:-3])
+    assert journal.peek() == [{"t": 0}, {"t": 1}]
+    assert journal.path.read_bytes() == data[:-3]
+
+
 def test_a_damaged_middle_line_is_refused_with_its_number(journal):
     lines = journal.path.read_text().splitlines()
     journal.path.write_text("\n".join([lines[0], "{]", lines[2]]) + "\n")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch import Callback
 from tiny_run import At, PowerCut, cut, plan, same, weights
 
 from tl_search.checkpoints.index import index_of, read_index
@@ -143,3 +144,12 @@ def test_a_process_killed_in_mid_write_goes_on_to_the_same_weights(finished, tmp
 def test_a_state_loads_without_any_code_in_it(finished):
     state = torch.load(finished / "checkpoints" / "step14" / "state.ckpt", weights_only=True)
     assert state["global_step"] == 14
+
+
+def test_an_interrupt_before_the_run_listens_is_still_an_interrupt(tmp_path):
+    class Early(Callback):
+        def on_train_start(self, *_):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # Lightning makes exit code 1 of it
+        fit(plan(tmp_path, callbacks={"early": Early()}), tmp_path / "run")

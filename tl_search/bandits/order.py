@@ -20,15 +20,15 @@ class RulePolicy:
         self._record = Record(problem)
 
     def ask(self, count: int = 1, pending: Sequence[Pull] = ()) -> list[Pull]:
-        record = self._record.expecting(pending)
+        record = self._record.expecting(pending) if pending else self._record
         plane = self.problem.plane
         pulls: list[Pull] = []
         left = [arm for arm in range(len(plane.arms())) if record.left(arm)]
         while left and len(pulls) < count:
-            arm = self._rule(left, self.problem.stream(record.next_t))
+            t = record.next_t + len(pulls)
+            arm = self._rule(left, self.problem.stream(t))
             left.remove(arm)
-            pulls.append(Pull(record.next_t, plane.arms()[arm], record.left(arm)))
-            record.expect(pulls[-1])
+            pulls.append(Pull(t, plane.arms()[arm], record.left(arm)))
         return pulls
 
     def tell(self, observation: Observation) -> None:

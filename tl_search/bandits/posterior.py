@@ -7,7 +7,6 @@
 coefficients and the offsets.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,8 +182,3 @@ class Posterior:
 def _whiten(root: np.ndarray, against: np.ndarray) -> np.ndarray:
     """`against` (n, cell) in coordinates in which the cells' scores are independent with unit variance."""
     return solve_triangular(root, against.T, lower=True, check_finite=False).T
-
-
-def cells(arms: Sequence[int], rungs: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Cells as the two index arrays that a posterior takes."""
-    return np.array(arms, int), np.array(rungs, int)

@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from tl_search.checkpoints.digests import folder_digests as revision_digests
+from tl_search.checkpoints.digests import folder_digests
 from tl_search.store.journal import Journal
-
-__all__ = ["add_revision", "index_of", "read_index", "revision_digests"]
 
 
 def index_of(run: Path) -> Journal:
@@ -40,7 +38,7 @@ def add_revision(
         stage: Name of the curriculum's stage.
         eval_loss: Nats per token on held-out text, where it was measured.
     """
-    weights, tokenizer = revision_digests(folder)
+    weights, tokenizer = folder_digests(folder)
     record = {
         "name": name,
         "step": step,
@@ -59,6 +57,6 @@ def add_revision(
 
 
 def read_index(run: Path) -> list[dict[str, Any]]:
-    """The revisions by rising step; the last line of a name counts."""
-    latest = {line["name"]: line for line in index_of(run).records()}
+    """The revisions by rising step; the last line of a name counts. Changes nothing: the run may be training."""
+    latest = {line["name"]: line for line in index_of(run).peek()}
     return sorted(latest.values(), key=lambda line: line["step"])

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tl_search.cli.convert import convert, hints
-from tl_search.cli.errors import BadInput, import_class, nearest
+from tl_search.cli.errors import BadInput, first_line, import_class, nearest
 from tl_search.cli.foreign import ALLOWED, OURS, check_arguments, check_targets
 
 T = TypeVar("T")
@@ -85,8 +85,3 @@ def construct(cls: type[T], given: Mapping[str, Any], prefix: str = "") -> T:
         return cls(**values)
     except (ValueError, TypeError) as error:
         raise BadInput(f"{prefix}{error}") from error
-
-
-def first_line(error: Exception) -> str:
-    """A library's error without the lines that speak of its own insides."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -14,6 +14,8 @@ from tl_search.cli import identity as _registers_the_resolver  # noqa: F401
 from tl_search.cli.errors import BadInput
 from tl_search.cli.mistakes import readable
 
+OWN_GROUPS = ("experiments", "launchers")  # groups that the person's own folder may hold
+
 PACKAGE = Path(__file__).resolve().parent.parent
 
 # Hydra's own flags, by what follows them; all others would be misread as overrides.
@@ -21,6 +23,7 @@ BARE_FLAGS = {"-m", "--multirun", "-r", "--run", "--resolve", "--hydra-help", "-
 VALUE_FLAGS = {"-c", "--cfg", "-p", "--package", "-i", "--info", "-cd", "--config-dir"}
 # A path may hold a `=` too, but a setting begins with a name.
 SETTING = re.compile(r"(?:\+\+?)?[A-Za-z_][\w./@:$-]*=|~")
+SHOWN = ("job", "hydra", "all")
 NO_JOB = {"--hydra-help", "--version", "-sc", "--shell-completion", "-i", "--info"}
 
 
@@ -70,15 +73,20 @@ def parse(command: str, words: Sequence[str], main_argument: tuple[str, ...] = (
         words: What stands behind it.
         main_argument: Overrides with `{}` where the bare word belongs; none if the command takes no bare word.
     """
+    from tl_search.cli import studies
+
+    studies.register()
     flags: list[str] = []
     overrides: list[str] = []
-    places = [f"file://{root()}"]
+    places = [f"studies://{root()}"]
     bare: list[str] = []
     rest = iter(words)
     for word in rest:
         name, equals, value = word.partition("=")
         if word.startswith("-") and name in VALUE_FLAGS:
             value = value if equals else next(rest, "")
+            if name in ("-c", "--cfg") and value not in SHOWN:
+                raise BadInput(f"{name}: must be followed by one of {', '.join(SHOWN)}, got {value!r}")
             if name in ("-cd", "--config-dir"):
                 places.insert(0, f"file://{Path(value).resolve()}")
             else:
@@ -107,6 +115,10 @@ def _with_places(overrides: Sequence[str], places: Sequence[str]) -> Iterator[st
             theirs += [place for place in override.partition("=")[2].strip("[]").split(",") if place]
         else:
             yield override
+    for place in (*theirs, *places):
+        scheme, _, folder = place.strip("\"' ").rpartition("://")
+        if scheme in ("", "file") and not Path(folder).is_dir():
+            raise BadInput(f"hydra.searchpath: there is no folder {folder}")
     quoted = ['"' + place.replace("\\", "\\\\").replace('"', '\\"') + '"' for place in places]
     yield f"hydra.searchpath=[{','.join([*theirs, *quoted])}]"
 
@@ -131,9 +143,29 @@ def compose_job(command: str, overrides: Sequence[str]) -> DictConfig:
     from hydra.core.hydra_config import HydraConfig
 
     with readable():
+        _check_choices(overrides)
         config = compose(command, list(overrides), return_hydra_config=True)
     HydraConfig.instance().cfg = config  # type: ignore[assignment]  # so that `${hydra:runtime.choices.bandit}` has something to read
     return config
+
+
+def _check_choices(overrides: Sequence[str]) -> None:
+    """Refuse `model=null`, `model=5` and `model=[]`: what names an option is text, or a list of it."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    loader = GlobalHydra.instance().config_loader()
+    given = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
+    elsewhere = any(o.key_or_group == "hydra.searchpath" and "," in o.get_value_string() for o in given)
+    for override in given:
+        group, value = override.key_or_group, override.value()
+        if group in OWN_GROUPS and value and not elsewhere and not (root() / group).is_dir():
+            raise BadInput(f"{group}: there is no folder {root() / group}; tl init DIR makes one with examples")
+        named = isinstance(value, str | dict) or (isinstance(value, list) and value)
+        if not (named or override.is_delete() or override.is_sweep_override() or group in OWN_GROUPS):
+            options = loader.get_group_options(group)
+            if options:
+                raise BadInput(f"{group}: must be one of {', '.join(options)}, got {override.get_value_string()}")
 
 
 def jobs(line: CommandLine) -> list[list[str]]:

@@ -12,6 +12,8 @@ DONE, BUG, BAD_INPUT, INCOMPLETE, LOCKED, DIVERGED, TRY_AGAIN, INTERRUPTED, TERM
 
 # Not the person's fault and not ours: the same command may well succeed later, from where it stopped.
 PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE}
+# The person's to mend: a folder that is closed to them, or a file where a folder should be.
+CLOSED = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
 WORST_FIRST = (TERMINATED, INTERRUPTED, BUG, DIVERGED, TRY_AGAIN, LOCKED, BAD_INPUT, INCOMPLETE, DONE)
 
@@ -67,10 +69,14 @@ def explain(error: BaseException) -> tuple[int, str]:
             TRY_AGAIN,
             f"error: {where}{passing.strerror}; what is on disk is whole, and the same command goes on",
         )
+    if any(_is_silence(e) for e in _chain(error)):
+        return TRY_AGAIN, f"error: {first_line(error)}; the same command may succeed later"
     if type(error).__name__ == "DivergedError" and _is_ours(type(error).__module__):
         return DIVERGED, f"error: {error}"
     if isinstance(error, BadInput):
         return BAD_INPUT, f"error: {error}"
+    if isinstance(error, OSError) and error.errno in CLOSED and error.filename:
+        return BAD_INPUT, f"error: {error.filename}: {error.strerror}"
     if isinstance(error, (ValueError, OSError)) and _raised_by_us(error):
         return BAD_INPUT, f"error: {error}"
     return BUG, "".join(traceback.format_exception(error)).rstrip()
@@ -80,6 +86,18 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _is_silence(error: BaseException) -> bool:
+    """Whether a server did not answer, or the Hub's client was told not to ask one."""
+    if isinstance(error, BrokenPipeError):  # whoever read our output has gone
+        return False
+    return isinstance(error, ConnectionError | TimeoutError) or type(error).__name__ == "LocalEntryNotFoundError"
+
+
+def first_line(error: BaseException) -> str:
+    """A library's error without the lines that speak of its own insides."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _is_ours(module: str) -> bool:

@@ -20,6 +20,7 @@ ALLOWED = {
 }
 # The doors by which a logging config calls what it likes (logging.config: `()`, `class`, `ext://`).
 LOGGERS = ("logging.StreamHandler", "logging.FileHandler", "logging.NullHandler", "colorlog.ColoredFormatter")
+LOG_FOLDER = "${hydra.runtime.output_dir}/"
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 
 
@@ -34,6 +35,8 @@ def check_targets(tree: Mapping[str, Any]) -> None:
                 raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(p + '*' for p in allowed)})")
         elif room == "hydra" and key in ("()", "class") and value not in LOGGERS:
             raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(LOGGERS)})")
+        elif room == "hydra" and key == "filename" and not (str(value).startswith(LOG_FOLDER) and ".." not in value):
+            raise BadInput(f"{where}: must be below the run's directory ({LOG_FOLDER}…), got {value}")
         elif room == "hydra" and isinstance(value, str) and value.startswith("ext://") and value not in STREAMS:
             raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(STREAMS)})")
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from tl_search.cli import commands
-from tl_search.cli.compose import conf_dir, root
+from tl_search.cli.compose import OWN_GROUPS, conf_dir, root
 
 WIDTH = 110
 
@@ -58,7 +58,7 @@ def _groups(primary: str) -> list[tuple[str, str]]:
 
 def _options(group: str, default: str) -> str:
     names = set()
-    for place in (conf_dir(), root()):
+    for place in (conf_dir(), *([root()] if group in OWN_GROUPS else [])):
         folder = place / group
         if folder.is_dir():
             names |= {path.relative_to(folder).with_suffix("").as_posix() for path in _files(folder)}

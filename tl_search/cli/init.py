@@ -3,11 +3,9 @@
 import shutil
 from pathlib import Path
 
-from tl_search.cli.compose import PACKAGE
+from tl_search.cli.compose import OWN_GROUPS, PACKAGE
 from tl_search.cli.errors import DONE, BadInput
 from tl_search.store.atomic import write_dir
-
-FOLDERS = ("experiments", "launchers")
 
 
 def init(words: list[str]) -> int:
@@ -23,10 +21,10 @@ def init(words: list[str]) -> int:
     target = Path(words[0])
     if target.exists() and not target.is_dir():
         raise BadInput(f"{target}: is a file; tl init needs a folder")
-    taken = [str(target / name) for name in FOLDERS if (target / name).exists()]
+    taken = [str(target / name) for name in OWN_GROUPS if (target / name).exists()]
     if taken:
         raise BadInput(f"{' and '.join(taken)}: exists already; nothing was changed")
-    for name in FOLDERS:
+    for name in OWN_GROUPS:
         with write_dir(target / name) as aside:
             shutil.copytree(_examples() / name, aside, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     print(f"{target}: experiments and launchers are yours to change; commands find them when run from there")

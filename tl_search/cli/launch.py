@@ -9,8 +9,9 @@ from omegaconf import DictConfig
 from tl_search.cli import commands
 from tl_search.cli.build import build
 from tl_search.cli.compose import CommandLine, conf_dir
-from tl_search.cli.errors import DONE, INTERRUPTED, TERMINATED, TRY_AGAIN, JobFailed, explain, worst
+from tl_search.cli.errors import BAD_INPUT, DONE, INTERRUPTED, TERMINATED, TRY_AGAIN, JobFailed, explain, worst
 from tl_search.cli.preflight import Job
+from tl_search.cli.record import forget
 from tl_search.store.atomic import read_json
 
 # Exit codes of the jobs of this process, in order; None in a process that a launcher started for one job.
@@ -26,11 +27,13 @@ def run_job(config: DictConfig) -> int:
     from hydra.core.hydra_config import HydraConfig
 
     hydra = HydraConfig.get()
-    command = commands.find(str(hydra.job.config_name))
+    command, folder = commands.find(str(hydra.job.config_name)), Path(hydra.runtime.output_dir)
     try:
-        code = command.execute(command.plan(build(config)), Path(hydra.runtime.output_dir), config)
+        code = command.execute(command.plan(build(config)), folder, config)
     except BaseException as error:
         code, message = explain(error)
+        if code == BAD_INPUT and command.name != "report":
+            forget(folder)
         print(message, file=sys.stderr, flush=True)
         if not isinstance(error, Exception):
             raise

@@ -1,7 +1,7 @@
 """The command line: picks a command, and gives every way to end its exit code and its one line.
 
 0 done · 1 a bug · 2 bad input · 3 done, but some arms were skipped or failed · 4 the run is in use · 5 training
-diverged · 75 try again later (disk full, read-only) · 130 interrupted · 143 terminated
+diverged · 75 try again later (disk full, read-only, no network) · 130 interrupted · 143 terminated
 """
 
 import os
@@ -45,7 +45,9 @@ def _dispatch(words: list[str]) -> int:
         return BAD_INPUT
     name, *rest = words
     if name in HELP:
-        print(command_page(rest[0]) if rest and rest[0] in commands.NAMES else overview())
+        if rest and rest[0] not in commands.NAMES:
+            raise BadInput(f"{rest[0]}: no such command{nearest(rest[0], commands.NAMES)}")
+        print(command_page(rest[0]) if rest else overview())
         return DONE
     if name == "--version":
         print(__version__)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tl_search.cli.errors import BadInput, nearest
+from tl_search.cli.errors import BadInput, first_line, nearest
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def readable() -> Iterator[None]:
         where = f"{mark.name}:{mark.line + 1}:{mark.column + 1}: " if mark else ""
         raise BadInput(f"{where}{error.problem or 'not YAML'}") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadInput(f"a config file is not UTF-8 text: {_first(error)}") from error
+        raise BadInput(f"a config file is not UTF-8 text: {first_line(error)}") from error
 
 
 def _hydra(error: Exception) -> str:
@@ -37,7 +37,9 @@ def _hydra(error: Exception) -> str:
         group, _, option = (error.missing_cfg_file or "?").rpartition("/")
         return f"{group or 'config'}: no option {option!r}{nearest(option, error.options or [])}"
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: cannot be read ({_first(error)}); put special characters in quotes: key='\"value\"'"
+        return (
+            f"{error.override}: cannot be read ({first_line(error)}); put special characters in quotes: key='\"value\"'"
+        )
     cause = error.__cause__
     if isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
         parent = cause.parent_node if cause.parent_node is not None else {}
@@ -45,14 +47,10 @@ def _hydra(error: Exception) -> str:
         return f"{cause.full_key}: unknown key{nearest(cause.key, options)}"
     if isinstance(cause, OmegaConfBaseException):
         return _omegaconf(cause)
-    return _first(error)
+    return first_line(error)
 
 
 def _omegaconf(error: Exception) -> str:
     path = getattr(error, "full_key", None)
-    text = _first(error)
+    text = first_line(error)
     return f"{path}: {text}" if path and str(path) not in text else text
-
-
-def _first(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -82,9 +82,20 @@ def _folder(config: DictConfig, parts: Mapping[str, Any]) -> Path:
         swept = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
     if alone.resolve() != swept.resolve():
         raise BadInput("hydra.run.dir: is made from the run's identity; set runs=FOLDER to have runs elsewhere")
-    if "runs" in parts and not alone.resolve().is_relative_to(Path(parts["runs"]).resolve()):
+    if "runs" in parts and not _below(alone, Path(parts["runs"])):
         raise BadInput(f"hydra.run.dir: must be below runs={parts['runs']}, got {alone}")
-    for place in (alone, *alone.parents):
-        if place.exists() and not place.is_dir():
-            raise BadInput(f"{place}: is a file; a run needs a folder there (runs=FOLDER sets where)")
+    for key, name in (("job.name", config.hydra.job.name), ("output_subdir", config.hydra.output_subdir)):
+        if name is not None and not re.fullmatch(r"\.?[A-Za-z0-9_-]+", str(name)):
+            raise BadInput(f"hydra.{key}: must be a plain name, got {str(name)!r}: it is a file in the run's directory")
+    if "model" in parts and "checkpoints" in parts and not _below(parts["checkpoints"].path, Path(parts["runs"])):
+        raise BadInput(f"checkpoints.path: must be below runs={parts['runs']}, where tl run trains; leave it out")
+    shared = [(key, Path(parts[key])) for key in ("cache", "ledger", "embeddings") if parts.get(key)]
+    for key, folder in (("runs", alone), *shared):
+        for place in (folder, *folder.parents):
+            if place.exists() and not place.is_dir():
+                raise BadInput(f"{place}: is a file; a run needs a folder there ({key}=FOLDER sets where)")
     return alone
+
+
+def _below(path: str | Path, folder: Path) -> bool:
+    return Path(path).resolve().is_relative_to(folder.resolve())

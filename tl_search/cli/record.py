@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,13 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
     kept = _resolved(config, [key for key in (*KEYS[command], *PLACES) if key in config])
     write_text(folder / "config.yaml", redact(OmegaConf.to_yaml(OmegaConf.create(kept))))
     write_json(folder / "run.json", about(command, str(config.get("name", folder.name)), digest, config.get("seed")))
+
+
+def forget(folder: Path) -> None:
+    """Remove a run that ended on a mistake before it did anything: it holds only what it says about itself."""
+    said = {"run.json", "config.yaml", ".hydra", "run.lock"}
+    if all(entry.name in said or entry.suffix == ".log" for entry in folder.iterdir()):
+        shutil.rmtree(folder)
 
 
 def about(command: str, name: str, digest: str, seed: int | None) -> dict[str, Any]:

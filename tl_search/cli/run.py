@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from tl_search.cli import report, search, train
+from tl_search.cli import search, train
 from tl_search.cli.commands import Command
 
 FOREVER = float("inf")
@@ -21,9 +21,7 @@ def execute(plan: tuple[Any, Any], folder: Path, config: DictConfig) -> int:
     """Train unless that is done, search, report. Jobs of a sweep with the same training share one training run."""
     training, searching = plan
     train.execute(training, Path(config.checkpoints.path), config, wait=FOREVER)
-    code = search.execute(searching, folder, config, command="run")
-    report.execute(folder, folder, config)
-    return code
+    return search.execute(searching, folder, config, command="run")
 
 
 COMMAND = Command(

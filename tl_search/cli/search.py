@@ -33,12 +33,15 @@ def assemble(parts: Mapping[str, Any]) -> "SearchPlan":
 
 
 def execute(plan: "SearchPlan", folder: Path, config: DictConfig, command: str = "search") -> int:
-    """Search, or go on where it stopped. Returns 0, or 3 when some cell could not be scored."""
+    """Search, or go on where it stopped, and report. Returns 0, or 3 when some cell could not be scored."""
+    from tl_search.report.write import write_report
     from tl_search.search.run import run_search
 
     with RunLock(folder):
         begin(folder, command, config)
-        return run_search(plan, folder)
+        code = run_search(plan, folder)
+        write_report(folder)
+    return code
 
 
 COMMAND = Command(

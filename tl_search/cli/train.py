@@ -21,10 +21,17 @@ log = logging.getLogger(__name__)
 
 def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
     """The training that the parts of a config make up. Raises ValueError."""
+    from tl_search.training.corpus import TextFiles
     from tl_search.training.fit import TrainingPlan
 
     names = {field.name for field in fields(TrainingPlan)}
-    return construct(TrainingPlan, {name: part for name, part in parts.items() if name in names})
+    planned = construct(TrainingPlan, {name: part for name, part in parts.items() if name in names})
+    if isinstance(planned.data.corpus, TextFiles):
+        try:
+            planned.data.corpus.files()
+        except ValueError as error:
+            raise ValueError(f"data.corpus.{error}") from error
+    return planned
 
 
 def execute(plan: "TrainingPlan", folder: Path, config: DictConfig, wait: float = 0.0) -> int:
@@ -43,6 +50,7 @@ def execute(plan: "TrainingPlan", folder: Path, config: DictConfig, wait: float 
     with RunLock(folder, wait=wait):
         begin(folder, "train", config)
         fit(plan, folder)
+    log.info("%s: this training is done; search it: tl search %s", folder, folder)
     return 0
 
 

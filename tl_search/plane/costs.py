@@ -98,6 +98,12 @@ class AnalyticCosts:
         for name in ("flops", "read", "characters_per_token"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: must be > 0, got {getattr(self, name)}")
+        for name, seconds in {
+            "open": self.open,
+            **{f"score.{kind}": each for kind, each in self.score.items()},
+        }.items():
+            if not 0 <= seconds < float("inf"):
+                raise ValueError(f"{name}: must be a finite number >= 0, got {seconds}")
         if "other" not in self.score:
             raise ValueError("score: needs an entry 'other' for task types that are not named")
 

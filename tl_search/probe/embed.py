@@ -77,8 +77,8 @@ def embed_column(
                 f"{revision.name}: layer {layer}: {broken:.1%} of the vectors hold NaN or infinity"
                 f" (dtype {extraction.dtype.value})"
             )
-    if extraction.normalise:
-        layers /= np.maximum(np.linalg.norm(layers, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
+        if extraction.normalise:  # layer by layer: the squares of a whole column are as large as the column
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
     store.put(key, {layer_name(layer): vectors for layer, vectors in enumerate(layers)})
     return key
 

@@ -1,6 +1,8 @@
 """A probe's vectors of many batches, driven by Lightning's Trainer."""
 
+import logging
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +17,10 @@ from tl_search.probe.batching import Batch
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.quiet import quiet
 
+log = logging.getLogger(__name__)
+
+QUIET = 10.0  # seconds after which a long column says how far it is
+
 
 class VectorWriter(BasePredictionWriter):
     """Puts each batch's vectors at their texts' places in one array (layer, text, width)."""
@@ -23,6 +29,7 @@ class VectorWriter(BasePredictionWriter):
         super().__init__(write_interval="batch")
         self.texts = texts
         self.vectors: np.ndarray | None = None
+        self._written, self._told = 0, time.monotonic()
 
     def write_on_batch_end(
         self,
@@ -37,7 +44,12 @@ class VectorWriter(BasePredictionWriter):
         if self.vectors is None:
             layers, _, width = prediction.shape
             self.vectors = np.empty((layers, self.texts, width), np.float32)
-        self.vectors[:, batch.texts.cpu().numpy()] = prediction.cpu().numpy()
+        places = batch.texts.cpu().numpy()
+        self.vectors[:, places] = prediction.cpu().numpy()
+        self._written += len(places)
+        if time.monotonic() - self._told > QUIET:
+            self._told = time.monotonic()
+            log.info("embedded %d of %d texts", self._written, self.texts)
 
 
 def predict(

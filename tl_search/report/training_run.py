@@ -1,6 +1,5 @@
 """The revisions of a training run in a terminal: when each was written, and which is best so far."""
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tl_search.report.sentences import count, printable
+from tl_search.store.journal import Journal
 
 INDEX = Path("checkpoints", "index.jsonl")
 
@@ -36,12 +36,9 @@ def read_revisions(folder: Path) -> tuple[WrittenRevision, ...]:
     path = folder / INDEX
     if not path.is_file():
         raise ValueError(f"{path}: missing; is {folder} the folder of a training run?")
-    # not store's Journal, which cuts a torn last line off: here the run may be alive and about to finish that line
-    lines = path.read_bytes().split(b"\n")[:-1]
     found = {}
-    for number, line in enumerate(lines, 1):
+    for number, record in enumerate(Journal(path).peek(), 1):  # the run may be alive
         try:
-            record = json.loads(line)
             loss = record.get("eval_loss")
             found[str(record["name"])] = WrittenRevision(
                 name=str(record["name"]),

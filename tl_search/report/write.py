@@ -1,5 +1,7 @@
 """One call for a report: read the run, write its files, print what was found."""
 
+import os
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -21,7 +23,7 @@ def write_report(folder: Path) -> None:
     Raises:
         ValueError: the folder is no run, or one of its files is missing or damaged; the message names it.
     """
-    console = Console()
+    console = Terminal()
     if (folder / "plane.json").is_file():
         findings = read_findings(folder)
         report = folder / "report"
@@ -34,3 +36,10 @@ def write_report(folder: Path) -> None:
         print_revisions(folder, console)
     else:
         raise ValueError(f"{folder}: no run to report on: it has neither plane.json (a search) nor {INDEX} (training)")
+
+
+class Terminal(Console):
+    """Standard output, whose reader may leave early (`tl report RUN | head -1`): the files are written all the same."""
+
+    def on_broken_pipe(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,6 +11,7 @@ import numpy as np
 
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec, cell_key
+from tl_search.scoring.replicates import DRAWN_BY
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.atomic import ASIDE, read_json, sync_folder, write_json
 from tl_search.store.keys import digest, safe_name
@@ -59,8 +60,8 @@ class Ledger:
             return None
         return Score(arm, task, record["value"], record["seconds"], record["result"])
 
-    def put(self, score: Score) -> None:
-        """Write a score once.
+    def put(self, score: Score) -> Score:
+        """Write a score once; returns the one that stands there, which is another process's where that came first.
 
         Raises:
             ConflictError: the cell has another score already.
@@ -75,7 +76,9 @@ class Ledger:
         while not _claim(path, {**record, "sha256": _checksum(record)}):
             first = self.get(score.arm, score.task)
             if first is not None:
-                return self._compare(first, score)
+                self._compare(first, score)
+                return first
+        return score
 
     def get_replicates(self, arm: Arm, task: TaskSpec, resamples: int, seed: int) -> np.ndarray | None:
         """The cell's bootstrap replicates (resample,); None when there are none of this number and seed."""
@@ -172,4 +175,4 @@ def _claim(path: Path, record: dict[str, Any]) -> bool:
 
 
 def _replicates_key(arm: Arm, task: TaskSpec, resamples: int, seed: int) -> str:
-    return f"{cell_key(arm, task)}-{resamples}-{seed}"
+    return f"{cell_key(arm, task)}-{resamples}-{seed}-{DRAWN_BY}"

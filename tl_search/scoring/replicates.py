@@ -17,6 +17,10 @@ Measure = Callable[[np.ndarray], np.ndarray]
 
 BLOCK = 2_000_000  # counts held at once
 
+# Replicates are paired only with those of the same draws. So whatever may change draws or measures is in their key:
+# numpy, whose generators may change their streams, and this number; raise it when this file or `resample` changes any.
+DRAWN_BY = f"1-numpy{np.__version__}"
+
 
 def draw(task: TaskSpec, seed: int, sizes: Sequence[int], resamples: int) -> Iterator[np.ndarray]:
     """Counts (resample, item) block by block, `resamples` rows in all; a function of task and seed, of no arm.

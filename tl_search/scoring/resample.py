@@ -65,13 +65,12 @@ def confirm_cell(
 
     if resamples < 1:
         raise ValueError(f"resamples: must be >= 1, got {resamples}")
-    if task.type not in _TYPES:
-        raise ValueError(f"type: {task.name} cannot be confirmed; {nearest('type', task.type, _TYPES)}")
+    check_confirmable(task)
     encoder, run = VectorEncoder(arm, vectors), fresh_task(task)
     with tempfile.TemporaryDirectory() as folder:
         watch = _Watch(task, run, encoder, Path(folder))
         evaluation = evaluate(task, encoder, run, None if watch.per_query else Path(folder))
-        items = _TYPES[task.type](watch)
+        items = _TYPES[task.type][0](watch)
     if items.exact:
         whole = float(items.measure(np.ones((1, sum(items.sizes))))[0])
         if abs(whole - evaluation.value) > 1e-4:
@@ -80,6 +79,23 @@ def confirm_cell(
     if items.centred:
         values += evaluation.value - values.mean()
     return Score(arm, task, evaluation.value, evaluation.seconds, evaluation.result), values
+
+
+def check_confirmable(task: TaskSpec) -> None:
+    """Whether the task's items can be resampled, as far as that shows before an evaluation.
+
+    Raises:
+        ValueError: tasks of its type, or its main score, cannot.
+    """
+    if task.type not in _TYPES:
+        raise ValueError(f"type: {task.name} cannot be confirmed; {nearest('type', task.type, _TYPES)}")
+    known = _TYPES[task.type][1]
+    kind, _, cut = task.main_score.rpartition("_")
+    if task.main_score not in known and not (cut.isdecimal() and f"{kind}_" in known):
+        shown = [f"{name}10" if name.endswith("_") else name for name in known]
+        raise ValueError(
+            f"main_score: {task.name} cannot be confirmed; {nearest('main_score', task.main_score, shown)}"
+        )
 
 
 class _Watch:
@@ -107,15 +123,8 @@ class _Watch:
         saved = json.loads((self.folder / self.run.prediction_file_name).read_text())
         return saved[self.task.subset][self.task.split]
 
-    def unknown(self, known: tuple[str, ...]) -> ValueError:
-        """The error for a main score that has no measure here."""
-        return ValueError(f"main_score: {self.task.name} cannot be confirmed; "
-                          f"{nearest('main_score', self.task.main_score, known)}")  # fmt: skip
-
 
 def _classification(watch: _Watch) -> Items:
-    if watch.task.main_score not in measures.CLASSIFICATION:
-        raise watch.unknown(measures.CLASSIFICATION)
     if watch.run.is_cross_validation:
         raise ValueError(f"task: {watch.task.name} cannot be confirmed: it has no test items, only cross-validation")
     labels = np.asarray(list(watch.data()[watch.run.label_column_name]))
@@ -138,8 +147,6 @@ _PAIR_SCORES = {
 def _pair_classification(watch: _Watch) -> Items:
     kind, _, name = watch.task.main_score.partition("_")
     kinds = [*_PAIR_SCORES] if kind == "max" else [kind]
-    if name not in measures.PAIRS or not set(kinds) <= set(_PAIR_SCORES):
-        raise watch.unknown(tuple(f"{kind}_{name}" for name in measures.PAIRS for kind in ("max", *_PAIR_SCORES)))
     data, column = watch.data(), watch.run.label_column_name
     labels = np.asarray(list(data[0][column] if len(data) == 1 else data[column]))  # older tasks: all pairs in one row
     predicted = watch.predictions()
@@ -156,11 +163,11 @@ _STS_SCORES = {
 }
 
 
+_STS_MAIN = {f"{kind}{name}": (kind, name) for name in ("spearman", "pearson") for kind in _STS_SCORES}
+
+
 def _sts(watch: _Watch) -> Items:
-    known = {f"{kind}{name}": (kind, name) for name in ("spearman", "pearson") for kind in _STS_SCORES}
-    if watch.task.main_score not in known:
-        raise watch.unknown(tuple(known))
-    kind, name = known[watch.task.main_score]
+    kind, name = _STS_MAIN[watch.task.main_score]
     gold = np.asarray(list(watch.data()["score"]), dtype=np.float64)
     scores = np.asarray(watch.predictions()[_STS_SCORES[kind]])
     return Items((len(gold),), measures.correlation(name, gold, scores))
@@ -179,12 +186,12 @@ def _retrieval(watch: _Watch) -> Items:
     kind, _, cut = watch.task.main_score.rpartition("_")
     kind += "_"
     names = sorted(watch.queries)  # mteb's order is that of the arm's results
-    if kind == "mrr_at_" and not watch.run.skip_first_result:
-        values = [_reciprocal_rank(watch.found[name], watch.relevant[name], int(cut)) for name in names]
-    elif kind in _QUERY_SCORES:
+    if kind in _QUERY_SCORES:
         values = [watch.queries[name][_QUERY_SCORES[kind] + cut] for name in names]
+    elif watch.run.skip_first_result:
+        raise ValueError(f"main_score: {watch.task.name} cannot be confirmed: its {kind}{cut} skips the first result")
     else:
-        raise watch.unknown(tuple(f"{kind}10" for kind in (*_QUERY_SCORES, "mrr_at_")))
+        values = [_reciprocal_rank(watch.found[name], watch.relevant[name], int(cut)) for name in names]
     return Items((len(names),), measures.mean_of(np.asarray(values)))
 
 
@@ -195,8 +202,6 @@ def _reciprocal_rank(found: Mapping[str, float], relevant: Mapping[str, int], cu
 
 
 def _clustering(watch: _Watch) -> Items:
-    if watch.task.main_score != "v_measure":
-        raise watch.unknown(("v_measure",))
     if not hasattr(watch.run, "max_documents_per_cluster"):
         return _clustered_sets(watch)
     from sklearn.cluster import MiniBatchKMeans
@@ -238,11 +243,15 @@ def _on(items: np.ndarray | slice, measure: measures.Measure) -> measures.Measur
     return lambda counts: measure(counts[:, items])
 
 
-_TYPES: Mapping[str, Callable[[_Watch], Items]] = {
-    "Classification": _classification,
-    "Clustering": _clustering,
-    "PairClassification": _pair_classification,
-    "Reranking": _retrieval,
-    "Retrieval": _retrieval,
-    "STS": _sts,
+_RANKED = (*_QUERY_SCORES, "mrr_at_")
+_PAIRED = tuple(f"{kind}_{name}" for name in measures.PAIRS for kind in ("max", *_PAIR_SCORES))
+
+# Type → its items, and the main scores that can be resampled; a number follows where one ends in "_".
+_TYPES: Mapping[str, tuple[Callable[[_Watch], Items], tuple[str, ...]]] = {
+    "Classification": (_classification, measures.CLASSIFICATION),
+    "Clustering": (_clustering, ("v_measure",)),
+    "PairClassification": (_pair_classification, _PAIRED),
+    "Reranking": (_retrieval, _RANKED),
+    "Retrieval": (_retrieval, _RANKED),
+    "STS": (_sts, tuple(_STS_MAIN)),
 }

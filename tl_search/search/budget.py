@@ -7,9 +7,12 @@ from dataclasses import dataclass
 class Budget:
     """The search ends before the pull that would go over it; with both given, whichever comes first.
 
+    What every search must score is scored in any case: the final checkpoint's column, and the leader on every task.
+
     Args:
         share: Of the cost of scoring every cell of the plane, in (0, 1]; None sets no such limit.
-        pulls: Decisions of the policy, >= 1; None sets no such limit.
+        pulls: Decisions of the policy, >= 1, the final column and the leader's last tasks not counted; None sets no
+            such limit.
     """
 
     share: float | None = 0.25
@@ -33,4 +36,5 @@ class Budget:
             seconds: What would be spent with the next one.
             limit: Of `seconds()`.
         """
-        return seconds > limit or (self.pulls is not None and pulls >= self.pulls)
+        within = seconds <= limit * (1 + 1e-9)  # sums of the same prices in another order differ in the last digits
+        return not within or (self.pulls is not None and pulls >= self.pulls)

@@ -5,16 +5,15 @@ and a cell that the ledger knows costs nothing.
 """
 
 import logging
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from tl_search.checkpoints.source import CheckpointSource
 from tl_search.plane.arm import Arm, Plane
-from tl_search.plane.pull import Cost, Score, TaskSpec
+from tl_search.plane.pull import Score, TaskSpec
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import column_key, embed_column, layer_name
@@ -41,12 +40,10 @@ class ColumnResult:
     Args:
         scores: The cells that could be scored.
         failures: The others, with the reason in one line.
-        seconds: What was spent on the clock, for people; decisions use the cost table.
     """
 
     scores: Mapping[Cell, Score]
     failures: Mapping[Cell, str]
-    seconds: Cost
 
 
 @dataclass
@@ -69,6 +66,11 @@ class Workshop:
     embeddings: ArrayStore
     ledger: Ledger
     _folders: dict[str, Path] = field(default_factory=dict)
+    _broken: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def on(self, suite: SuiteTexts) -> "Workshop":
+        """The same over other texts: weights that were fetched and verified here are not fetched again there."""
+        return replace(self, suite=suite, _broken={})
 
     def run_column(self, revision: Revision, cells: tuple[Cell, ...]) -> ColumnResult:
         """Score the cells; those that the ledger has are only read."""
@@ -76,57 +78,52 @@ class Workshop:
 
         scores: dict[Cell, Score] = {}
         failures: dict[Cell, str] = {}
-        seconds = Cost()
-        for task in dict.fromkeys(cell.task for cell in cells):
-            asked = [cell for cell in cells if cell.task == task]
-            for cell in asked:
-                known = self.ledger.get(self.plane.arm(revision, cell.layer), task)
-                if known is not None:
-                    scores[cell] = known
-            for cell in (cell for cell in asked if cell not in scores):
-                arm = self.plane.arm(revision, cell.layer)
-                vectors, spent = self.vectors(arm, task)
-                started = time.monotonic()
-                try:
-                    score = score_cell(arm, task, vectors)
-                except ValueError as error:
-                    failures[cell] = str(error)
-                    log.warning("%s on %s failed: %s", arm.label, task.name, error)
-                else:
-                    self.ledger.put(score)
-                    scores[cell] = score
-                seconds = seconds + spent + Cost(score=time.monotonic() - started)
-        return ColumnResult(scores, failures, seconds)
+        for cell in cells:
+            arm = self.plane.arm(revision, cell.layer)
+            known = self.ledger.get(arm, cell.task)
+            if known is not None:
+                scores[cell] = known
+                continue
+            try:
+                scores[cell] = self.ledger.put(score_cell(arm, cell.task, self.vectors(arm, cell.task)))
+            except ValueError as error:
+                failures[cell] = str(error)
+                log.warning("%s on %s failed: %s", arm.label, cell.task.name, error)
+        return ColumnResult(scores, failures)
 
-    def vectors(self, arm: Arm, task: TaskSpec) -> tuple[dict[str, np.ndarray], Cost]:
-        """Text digest → vector (width,) for all texts of the task, and the seconds that it took."""
-        cost = Cost()
+    def vectors(self, arm: Arm, task: TaskSpec) -> dict[str, np.ndarray]:
+        """Text digest → vector (width,) for all texts of the task.
+
+        Raises:
+            ValueError: the weights are damaged, or the model gives no vectors for these texts.
+        """
         vectors: dict[str, np.ndarray] = {}
         for owner in self.suite.needs[task.name]:
-            states, spent = self._states(arm, owner)
-            cost += spent
+            states = self._states(arm, owner)
             vectors.update(zip(map(text_digest, self.suite.parts[owner]), states, strict=True))
-        return vectors, cost
+        return vectors
 
-    def _states(self, arm: Arm, owner: str) -> tuple[np.ndarray, Cost]:
+    def _states(self, arm: Arm, owner: str) -> np.ndarray:
         """The arm's vectors (text, width) of one task's part of the texts; embeds the whole column when it must."""
-        texts, extraction = self.suite.parts[owner], self.plane.extraction
-        if not texts:
-            return np.empty((0, 0), np.float32), Cost()
-        name = layer_name(arm.layer)
-        started = time.monotonic()
-        arrays = self.embeddings.get(column_key(arm.revision, extraction, texts), [name])
-        if arrays is not None:
-            return arrays[name], Cost(embed=time.monotonic() - started)
-        folder = self._fetched(arm.revision)
-        loaded = time.monotonic()
-        key = embed_column(arm.revision, folder, texts, extraction, self.probe, self.embeddings)
+        name, texts, extraction = layer_name(arm.layer), self.suite.parts[owner], self.plane.extraction
+        key = column_key(arm.revision, extraction, texts)
         arrays = self.embeddings.get(key, [name])
         if arrays is None:
+            self._embed(arm.revision, owner)
+            arrays = self.embeddings.get(key, [name])
+        if arrays is None:
             raise OSError(f"{self.embeddings.path(key)}: cannot be read back after it was written")
-        return arrays[name], Cost(load=loaded - started, embed=time.monotonic() - loaded)
+        return arrays[name]
 
-    def _fetched(self, revision: Revision) -> Path:
-        if revision.name not in self._folders:
-            self._folders[revision.name] = self.source.fetch(revision)
-        return self._folders[revision.name]
+    def _embed(self, revision: Revision, owner: str) -> None:
+        """Put a column's vectors of one task's part into the store; what failed once is not tried for every layer."""
+        if (revision.name, owner) in self._broken:
+            raise ValueError(self._broken[revision.name, owner])
+        try:
+            if revision.name not in self._folders:
+                self._folders[revision.name] = self.source.fetch(revision)
+            folder, texts = self._folders[revision.name], self.suite.parts[owner]
+            embed_column(revision, folder, texts, self.plane.extraction, self.probe, self.embeddings)
+        except ValueError as error:
+            self._broken[revision.name, owner] = str(error)
+            raise

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm
 
 from tl_search.plane.arm import Arm
 from tl_search.plane.costs import CostTable, Spending
@@ -82,22 +83,40 @@ class Confirmation:
 
     def __post_init__(self) -> None:
         self.cells: dict[tuple[str, str], tuple[float, np.ndarray]] = {}
+        self.failures: dict[tuple[Arm, str], str] = {}
         self.used: list[Score] = []
+        self._shared: dict[str, float] = dict(self.weights)
         self.spending = Spending(self.costs)
 
     def measure(self, finalists: Finalists) -> None:
-        """Score every cell that the verdicts need, column by column."""
+        """Score every cell that the verdicts need, column by column.
+
+        Where a task fails for one of the three arms that are compared as a whole, it counts for none of them.
+
+        Raises:
+            ValueError: no task is left on which all three could be scored.
+        """
         wanted: dict[tuple[Arm, str], None] = {}
-        whole = (finalists.best, finalists.final_last, finalists.final_best, *finalists.controls)
-        for arm in whole:
+        compared = (finalists.best, finalists.final_last, finalists.final_best)
+        for arm in (*compared, *finalists.controls):
             wanted.update({(arm, task.name): None for task in self.tasks})
         wanted.update({(arm, name): None for name, arm in finalists.trained.items()})
         order = {revision.name: number for number, revision in enumerate(self.workshop.plane.revisions)}
         specs = {task.name: task for task in self.tasks}
         ordered = sorted(wanted, key=lambda cell: (order[cell[0].revision.name], list(specs).index(cell[1])))
         for number, (arm, name) in enumerate(ordered, 1):
-            self._confirm(arm, specs[name])
-            log.info("confirmed %d of %d: %s on %s", number, len(ordered), arm.label, name)
+            try:
+                self._confirm(arm, specs[name])
+            except ValueError as error:
+                self.failures[arm, name] = str(error)
+                log.warning("%d of %d: %s on %s failed: %s", number, len(ordered), arm.label, name, error)
+            else:
+                log.info("confirmed %d of %d: %s on %s", number, len(ordered), arm.label, name)
+        kept = {name: self.weights[name] for name in specs if all((arm.key, name) in self.cells for arm in compared)}
+        if not kept:
+            (arm, name), reason = next(iter(self.failures.items()))
+            raise ValueError(f"confirmation: no task could be scored on all finalists ({arm.label}, {name}: {reason})")
+        self._shared = {name: weight / sum(kept.values()) for name, weight in kept.items()}
 
     def _confirm(self, arm: Arm, task: TaskSpec) -> None:
         from tl_search.scoring.resample import confirm_cell
@@ -105,34 +124,44 @@ class Confirmation:
         ledger, settings = self.workshop.ledger, self.settings
         score = ledger.get(arm, task)
         replicates = ledger.get_replicates(arm, task, settings.resamples, settings.seed)
-        if score is None or replicates is None:
-            vectors, _ = self.workshop.vectors(arm, task)
-            score, replicates = confirm_cell(arm, task, vectors, settings.resamples, settings.seed)
-            ledger.put(score)
-            ledger.put_replicates(arm, task, replicates, settings.seed)
         self.spending.pay(arm, [task.name])
+        if score is None or replicates is None:
+            vectors = self.workshop.vectors(arm, task)
+            fresh, replicates = confirm_cell(arm, task, vectors, settings.resamples, settings.seed)
+            score = ledger.put(fresh)
+            ledger.put_replicates(arm, task, replicates, settings.seed)
         self.used.append(score)
         self.cells[arm.key, task.name] = (100 * score.value, 100 * replicates)
 
-    def task_points(self, arm: Arm) -> dict[str, float]:
-        return {task.name: round(self.cells[arm.key, task.name][0], 4) for task in self.tasks}
+    @property
+    def left_out(self) -> list[str]:
+        """Tasks of the objective that failed for one of the arms that are compared as a whole."""
+        return [task.name for task in self.tasks if task.name not in self._shared]
 
     def objective(self, arm: Arm) -> tuple[float, np.ndarray]:
-        """The arm's objective and its replicates, in points."""
-        parts = [(self.weights[task.name], *self.cells[arm.key, task.name]) for task in self.tasks]
+        """The arm's objective and its replicates, in points, over the tasks that are not left out."""
+        parts = [(weight, *self.cells[arm.key, name]) for name, weight in self._shared.items()]
         return sum(w * value for w, value, _ in parts), np.sum([w * copies for w, _, copies in parts], axis=0)
 
     def interval(self, replicates: np.ndarray, comparisons: int = 1) -> list[float]:
-        """Percentile interval; with several comparisons at once each gets its share of the error (Bonferroni)."""
+        """Percentile interval; with several comparisons at once each gets its share of the error (Bonferroni).
+
+        A tail that not one resample falls into cannot be read from them: there a normal tail of their mean and sd
+        counts where it is wider.
+        """
         tail = (1 - self.settings.confidence) / 2 / comparisons
-        return [round(float(bound), 4) for bound in np.quantile(replicates, [tail, 1 - tail])]
+        low, high = np.quantile(replicates, [tail, 1 - tail])
+        if tail * len(replicates) < 1:
+            reach = norm.isf(tail) * replicates.std()
+            low, high = min(low, replicates.mean() - reach), max(high, replicates.mean() + reach)
+        return [round(float(low), 4), round(float(high), 4)]
 
     def describe(self, arm: Arm) -> dict[str, Any]:
         value, replicates = self.objective(arm)
         return {
             "objective": round(value, 4),
             "interval": self.interval(replicates),
-            "tasks": self.task_points(arm),
+            "tasks": {name: round(self.cells[arm.key, name][0], 4) for name in self._shared},
         }
 
     def gain(self, arm: Arm, over: Arm) -> dict[str, Any]:
@@ -145,22 +174,22 @@ class Confirmation:
         """For every task: does a trained layer beat *every* control, or some control the trained layer?
 
         One winner among many controls is found by chance unless each is asked more strictly, so the intervals here
-        hold for all controls of a task at once (Bonferroni).
+        hold for all controls of a task at once (Bonferroni). The control shown is the strongest of those that decide,
+        so that a row's interval says what its verdict says.
         """
         rows = []
         for task in self.tasks:
             trained = finalists.trained.get(task.name)
-            if trained is None or not finalists.controls:
+            measured = {arm: self.cells.get((arm.key, task.name)) for arm in finalists.controls}
+            controls = {arm: cell for arm, cell in measured.items() if cell is not None}
+            if trained is None or (trained.key, task.name) not in self.cells or not controls:
                 continue
             value, copies = self.cells[trained.key, task.name]
-            controls = {arm: self.cells[arm.key, task.name] for arm in finalists.controls}
             bounds = {arm: self.interval(copies - other, len(controls)) for arm, (_, other) in controls.items()}
-            strongest = max(controls, key=lambda arm: controls[arm][0])
-            verdict = "no difference"
-            if all(low > 0 for low, _ in bounds.values()):
-                verdict = "trained"
-            elif any(high < 0 for _, high in bounds.values()):
-                verdict = "control"
+            better = [arm for arm, (_, high) in bounds.items() if high < 0]
+            alike = [arm for arm, (low, high) in bounds.items() if low <= 0 <= high]
+            verdict = "control" if better else "no difference" if alike else "trained"
+            strongest = max(better or alike or controls, key=lambda arm: controls[arm][0])
             rows.append(
                 {
                     "task": task.name,

@@ -22,7 +22,8 @@ class Search:
     """One search under way: what the policy decides is scored, and the policy told.
 
     The final checkpoint's column comes first, whole: every report compares the winner with it, and it tells the
-    policy how depth matters. It counts as spent like any other pull.
+    policy how depth matters. It counts as spent like any other pull, and is bought whatever the budget is; so is what
+    is missing of the leader at the end.
 
     Args:
         problem: The plane, the tasks, their weights and costs.
@@ -44,18 +45,29 @@ class Search:
     spending: Spending = field(init=False)
     points: dict[Arm, dict[str, float]] = field(default_factory=dict)
     used: list[Score] = field(default_factory=list)
-    failures: dict[tuple[str, str], str] = field(default_factory=dict)
+    failures: dict[tuple[Arm, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.spending = Spending(self.problem.costs)
 
     def run(self) -> str:
-        """Search; returns why it ended: `budget`, `gap`, or `done` when nothing was left to score."""
-        plane, names = self.problem.plane, self.problem.tasks
-        for arm in plane.column(plane.revisions[-1]):
-            self._pull(Pull(len(self.trajectory.steps), arm, names))
+        """Search; returns why it ended: `budget`, `gap`, or `done` when nothing was left to score.
+
+        Raises:
+            ValueError: no layer of the final checkpoint could be scored on every task, so there is nothing to compare
+                with; or the log holds decisions that are not made any more.
+        """
+        plane = self.problem.plane
+        final = plane.column(plane.revisions[-1])
+        for arm in final:
+            self._pull(Pull(len(self.trajectory.steps), arm, self.problem.tasks))
+        if all(self.objective(arm) is None for arm in final):
+            (_, task), reason = next(iter(self.failures.items()))
+            name = plane.revisions[-1].name
+            raise ValueError(f"{plane.model}: no layer of {name} could be scored on every task ({task}: {reason})")
         stopped = self._ask_and_tell()
         self._finish_leader()
+        self.trajectory.end()
         self.trajectory.write(self.policy.posterior(), stopped)
         return stopped
 
@@ -84,7 +96,7 @@ class Search:
         for _ in range(len(self.problem.plane.arms())):
             arm = self.policy.recommend().arm
             missing = tuple(name for name in self.problem.tasks if name not in self.points.get(arm, {}))
-            missing = tuple(name for name in missing if (arm.key, name) not in self.failures)
+            missing = tuple(name for name in missing if (arm, name) not in self.failures)
             if not missing:
                 return
             self._pull(Pull(len(self.trajectory.steps), arm, missing))
@@ -100,7 +112,7 @@ class Search:
             scores[cell.task.name] = round(100 * score.value, 4)
             self.used.append(score)
         for cell, reason in result.failures.items():
-            self.failures[pull.arm.key, cell.task.name] = reason
+            self.failures[pull.arm, cell.task.name] = reason
         self.points.setdefault(pull.arm, {}).update(
             {name: value for name, value in scores.items() if value is not None}
         )

@@ -1,6 +1,7 @@
 """A search from its parts to its answer: plane, loop, confirmation, result."""
 
 import importlib.metadata
+import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from tl_search.bandits.policy import Problem
 from tl_search.bandits.stopping import Stopping
 from tl_search.checkpoints.source import CheckpointSource
 from tl_search.plane.arm import Arm, Plane
-from tl_search.plane.costs import AnalyticCosts
+from tl_search.plane.costs import AnalyticCosts, CostTable
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Objective
 from tl_search.plane.pull import Cost, TaskSpec
@@ -77,16 +78,22 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
 
     Returns 0, or 3 when some cell could not be scored.
     """
+    from tl_search.scoring.resample import check_confirmable
+
     if (folder / "DONE.json").exists():
         log.info("%s: this search is done", folder)
         return int(read_json(folder / "DONE.json")["exit_code"])
     sweep_litter(folder)
     plane = survey(plan)
     selection = _texts(plan, plan.tasks.selection(), plan.tasks.selection_split)
+    held_out = _texts(plan, plan.tasks.confirmation(), plan.tasks.confirmation_split)
+    for task in held_out.tasks:
+        check_confirmable(task)  # now, not when the search is over
     weights = plan.objective.weights(selection.tasks)
-    table = plan.costs.table(plan.source.shape().parameters, selection.sizes())
+    parameters = plan.source.shape().parameters
+    table = plan.costs.table(parameters, selection.sizes())
     exhaustive = table.exhaustive(len(plane.revisions), len(plane.layers))
-    _write_plane(folder, plan, plane, selection.tasks, weights, table, exhaustive)
+    _write_plane(folder, plan, plane, parameters, selection.tasks, weights, table, exhaustive)
     log.info(
         "plane of %s: %d revisions × %d layers = %d arms, %d tasks",
         *(plane.model, len(plane.revisions), len(plane.layers), len(plane.arms()), len(selection.tasks)),
@@ -105,9 +112,10 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     log.info("search ended (%s) after %d pulls; confirming", stopped, len(trajectory.steps))
 
     finalists = choose(search, plan.confirm.controls)
-    confirmation = _confirmation(plan, workshop, weights)
+    costs = plan.costs.table(parameters, held_out.sizes())
+    confirmation = Confirmation(workshop.on(held_out), held_out.tasks, weights, plan.confirm, costs)
     confirmation.measure(finalists)
-    exit_code = 3 if search.failures else 0
+    exit_code = 3 if search.failures or confirmation.failures else 0
     result = _result(search, finalists, confirmation, stopped, exhaustive)
     result["seconds"] = {
         "search": round(searched - started, 1),
@@ -137,8 +145,6 @@ def choose(search: Search, with_controls: bool) -> Finalists:
     plane, points = search.problem.plane, search.points
     first, final = plane.column(plane.revisions[0]), plane.column(plane.revisions[-1])
     whole = {arm: value for arm in final if (value := search.objective(arm)) is not None}
-    if not whole:
-        raise ValueError(f"{plane.model}: no layer of {plane.revisions[-1].name} could be scored on every task")
     best = search.policy.recommend().arm
     trained = {
         task.name: max(arms, key=lambda arm: points[arm][task.name])
@@ -156,40 +162,42 @@ def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...], split: str) -> SuiteTe
     return SuiteTexts(tasks, plan.tasks.texts(split, plan.ledger / "texts"))
 
 
-def _confirmation(plan: SearchPlan, workshop: Workshop, weights: Mapping[str, float]) -> Confirmation:
-    suite = _texts(plan, plan.tasks.confirmation(), plan.tasks.confirmation_split)
-    elsewhere = Workshop(plan.source, workshop.plane, suite, plan.probe, workshop.embeddings, workshop.ledger)
-    costs = plan.costs.table(plan.source.shape().parameters, suite.sizes())
-    return Confirmation(elsewhere, suite.tasks, weights, plan.confirm, costs)
-
-
 def _write_plane(
     folder: Path,
     plan: SearchPlan,
     plane: Plane,
+    parameters: int,
     tasks: Sequence[TaskSpec],
     weights: Mapping[str, float],
-    table: Any,
+    table: CostTable,
     exhaustive: Cost,
 ) -> None:
-    write_json(
-        folder / "plane.json",
-        {
-            "model": plane.model,
-            "revisions": [asdict(revision) for revision in plane.revisions],
-            "n_layers": plane.n_layers,
-            "parameters": plan.source.shape().parameters,
-            "extraction": plane.extraction.identity(),
-            "tasks": [asdict(task) for task in tasks],
-            "confirmation_split": plan.tasks.confirmation_split,
-            "same_split": plan.tasks.same_split,
-            "weights": dict(weights),
-            "costs": {"load": table.load, "embed": dict(table.embed), "score": dict(table.score)},
-            "exhaustive": _seconds(exhaustive),
-            "versions": {"tl_search": __version__, **{name: importlib.metadata.version(name) for name in PACKAGES}},
-            "seed": plan.seed,
-        },
-    )
+    """Raises ValueError when the folder's search began with something else: its decisions are not to be mixed."""
+    path = folder / "plane.json"
+    about = {
+        "model": plane.model,
+        "revisions": [asdict(revision) for revision in plane.revisions],
+        "n_layers": plane.n_layers,
+        "parameters": parameters,
+        "extraction": plane.extraction.identity(),
+        "tasks": [asdict(task) for task in tasks],
+        "confirmation_split": plan.tasks.confirmation_split,
+        "same_split": plan.tasks.same_split,
+        "weights": dict(weights),
+        "costs": {"load": table.load, "embed": dict(table.embed), "score": dict(table.score)},
+        "exhaustive": _seconds(exhaustive),
+        "versions": {"tl_search": __version__, **{name: importlib.metadata.version(name) for name in PACKAGES}},
+        "seed": plan.seed,
+    }
+    if path.exists():
+        before, now = read_json(path), json.loads(json.dumps(about))
+        changed = [key for key in now if key != "versions" and before.get(key) != now[key]]
+        if changed:
+            raise ValueError(
+                f"{path}: since this search began, its {', '.join(changed)} changed; "
+                "begin another run (name=...), which finds all scores in the ledger"
+            )
+    write_json(path, about)
 
 
 def _result(
@@ -222,11 +230,13 @@ def _result(
         "stopped": stopped,
         "pulls": len(search.trajectory.steps),
         "arms_scored": len(search.points),
+        "left_out": confirmation.left_out,
         "skipped": [
             {"arm": [arm.revision.name, arm.layer], "task": task, "reason": reason}
-            for arm in search.points
-            for (key, task), reason in search.failures.items()
-            if key == arm.key
+            for (arm, task), reason in [
+                *search.failures.items(),
+                *((cell, f"confirmation: {reason}") for cell, reason in confirmation.failures.items()),
+            ]
         ],
     }
 

@@ -42,17 +42,27 @@ class Trajectory:
         """Log a decision before it is carried out.
 
         Raises:
-            ValueError: this place of the log holds another decision: it was written by another version.
+            ValueError: this place of the log holds another decision.
         """
         number = len(self.steps)
         record = {"t": number, "arm": [arm.revision.name, arm.layer], "tasks": list(tasks)}
         if not self.resuming:
             self.journal.append(record)
         elif self.before[number] != record:
-            raise ValueError(
-                f"{self.journal.path}: line {number + 1} pulls {self.before[number]['arm']}, but this version of "
-                f"tl_search would pull {record['arm']}; begin a new run (runs=...), its scores are in the ledger"
-            )
+            raise self._other(f"would pull {_tell(record)}")
+
+    def end(self) -> None:
+        """Raises ValueError when the log goes on: the search was longer before."""
+        if self.resuming:
+            raise self._other("would end")
+
+    def _other(self, now: str) -> ValueError:
+        number = len(self.steps)
+        return ValueError(
+            f"{self.journal.path}: line {number + 1} pulls {_tell(self.before[number])}, where the search now {now}; "
+            "another version of tl_search wrote it, or a cell that failed then can be scored now; "
+            "begin another run (name=...), which finds all scores in the ledger"
+        )
 
     def observe(self, observation: Observation, spent: float, recommended: Recommendation) -> None:
         """Add what the decision brought; `spent` is the sum so far, in seconds of the cost table."""
@@ -82,3 +92,7 @@ class Trajectory:
             mean, sd = (np.round(np.asarray(part, float), 4).tolist() for part in posterior)
             beliefs = {"mean": mean, "sd": sd}
         write_json(self.state, {**self.about, "trajectory": self.steps, "posterior": beliefs, "stopped": stopped})
+
+
+def _tell(record: Mapping[str, Any]) -> str:
+    return f"{record['arm'][0]}/layer {record['arm'][1]} on {', '.join(record['tasks'])}"

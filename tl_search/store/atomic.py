@@ -25,12 +25,23 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors of the block say which file they are about: a write to a full disk knows only its handle."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace the file's content; a reader sees the old or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=ASIDE)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "wb") as file, naming(path):
             file.write(data)
             file.flush()
             os.fchmod(file.fileno(), 0o666 & ~_umask())
@@ -70,7 +81,8 @@ def write_dir(path: Path) -> Iterator[Path]:
     aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=ASIDE))
     try:
         aside.chmod(0o777 & ~_umask())
-        yield aside
+        with naming(path):
+            yield aside
         for file in sorted(aside.rglob("*")):
             if file.is_dir():
                 sync_folder(file)

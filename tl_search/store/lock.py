@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Self
 
-from tl_search.store.atomic import write_json
+from tl_search.store.atomic import naming, write_json
 
 
 class LockedError(RuntimeError):
@@ -74,7 +74,7 @@ class RunLock:
 
     def _try(self) -> bool:
         handle, aside = tempfile.mkstemp(dir=self.folder)
-        with os.fdopen(handle, "w") as file:
+        with os.fdopen(handle, "w") as file, naming(self.claim):
             json.dump(self.owner, file)
         try:
             os.link(aside, self.claim)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from tl_search.store.atomic import ASIDE, sync_folder
+from tl_search.store.atomic import ASIDE, naming, sync_folder
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -23,7 +23,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, aside = tempfile.mkstemp(dir=target.parent, prefix=ASIDE)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with os.fdopen(handle, "wb") as file, naming(target):
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())

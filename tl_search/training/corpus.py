@@ -89,7 +89,10 @@ class HubDataset:
     def documents(self) -> Iterator[str]:
         from datasets import load_dataset
 
-        data = load_dataset(self.name, self.configuration, split=self.split, revision=self.revision)
+        try:
+            data = load_dataset(self.name, self.configuration, split=self.split, revision=self.revision)
+        except (FileNotFoundError, ValueError) as error:  # no such data set; no such split or configuration
+            raise ValueError(f"name: {self.name} cannot be read: {' '.join(str(error).split())[:300]}") from error
         if self.column not in data.column_names:
             raise ValueError(f"column: must be one of {', '.join(data.column_names)}, got {self.column!r}")
         for rows in data.select_columns([self.column]).iter(batch_size=1000):

@@ -24,10 +24,13 @@ from tl_search.training.quiet import quiet
 from tl_search.training.resume import newest_state
 from tl_search.training.revisions import RevisionWriter, write_main
 from tl_search.training.tokens import TokenizerConfig
+from tl_search.training.trainer import check_trainer, make_trainer
 
 if TYPE_CHECKING:
-    from lightning.pytorch import Callback, Trainer
+    from lightning.pytorch import Callback
     from lightning.pytorch.loggers import Logger
+
+    from tl_search.training.datamodule import TextData
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,11 @@ class TrainingPlan:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: must be >= 1, got {getattr(self, name)}")
         check_terms(self.curriculum)
-        if self.trainer.get("devices", 1) not in (1, "1", [0], "auto"):
-            raise ValueError(f"trainer.devices: must be 1, got {self.trainer['devices']}")
-        if self.batches_per_step < 1:
-            raise ValueError(f"trainer.accumulate_grad_batches: must be >= 1, got {self.batches_per_step}")
-        if max(self.trainer.get("max_steps") or -1, self.trainer.get("max_epochs") or -1) < 1:
-            raise ValueError(f"trainer.max_steps: must be >= 1, got {self.trainer.get('max_steps')}")
+        check_trainer(self.trainer)
+        for room in ("callbacks", "logger"):
+            for name, entry in getattr(self, room).items():
+                if isinstance(entry, str | bool | int | float | list):
+                    raise ValueError(f"{room}.{name}: must be a node with its _target_, or null, got {entry!r}")
 
     @property
     def batches_per_step(self) -> int:
@@ -107,26 +109,28 @@ def fit(plan: TrainingPlan, folder: Path) -> None:
             return
         sweep_litter(folder)
         with quiet():
+            from tl_search.training.datamodule import TextData
+
             packed = plan.data.pack(plan.tokenizer, plan.cache or folder / "cache")
             packed.tokenizer.model_max_length = plan.model.context
+            data = TextData(plan.data, packed, plan.model.context, plan.batches_per_step, plan.seed)
+            # only text that can be trained on is the run's: too little of it may be mended, and the run begun again
             claim(folder, plan.identity(), data={"corpus": packed.corpus_digest, "tokenizer": packed.tokenizer_digest})
-            total = _train(plan, packed, folder)
+            total = _train(plan, packed, data, folder)
         write_main(folder, total)
         eval_loss = read_index(folder)[-1]["eval_loss"]
         write_json(folder / "DONE.json", {"step": total, "eval_loss": eval_loss, "digest": digest(plan.identity())})
 
 
-def _train(plan: TrainingPlan, packed: PackedText, folder: Path) -> int:
+def _train(plan: TrainingPlan, packed: PackedText, data: "TextData", folder: Path) -> int:
     """Train to the last step, and say which it was."""
     from tl_search.training.callbacks.batch_seed import BatchSeed
     from tl_search.training.callbacks.evaluation import Evaluation
     from tl_search.training.callbacks.metrics import Metrics
     from tl_search.training.callbacks.resume_state import ResumeState
     from tl_search.training.callbacks.scheduled_checkpoint import ScheduledCheckpoint
-    from tl_search.training.datamodule import TextData
     from tl_search.training.module import CausalLM
 
-    data = TextData(plan.data, packed, plan.model.context, plan.batches_per_step, plan.seed)
     total = plan.total(data.steps_per_epoch)
     epoch_ends = tuple(range(data.steps_per_epoch, total, data.steps_per_epoch))
     steps = plan.schedule.steps(Horizon(total, epoch_ends))
@@ -149,45 +153,16 @@ def _train(plan: TrainingPlan, packed: PackedText, folder: Path) -> int:
             ResumeState(folder, plan.save_interval, total, writer, interrupts),
         ]
         loggers = [_logger(entry, folder, start) for entry in plan.logger.values() if entry is not None]
-        trainer = _trainer(plan, folder, total, callbacks, loggers)
+        trainer = make_trainer(plan.trainer, folder, total, callbacks, loggers)
         try:
             trainer.fit(module, datamodule=data, ckpt_path=state, weights_only=True)
-        except (Stopped, SystemExit):
-            if interrupts.received is None:
-                raise
-            interrupts.end()
+        except (Stopped, SystemExit) as error:
+            if interrupts.received is not None:
+                interrupts.end()
+            if isinstance(error.__context__, KeyboardInterrupt):  # before we listened; Lightning says exit code 1
+                raise error.__context__ from None
+            raise
     return total
-
-
-def _trainer(
-    plan: TrainingPlan, folder: Path, total: int, callbacks: "list[Callback]", loggers: "list[Logger]"
-) -> "Trainer":
-    from lightning.pytorch import Trainer
-    from lightning.pytorch.plugins.environments import SLURMEnvironment
-
-    from tl_search.training.checkpoint_io import AtomicCheckpointIO
-
-    plugins: list[Any] = [AtomicCheckpointIO()]
-    if SLURMEnvironment.detect():  # Lightning's own requeueing trains on after it has saved, until it is killed
-        plugins.append(SLURMEnvironment(auto_requeue=False))
-    own = {
-        "max_steps": total,
-        "max_epochs": -1,
-        "callbacks": callbacks,
-        "logger": loggers or False,
-        "plugins": plugins,
-        "default_root_dir": folder,
-        "num_sanity_val_steps": 0,
-        "limit_val_batches": 0,
-        "use_distributed_sampler": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-    }
-    taken = sorted(set(own) & set(plan.trainer) - {"max_steps", "max_epochs"})
-    if taken:
-        raise ValueError(f"trainer.{taken[0]}: must be left out, it is set by the run, got {plan.trainer[taken[0]]!r}")
-    given = {key: value for key, value in plan.trainer.items() if key != "_target_"}
-    return Trainer(**{"devices": 1, **given, **own})
 
 
 def _callback(entry: Any) -> "Callback":

@@ -48,7 +48,7 @@ def claim(folder: Path, identity: Mapping[str, Any], **facts: Any) -> None:
         if key in known and known[key] != value:
             raise ValueError(
                 f"run: {folder} was started with another configuration: {differences(known[key], value)}; "
-                "use another folder, or the values it was started with"
+                "use another folder (name=OTHER), or the values it was started with"
             )
     own = {
         "command": "train",

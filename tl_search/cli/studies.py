@@ -1,0 +1,43 @@
+"""The person's own folder on Hydra's search path: its `experiments/` and `launchers/`, and nothing else of it.
+
+Hydra takes every folder on its search path for a config group. With a plain `file://` entry, a folder `runs/` or
+`data/` in the working directory would turn `runs=elsewhere` into the choice of an option, or add options that nobody
+meant.
+"""
+
+from pathlib import PurePosixPath
+
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.core.object_type import ObjectType
+from hydra.core.plugins import Plugins
+
+from tl_search.cli.compose import OWN_GROUPS
+
+SCHEME = "studies"
+
+
+class Studies(FileConfigSource):
+    """A folder of which only the two groups are seen."""
+
+    @staticmethod
+    def scheme() -> str:
+        return SCHEME
+
+    def is_group(self, config_path: str) -> bool:
+        return _seen(config_path) and super().is_group(config_path)
+
+    def is_config(self, config_path: str) -> bool:
+        return _seen(config_path) and super().is_config(config_path)
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        return [name for name in super().list(config_path, results_filter) if _seen(f"{config_path}/{name}")]
+
+
+def register() -> None:
+    """Make the scheme known to Hydra in this process."""
+    Plugins.instance().register(Studies)
+
+
+def _seen(config_path: str) -> bool:
+    parts = [part for part in PurePosixPath(config_path).parts if part != "/"]
+    return not parts or parts[0] in OWN_GROUPS

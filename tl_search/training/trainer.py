@@ -1,0 +1,67 @@
+"""Lightning's Trainer: which of its arguments a run leaves to the person, and whether they make sense."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback, Trainer
+    from lightning.pytorch.loggers import Logger
+
+# Lightning's own lists, spelled out: importing it to check a word takes seconds.
+_ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps", "tpu")
+_PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "64-true", "bf16", 16, 32, 64)
+# Set by the run: it measures, logs and says where it is by itself.
+_FIXED = {
+    "num_sanity_val_steps": 0,
+    "limit_val_batches": 0,
+    "use_distributed_sampler": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+}
+_OWN = frozenset({*_FIXED, "callbacks", "logger", "plugins", "default_root_dir"})
+
+
+def check_trainer(given: Mapping[str, Any]) -> None:
+    """Refuse what Lightning would take in silence, or refuse only once data and model are ready. Raises ValueError."""
+    for name in sorted(_OWN & set(given)):
+        raise ValueError(f"trainer.{name}: must be left out, it is set by the run, got {given[name]!r}")
+    if given.get("devices", 1) not in (1, "1", [0], "auto"):
+        raise ValueError(f"trainer.devices: must be 1, got {given['devices']}")
+    for name, default in (("max_steps", -1), ("max_epochs", -1), ("accumulate_grad_batches", 1)):
+        value = default if given.get(name) is None else given[name]
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"trainer.{name}: must be an integer, got {value!r}")
+        if name == "accumulate_grad_batches" and value < 1:
+            raise ValueError(f"trainer.{name}: must be >= 1, got {value}")
+    if max(given.get("max_steps") or -1, given.get("max_epochs") or -1) < 1:
+        raise ValueError(f"trainer.max_steps: must be >= 1, got {given.get('max_steps')}")
+    for name, known in (("accelerator", _ACCELERATORS), ("precision", _PRECISIONS)):
+        value = given.get(name)
+        if isinstance(value, str | int) and value not in (*known, *map(str, known)):
+            raise ValueError(f"trainer.{name}: must be one of {', '.join(map(str, known))}, got {value!r}")
+    clip = given.get("gradient_clip_val")
+    if clip is not None and not (isinstance(clip, int | float) and 0 <= clip < math.inf):  # a negative one turns steps
+        raise ValueError(f"trainer.gradient_clip_val: must be a finite number >= 0 or null, got {clip!r}")
+
+
+def make_trainer(
+    given: Mapping[str, Any], folder: Path, total: int, callbacks: "list[Callback]", loggers: "list[Logger]"
+) -> "Trainer":
+    """The Trainer of a run of `total` steps in `folder`. Raises ValueError for arguments that it does not take."""
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+    from lightning.pytorch import Trainer
+    from lightning.pytorch.plugins.environments import SLURMEnvironment
+
+    from tl_search.training.checkpoint_io import AtomicCheckpointIO
+
+    plugins: list[Any] = [AtomicCheckpointIO()]
+    if SLURMEnvironment.detect():  # Lightning's own requeueing trains on after it has saved, until it is killed
+        plugins.append(SLURMEnvironment(auto_requeue=False))
+    own = {"callbacks": callbacks, "logger": loggers or False, "plugins": plugins, "default_root_dir": folder}
+    kept = {key: value for key, value in given.items() if key != "_target_"}
+    try:
+        return Trainer(**{"devices": 1, **kept, **_FIXED, **own, "max_steps": total, "max_epochs": -1})
+    except (MisconfigurationException, ValueError, TypeError) as error:  # this machine may lack what was asked for
+        raise ValueError(f"trainer: {' '.join(str(error).split())}") from error
