@@ -123,6 +123,7 @@ class Workshop:
             if revision.name not in self._folders:
                 self._folders[revision.name] = self.source.fetch(revision)
             folder, texts = self._folders[revision.name], self.suite.parts[owner]
+            log.info("%s: embedding the %d texts of %s at every layer", revision.name, len(texts), owner)
             embed_column(revision, folder, texts, self.plane.extraction, self.probe, self.embeddings)
         except ValueError as error:
             self._broken[revision.name, owner] = str(error)
