@@ -114,6 +114,23 @@ def test_a_control_that_is_best_is_called_one(tmp_path):
     assert any("The best arm is a control (random weights)" in line for line in caveats(found))
 
 
+def test_one_split_for_choosing_and_reporting_is_said_wherever_the_score_stands(tmp_path):
+    folder = write_search_run(tmp_path, pulls=4)
+    plane = json.loads((folder / "plane.json").read_text())
+    (folder / "plane.json").write_text(json.dumps({**plane, "same_split": True}))
+    findings = read_findings(folder)
+    said = flat(printed(findings)) + " ".join(caveats(findings))
+    assert "the data that chose it" in said
+    assert "too high" in said
+    assert "held-out" not in said
+    assert "never saw" not in said
+
+
+def test_a_task_that_the_objective_does_without_is_named(tmp_path):
+    found = edited(tmp_path, lambda v: v.update(left_out=["Broken"]), pulls=4)
+    assert any("leave out Broken" in line for line in caveats(found))
+
+
 def test_numbers_read_well():
     seconds = (0, 0.4234, 9.2, 9.96, 59.4, 59.7, 61, 3599.6, 7300, 172_000, 180_000)
     assert [duration(value) for value in seconds] == [

@@ -114,7 +114,7 @@ def trajectory_picture(findings: Findings, theme: Theme = LIGHT) -> bytes:
             color=theme.confirmed,
             capsize=4,
             markersize=7,
-            label=f"confirmed on held-out data, {percent(outcome.confidence)} interval",
+            label=f"confirmed on {findings.plane.reported_on}, {percent(outcome.confidence)} interval",
         )
         rival: dict[str, Any] = {"color": theme.rival, "linestyle": "--", "linewidth": 1.2}
         axes.axhline(last.confirmed, label="final checkpoint's last layer, confirmed", **rival)

@@ -53,6 +53,12 @@ class SearchedPlane:
     score: Mapping[str, float]
     exhaustive: Cost
     parameters: int | None = None
+    same_split: bool = False
+
+    @property
+    def reported_on(self) -> str:
+        """What the confirmed scores were measured on, in words."""
+        return "the data that chose it, which flatters it" if self.same_split else "held-out data"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -212,6 +218,7 @@ def _plane(value: Mapping[str, Any]) -> SearchedPlane:
         score={str(task): float(seconds) for task, seconds in costs["score"].items()},
         exhaustive=Cost(*(float(exhaustive[part]) for part in ("load", "embed", "score"))),
         parameters=value.get("parameters"),
+        same_split=bool(value.get("same_split", False)),
     )
 
 

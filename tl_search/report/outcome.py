@@ -82,6 +82,7 @@ class Outcome:
         arms_scored: Arms with at least one scored task.
         seconds: What search and confirmation took by the clock.
         skipped: Cells without a score.
+        left_out: Tasks that the compared objectives do without.
     """
 
     best: Finalist
@@ -100,6 +101,7 @@ class Outcome:
     arms_scored: int
     seconds: Mapping[str, float]
     skipped: tuple[Skipped, ...]
+    left_out: tuple[str, ...] = ()
 
     def places(self) -> Iterator[Place]:
         """Every arm that is named."""
@@ -131,6 +133,7 @@ def read_outcome(value: Mapping[str, Any]) -> Outcome:
         skipped=tuple(
             Skipped(Place.read(entry["arm"]), str(entry["task"]), str(entry["reason"])) for entry in value["skipped"]
         ),
+        left_out=tuple(map(str, value.get("left_out", ()))),
     )
 
 

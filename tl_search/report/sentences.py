@@ -82,7 +82,7 @@ def headline(findings: Findings) -> str:
     if outcome:
         return (
             f"{outcome.best.place} is the best embedding model found: {points(outcome.best.confirmed)} points on "
-            f"held-out data ({percent(outcome.confidence)} interval {interval(outcome.best.interval)})."
+            f"{findings.plane.reported_on} ({percent(outcome.confidence)} interval {interval(outcome.best.interval)})."
         )
     if not findings.trajectory:
         return "The search is not finished: no arm has been measured yet."
@@ -173,9 +173,15 @@ def caveats(findings: Findings) -> list[str]:
     if not outcome:
         found.append("Nothing here is confirmed on held-out data yet, and selection data flatters what it chose.")
     else:
+        chosen = (
+            "The arm was chosen and reported on the same data (tasks.allow_same_split), so its score and its gains are "
+            "too high. "
+            if plane.same_split
+            else "The arm was chosen on selection data and its score is from confirmation data that the search never "
+            "saw. "
+        )
         found.append(
-            "The arm was chosen on selection data and its score is from confirmation data that the search never saw. "
-            "The intervals cover the choice of test items; they say nothing of other training seeds or other data."
+            f"{chosen}The intervals cover the choice of test items; they say nothing of other training seeds or other data."
         )
         if plane.is_control(outcome.best.place):
             found.append(
@@ -190,6 +196,11 @@ def caveats(findings: Findings) -> list[str]:
         if outcome.skipped:
             found.append(
                 f"{count(len(outcome.skipped), 'cell')} could not be scored and took no part; they are listed below."
+            )
+        if outcome.left_out:
+            found.append(
+                f"The compared objectives leave out {', '.join(outcome.left_out)}, which could not be scored for all "
+                "of the compared arms."
             )
         if outcome.arms_scored < plane.shape[0] * plane.shape[1]:
             found.append(

@@ -37,7 +37,7 @@ def print_findings(findings: Findings, console: Console) -> None:
             console.print(_text(sentence))
     console.print(_text(f"{spent_sentence(findings)} {stopped_sentence(findings)}"))
     if outcome:
-        console.print(Group(_finalists(outcome), _tasks(findings, outcome)))
+        console.print(Group(_finalists(findings, outcome), _tasks(findings, outcome)))
         _print_skipped(outcome, console)
     elif findings.trajectory:
         console.print(_last_pulls(findings))
@@ -45,7 +45,7 @@ def print_findings(findings: Findings, console: Console) -> None:
     console.print(_text(f"Report: {page}"), soft_wrap=True)  # a path that is cut in two cannot be clicked
 
 
-def _finalists(outcome: Outcome) -> RenderableType:
+def _finalists(findings: Findings, outcome: Outcome) -> RenderableType:
     confidence = percent(outcome.confidence)
     table = _table("arm", ("score", confidence), ("gain of the best", confidence), "in words")
     best = outcome.best.place
@@ -61,7 +61,7 @@ def _finalists(outcome: Outcome) -> RenderableType:
             f"{signed(gain.gain)}\n{interval(gain.interval, sign=True)}" if gain else "",
             gain_word(gain, best == arm.place) if gain else "",
         )
-    return Group(_text("\nConfirmed scores (points, data the search never saw)"), table)
+    return Group(_text(f"\nConfirmed scores (points on {findings.plane.reported_on})"), table)
 
 
 def _tasks(findings: Findings, outcome: Outcome) -> RenderableType:
