@@ -181,7 +181,8 @@ def caveats(findings: Findings) -> list[str]:
             "saw. "
         )
         found.append(
-            f"{chosen}The intervals cover the choice of test items; they say nothing of other training seeds or other data."
+            f"{chosen}The intervals cover the choice of test items; they say nothing of other training seeds or "
+            "other data."
         )
         if plane.is_control(outcome.best.place):
             found.append(
