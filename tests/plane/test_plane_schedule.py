@@ -1,12 +1,25 @@
 """The steps at which revisions are written: known plans, and what holds for every plan."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tl_search.plane.schedule import Horizon, LinearSchedule, LogMode, LogSchedule, Schedule
+from tl_search.plane.horizon import Horizon
+from tl_search.plane.schedule import (
+    NAMED,
+    EverySchedule,
+    ExplicitSchedule,
+    LinearSchedule,
+    LogMode,
+    LogSchedule,
+    NoSchedule,
+    PythiaSchedule,
+    Rule,
+    warning,
+)
 
 THREE_EPOCHS = Horizon(1000, (333, 666, 1000))
 
@@ -14,9 +27,24 @@ horizons = st.lists(st.integers(1, 2000), min_size=1, max_size=5, unique=True).m
     lambda ends: Horizon(max(ends), tuple(sorted(ends)))
 )
 counts = st.none() | st.integers(0, 40)
-schedules = st.builds(
-    LogSchedule, counts, st.floats(1.01, 10), st.sampled_from(LogMode), st.integers(0, 300)
-) | st.builds(LinearSchedule, counts, st.none() | st.integers(1, 500), st.integers(0, 300))
+rules = st.one_of(
+    st.builds(LogSchedule, counts, st.floats(1.001, 10), st.sampled_from(LogMode)),
+    st.builds(LinearSchedule, counts, st.none() | st.integers(1, 500)),
+    st.builds(PythiaSchedule, st.integers(1, 2000), st.booleans()),
+    st.builds(EverySchedule, st.integers(1, 500)),
+    st.builds(NoSchedule),
+)
+
+
+@st.composite
+def runs(draw):
+    """A schedule of any kind, with what it may be joined with, and a horizon that its listed steps lie in."""
+    horizon = draw(horizons)
+    step = st.integers(0, horizon.total)
+    joined = st.lists(step | st.sampled_from(sorted(NAMED)) | rules, max_size=3).map(tuple)
+    listed = st.lists(step, unique=True, max_size=5).map(lambda steps: tuple(sorted(steps)))
+    more = {"min_checkpoint_interval": draw(st.integers(0, 300)), "also": draw(joined)}
+    return replace(draw(rules), checkpoint_schedule=draw(listed), **more), horizon
 
 
 def test_log_gaps_follow_the_worked_example():
@@ -35,8 +63,40 @@ def test_linear_interval_follows_the_worked_example():
     )
 
 
+def test_pythia_has_the_154_steps_of_the_suite():
+    steps = PythiaSchedule().steps(Horizon(143_000))
+    assert steps == (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, *range(1000, 143_001, 1000))
+    assert len(steps) == 154
+
+
+def test_pythia_shrinks_with_the_run_on_request():
+    assert PythiaSchedule().steps(Horizon(1430)) == (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1430)
+    assert PythiaSchedule(scale=True).steps(Horizon(1430)) == (0, 1, 2, 5, *range(10, 1431, 10))
+    assert PythiaSchedule(scale=True).steps(Horizon(286_000))[:6] == (0, 2, 4, 8, 16, 32)
+
+
 def test_linear_interval_is_a_tenth_of_the_epoch_when_none_is_given():
     assert LinearSchedule(first_epoch_checkpoints=None).steps(Horizon(100)) == (*range(0, 100, 10), 100)
+
+
+def test_every_counts_over_the_whole_run_where_linear_begins_anew():
+    horizon = Horizon(100, (45, 100))
+    assert EverySchedule(30).steps(horizon) == (0, 30, 45, 60, 90, 100)
+    assert LinearSchedule(None, 30).steps(horizon) == (0, 30, 45, 46, 76, 100)
+
+
+def test_explicit_has_the_listed_steps_and_the_pinned():
+    assert ExplicitSchedule(checkpoint_schedule=(7, 8)).steps(Horizon(100, (45, 100))) == (0, 7, 8, 45, 100)
+
+
+def test_none_has_the_final_model_only():
+    assert NoSchedule().steps(THREE_EPOCHS) == (1000,)
+    assert NoSchedule(also=(3,)).steps(THREE_EPOCHS) == (3, 1000)
+
+
+def test_without_generation_only_listed_and_pinned_steps_are_left():
+    schedule = LogSchedule(auto_generate_checkpoints=False, checkpoint_schedule=(5, 6), min_checkpoint_interval=50)
+    assert schedule.steps(THREE_EPOCHS) == (0, 5, 6, 333, 666, 1000)
 
 
 def test_offset_mode_doubles_the_distance_from_the_epochs_start():
@@ -53,47 +113,112 @@ def test_interval_thins_free_steps_and_keeps_the_pinned():
     assert schedule.steps(Horizon(70, (33, 70))) == (0, 14, 33, 48, 70)
 
 
+def test_also_joins_steps_names_and_schedules():
+    schedule = EverySchedule(50, also=("pythia", 33, LinearSchedule(None, 40)))
+    assert schedule.steps(Horizon(100)) == (0, 1, 2, 4, 8, 16, 32, 33, 40, 50, 64, 80, 100)
+
+
+def test_also_keeps_what_the_joined_schedule_lists_however_close():
+    listed = ExplicitSchedule(checkpoint_schedule=(48, 49))
+    assert EverySchedule(50, min_checkpoint_interval=20, also=(listed, 47)).steps(Horizon(100)) == (0, 47, 48, 49, 100)
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_first_epoch_of_no_revisions_keeps_its_two_ends(count):
     assert LinearSchedule(first_epoch_checkpoints=count).steps(Horizon(9)) == (0, 9)
 
 
-@given(schedules, horizons)
-def test_steps_rise_stay_within_the_run_and_keep_every_pin(schedule: Schedule, horizon: Horizon):
+@given(runs())
+def test_steps_rise_stay_within_the_run_and_keep_what_must_stay(run: tuple[Rule, Horizon]):
+    schedule, horizon = run
     steps = schedule.steps(horizon)
     assert all(earlier < later for earlier, later in pairwise(steps))
-    assert steps[0] == 0
+    assert steps[0] >= 0
     assert steps[-1] == horizon.total
-    assert set(horizon.epoch_ends) <= set(steps)
+    listed = {entry for entry in schedule.also if isinstance(entry, int)}
+    pinned = {horizon.total} if isinstance(schedule, NoSchedule) else {0, *horizon.epoch_ends}
+    assert {*pinned, *listed, *schedule.checkpoint_schedule} <= schedule.kept(horizon) <= set(steps)
 
 
-@given(schedules, horizons)
-def test_thinning_leaves_no_free_step_nearer_than_the_interval(schedule, horizon: Horizon):
+@given(runs())
+def test_thinning_leaves_no_free_step_nearer_than_the_interval(run: tuple[Rule, Horizon]):
+    schedule, horizon = run
+    kept = schedule.kept(horizon)
     for earlier, later in pairwise(schedule.steps(horizon)):
-        if not {earlier, later} <= horizon.pinned:
-            assert later - earlier >= schedule.min_checkpoint_interval
+        assert {earlier, later} <= kept or later - earlier >= schedule.min_checkpoint_interval
 
 
-@given(schedules, horizons)
-def test_thinning_only_takes_away(schedule, horizon: Horizon):
-    fields = {name: getattr(schedule, name) for name in schedule.__dataclass_fields__}
-    whole = type(schedule)(**{**fields, "min_checkpoint_interval": 0})
-    assert set(schedule.steps(horizon)) <= set(whole.steps(horizon))
+@given(runs())
+def test_thinning_only_takes_away_from_the_union(run: tuple[Rule, Horizon]):
+    schedule, horizon = run
+    whole = set(replace(schedule, min_checkpoint_interval=0).steps(horizon))
+    assert set(schedule.steps(horizon)) <= whole
+    alone = set(replace(schedule, min_checkpoint_interval=0, also=()).steps(horizon))
+    others = [NAMED[entry]() if isinstance(entry, str) else entry for entry in schedule.also]
+    joined = ({other} if isinstance(other, int) else set(other.steps(horizon)) for other in others)
+    assert whole == alone.union(*joined)
 
 
 @pytest.mark.parametrize(
-    ("cls", "field", "value"),
+    ("cls", "field", "value", "bound"),
     [
-        (LogSchedule, "log_base", 1.0),
-        (LogSchedule, "log_base", float("nan")),
-        (LogSchedule, "first_epoch_checkpoints", -1),
-        (LinearSchedule, "linear_interval", 0),
-        (LinearSchedule, "min_checkpoint_interval", -1),
+        (LogSchedule, "log_base", 1.0, "> 1, got 1"),
+        (LogSchedule, "log_base", 0.5, "> 1, got 0.5"),
+        (LogSchedule, "log_base", float("nan"), "> 1, got nan"),
+        (LogSchedule, "log_base", 1.0000001, ">= 1.001, got 1.0000001"),
+        (LogSchedule, "first_epoch_checkpoints", -1, ">= 0, got -1"),
+        (LogSchedule, "first_epoch_checkpoints", 10**9, "<= 1000000, got 1000000000"),
+        (LinearSchedule, "linear_interval", 0, ">= 1, got 0"),
+        (LinearSchedule, "min_checkpoint_interval", -1, ">= 0, got -1"),
+        (PythiaSchedule, "linear_interval", 0, ">= 1, got 0"),
+        (EverySchedule, "interval", -5, ">= 1, got -5"),
     ],
 )
-def test_bad_values_are_refused_by_name(cls, field, value):
-    with pytest.raises(ValueError, match=rf"^{field}: must be"):
+def test_bad_values_are_refused_by_name(cls, field, value, bound):
+    with pytest.raises(ValueError, match=rf"^{field}: must be {bound}$"):
         cls(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"checkpoint_schedule": (5, 30, 20)}, "checkpoint_schedule[2]: must be above 30, the step before it, got 20"),
+        ({"checkpoint_schedule": (5, 5)}, "checkpoint_schedule[1]: must be above 5, the step before it, got 5"),
+        ({"checkpoint_schedule": (-1, 5)}, "checkpoint_schedule[0]: must be >= 0, got -1"),
+        ({"also": (3, -1)}, "also[1]: must be >= 0, got -1"),
+        ({"also": ("pythai",)}, "also[0]: must be a step or one of log, linear, pythia, every, none, got 'pythai'"),
+        ({"auto_generate_checkpoints": False}, "checkpoint_schedule: must list steps when auto_generate_checkpoints"),
+    ],
+)
+def test_a_bad_list_names_the_first_offence_and_its_place(given, message):
+    with pytest.raises(ValueError) as caught:
+        LogSchedule(**given)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        (ExplicitSchedule(checkpoint_schedule=(3, 99, 101)), "checkpoint_schedule[2]: must be at most the run's last"),
+        (NoSchedule(also=(101,)), "also[0]: must be at most the run's last step, 100, got 101"),
+    ],
+)
+def test_a_listed_step_that_the_run_does_not_reach_is_refused(schedule, message):
+    with pytest.raises(ValueError) as caught:
+        schedule.steps(Horizon(100))
+    assert str(caught.value).startswith(message)
+
+
+def test_an_absurd_number_of_checkpoints_is_refused_before_it_is_made():
+    with pytest.raises(ValueError, match=r"^interval: must leave at most 1000000 checkpoints in \d+ steps, got 1$"):
+        EverySchedule(1).steps(Horizon(10**12))
+
+
+def test_an_interval_longer_than_every_epoch_is_worth_a_warning():
+    assert "500 steps are more than the longest epoch" in str(
+        warning(EverySchedule(min_checkpoint_interval=500), THREE_EPOCHS)
+    )
+    assert warning(EverySchedule(min_checkpoint_interval=300), THREE_EPOCHS) is None
 
 
 @pytest.mark.parametrize("ends", [(0, 5), (5, 5), (7, 3)])
@@ -105,3 +230,4 @@ def test_a_horizon_whose_epochs_do_not_rise_is_refused(ends):
 def test_a_horizon_ends_its_last_epoch_with_the_run():
     assert Horizon(10, (4,)).epoch_ends == (4, 10)
     assert Horizon(10, (4, 25)).epoch_ends == (4, 10)
+    assert Horizon(10, (4,)).epochs == ((0, 4), (5, 10))

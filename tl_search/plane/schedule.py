@@ -1,45 +1,112 @@
 """At which training steps a checkpoint is written. A step is the number of *completed optimizer steps*.
 
-Step 0, every epoch's end and the last step belong to every schedule; no thinning removes them.
+Step 0, every epoch's end and the last step belong to every schedule but `NoSchedule`; no thinning removes them, nor
+a step that is listed by hand.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from itertools import pairwise
 from typing import Protocol
 
+from tl_search.plane.horizon import Horizon
+from tl_search.plane.spacing import MOST, evenly, growing_gaps, growing_offsets, regular, thin
 
-@dataclass(frozen=True)
-class Horizon:
-    """How long a run is.
-
-    Args:
-        total: Its last step.
-        epoch_ends: The step at which each epoch ends, rising; empty, or one that stops before `total`, is
-            completed with `total`, since the last epoch ends with the run.
-    """
-
-    total: int
-    epoch_ends: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.total < 1:
-            raise ValueError(f"total: must be >= 1, got {self.total}")
-        ends = (*(end for end in self.epoch_ends if end < self.total), self.total)
-        if any(later <= earlier for earlier, later in pairwise((0, *ends))):
-            raise ValueError(f"epoch_ends: must rise from above 0, got {list(self.epoch_ends)}")
-        object.__setattr__(self, "epoch_ends", ends)
-
-    @property
-    def pinned(self) -> set[int]:
-        return {0, *self.epoch_ends}
+PYTHIA_STEPS = 143_000  # length of every Pythia run (Biderman et al., 2023, arXiv:2304.01373)
 
 
 class Schedule(Protocol):
-    """Knows the steps at which a run of a given horizon writes a revision."""
+    """Knows the steps at which a run of a given horizon writes a revision, and which of them no thinning removes."""
 
     def steps(self, horizon: Horizon) -> tuple[int, ...]: ...
+
+    def kept(self, horizon: Horizon) -> set[int]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A rule that spaces checkpoints, joined with steps listed by hand and with other schedules.
+
+    Args:
+        min_checkpoint_interval: Least distance of two revisions in steps; pinned and listed steps stay in any case.
+        checkpoint_schedule: Steps listed by hand, rising; they are never thinned.
+        also: What else belongs to the schedule: a step, another schedule, or the name of one in its default settings.
+    """
+
+    min_checkpoint_interval: int = 0
+    checkpoint_schedule: tuple[int, ...] = ()
+    also: tuple[Schedule | int | str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _at_least("min_checkpoint_interval", self.min_checkpoint_interval, 0)
+        _check_listed(self.checkpoint_schedule)
+        for place, entry in enumerate(self.also):
+            if isinstance(entry, int):
+                _at_least(f"also[{place}]", entry, 0)
+            if isinstance(entry, str) and entry not in NAMED:
+                raise ValueError(f"also[{place}]: must be a step or one of {', '.join(NAMED)}, got {entry!r}")
+
+    def spaced(self, horizon: Horizon) -> set[int]:
+        """The steps of the schedule's own rule."""
+        raise NotImplementedError
+
+    def pinned(self, horizon: Horizon) -> set[int]:
+        """The steps that the horizon alone asks for."""
+        return horizon.pinned
+
+    def kept(self, horizon: Horizon) -> set[int]:
+        """Pinned and listed steps. Raises ValueError for one that the run does not reach."""
+        listed = {f"checkpoint_schedule[{place}]": step for place, step in enumerate(self.checkpoint_schedule)}
+        listed |= {f"also[{place}]": entry for place, entry in enumerate(self.also) if isinstance(entry, int)}
+        for name, step in listed.items():
+            if step > horizon.total:
+                raise ValueError(f"{name}: must be at most the run's last step, {horizon.total}, got {step}")
+        return self.pinned(horizon).union(listed.values(), *(other.kept(horizon) for other in self._others()))
+
+    def steps(self, horizon: Horizon) -> tuple[int, ...]:
+        """All steps, rising. Raises ValueError for a listed step that the run does not reach."""
+        steps = self.spaced(horizon).union(*(other.steps(horizon) for other in self._others()))
+        return thin(steps, self.kept(horizon), self.min_checkpoint_interval)
+
+    def _others(self) -> list[Schedule]:
+        named = (NAMED[entry]() if isinstance(entry, str) else entry for entry in self.also)
+        return [other for other in named if not isinstance(other, int)]
+
+
+@dataclass(frozen=True)
+class EpochRule(Rule):
+    """A rule that starts anew in every epoch, can treat the first one apart, and can be switched off.
+
+    Args:
+        first_epoch_checkpoints: How many revisions the first epoch gets, evenly spread from step 0 to its end; null
+            spaces the first epoch like the others. 0 and 1 leave only the epoch's end (and step 0).
+        auto_generate_checkpoints: False leaves pinned and listed steps only; some must then be listed.
+    """
+
+    first_epoch_checkpoints: int | None = 20
+    auto_generate_checkpoints: bool = field(default=True, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        count = self.first_epoch_checkpoints
+        if count is not None:
+            _at_least("first_epoch_checkpoints", count, 0)
+            if count > MOST:
+                raise ValueError(f"first_epoch_checkpoints: must be <= {MOST}, got {count}")
+        if not (self.auto_generate_checkpoints or self.checkpoint_schedule):
+            raise ValueError("checkpoint_schedule: must list steps when auto_generate_checkpoints is false, got none")
+
+    def spaced(self, horizon: Horizon) -> set[int]:
+        if not self.auto_generate_checkpoints:
+            return set()
+        if self.first_epoch_checkpoints is None:
+            return set().union(*(self.in_epoch(*epoch) for epoch in horizon.epochs))
+        first = evenly(self.first_epoch_checkpoints, horizon.epoch_ends[0])
+        return first.union(*(self.in_epoch(*epoch) for epoch in horizon.epochs[1:]))
+
+    def in_epoch(self, start: int, end: int) -> Iterable[int]:
+        """The rule's steps in an epoch; its last step may be left out."""
+        raise NotImplementedError
 
 
 class LogMode(Enum):
@@ -50,99 +117,172 @@ class LogMode(Enum):
 
 
 @dataclass(frozen=True)
-class LogSchedule:
+class LogSchedule(EpochRule):
     """Dense where training changes fastest: gaps that grow by a base, anew in every epoch.
 
     Args:
-        first_epoch_checkpoints: How many revisions the first epoch gets, evenly spread from step 0 to its end; null
-            spaces the first epoch like the others. 0 and 1 leave only the epoch's end (and step 0).
         log_base: Ratio of neighbouring gaps, > 1.
         log_mode: What grows by the base: gaps or offsets.
-        min_checkpoint_interval: Least distance of two revisions in steps; pinned steps stay in any case.
 
     Example:
         >>> LogSchedule(first_epoch_checkpoints=None).steps(Horizon(50))
         (0, 2, 6, 14, 30, 50)
     """
 
-    first_epoch_checkpoints: int | None = 20
     log_base: float = 2.0
     log_mode: LogMode = LogMode.gaps
-    min_checkpoint_interval: int = 0
 
     def __post_init__(self) -> None:
-        _check_counts(self.first_epoch_checkpoints, self.min_checkpoint_interval)
+        super().__post_init__()
         if not self.log_base > 1:  # also refuses NaN
             raise ValueError(f"log_base: must be > 1, got {self.log_base:g}")
+        if self.log_base < 1.001:  # offsets would hardly grow: as good as every step, after an endless count
+            raise ValueError(f"log_base: must be >= 1.001, got {self.log_base}")
 
-    def steps(self, horizon: Horizon) -> tuple[int, ...]:
-        steps = _first_epoch(self.first_epoch_checkpoints, horizon)
-        for start, end in _later_epochs(self.first_epoch_checkpoints, horizon):
-            offset, gap = (0.0, self.log_base) if self.log_mode is LogMode.gaps else (self.log_base, 0.0)
-            steps.add(start)
-            while start + int(offset) < end:
-                steps.add(start + int(offset))
-                offset, gap = (offset + gap, gap * self.log_base) if gap else (offset * self.log_base, 0.0)
-        return _thin(steps | horizon.pinned, horizon.pinned, self.min_checkpoint_interval)
+    def in_epoch(self, start: int, end: int) -> set[int]:
+        return (growing_gaps if self.log_mode is LogMode.gaps else growing_offsets)(self.log_base, start, end)
 
 
 @dataclass(frozen=True)
-class LinearSchedule:
-    """Revisions at a fixed interval.
+class LinearSchedule(EpochRule):
+    """Revisions at a fixed interval, anew in every epoch.
 
     Args:
-        first_epoch_checkpoints: As in LogSchedule.
         linear_interval: Steps between revisions, >= 1; null means a tenth of the epoch.
-        min_checkpoint_interval: As in LogSchedule.
 
     Example:
         >>> LinearSchedule(first_epoch_checkpoints=None, linear_interval=20).steps(Horizon(50))
         (0, 20, 40, 50)
     """
 
-    first_epoch_checkpoints: int | None = 20
     linear_interval: int | None = None
-    min_checkpoint_interval: int = 0
 
     def __post_init__(self) -> None:
-        _check_counts(self.first_epoch_checkpoints, self.min_checkpoint_interval)
-        if self.linear_interval is not None and self.linear_interval < 1:
-            raise ValueError(f"linear_interval: must be >= 1, got {self.linear_interval}")
+        super().__post_init__()
+        if self.linear_interval is not None:
+            _at_least("linear_interval", self.linear_interval, 1)
 
-    def steps(self, horizon: Horizon) -> tuple[int, ...]:
-        steps = _first_epoch(self.first_epoch_checkpoints, horizon)
-        for start, end in _later_epochs(self.first_epoch_checkpoints, horizon):
-            interval = self.linear_interval or max(1, (end - start + 1) // 10)
-            steps.update(range(start, end, interval))
-        return _thin(steps | horizon.pinned, horizon.pinned, self.min_checkpoint_interval)
+    def in_epoch(self, start: int, end: int) -> range:
+        return _regular("linear_interval", self.linear_interval or max(1, (end - start + 1) // 10), start, end)
 
 
-def _check_counts(first_epoch_checkpoints: int | None, min_checkpoint_interval: int) -> None:
-    if first_epoch_checkpoints is not None and first_epoch_checkpoints < 0:
-        raise ValueError(f"first_epoch_checkpoints: must be >= 0, got {first_epoch_checkpoints}")
-    if min_checkpoint_interval < 0:
-        raise ValueError(f"min_checkpoint_interval: must be >= 0, got {min_checkpoint_interval}")
+@dataclass(frozen=True)
+class PythiaSchedule(Rule):
+    """The Pythia suite's steps: 0, 1, 2, 4, …, 512, then every 1000 (Biderman et al., 2023, arXiv:2304.01373).
+
+    Args:
+        linear_interval: Steps between revisions after the first doublings, >= 1.
+        scale: Stretch or shrink the pattern of Pythia's 143000 steps to the run's length.
+
+    Example:
+        >>> PythiaSchedule().steps(Horizon(2500))
+        (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 2000, 2500)
+    """
+
+    linear_interval: int = 1000
+    scale: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _at_least("linear_interval", self.linear_interval, 1)
+
+    def spaced(self, horizon: Horizon) -> set[int]:
+        length = PYTHIA_STEPS if self.scale else horizon.total
+        every = _regular("linear_interval", self.linear_interval, self.linear_interval, length)
+        pattern = {step for step in (*(2**power for power in range(10)), *every) if step <= length}
+        return {step * horizon.total // length for step in pattern}
 
 
-def _first_epoch(count: int | None, horizon: Horizon) -> set[int]:
-    """`floor(i·S/(n−1))` for an epoch of S steps and n checkpoints."""
-    if count is None or count < 2:
+@dataclass(frozen=True)
+class EverySchedule(Rule):
+    """Revisions at a fixed interval over the whole run, whatever its epochs.
+
+    Args:
+        interval: Steps between revisions, >= 1.
+
+    Example:
+        >>> EverySchedule(interval=20).steps(Horizon(50))
+        (0, 20, 40, 50)
+    """
+
+    interval: int = 100
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _at_least("interval", self.interval, 1)
+
+    def spaced(self, horizon: Horizon) -> set[int]:
+        return set(_regular("interval", self.interval, 0, horizon.total))
+
+
+@dataclass(frozen=True)
+class ExplicitSchedule(Rule):
+    """The steps that are listed by hand, and the pinned ones.
+
+    Example:
+        >>> ExplicitSchedule(checkpoint_schedule=(3, 4)).steps(Horizon(50))
+        (0, 3, 4, 50)
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.checkpoint_schedule:
+            raise ValueError("checkpoint_schedule: must list at least one step, got none")
+
+    def spaced(self, horizon: Horizon) -> set[int]:
         return set()
-    return {number * horizon.epoch_ends[0] // (count - 1) for number in range(count)}
 
 
-def _later_epochs(first_epoch_checkpoints: int | None, horizon: Horizon) -> list[tuple[int, int]]:
-    """(first step, last step) of every epoch that is spaced by the schedule's own rule."""
-    later = [(before + 1, end) for before, end in pairwise(horizon.epoch_ends)]
-    return later if first_epoch_checkpoints is not None else [(0, horizon.epoch_ends[0]), *later]
+@dataclass(frozen=True)
+class NoSchedule(Rule):
+    """The final model only, and what is listed by hand: neither step 0 nor the epochs' ends."""
+
+    def spaced(self, horizon: Horizon) -> set[int]:
+        return set()
+
+    def pinned(self, horizon: Horizon) -> set[int]:
+        return {horizon.total}
 
 
-def _thin(steps: Iterable[int], pinned: set[int], interval: int) -> tuple[int, ...]:
-    """Drop free steps closer than `interval` to a kept step before them or a pinned one after them."""
-    kept: list[int] = []
-    for step in sorted(steps):
-        near_before = bool(kept) and step - kept[-1] < interval
-        near_pinned = any(0 <= pin - step < interval for pin in pinned)
-        if step in pinned or not (near_before or near_pinned):
-            kept.append(step)
-    return tuple(kept)
+# What `also` may name: schedules that need no setting.
+NAMED: dict[str, type[Rule]] = {
+    "log": LogSchedule,
+    "linear": LinearSchedule,
+    "pythia": PythiaSchedule,
+    "every": EverySchedule,
+    "none": NoSchedule,
+}
+
+
+def warning(schedule: Schedule, horizon: Horizon) -> str | None:
+    """What is odd about a schedule in a run of this horizon, in one sentence; None if nothing is."""
+    interval, longest = getattr(schedule, "min_checkpoint_interval", 0), max(b - a for a, b in horizon.epochs)
+    if interval <= longest:
+        return None
+    return (
+        f"min_checkpoint_interval: {interval} steps are more than the longest epoch has; "
+        "only pinned steps (step 0, the epochs' ends, the last step) and listed ones remain"
+    )
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ValueError(f"{name}: must be >= {least}, got {value}")
+
+
+def _check_listed(steps: tuple[int, ...]) -> None:
+    """Name the first step that is out of order, and its place."""
+    before = -1
+    for place, step in enumerate(steps):
+        name = f"checkpoint_schedule[{place}]"
+        _at_least(name, step, 0)
+        if step <= before:
+            raise ValueError(f"{name}: must be above {before}, the step before it, got {step}")
+        before = step
+
+
+def _regular(name: str, interval: int, start: int, end: int) -> range:
+    try:
+        return regular(interval, start, end)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error

@@ -1,0 +1,112 @@
+"""How long the run of a plan is, in steps and epochs: counted from its packed text, or estimated where that is dear."""
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tl_search.plane.horizon import Horizon
+from tl_search.plane.schedule import Schedule, warning
+from tl_search.training.data import BlockLoader, count_blocks, steps_in_epoch
+from tl_search.training.trainer import device_count
+
+if TYPE_CHECKING:
+    from tl_search.training.fit import TrainingPlan
+
+SAMPLE = 200  # documents that an estimate reads
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training text.
+
+    Args:
+        steps: Optimizer steps; None when nobody knows.
+        vocabulary: Of the tokenizer, in tokens; None when it was not built.
+        estimate: What the number rests on, or why there is none; None when it is exact.
+    """
+
+    steps: int | None
+    vocabulary: int | None
+    estimate: str | None = None
+
+
+def horizon_of(plan: "TrainingPlan", steps_per_epoch: int | None) -> Horizon:
+    """The run's last step and its epochs' ends; an epoch of unknown length is as long as the run.
+
+    Raises:
+        ValueError: the run's length is given in epochs, whose length is unknown.
+    """
+    if steps_per_epoch is None:
+        steps = plan.trainer.get("max_steps") or -1
+        if steps < 1:
+            raise ValueError("trainer.max_steps: must be given, since the length of an epoch is unknown")
+        return Horizon(steps)
+    total = plan.total(steps_per_epoch)
+    return Horizon(total, tuple(range(steps_per_epoch, total, steps_per_epoch)))
+
+
+def scheduled_steps(schedule: Schedule, horizon: Horizon) -> tuple[int, ...]:
+    """The schedule's steps in a run; warns of what is odd about them, and raises ValueError for what is wrong."""
+    odd = warning(schedule, horizon)
+    if odd is not None:
+        warnings.warn(f"schedule.{odd}", stacklevel=2)
+    try:
+        return schedule.steps(horizon)
+    except ValueError as error:
+        raise ValueError(f"schedule.{error}") from error
+
+
+def tokens_per_step(plan: "TrainingPlan") -> int:
+    return _blocks_per_step(plan) * plan.model.context
+
+
+def measure_epoch(plan: "TrainingPlan") -> Epoch:
+    """The plan's epoch, from its packed text; a corpus that would have to be downloaded for it is only sampled.
+
+    Nothing stays on disk, except in a cache that exists already. Raises ValueError when the text cannot be trained on.
+    """
+    corpus: Any = plan.data.corpus
+    if getattr(corpus, "is_remote", False):
+        return _estimated(plan, corpus)
+    with _cache(plan.cache) as cache:
+        packed = plan.data.pack(plan.tokenizer, cache)
+        loader = BlockLoader(
+            packed.train, plan.model.context, plan.data.batch_size, plan.batches_per_step, plan.seed,
+            plan.data.drop_last, ranks=device_count(plan.trainer),
+        )  # fmt: skip
+        return Epoch(loader.steps, len(packed.tokenizer))
+
+
+def _estimated(plan: "TrainingPlan", corpus: Any) -> Epoch:
+    try:
+        documents, total = corpus.glimpse(SAMPLE)
+    except OSError as error:  # no network, which is no reason to say nothing of the rest
+        return Epoch(None, None, f"{corpus.name} does not answer: {' '.join(str(error).split())[:120]}")
+    if not documents:
+        raise ValueError("data.corpus: must hold text, got no document")
+    tokenizer = plan.tokenizer.build(iter(documents))
+    if total is None:
+        return Epoch(None, len(tokenizer), f"nobody says how many documents {corpus.name} has")
+    encoded = tokenizer.backend_tokenizer.encode_batch_fast(documents, add_special_tokens=False)
+    per_document = sum(len(encoding.ids) + 1 for encoding in encoded) / len(documents)  # + 1: the end-of-text token
+    tokens = int(per_document * total * (1 - plan.data.validation_share))
+    blocks = count_blocks(tokens, plan.model.context)
+    steps = steps_in_epoch(blocks, _blocks_per_step(plan), plan.data.drop_last)
+    return Epoch(max(1, steps), len(tokenizer), f"from the first {len(documents)} of {total} documents")
+
+
+def _blocks_per_step(plan: "TrainingPlan") -> int:
+    return plan.data.batch_size * plan.batches_per_step * device_count(plan.trainer)
+
+
+@contextmanager
+def _cache(folder: Path | None) -> Iterator[Path]:
+    if folder is not None and folder.is_dir():
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        yield Path(temporary)
