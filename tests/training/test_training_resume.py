@@ -61,8 +61,9 @@ def test_a_resumed_run_repeats_at_most_the_save_interval(finished, tmp_path):
     assert seen == list(range(9, 15))
 
 
-def test_only_the_two_newest_states_are_kept(finished):
-    assert states(finished) == ["step12", "step14"]
+def test_only_the_two_newest_states_are_kept(finished, tmp_path):
+    fit(plan(finished.parent, callbacks={}), tmp_path / "run")
+    assert states(tmp_path / "run") == ["step12", "step14"]
 
 
 def test_a_damaged_state_is_passed_over_with_a_warning_that_names_both(finished, tmp_path):
@@ -102,6 +103,22 @@ def test_a_run_told_to_stop_saves_that_very_step_and_says_how_it_ended(finished,
     assert same(weights(run), weights(finished))
 
 
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_a_schedulers_warning_saves_and_reaches_whom_it_was_meant_for(finished, tmp_path, number):
+    run, heard, before = tmp_path / "run", [], signal.getsignal(number)
+    asked = plan(finished.parent, callbacks={"stop": At(7, lambda: os.kill(os.getpid(), number))})
+    signal.signal(number, lambda received, _: heard.append((received, states(run))))
+    try:
+        with pytest.raises(SystemExit) as stop:
+            fit(asked, run)
+    finally:
+        signal.signal(number, before)
+    assert stop.value.code == 75
+    assert heard == [(number, ["step4", "step7"])]
+    fit(plan(finished.parent), run)
+    assert same(weights(run), weights(finished))
+
+
 def test_a_second_wish_to_stop_ends_the_run_at_once(finished, tmp_path):
     def twice():
         os.kill(os.getpid(), signal.SIGINT)
@@ -134,7 +151,7 @@ def test_a_process_killed_in_mid_write_goes_on_to_the_same_weights(finished, tmp
     died = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False, cwd=Path(__file__).parents[2])
     assert died.returncode == -signal.SIGKILL
     run = tmp_path / "run"
-    assert states(run) == ["step4"]
+    assert states(run) == ["step6", "step7"]
     fit(plan(finished.parent), run)
     assert same(weights(run), weights(finished))
     assert index_of(run).records() == read_index(finished)

@@ -10,10 +10,12 @@ from safetensors.torch import load_file
 from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.plane.schedule import LogSchedule
 from tl_search.training.architecture import Pythia
+from tl_search.training.callbacks.best import Best
 from tl_search.training.corpus import TextFiles
 from tl_search.training.data import Text
 from tl_search.training.fit import TrainingPlan
 from tl_search.training.optim import AdamW
+from tl_search.training.retention import Checkpointing
 from tl_search.training.tokens import ByteTokenizer
 
 EPOCH = 6  # steps of 4 blocks that `corpus` fills
@@ -26,8 +28,9 @@ PLAN = TrainingPlan(
     curriculum=Curriculum({"warm": Stage("warm"), "late": Stage("late", 5, {"next_token": 1, "log_normaliser": 0.1})}),
     optimizer=AdamW(lr=1e-2, warmup_steps=2),
     trainer={"max_steps": 14, "accelerator": "cpu", "gradient_clip_val": 1.0, "log_every_n_steps": 2},
-    save_interval=4,
+    checkpoint=Checkpointing(save_interval=4),
     eval_interval=3,
+    callbacks={"best": Best()},
 )
 
 
@@ -41,8 +44,10 @@ def corpus(folder: Path, steps_per_epoch: int = EPOCH) -> Path:
 
 
 def plan(tmp_path: Path, **changes: Any) -> TrainingPlan:
-    """PLAN on a corpus below `tmp_path`; `trainer` entries are merged."""
+    """PLAN on a corpus below `tmp_path`; `trainer` entries are merged, `save_interval` is that of `checkpoint`."""
     trainer = {**PLAN.trainer, **changes.pop("trainer", {})}
+    if "save_interval" in changes:
+        changes["checkpoint"] = dataclasses.replace(PLAN.checkpoint, save_interval=changes.pop("save_interval"))
     text = dataclasses.replace(PLAN.data, corpus=TextFiles(str(corpus(tmp_path / "corpus"))))
     return dataclasses.replace(PLAN, **{"data": text, **changes, "trainer": trainer})
 

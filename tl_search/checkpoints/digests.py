@@ -64,8 +64,12 @@ def tokenizer_digest(files: Mapping[str, str], config: Mapping[str, Any] | None)
     return total.hexdigest()
 
 
-def folder_digests(folder: Path) -> tuple[str, str]:
+def folder_digests(folder: Path, known: Mapping[str, str] | None = None) -> tuple[str, str]:
     """The digests (weights, tokenizer) of a loadable folder.
+
+    Args:
+        folder: With config.json, weights and tokenizer.
+        known: File → sha256, where they were computed already; by default the files are read.
 
     Raises:
         ValueError: it has no config.json or no weights; the message names the folder.
@@ -74,10 +78,11 @@ def folder_digests(folder: Path) -> tuple[str, str]:
     weights = weight_files(names)
     if CONFIG not in names or not weights:
         raise ValueError(f"{folder}: holds no loadable model (it needs {CONFIG} and model.safetensors)")
+    sha256 = known or {name: file_digest(folder / name) for name in names & {*weights, *TOKENIZER}}
     return (
-        weights_digest({name: file_digest(folder / name) for name in weights}, read_json(folder / CONFIG)),
+        weights_digest({name: sha256[name] for name in weights}, read_json(folder / CONFIG)),
         tokenizer_digest(
-            {name: file_digest(folder / name) for name in TOKENIZER if name in names},
+            {name: sha256[name] for name in TOKENIZER if name in names},
             read_json(folder / TOKENIZER_CONFIG) if TOKENIZER_CONFIG in names else None,
         ),
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from tl_search.checkpoints.digests import folder_digests
 from tl_search.store.journal import Journal
+from tl_search.store.manifest import NAME, read_manifest
 
 
 def index_of(run: Path) -> Journal:
@@ -22,6 +23,7 @@ def add_revision(
     epoch: int,
     stage: str,
     eval_loss: float | None = None,
+    best: float | None = None,
 ) -> dict[str, Any]:
     """Enter the revision that lies in `folder`, once; a resumed run that writes it again adds nothing.
 
@@ -30,15 +32,18 @@ def add_revision(
 
     Args:
         run: The run directory.
-        folder: The finished revision.
+        folder: The finished revision; sha256 are taken from its manifest, if it has one.
         name: Of the revision: `step1000`.
         step: Completed optimizer steps.
         tokens: Training tokens seen.
         epoch: Completed epochs.
         stage: Name of the curriculum's stage.
         eval_loss: Nats per token on held-out text, where it was measured.
+        best: The lowest of them so far.
     """
-    weights, tokenizer = folder_digests(folder)
+    manifest = read_manifest(folder) if (folder / NAME).is_file() else {"files": {}}
+    files = {file: facts["sha256"] for file, facts in manifest["files"].items()}
+    weights, tokenizer = folder_digests(folder, files)
     record = {
         "name": name,
         "step": step,
@@ -46,8 +51,10 @@ def add_revision(
         "epoch": epoch,
         "stage": stage,
         "eval_loss": eval_loss,
+        "best": best,
         "weights": weights,
         "tokenizer": tokenizer,
+        "files": files,
     }
     journal = index_of(run)
     known = {line["name"]: line for line in journal.records()}

@@ -4,6 +4,7 @@ Everything is written aside *in the target's own folder* (a rename is atomic onl
 renamed, and the folder's entry synced (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014).
 """
 
+import errno
 import json
 import os
 import shutil
@@ -34,6 +35,14 @@ def naming(path: Path) -> Iterator[None]:
         if error.filename is None:
             error.filename = str(path)
         raise
+
+
+def require_space(path: Path, needed: int) -> None:
+    """Raises OSError (ENOSPC) when the file system of `path` has no room for so many bytes: better than half a file."""
+    place = next(folder for folder in path.absolute().parents if folder.exists())
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise OSError(errno.ENOSPC, f"No space left: {needed:,} bytes needed, {free:,} free", str(path))
 
 
 def write_bytes(path: Path, data: bytes) -> None:

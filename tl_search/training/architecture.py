@@ -49,6 +49,12 @@ class Pythia:
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout: must be at least 0 and below 1, got {self.dropout}")
 
+    def parameters(self, vocabulary: int) -> int:
+        """How many numbers the model learns, with the vocabulary of a tokenizer."""
+        rows = -(-vocabulary // self.vocabulary_multiple) * self.vocabulary_multiple
+        block = 12 * self.width**2 + 13 * self.width  # attention 4, feed-forward 8 squares; biases, two layer norms
+        return 2 * rows * self.width + self.blocks * block + 2 * self.width
+
     def config(self, tokenizer: "PreTrainedTokenizerBase") -> "GPTNeoXConfig":
         """The transformers configuration, with the vocabulary of the tokenizer."""
         from transformers import GPTNeoXConfig

@@ -1,14 +1,20 @@
 """How Lightning's training state reaches the disk."""
 
 import os
+import shutil
 import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from tl_search.store.atomic import ASIDE, naming, sync_folder
+from tl_search.store.atomic import ASIDE, naming, require_space, sync_folder
+from tl_search.training.saving import BackgroundWriter
+
+Place = Callable[[Callable[[Path], None]], None]
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -16,23 +22,55 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     Lightning's own writer stages in $TMPDIR, so that on another file system its last act is a copy that a kill can
     tear, and it passes over a PermissionError in silence (Lightning issues 21253, 21800).
+
+    Args:
+        saves: Does the writing.
     """
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+    def __init__(self, saves: BackgroundWriter | None = None) -> None:
+        self.saves = saves or BackgroundWriter(asynchronous=False)
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Place | None = None) -> None:
+        """Write the state to `path`; or let `storage_options` choose the place: it is given what fills a path."""
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=target.parent, prefix=ASIDE)
-        try:
-            with os.fdopen(handle, "wb") as file, naming(target):
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(aside, target)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
-        sync_folder(target.parent)
+        require_space(target, sum(tensor.nbytes for tensor in _tensors(checkpoint)))
+        place = storage_options or (lambda fill: fill(target))
+        self.saves.save(checkpoint.get("global_step"), checkpoint, lambda state: place(partial(write_state, state)))
+
+    def remove_checkpoint(self, path: Any) -> None:
+        self.saves.submit(partial(_remove, Path(path)))  # it may be on its way to the disk
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         """Tensors and plain values only, whatever the caller says: a training state needs no code."""
         return torch.load(Path(path), map_location=map_location, weights_only=True)
+
+
+def write_state(state: dict[str, Any], target: Path) -> None:
+    """Write it whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=ASIDE)
+    try:
+        with os.fdopen(handle, "wb") as file, naming(target):
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, target)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(item)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

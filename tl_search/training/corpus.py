@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from glob import has_magic
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -86,17 +87,42 @@ class HubDataset:
     configuration: str | None = None
     revision: str | None = None
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether reading it may mean downloading it."""
+        return not Path(self.name).exists()
+
+    def glimpse(self, count: int) -> tuple[list[str], int | None]:
+        """(The first documents, how many there are in all where that is said), without the rest being downloaded."""
+        from datasets import load_dataset, load_dataset_builder
+
+        try:
+            known = load_dataset_builder(self.name, self.configuration, revision=self.revision).info.splits or {}
+            whole = self.split.partition("[")[0]  # a stream has no parts
+            rows = load_dataset(self.name, self.configuration, split=whole, revision=self.revision, streaming=True)
+            total = known[self.split].num_examples if whole in known else None
+        except (FileNotFoundError, ValueError) as error:
+            raise ValueError(f"data.corpus.name: {self.name} cannot be read: {_one_line(error)}") from error
+        first = list(islice(rows, count))
+        if first and self.column not in first[0]:
+            raise ValueError(f"data.corpus.column: must be one of {', '.join(first[0])}, got {self.column!r}")
+        return [row[self.column] for row in first], total or None
+
     def documents(self) -> Iterator[str]:
         from datasets import load_dataset
 
         try:
             data = load_dataset(self.name, self.configuration, split=self.split, revision=self.revision)
         except (FileNotFoundError, ValueError) as error:  # no such data set; no such split or configuration
-            raise ValueError(f"name: {self.name} cannot be read: {' '.join(str(error).split())[:300]}") from error
+            raise ValueError(f"name: {self.name} cannot be read: {_one_line(error)}") from error
         if self.column not in data.column_names:
             raise ValueError(f"column: must be one of {', '.join(data.column_names)}, got {self.column!r}")
         for rows in data.select_columns([self.column]).iter(batch_size=1000):
             yield from rows[self.column]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def fingerprint(corpus: Corpus) -> tuple[str, int]:

@@ -25,12 +25,15 @@ class Text:
         batch_size: Blocks in a batch; with accumulated gradients a step takes several batches.
         validation_share: Share of the documents held out, 0 to below 1; 0 measures no eval loss.
         validation_batches: How many batches the eval loss is measured on, at most.
+        drop_last: Whether blocks that fill no whole step at an epoch's end are left out of that epoch; otherwise its
+            last step is filled up with the first blocks of the epoch's order, and every block is read.
     """
 
     corpus: Corpus
     batch_size: int = 16
     validation_share: float = 0.02
     validation_batches: int = 8
+    drop_last: bool = True
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "validation_batches"):
@@ -49,43 +52,89 @@ def stream(seed: int, *names: str | int) -> int:
     return int(digest([seed, *names], 15), 16)
 
 
+def count_blocks(tokens: int, context: int) -> int:
+    """Blocks of `context` predicted tokens in a row of tokens; neighbours share one token."""
+    return max(0, (tokens - 1) // context)
+
+
+def steps_in_epoch(blocks: int, blocks_per_step: int, drop_last: bool = True) -> int:
+    """Optimizer steps of one pass over the blocks.
+
+    Args:
+        blocks: Of the training text.
+        blocks_per_step: Batch size × accumulated batches × devices.
+        drop_last: Whether what fills no whole step is left out, or filled up.
+    """
+    return blocks // blocks_per_step if drop_last else -(-blocks // blocks_per_step)
+
+
 class BlockLoader:
     """Blocks of `context` + 1 tokens in a fresh random order every epoch; neighbours share one token.
 
     It knows how many batches were consumed, so that Lightning's saved state of it puts a resumed run on the very
-    next batch. What is left of an epoch after its last whole step is dropped, and is another part each time.
+    next batch. What is left of an epoch after its last whole step is another part each time, and is dropped or, with
+    `drop_last` off, filled up from the order's start. Several ranks cut the same order into one part each, so the
+    blocks of a step are the same as for one device with a batch as large as theirs together.
+
+    Worker processes would gain nothing: the tokens are memory-mapped, and a batch takes microseconds.
 
     Args:
         tokens: One row.
         context: Predicted tokens of a block.
-        batch_size: Blocks in a batch.
-        batches_per_step: Of an optimizer step.
+        batch_size: Blocks in a batch, on every rank.
+        batches_per_step: Of an optimizer step, on every rank.
         seed: Of the order.
+        drop_last: See above.
+        rank: Of this process.
+        ranks: How many there are.
     """
 
-    def __init__(self, tokens: np.ndarray, context: int, batch_size: int, batches_per_step: int, seed: int) -> None:
+    def __init__(
+        self,
+        tokens: np.ndarray,
+        context: int,
+        batch_size: int,
+        batches_per_step: int,
+        seed: int,
+        drop_last: bool = True,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
         self.tokens, self.context, self.batch_size, self.seed = tokens, context, batch_size, seed
-        self.blocks = max(0, (len(tokens) - 1) // context)
-        self.steps = self.blocks // (batch_size * batches_per_step)
+        self.rank, self.ranks = rank, ranks
+        self.blocks = count_blocks(len(tokens), context)
+        self.steps = steps_in_epoch(self.blocks, batch_size * batches_per_step * ranks, drop_last)
         if not self.steps:
+            devices = f" × {ranks} devices" if ranks > 1 else ""
             raise ValueError(
-                f"data: must fill a step of {batch_size} × {batches_per_step} blocks of {context} tokens, "
+                f"data: must fill a step of {batch_size} × {batches_per_step} blocks of {context} tokens{devices}, "
                 f"got {len(tokens)} tokens ({self.blocks} blocks)"
             )
         self.length = self.steps * batches_per_step
         self.epoch = self.position = 0
+        self._known: tuple[int, np.ndarray] | None = None  # an epoch and its order
 
     def __len__(self) -> int:
         return self.length
 
     def __iter__(self) -> "Iterator[Tensor]":
         # nothing happens before the first batch is asked for: Lightning restores the state after it calls iter()
-        order = np.random.default_rng(stream(self.seed, "order", self.epoch)).permutation(self.blocks)
+        epoch = self.epoch
         for place in range(self.position, self.length):
             self.position += 1
             if self.position == self.length:  # the state saved after an epoch's last batch is the next one's start
                 self.epoch, self.position = self.epoch + 1, 0
-            yield take_blocks(self.tokens, order[place * self.batch_size :][: self.batch_size], self.context)
+            yield take_blocks(self.tokens, self.places(epoch, place), self.context)
+
+    def places(self, epoch: int, batch: int) -> "np.ndarray[Any, Any]":
+        """The blocks of a batch of this rank, as indices into the training text."""
+        first = (batch * self.ranks + self.rank) * self.batch_size
+        return self._order(epoch).take(range(first, first + self.batch_size), mode="wrap")
+
+    def _order(self, epoch: int) -> "np.ndarray[Any, Any]":
+        if self._known is None or self._known[0] != epoch:
+            self._known = epoch, np.random.default_rng(stream(self.seed, "order", epoch)).permutation(self.blocks)
+        return self._known[1]
 
     def state_dict(self) -> dict[str, int]:
         return {"epoch": self.epoch, "position": self.position, **self._plan()}
@@ -103,7 +152,7 @@ class BlockLoader:
 
 def held_out_batches(tokens: np.ndarray, context: int, batch_size: int, batches: int) -> "list[Tensor]":
     """The blocks that the eval loss is measured on, evenly spread over the held-out tokens; the same every time."""
-    blocks = max(0, (len(tokens) - 1) // context)
+    blocks = count_blocks(len(tokens), context)
     count = min(blocks, batch_size * batches)
     places = np.linspace(0, blocks - 1, count).round().astype(int) if count else np.array([], dtype=int)
     return [take_blocks(tokens, places[start : start + batch_size], context) for start in range(0, count, batch_size)]

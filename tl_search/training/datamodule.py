@@ -16,12 +16,25 @@ class TextData(LightningDataModule):
         context: Predicted tokens of a block.
         batches_per_step: Of an optimizer step.
         seed: Of the order.
+        rank: Of this process.
+        ranks: How many there are, each with its own batches of a step.
     """
 
-    def __init__(self, text: Text, packed: PackedText, context: int, batches_per_step: int, seed: int) -> None:
+    def __init__(
+        self,
+        text: Text,
+        packed: PackedText,
+        context: int,
+        batches_per_step: int,
+        seed: int,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
         super().__init__()
-        self.tokens_per_step = text.batch_size * batches_per_step * context
-        self.loader = BlockLoader(packed.train, context, text.batch_size, batches_per_step, seed)
+        self.tokens_per_step = text.batch_size * batches_per_step * ranks * context
+        self.loader = BlockLoader(
+            packed.train, context, text.batch_size, batches_per_step, seed, text.drop_last, rank, ranks
+        )
         self.held_out: list[Tensor] = held_out_batches(
             packed.validation, context, text.batch_size, text.validation_batches
         )

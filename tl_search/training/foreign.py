@@ -1,6 +1,6 @@
 """Parts that are Lightning's or torch's own, which a config names by their class."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from torch.nn import Module
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
+
+    from tl_search.training.optim import Phase
 
 _LIBRARIES = ("lightning.pytorch.", "torch.optim.")
 
@@ -34,7 +36,7 @@ class TorchOptimizer:
 
     node: Mapping[str, Any] = field(default_factory=dict)
 
-    def build(self, model: "Module", total: int) -> "tuple[Optimizer, LRScheduler]":
+    def build(self, model: "Module", phases: "Sequence[Phase]") -> "tuple[Optimizer, LRScheduler]":
         from torch.optim.lr_scheduler import LambdaLR
 
         optimizer = construct(self.node, model.parameters())

@@ -11,6 +11,7 @@ from typing import Any
 from tl_search import __version__
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest
+from tl_search.training.trainer import device_count
 
 # What a resumed run may change: where and how it runs and what it says, not what it learns.
 _FREE = frozenset({"_target_", "accelerator", "devices", "num_nodes", "strategy", "log_every_n_steps", "profiler"})
@@ -33,6 +34,8 @@ def plain(value: Any) -> Any:
 def plan_identity(parts: Mapping[str, Any], trainer: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """The parts of a plan that decide the weights, as plain values."""
     kept = {key: plain(value) for key, value in trainer.items() if key not in _FREE}
+    if (devices := device_count(trainer)) > 1:  # each reads a batch of its own
+        kept["devices"] = devices
     return {**{name: plain(part) for name, part in parts.items()}, "trainer": kept, "seed": seed}
 
 
@@ -45,6 +48,11 @@ def claim(folder: Path, identity: Mapping[str, Any], **facts: Any) -> None:
     path = folder / "run.json"
     known = read_json(path) if path.exists() else {}
     for key, value in (("plan", dict(identity)), *facts.items()):
+        if key in known and known[key] != value and key == "plan" and known.get("history"):
+            raise ValueError(
+                f"run: {folder} has been changed since it was started: {differences(value, known[key])}; "
+                f"go on with it as it is now: resume={folder}, or use another folder (name=OTHER)"
+            )
         if key in known and known[key] != value:
             raise ValueError(
                 f"run: {folder} was started with another configuration: {differences(known[key], value)}; "
@@ -65,20 +73,21 @@ def claim(folder: Path, identity: Mapping[str, Any], **facts: Any) -> None:
 
 def differences(before: Any, now: Any, limit: int = 8) -> str:
     """`optimizer.lr was 0.001, now 0.002; …`, at most `limit` of them."""
-    old, new = _flat(before), _flat(now)
+    old, new = flat(before), flat(now)
     keys = [key for key in {**old, **new} if old.get(key, "absent") != new.get(key, "absent")]
     said = [f"{key or 'value'} was {old.get(key, 'absent')!r}, now {new.get(key, 'absent')!r}" for key in keys[:limit]]
     more = [f"and {len(keys) - limit} more"] if len(keys) > limit else []
     return "; ".join([*said, *more])
 
 
-def _flat(value: Any, path: str = "") -> dict[str, Any]:
+def flat(value: Any, path: str = "") -> dict[str, Any]:
+    """The leaves of a tree of mappings by their path: `optimizer.lr`."""
     if not isinstance(value, Mapping):
         return {path: value}
     return {
         key: leaf
         for name, item in value.items()
-        for key, leaf in _flat(item, f"{path}.{name}" if path else str(name)).items()
+        for key, leaf in flat(item, f"{path}.{name}" if path else str(name)).items()
     }
 
 

@@ -1,10 +1,13 @@
-"""Ctrl-C and SIGTERM as wishes that are granted at the next step's end, with the state on disk."""
+"""Signals as wishes that are granted at the next step's end, with the state on disk."""
 
 import os
 import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
+
+_TRY_AGAIN = 75  # sysexits' EX_TEMPFAIL, at which a scheduler queues the job once more
+_REQUEUE = (signal.SIGUSR1, signal.SIGUSR2)  # a scheduler's warning that the time is nearly over
 
 
 class Stopped(Exception):  # noqa: N818  # it is no error: somebody asked for it
@@ -23,7 +26,7 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # Python lets no other thread handle signals
-            self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+            self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, *_REQUEUE)}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -39,12 +42,21 @@ class Interrupts:
         if self.received is not None:
             self.end()
         self.received = number
-        word = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+        word = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         # os.write, since a signal may come while a buffered stream is being written
         os.write(2, f"{word}: saving at the end of this step; once more stops at once\n".encode())
 
     def end(self) -> NoReturn:
-        """End the process's work as the signal would have: KeyboardInterrupt, or SystemExit(143)."""
+        """End the process's work as the signal would have: KeyboardInterrupt, or SystemExit(143).
+
+        A scheduler's warning goes on to whom it was meant for, such as submitit, which requeues the job; if that
+        returns, or there is nobody, it is SystemExit(75).
+        """
+        if self.received in _REQUEUE:
+            before = self._before[self.received]
+            if callable(before):
+                before(self.received, None)
+            raise SystemExit(_TRY_AGAIN)
         if self.received == signal.SIGTERM:
             raise SystemExit(128 + signal.SIGTERM)
         raise KeyboardInterrupt

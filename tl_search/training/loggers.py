@@ -28,3 +28,36 @@ class TensorBoard:
 
         purge = step + 1 if step else None
         return TensorBoardLogger(save_dir=run / self.folder, name="", version="", purge_step=purge)
+
+
+@dataclass(frozen=True)
+class WeightsAndBiases:
+    """Curves for Weights & Biases, one of its runs per run directory; it goes on when the run does.
+
+    Args:
+        project: Under which the run is listed.
+        entity: User or team; None is the login's own.
+        offline: Written below the run only, to be sent later with `wandb sync`.
+    """
+
+    project: str = "tl-search"
+    entity: str | None = None
+    offline: bool = False
+
+    def start(self, run: Path, step: int) -> "Logger":
+        """Raises ValueError where the package is missing."""
+        from importlib.util import find_spec
+
+        if find_spec("wandb") is None:
+            raise ValueError("logger.wandb: needs a package that is missing; pip install 'tl-search[wandb]'")
+        from lightning.pytorch.loggers import WandbLogger
+
+        return WandbLogger(
+            name=run.name,
+            id=run.name,  # the name ends in the digest of what the run is
+            save_dir=run,
+            project=self.project,
+            entity=self.entity,
+            offline=self.offline,
+            resume="allow",
+        )

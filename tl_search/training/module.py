@@ -1,5 +1,6 @@
 """What is learnt, and nothing about when: losses, gradients, optimizer."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from transformers import PreTrainedModel
 
 from tl_search.plane.curriculum import Curriculum
 from tl_search.training.losses import LOSSES, next_token
-from tl_search.training.optim import OptimizerConfig
+from tl_search.training.optim import OptimizerConfig, Phase
 
 
 class CausalLM(LightningModule):
@@ -19,12 +20,18 @@ class CausalLM(LightningModule):
         model: A transformers model with a language-model head.
         curriculum: Step → weights of the loss terms.
         optimizer: Its config.
-        total: Steps of the whole run, for the learning rate's decay.
+        phases: Of the learning rate; one, unless the run was extended.
     """
 
-    def __init__(self, model: PreTrainedModel, curriculum: Curriculum, optimizer: OptimizerConfig, total: int) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        curriculum: Curriculum,
+        optimizer: OptimizerConfig,
+        phases: Sequence[Phase],
+    ) -> None:
         super().__init__()
-        self.model, self.curriculum, self.optimizer, self.total = model, curriculum, optimizer, total
+        self.model, self.curriculum, self.optimizer, self.phases = model, curriculum, optimizer, tuple(phases)
         self.grad_norm: Tensor | None = None  # of the latest step, before clipping; on the device, so nothing waits
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -44,9 +51,28 @@ class CausalLM(LightningModule):
         loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         return {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
 
+    def on_train_start(self) -> None:
+        """A restored optimizer has the rate that was planned when it was saved; since then the run may have changed."""
+        rate: Any = self.lr_schedulers()
+        for group, highest, share in zip(rate.optimizer.param_groups, rate.base_lrs, rate.lr_lambdas, strict=True):
+            group["lr"] = highest * share(rate.last_epoch)
+
     def held_out_loss(self, batch: Tensor) -> Tensor:
         """Nats per token of a batch shaped as in `training_step`, whatever the stage weighs."""
         return next_token(self(batch[:, :-1]), batch[:, 1:])
+
+    def on_validation_epoch_start(self) -> None:
+        self._losses: list[tuple[Tensor, int]] = []
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        """Notes the held-out loss of a batch."""
+        self._losses.append((self.held_out_loss(batch) * batch.shape[0], batch.shape[0]))
+
+    def on_validation_epoch_end(self) -> None:
+        # summed as while training: Lightning's own running mean would round otherwise
+        losses, counts = zip(*self._losses, strict=True)
+        self.validated = float(torch.stack(losses).sum()) / sum(counts)
+        self.log("eval/loss", self.validated)
 
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
@@ -60,5 +86,5 @@ class CausalLM(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer, with a learning rate that follows the step."""
-        optimizer, rate = self.optimizer.build(self.model, self.total)
+        optimizer, rate = self.optimizer.build(self.model, self.phases)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}

@@ -1,6 +1,7 @@
 """The optimizer and its learning rate, a function of the step."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,10 +11,30 @@ if TYPE_CHECKING:
     from torch.optim.lr_scheduler import LRScheduler
 
 
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of a run in which the learning rate follows one curve; a run that is never extended has one.
+
+    Args:
+        start: The step from which on it holds, until another does.
+        offset: The step at which its curve begins; before `start` where the curve is only joined there.
+        length: Steps of the curve; beyond them the rate keeps its last value.
+    """
+
+    start: int
+    offset: int
+    length: int
+
+
+def phase_at(phases: Sequence[Phase], step: int) -> Phase:
+    """The latest phase that has begun."""
+    return max((phase for phase in phases if phase.start <= step), key=lambda phase: phase.start)
+
+
 class OptimizerConfig(Protocol):
     """Makes the optimizer of a model's parameters, and the schedule that is stepped after each of its steps."""
 
-    def build(self, model: "Module", total: int) -> "tuple[Optimizer, LRScheduler]": ...
+    def build(self, model: "Module", phases: Sequence[Phase]) -> "tuple[Optimizer, LRScheduler]": ...
 
 
 @dataclass(frozen=True)
@@ -62,7 +83,12 @@ class AdamW:
         done = min(1.0, (step - self.warmup_steps) / max(1, total - 1 - self.warmup_steps))
         return self.final_share + (1 - self.final_share) * (1 + math.cos(math.pi * done)) / 2
 
-    def build(self, model: "Module", total: int) -> "tuple[Optimizer, LRScheduler]":
+    def rate_at(self, step: int, phases: Sequence[Phase]) -> float:
+        """The share of `lr` after `step` completed steps of a run that may have been extended."""
+        phase = phase_at(phases, step)
+        return self.share_at(step - phase.offset, phase.length)
+
+    def build(self, model: "Module", phases: Sequence[Phase]) -> "tuple[Optimizer, LRScheduler]":
         """The optimizer of a model's parameters, and the schedule to step after each of its steps."""
         import torch
 
@@ -72,4 +98,4 @@ class AdamW:
             {"params": [weight for weight in trained if weight.dim() < 2], "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps)
-        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.share_at(step, total))
+        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate_at(step, phases))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -38,6 +38,15 @@ class PackedText:
     tokenizer: "PreTrainedTokenizerFast"
     corpus_digest: str
     tokenizer_digest: str
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process opens the same files: a pickled memory map would be all of its tokens."""
+        files = tuple(str(getattr(row, "filename")) for row in (self.train, self.validation))  # noqa: B009
+        return _reopened, (*files, self.tokenizer, self.corpus_digest, self.tokenizer_digest)
+
+
+def _reopened(train: str, validation: str, *facts: Any) -> PackedText:
+    return PackedText(np.load(train, mmap_mode="r"), np.load(validation, mmap_mode="r"), *facts)
 
 
 def pack(corpus: Corpus, config: TokenizerConfig, validation_share: float, cache: Path) -> PackedText:

@@ -3,37 +3,44 @@
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from tl_search.plane.revision import step_of
-from tl_search.store.atomic import ASIDE, write_dir, write_json
+from tl_search.store.atomic import ASIDE, write_dir, write_json, write_text
 from tl_search.store.manifest import DamagedError, verify, write_manifest
+from tl_search.training.revisions import CONFIG
 
 STATE = "state.ckpt"
-_KEPT = 2  # the newest, and one to fall back on
 
 
-def save_state(run: Path, step: int, facts: Mapping[str, Any], write: Callable[[Path], None]) -> None:
-    """Write the state of a step, check it, point to it, and only then drop older ones.
+def save_state(run: Path, step: int, facts: Mapping[str, Any], settings: str, write: Callable[[Path], None]) -> None:
+    """Write the state of a step, check it, and point to it.
 
     Args:
         run: The run directory.
         step: Completed optimizer steps.
         facts: For the manifest.
+        settings: The run's, as YAML.
         write: Fills the path that it is given.
     """
     folder = run / "checkpoints" / f"step{step}"
     with write_dir(folder) as aside:
         write(aside / STATE)
+        write_text(aside / CONFIG, settings)
         write_manifest(aside, **facts)
     verify(folder)
     write_json(run / "checkpoints" / "last.json", {"name": folder.name, "step": step})
-    for old, _ in _states(run)[_KEPT:]:
-        doomed = old.with_name(f"{ASIDE}{old.name}")  # a half-removed state must not bear a state's name
-        os.replace(old, doomed)
-        shutil.rmtree(doomed)
+
+
+def drop_states(run: Path, doomed: Callable[[list[int]], Collection[int]]) -> None:
+    """Remove the states of those steps that `doomed` picks."""
+    steps = {step: folder for folder, step in states_of(run)}
+    for step in doomed(list(steps)):
+        aside = steps[step].with_name(f"{ASIDE}{steps[step].name}")  # a half-removed state must not bear its name
+        os.replace(steps[step], aside)
+        shutil.rmtree(aside)
 
 
 def newest_state(run: Path) -> tuple[Path, int] | None:
@@ -42,13 +49,14 @@ def newest_state(run: Path) -> tuple[Path, int] | None:
     Raises:
         ValueError: there were states, and none is whole: starting over is for the owner to decide.
     """
-    states = _states(run)
+    states = states_of(run)
     for number, (folder, step) in enumerate(states):
         try:
-            verify(folder)
+            if verify(folder)["step"] != step:
+                raise DamagedError(f"{folder}: holds another step than its name says")
         except DamagedError as error:
             older = states[number + 1][0] if number + 1 < len(states) else None
-            moved = _quarantine(run, folder)
+            moved = quarantine(run, folder)
             fall_back = f"trying {older}" if older else "there is no older one"
             warnings.warn(f"damaged training state {folder}: {error}; moved to {moved}, {fall_back}", stacklevel=2)
         else:
@@ -60,13 +68,14 @@ def newest_state(run: Path) -> tuple[Path, int] | None:
     return None
 
 
-def _states(run: Path) -> list[tuple[Path, int]]:
-    """By falling step, which is read from the name: a clock can be wrong."""
+def states_of(run: Path) -> list[tuple[Path, int]]:
+    """The full states of a run by falling step, which is read from the name: a clock can be wrong."""
     steps = {folder: step_of(folder.name) for folder in (run / "checkpoints").glob("step*") if folder.is_dir()}
     return sorted(((folder, step) for folder, step in steps.items() if step is not None), key=lambda found: -found[1])
 
 
-def _quarantine(run: Path, folder: Path) -> Path:
+def quarantine(run: Path, folder: Path) -> Path:
+    """Put a state where no run looks for one, and say where: nothing is deleted."""
     target = run / "quarantine" / folder.name
     target.parent.mkdir(exist_ok=True)
     number = 1

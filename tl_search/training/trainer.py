@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer
     from lightning.pytorch.loggers import Logger
 
+    from tl_search.training.saving import BackgroundWriter
+
 # Lightning's own lists, spelled out: importing it to check a word takes seconds.
 _ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps", "tpu")
 _PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "64-true", "bf16", 16, 32, 64)
@@ -27,8 +29,9 @@ def check_trainer(given: Mapping[str, Any]) -> None:
     """Refuse what Lightning would take in silence, or refuse only once data and model are ready. Raises ValueError."""
     for name in sorted(_OWN & set(given)):
         raise ValueError(f"trainer.{name}: must be left out, it is set by the run, got {given[name]!r}")
-    if given.get("devices", 1) not in (1, "1", [0], "auto"):
-        raise ValueError(f"trainer.devices: must be 1, got {given['devices']}")
+    device_count(given)
+    if given.get("num_nodes") not in (None, 1):
+        raise ValueError(f"trainer.num_nodes: must be 1, a run stays on one machine, got {given['num_nodes']}")
     for name, default in (("max_steps", -1), ("max_epochs", -1), ("accumulate_grad_batches", 1)):
         value = default if given.get(name) is None else given[name]
         if not isinstance(value, int) or isinstance(value, bool):
@@ -41,27 +44,62 @@ def check_trainer(given: Mapping[str, Any]) -> None:
         value = given.get(name)
         if isinstance(value, str | int) and value not in (*known, *map(str, known)):
             raise ValueError(f"trainer.{name}: must be one of {', '.join(map(str, known))}, got {value!r}")
+    if _is_half(given) and given.get("accelerator") == "cpu":
+        raise ValueError(f"trainer.precision: must be 32-true, bf16-mixed, … on a CPU, got {given['precision']}")
     clip = given.get("gradient_clip_val")
     if clip is not None and not (isinstance(clip, int | float) and 0 <= clip < math.inf):  # a negative one turns steps
         raise ValueError(f"trainer.gradient_clip_val: must be a finite number >= 0 or null, got {clip!r}")
 
 
+def device_count(given: Mapping[str, Any]) -> int:
+    """On how many devices a run trains, which is how many batches it reads at a time.
+
+    `auto` is one, whatever the machine has: a run must not read other batches on another machine. Raises ValueError.
+    """
+    devices = given.get("devices", 1)
+    if isinstance(devices, list | tuple) and devices and all(isinstance(one, int) and one >= 0 for one in devices):
+        return len(set(devices))
+    if devices in (None, "auto"):
+        return 1
+    text = str(devices)
+    if isinstance(devices, int | str) and text.isdecimal() and int(text) >= 1:
+        return int(text)
+    raise ValueError(f"trainer.devices: must be a number >= 1, a list of device numbers or auto, got {devices!r}")
+
+
 def make_trainer(
-    given: Mapping[str, Any], folder: Path, total: int, callbacks: "list[Callback]", loggers: "list[Logger]"
+    given: Mapping[str, Any],
+    folder: Path,
+    total: int,
+    callbacks: "list[Callback]",
+    loggers: "list[Logger]",
+    saves: "BackgroundWriter | None" = None,
 ) -> "Trainer":
     """The Trainer of a run of `total` steps in `folder`. Raises ValueError for arguments that it does not take."""
     from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch import Trainer
-    from lightning.pytorch.plugins.environments import SLURMEnvironment
+    from lightning.pytorch.plugins.environments import LightningEnvironment, SLURMEnvironment
 
     from tl_search.training.checkpoint_io import AtomicCheckpointIO
 
-    plugins: list[Any] = [AtomicCheckpointIO()]
-    if SLURMEnvironment.detect():  # Lightning's own requeueing trains on after it has saved, until it is killed
+    plugins: list[Any] = [AtomicCheckpointIO(saves)]
+    if device_count(given) > 1:  # the run starts its ranks itself, under whatever it was started by
+        plugins.append(LightningEnvironment())
+    elif SLURMEnvironment.detect():  # Lightning's own requeueing trains on after it has saved, until it is killed
         plugins.append(SLURMEnvironment(auto_requeue=False))
     own = {"callbacks": callbacks, "logger": loggers or False, "plugins": plugins, "default_root_dir": folder}
     kept = {key: value for key, value in given.items() if key != "_target_"}
+    if kept.get("devices") in (None, "auto"):
+        kept["devices"] = 1
     try:
-        return Trainer(**{"devices": 1, **kept, **_FIXED, **own, "max_steps": total, "max_epochs": -1})
+        trainer = Trainer(**{**kept, **_FIXED, **own, "max_steps": total, "max_epochs": -1})
+        if _is_half(given) and trainer.strategy.root_device.type == "cpu":  # Lightning would take another one
+            raise ValueError(f"precision: must be 32-true, bf16-mixed, … on a CPU, got {given['precision']}")
+        return trainer
     except (MisconfigurationException, ValueError, TypeError) as error:  # this machine may lack what was asked for
-        raise ValueError(f"trainer: {' '.join(str(error).split())}") from error
+        said = " ".join(str(error).split())
+        raise ValueError(f"trainer.{said}" if said.startswith("precision: ") else f"trainer: {said}") from error
+
+
+def _is_half(given: Mapping[str, Any]) -> bool:
+    return str(given.get("precision")) in ("16-mixed", "16-true", "16")

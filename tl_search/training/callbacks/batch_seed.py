@@ -9,7 +9,7 @@ from tl_search.training.data import stream
 
 
 class BatchSeed(Callback):
-    """Seeds torch before every batch from (seed, epoch, batch).
+    """Seeds torch before every batch from (seed, epoch, batch), and the rank where there are several.
 
     Args:
         seed: Of the run.
@@ -19,4 +19,5 @@ class BatchSeed(Callback):
         self.seed = seed
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        torch.manual_seed(stream(self.seed, "batch", trainer.current_epoch, batch_idx))
+        rank = (trainer.global_rank,) if trainer.global_rank else ()
+        torch.manual_seed(stream(self.seed, "batch", trainer.current_epoch, batch_idx, *rank))

@@ -1,8 +1,11 @@
-"""Curves of a run: loss, perplexity, learning rate, gradient norm, tokens, speed."""
+"""Curves of a run: loss, perplexity, learning rate, gradient norm, tokens, speed, memory."""
 
+import resource
+import sys
 import time
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
@@ -41,13 +44,19 @@ class Metrics(Callback):
             self._log(trainer, pl_module, step)
 
     def _log(self, trainer: Trainer, module: Any, step: int) -> None:
-        means = {name: float(value) / self.batches for name, value in self.sums.items()}
+        sums = torch.stack([value.float() for value in self.sums.values()])
+        if trainer.world_size > 1:
+            sums = trainer.strategy.reduce(sums, reduce_op="mean")
+        means = {name: value / self.batches for name, value in zip(self.sums, sums.tolist(), strict=True)}
         now = time.monotonic()
+        rate = (step - self.step) / max(now - self.since, 1e-9)
         values = {
             **{f"train/{name}": value for name, value in means.items()},
             "train/lr": trainer.optimizers[0].param_groups[0]["lr"],
             "train/tokens_seen": float(step * self.tokens_per_step),
-            "train/tokens_per_second": (step - self.step) * self.tokens_per_step / max(now - self.since, 1e-9),
+            "train/steps_per_second": rate,
+            "train/tokens_per_second": rate * self.tokens_per_step,
+            "train/peak_memory_bytes": float(peak_memory(module.device)),
             "train/epoch": float(trainer.current_epoch),
         }
         if "next_token" in means:
@@ -57,3 +66,11 @@ class Metrics(Callback):
         for logger in trainer.loggers:
             logger.log_metrics(values, step=step)
         self.sums, self.batches, self.step, self.since = {}, 0, step, now
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: the most that torch held on a GPU; on a CPU the most that this process held."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

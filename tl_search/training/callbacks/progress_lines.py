@@ -20,16 +20,21 @@ class ProgressLines(Callback):
         self.seconds = seconds
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
         self.evaluation = next(found for found in trainer.callbacks if isinstance(found, Evaluation))  # type: ignore[attr-defined]
         self.first = self.last = trainer.global_step
         self.started = self.written = time.monotonic()
         start = "starting" if not self.first else f"going on at step {self.first:,}"
         sizes = f"{sum(weight.numel() for weight in pl_module.parameters()):,} parameters"
-        _say(f"training: {sizes}, {trainer.max_steps:,} steps, on {pl_module.device}; {start}")
+        where = f"{trainer.world_size} × {pl_module.device.type}" if trainer.world_size > 1 else f"{pl_module.device}"
+        _say(f"training: {sizes}, {trainer.max_steps:,} steps, on {where}; {start}")
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        if not trainer.is_global_zero:
+            return
         step, now = trainer.global_step, time.monotonic()
         over = step == trainer.max_steps and step > self.last
         if not over and (now - self.written < self.seconds or step == self.first):

@@ -1,51 +1,89 @@
-"""The rolling training state, and the orderly end of a run that is told to stop."""
+"""The full training state, and the orderly end of a run that is told to stop."""
 
-from pathlib import Path
+import time
+from functools import partial
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
 from tl_search.training.interrupts import Interrupts, Stopped
-from tl_search.training.resume import save_state
+from tl_search.training.ranks import agreed
+from tl_search.training.resume import drop_states, save_state
+from tl_search.training.retention import Checkpointing
 from tl_search.training.revisions import RevisionWriter, check_finite
+
+_STOP, _SAVE = 2, 1
 
 
 class ResumeState(Checkpoint):
-    """Saves everything that training needs to go on, every `interval` steps and when the run is told to stop.
+    """Saves everything that training needs to go on: now and then, when something asks for it, and at the end.
 
-    It comes after the callback that writes revisions: a saved state means that the step's revision is there.
+    It comes after all callbacks that write or decide: a saved state means that the step's revision is there, and holds
+    what the others remember of the step.
 
     Args:
-        run: The run directory.
-        interval: Steps between states; the last step always has one.
+        checkpoint: When a state is due, and which are kept.
         total: The last step.
         writer: Knows the facts of a step.
         interrupts: Whether somebody asked the run to stop.
     """
 
-    def __init__(self, run: Path, interval: int, total: int, writer: RevisionWriter, interrupts: Interrupts) -> None:
-        self.run, self.interval, self.total = run, interval, total
+    def __init__(self, checkpoint: Checkpointing, total: int, writer: RevisionWriter, interrupts: Interrupts) -> None:
+        self.checkpoint, self.total = checkpoint, total
         self.writer, self.interrupts = writer, interrupts
+        self.for_good = checkpoint.for_good(writer.scheduled)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.step = trainer.global_step
+        self.step, self.since = trainer.global_step, time.monotonic()
+        self.bests = [found for found in trainer.callbacks if isinstance(found, BestCheckpoint)]  # type: ignore[attr-defined]
+        folder = self.writer.run / "checkpoints" / f"step{self.step}"
+        missing = any(self.step in best.kept for best in self.bests) and not folder.is_dir()  # of the very first step
+        if agreed(trainer, int(missing)):
+            self._save(trainer, pl_module, self.step)
+        elif trainer.is_global_zero:
+            self._point()  # a kill may have come between state and pointer
         self.interrupts.listen()  # only now: Lightning has put up its own handlers, which end the run without saving
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        self.writer.saves.check()
         step = trainer.global_step
         if step == self.step:  # in the middle of an accumulated step: half its gradients would be lost
             return
         self.step = step
-        stop = self.interrupts.received
-        if stop is not None or step % self.interval == 0 or step == self.total:
+        # clocks and signals differ between ranks; what one wants, all do
+        wish = _STOP if self.interrupts.received is not None else _SAVE if self._due(step) else 0
+        wish = agreed(trainer, wish)
+        if wish:
             self._save(trainer, pl_module, step)
-        if stop is not None:
+        if wish == _STOP:
             raise Stopped
 
+    def _due(self, step: int) -> bool:
+        return (
+            self.checkpoint.due(step, (time.monotonic() - self.since) / 60)
+            or step == self.total
+            or step in self.for_good
+            or any(step in best.kept for best in self.bests)
+        )
+
     def _save(self, trainer: Trainer, module: Any, step: int) -> None:
-        check_finite(module.model, step)
+        saves, run = self.writer.saves, self.writer.run
         facts = self.writer.facts(step, module.curriculum.stage_at(step).name)
-        save_state(self.run, step, facts, lambda path: trainer.save_checkpoint(path, weights_only=False))
+        if trainer.is_global_zero:
+            saves.save(step, module.model.state_dict(), partial(check_finite, step))
+        place = partial(save_state, run, step, facts, self.writer.settings)
+        trainer.save_checkpoint(run / "checkpoints" / f"step{step}", weights_only=False, storage_options=place)
+        self.since = time.monotonic()
+        if trainer.is_global_zero:
+            self._point()
+            # last: what a pointer names must not go before the pointer does
+            kept = {*self.for_good, *(step for best in self.bests for step in best.kept)}
+            saves.submit(partial(drop_states, run, lambda states: self.checkpoint.doomed(states, kept)))
+
+    def _point(self) -> None:
+        for best in self.bests:
+            best.point()

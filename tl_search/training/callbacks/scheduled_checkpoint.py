@@ -1,11 +1,12 @@
 """The axis of the plane that training writes: a revision at every step of a schedule."""
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from tl_search.training.callbacks.ema import written_model
+from tl_search.training.callbacks.measurements import Measurements
 from tl_search.training.revisions import RevisionWriter
 
 
@@ -15,16 +16,14 @@ class ScheduledCheckpoint(Checkpoint):
     It is a `Checkpoint`, which Lightning runs after all other callbacks.
 
     Args:
-        steps: The schedule's.
-        writer: Of the run's revisions.
-        eval_loss_at: Step → eval loss, where it was measured.
+        writer: Of the run's revisions; knows the schedule's steps.
+        averaged: Whether revisions hold the averaged weights.
     """
 
-    def __init__(
-        self, steps: Iterable[int], writer: RevisionWriter, eval_loss_at: Callable[[int], float | None]
-    ) -> None:
-        self.due, self.writer, self.eval_loss_at = frozenset(steps), writer, eval_loss_at
+    def __init__(self, writer: RevisionWriter, averaged: bool = False) -> None:
+        self.writer, self.averaged = writer, averaged
         self.saved: int | None = None
+        self.best: float | None = None  # the lowest eval loss so far
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # not on_fit_start: a resumed run's step is known only here
@@ -37,13 +36,18 @@ class ScheduledCheckpoint(Checkpoint):
 
     def _write_if_due(self, trainer: Trainer, module: Any) -> None:
         step = trainer.global_step
-        if step == self.saved or step not in self.due:  # the hook fires once per batch, not per step
+        loss = Measurements.of(trainer).at("eval/loss", step)
+        if loss is not None:
+            self.best = loss if self.best is None else min(self.best, loss)
+        if step == self.saved or step not in self.writer.scheduled:  # the hook fires once per batch, not per step
             return
         self.saved = step  # first, or the training state saved at this step would say that it is still to do
-        self.writer.write(module.model, step, module.curriculum.stage_at(step).name, self.eval_loss_at(step))
+        if trainer.is_global_zero:
+            model = written_model(trainer, module, self.averaged)
+            self.writer.write(model, step, module.curriculum.stage_at(step).name, loss, self.best)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"saved": self.saved}
+        return {"saved": self.saved, "best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.saved = state_dict["saved"]
+        self.saved, self.best = state_dict["saved"], state_dict["best"]

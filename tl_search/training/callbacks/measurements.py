@@ -1,0 +1,47 @@
+"""The board on which a run's occasional measurements stand: published by one callback, watched by another."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+
+
+class Measurements(Callback):
+    """The latest value of every measurement and the step that it belongs to; part of what resumes.
+
+    Values also go to the loggers, and into `trainer.callback_metrics`, where Lightning's own callbacks look for the
+    quantity that they monitor.
+    """
+
+    def __init__(self) -> None:
+        self.latest: dict[str, tuple[int, float]] = {}
+
+    @classmethod
+    def of(cls, trainer: Trainer) -> "Measurements":
+        """The board of a run. Raises ValueError when its Trainer has none."""
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]  # a list, which Lightning does not declare
+            if isinstance(callback, cls):
+                return callback
+        raise ValueError("callbacks: must hold Measurements, on which measurements are published")
+
+    def publish(self, trainer: Trainer, values: Mapping[str, float], step: int | None = None) -> None:
+        """Note and log values that were measured at a step, by default the present one; only finite ones count."""
+        at = trainer.global_step if step is None else step
+        finite = {name: float(value) for name, value in values.items() if math.isfinite(value)}
+        self.latest |= {name: (at, value) for name, value in finite.items()}
+        trainer.callback_metrics.update({name: torch.tensor(value) for name, value in finite.items()})
+        for logger in trainer.loggers:
+            logger.log_metrics(finite, step=at)
+
+    def at(self, name: str, step: int) -> float | None:
+        """The value that was measured at this very step, if it was."""
+        found = self.latest.get(name)
+        return found[1] if found is not None and found[0] == step else None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"latest": {name: list(found) for name, found in self.latest.items()}}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.latest = {name: (step, value) for name, (step, value) in state_dict["latest"].items()}

@@ -1,0 +1,36 @@
+"""torch.compile for a model that is trained: in place, so that no name on disk ever tells of it."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+_COMPILER = ("torch._dynamo", "torch._inductor", "triton")
+
+
+@contextmanager
+def compiled(model: "Module", wanted: bool) -> Iterator[None]:
+    """Within the block the model's calls are compiled, if that is wanted. Raises ValueError where it cannot be done.
+
+    `torch.compile(model)` would wrap the model and put `_orig_mod.` before every weight's name.
+    """
+    if wanted:
+        model.compile()
+    try:
+        yield
+    except Exception as error:
+        cause = next((one for one in _chain(error) if type(one).__module__.startswith(_COMPILER)), None)
+        if not wanted or cause is None:
+            raise
+        hint = "" if shutil.which("c++") or shutil.which("g++") else " (there is no C++ compiler on the path)"
+        line = next((text for text in str(cause).splitlines() if text.strip()), type(cause).__name__)
+        raise ValueError(f"compile: must be false where torch cannot compile the model{hint}: {line}") from error
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

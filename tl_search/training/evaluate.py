@@ -1,0 +1,131 @@
+"""Measuring a revision's eval loss once more: what a training run says of itself can be checked."""
+
+import math
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tl_search.store.atomic import read_json
+from tl_search.store.manifest import verify
+from tl_search.training.foreign import TorchOptimizer
+from tl_search.training.identity import differences
+from tl_search.training.optim import Phase
+from tl_search.training.quiet import quiet
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tl_search.training.fit import TrainingPlan
+    from tl_search.training.packing import PackedText
+
+# Nats. Sums of 32-bit numbers differ by so much between machines and thread counts; those of 16 bits by far more.
+_TOLERANCE, _TOLERANCE_16 = 1e-4, 2e-2
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """An eval loss that was recorded, and the same measured anew.
+
+    Args:
+        name: Of the revision.
+        step: Completed steps.
+        loss: Nats per token, measured now.
+        recorded: Nats per token, as the revision's manifest has it.
+        tolerance: Most that they may differ by.
+    """
+
+    name: str
+    step: int
+    loss: float
+    recorded: float
+    tolerance: float
+
+    @property
+    def agrees(self) -> bool:
+        return abs(self.loss - self.recorded) <= self.tolerance  # never of NaN
+
+    def __str__(self) -> str:
+        same = "equal bit for bit" if self.loss == self.recorded else f"differ by {abs(self.loss - self.recorded):.3g}"
+        verdict = "agree" if self.agrees else "do NOT agree"
+        values = (self.loss, self.recorded)
+        return "\n".join(
+            [
+                f"{self.name} (step {self.step:,})  {'measured':>14}{'recorded':>16}",
+                *(
+                    f"  {name:20}" + "".join(f"{value:16.8f}" for value in column)
+                    for name, column in (
+                        ("eval loss", values),
+                        ("eval perplexity", tuple(math.exp(min(value, 700.0)) for value in values)),
+                    )
+                ),
+                f"  {same}: they {verdict} (tolerance {self.tolerance:g} nats)",
+            ]
+        )
+
+
+def revision_names(run: Path) -> list[str]:
+    """Those that can be evaluated, in the order of training, `best` and `main` last."""
+    folder = run / "revisions"
+    names = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    return sorted(names, key=lambda name: (not name.startswith("step"), len(name), name))
+
+
+def evaluate(plan: "TrainingPlan", run: Path, name: str) -> Reproduction:
+    """Measure a revision as the run did, on the blocks that it held out. Writes nothing in the run.
+
+    Args:
+        plan: The run's.
+        run: Its directory.
+        name: Of the revision.
+
+    Raises:
+        ValueError: the revision is damaged, has no recorded eval loss, or the run's text is no longer the same.
+    """
+    folder = run / "revisions" / name
+    facts = verify(folder)
+    if facts.get("eval_loss") is None:
+        raise ValueError(f"run: {run}@{name} has no recorded eval loss (data.validation_share=0 measures none)")
+    with quiet():
+        packed = _text(plan, run)
+        loss = _validate(plan, folder, _held_out(plan, packed))
+    wide = str(plan.trainer.get("precision", "32-true")).startswith(("32", "64"))
+    return Reproduction(name, facts["step"], loss, facts["eval_loss"], _TOLERANCE if wide else _TOLERANCE_16)
+
+
+def _text(plan: "TrainingPlan", run: Path) -> "PackedText":
+    places = [place for place in (plan.cache, run / "cache") if place is not None and place.is_dir()]
+    with tempfile.TemporaryDirectory() as elsewhere:
+        packed = plan.data.pack(plan.tokenizer, places[0] if places else Path(elsewhere))
+        now = {"corpus": packed.corpus_digest, "tokenizer": packed.tokenizer_digest}
+        before = read_json(run / "run.json")["data"]
+        if now != before:
+            raise ValueError(f"run: {run} was trained on other text: {differences(before, now)}")
+        return packed
+
+
+def _held_out(plan: "TrainingPlan", packed: "PackedText") -> "list[Tensor]":
+    from tl_search.training.data import held_out_batches
+
+    text = plan.data
+    return held_out_batches(packed.validation, plan.model.context, text.batch_size, text.validation_batches)
+
+
+def _validate(plan: "TrainingPlan", folder: Path, held_out: "list[Tensor]") -> float:
+    from lightning.pytorch import Trainer
+    from torch.utils.data import DataLoader
+    from transformers import AutoModelForCausalLM
+
+    from tl_search.training.module import CausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32", local_files_only=True)
+    optimizer = TorchOptimizer(plan.optimizer) if isinstance(plan.optimizer, Mapping) else plan.optimizer
+    module = CausalLM(model, plan.curriculum, optimizer, [Phase(0, 0, 1)])
+    kept: dict[str, Any] = {key: plan.trainer[key] for key in ("accelerator", "precision") if key in plan.trainer}
+    trainer = Trainer(
+        **kept, devices=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, use_distributed_sampler=False,
+    )  # fmt: skip
+    trainer.validate(module, DataLoader(held_out, batch_size=None), verbose=False)  # type: ignore[arg-type]
+    return module.validated

@@ -1,0 +1,147 @@
+"""A run that goes on with other settings than it was started with: which may change, and what its record then says.
+
+`run.json` keeps the plan that holds now, and `history`: one entry per change, with the step from which it holds. The
+learning rate is a function of that history, so that an extended run resumes like any other.
+"""
+
+import json
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from tl_search.store.atomic import read_json, write_json
+from tl_search.store.keys import digest
+from tl_search.training.identity import differences, flat
+from tl_search.training.optim import Phase
+
+# What a run survives; of settings that do not decide the weights its record says nothing.
+_FREE = re.compile(r"(trainer\.max_steps|trainer\.max_epochs|schedule|checkpoint)(\.|$)")
+
+
+class LrPolicy(Enum):
+    """What the learning rate does once a run is longer than it was planned.
+
+    `keep`: the planned curve, then its last value. `rescale`: from the change on, the curve as if it had been planned
+    for the new length. `restart`: warm-up and decay once more, over the steps that are left.
+    """
+
+    keep = "keep"
+    rescale = "rescale"
+    restart = "restart"
+
+
+@dataclass(frozen=True)
+class Extension:
+    """A plan that differs from the one in a run's record, in what may differ.
+
+    Args:
+        before: The recorded plan.
+        now: The plan that is to hold.
+    """
+
+    before: Mapping[str, Any]
+    now: Mapping[str, Any]
+
+    @property
+    def changed(self) -> dict[str, list[Any]]:
+        """Setting → its value before and now."""
+        old, new = flat(self.before), flat(self.now)
+        keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+        return {key: [old.get(key), new.get(key)] for key in keys}
+
+    def record(self, run: Path, step: int, steps_per_epoch: int, policy: LrPolicy) -> None:
+        """Make it the run's plan from `step` on.
+
+        Raises:
+            ValueError: the new plan ends at a step that is done already.
+        """
+        totals = [last_step(plan["trainer"], steps_per_epoch) for plan in (self.before, self.now)]
+        check_length(run, totals[1], step)
+        entry = {"step": step, "changed": self.changed, "lr_policy": policy.value, "total": totals}
+        known = read_json(run / "run.json")
+        write_json(run / "run.json", {**known, "plan": self.now, "history": [*known.get("history", []), entry]})
+        # after the record: a kill in between leaves a DONE.json whose digest is another plan's
+        (run / "DONE.json").unlink(missing_ok=True)
+        if totals[0] != totals[1]:
+            warnings.warn(horizon_warning(step, totals[0], totals[1], policy), stacklevel=2)
+
+
+def extension(run: Path, identity: Mapping[str, Any]) -> Extension | None:
+    """What a plan changes of the run's; None when it is the recorded one.
+
+    Raises:
+        ValueError: it changes what decides the weights of steps that are done.
+    """
+    path = run / "run.json"
+    before = read_json(path).get("plan") if path.exists() else None
+    if before is None or before == identity:
+        return None
+    found = Extension(before, json.loads(json.dumps(identity)))
+    refused = [key for key in found.changed if not re.match(_FREE, key)]
+    if refused:
+        old, new = ({key: flat(plan).get(key) for key in refused} for plan in (found.before, found.now))
+        raise ValueError(
+            f"run: {run} was started with another configuration: {differences(old, new)}; a run goes on with what it "
+            "was started with, only its length, schedule, callbacks and logger may change"
+        )
+    return found
+
+
+def is_done(run: Path, plan: Mapping[str, Any]) -> bool:
+    """Whether a run has been trained to the end of this very plan."""
+    path = run / "DONE.json"
+    return path.exists() and read_json(path).get("digest") == digest(plan)
+
+
+def last_step(trainer: Mapping[str, Any], steps_per_epoch: int) -> int:
+    """Of a run: the lower of `max_steps` and `max_epochs`, where both are given."""
+    steps, epochs = trainer.get("max_steps") or -1, trainer.get("max_epochs") or -1
+    return min(limit for limit in (steps, epochs * steps_per_epoch) if limit > 0)
+
+
+def check_length(run: Path, total: int, done: int) -> None:
+    """Raises ValueError when a changed plan leaves nothing to do."""
+    if total <= done:
+        raise ValueError(f"trainer.max_steps: {run} is already at step {done} >= max_steps {total}; nothing to do")
+
+
+def phases(run: Path, total: int) -> tuple[Phase, ...]:
+    """The learning rate of a run of `total` steps, as its history has it."""
+    history = read_json(run / "run.json").get("history", [])
+    return phases_of(history, total)
+
+
+def phases_of(history: Sequence[Mapping[str, Any]], total: int) -> tuple[Phase, ...]:
+    """The planned curve, and what each change of the length made of it.
+
+    Example:
+        >>> phases_of([{"step": 10, "total": [10, 20], "lr_policy": "restart"}], 20)
+        (Phase(start=0, offset=0, length=10), Phase(start=10, offset=10, length=10))
+    """
+    found = [Phase(0, 0, history[0]["total"][0] if history else total)]
+    for entry in history:
+        step, (before, now), policy = entry["step"], entry["total"], LrPolicy(entry["lr_policy"])
+        # a run that was set back before it was changed again has left later phases behind
+        found = [phase for phase in found if phase.start < step or phase.start == 0]
+        if before != now and policy is not LrPolicy.keep:
+            offset = step if policy is LrPolicy.restart else 0
+            found.append(Phase(step, offset, now - offset))
+    return tuple(found)
+
+
+def horizon_warning(step: int, before: int, now: int, policy: LrPolicy) -> str:
+    """What a change of the length means for the learning rate."""
+    done = {
+        LrPolicy.keep: "it follows that plan and then keeps its last value",
+        LrPolicy.rescale: f"from step {step} on it follows the curve of {now} steps, which may be a jump",
+        LrPolicy.restart: f"from step {step} on it warms up and decays once more, over {now - step} steps",
+    }[policy]
+    others = "|".join(other.value for other in LrPolicy if other is not policy)
+    return (
+        f"the learning rate was planned for {before} steps, the run now has {now}: {done} "
+        f"(lr_policy={policy.value}; others: {others})"
+    )

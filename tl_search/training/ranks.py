@@ -1,0 +1,187 @@
+"""Several devices: one process each, started by the run itself, which keeps the run's lock and passes signals on.
+
+Lightning's own launchers run the whole command again for every rank, or cannot hand a signal or an error back.
+"""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import socket
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+_TRY_AGAIN = 75  # sysexits' EX_TEMPFAIL
+_GRACE = 30.0  # seconds in which the other ranks may notice by themselves that one has failed
+
+
+def launch(job: Callable[[int], None], ranks: int) -> None:
+    """Run `job(rank)` in one process per rank, and end as they end.
+
+    A signal to this process goes to all of them; the first error of its own that a rank reports is raised here.
+
+    Args:
+        job: Can be pickled.
+        ranks: How many.
+    """
+    import torch
+
+    context = multiprocessing.get_context("spawn")
+    threads, port = max(1, torch.get_num_threads() // ranks), _free_port()
+    found: dict[int, BaseException | None] = {}
+    pipes: dict[Connection, int] = {}
+    processes: list[BaseProcess] = []
+    with _passing_on(processes) as received:
+        try:
+            for rank in range(ranks):
+                ours, theirs = context.Pipe(duplex=False)
+                process: BaseProcess = context.Process(target=_run, args=(rank, ranks, port, threads, job, theirs))
+                process.start()
+                theirs.close()
+                processes.append(process)
+                pipes[ours] = rank
+            _listen(pipes, processes, found)
+        finally:
+            for process in processes:
+                process.kill()
+                process.join()
+        error = _worst(found)
+    if error is None:
+        return
+    if isinstance(error, KeyboardInterrupt | SystemExit) and received:
+        before = signal.getsignal(received[0])
+        if received[0] in (signal.SIGUSR1, signal.SIGUSR2) and callable(before):
+            before(received[0], None)  # it was meant for somebody, such as a scheduler's requeue
+    raise error
+
+
+def agreed(trainer: "Trainer", value: int) -> int:
+    """The largest of all ranks' values: what one of them wants, such as to stop, all of them do at this step."""
+    import torch
+
+    if trainer.world_size == 1:
+        return value
+    mine = torch.tensor(value, device=trainer.strategy.root_device)
+    return int(trainer.strategy.reduce(mine, reduce_op="max"))
+
+
+def _listen(pipes: dict[Connection, int], processes: list[BaseProcess], found: dict[int, BaseException | None]) -> None:
+    """Until every rank has reported, or some have not done so for a while after another one failed."""
+    deadline: float | None = None
+    while len(found) < len(processes):
+        ready = wait([pipe for pipe, rank in pipes.items() if rank not in found], timeout=1.0)
+        for pipe, rank in pipes.items():
+            if pipe not in ready:
+                continue
+            try:
+                found[rank] = pipe.recv()
+            except EOFError:
+                processes[rank].join()
+                found[rank] = _death(rank, processes[rank].exitcode or 0)
+        failed = [error for error in found.values() if error and not isinstance(error, KeyboardInterrupt | SystemExit)]
+        if failed and deadline is None:
+            deadline = time.monotonic() + _GRACE
+        if deadline is not None and time.monotonic() > deadline:
+            return
+    for process in processes:
+        process.join(_GRACE)
+
+
+def _run(rank: int, ranks: int, port: int, threads: int, job: Callable[[int], None], report: Connection) -> None:
+    """A rank's life, in its own process."""
+    import torch
+
+    os.setpgid(0, 0)  # Ctrl-C in a terminal is for the process that passes it on; twice would end at once
+    # the lock dies with its owner: so must we
+    torch.multiprocessing._prctl_pr_set_pdeathsig(signal.SIGKILL)  # type: ignore[attr-defined]
+    torch.set_num_threads(threads)
+    if rank:
+        warnings.simplefilter("ignore")  # rank 0 says it too
+    place = {"WORLD_SIZE": ranks, "RANK": rank, "LOCAL_RANK": rank, "NODE_RANK": 0, "GROUP_RANK": 0}
+    os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)} | {k: str(v) for k, v in place.items()})
+    try:
+        job(rank)
+        report.send(None)
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+    except BaseException as error:
+        report.send(_portable(rank, error))
+
+
+def _portable(rank: int, error: BaseException) -> BaseException:
+    """The error itself where its sentence or its type says what to do, else its whole story as text."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    ours = bool(frames) and str(frames[-1].f_globals.get("__name__", "")).startswith("tl_search.")
+    if ours or isinstance(error, KeyboardInterrupt | SystemExit | OSError):
+        try:
+            again = pickle.loads(pickle.dumps(error))
+        except Exception:  # an error of another library may not travel
+            again = None
+        if isinstance(again, type(error)):
+            return error
+    return RankError(f"rank {rank} failed:\n{''.join(traceback.format_exception(error)).rstrip()}")
+
+
+class RankError(RuntimeError):
+    """A rank failed in a way that only its traceback explains."""
+
+
+def _death(rank: int, code: int) -> BaseException:
+    """What the end of a process that reported nothing amounts to."""
+    if code in (-signal.SIGUSR1, -signal.SIGUSR2):
+        return SystemExit(_TRY_AGAIN)
+    if code == -signal.SIGTERM:
+        return SystemExit(128 + signal.SIGTERM)
+    if code == -signal.SIGINT:
+        return KeyboardInterrupt()
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+    return RankError(f"rank {rank} {how} and said nothing; was there enough memory?")
+
+
+def _worst(found: dict[int, BaseException | None]) -> BaseException | None:
+    """What to raise for all: an error that says something, before the others' loss of their peer, before a stop."""
+    errors = [error for error in found.values() if error is not None]
+    stops = [error for error in errors if isinstance(error, KeyboardInterrupt | SystemExit)]
+    plain = [error for error in errors if not isinstance(error, KeyboardInterrupt | SystemExit | RankError)]
+    rest = [error for error in errors if isinstance(error, RankError)]
+    return next(iter([*plain, *rest, *stops]), None)
+
+
+@contextmanager
+def _passing_on(processes: list[BaseProcess]) -> Iterator[list[int]]:
+    """Signals go to the ranks; yields those received. The handlers before are put back in the end."""
+    received: list[int] = []
+
+    def forward(number: int, frame: Any) -> None:
+        received.append(number)
+        for process in processes:
+            if process.is_alive() and process.pid is not None:
+                os.kill(process.pid, number)
+
+    if threading.current_thread() is not threading.main_thread():  # Python lets no other thread handle signals
+        yield received
+        return
+    before = {number: signal.signal(number, forward) for number in _SIGNALS}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _free_port() -> int:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return door.getsockname()[1]
