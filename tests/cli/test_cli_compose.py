@@ -30,11 +30,11 @@ def values(command, *words):
 
 def test_experiments_of_the_working_directory_are_a_group_and_the_command_line_has_the_last_word(here):
     study(
-        here / "experiments" / "mine", "train", "defaults:\n  - override /schedule: linear\nseed: 7\nsave_interval: 9\n"
+        here / "experiments" / "mine", "train", "defaults:\n  - override /schedule: linear\nseed: 7\neval_interval: 9\n"
     )
-    (config,) = values("train", "experiments=mine/train", "save_interval=5")
+    (config,) = values("train", "experiments=mine/train", "eval_interval=5")
     assert config.schedule._target_.endswith("LinearSchedule")
-    assert (config.seed, config.save_interval) == (7, 5)
+    assert (config.seed, config.eval_interval) == (7, 5)
 
 
 def test_other_folders_of_the_working_directory_are_no_groups(here, capsys):
@@ -75,7 +75,7 @@ def test_a_folder_of_any_name_can_be_worked_in_and_named(here, monkeypatch, fold
 
 
 def test_a_sweep_is_every_combination_and_a_repeated_key_counts_once(here):
-    configs_ = values("train", "-m", "seed=0,1", "schedule=log,linear", "save_interval=3,4", "save_interval=5")
+    configs_ = values("train", "-m", "seed=0,1", "schedule=log,linear", "eval_interval=3,4", "eval_interval=5")
     assert len(configs_) == 4
     assert {(c.seed, c.schedule._target_.rpartition(".")[2]) for c in configs_} == {
         (seed, name) for seed in (0, 1) for name in ("LogSchedule", "LinearSchedule")
@@ -86,9 +86,9 @@ def test_a_sweep_in_a_study_is_a_sweep_too(here):
     study(
         here / "experiments",
         "mine",
-        "hydra: {mode: MULTIRUN, sweeper: {params: {seed: '1,2,3', save_interval: '4,5'}}}\n",
+        "hydra: {mode: MULTIRUN, sweeper: {params: {seed: '1,2,3', eval_interval: '4,5'}}}\n",
     )
-    assert sorted(c.seed for c in values("train", "experiments=mine", "save_interval=9")) == [1, 2, 3]
+    assert sorted(c.seed for c in values("train", "experiments=mine", "eval_interval=9")) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("launcher", ["local", "slurm"])

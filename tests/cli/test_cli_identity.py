@@ -46,6 +46,15 @@ def test_a_search_is_told_from_others_but_not_by_its_device(tmp_path):
     assert folder(*search, "bandit=ts").name.startswith("ts-sparse-s0-")
 
 
+def test_metrics_that_are_not_measured_do_not_tell_searches_apart(tmp_path):
+    search = ("search", str(tmp_path))
+    assert folder(*search, "metrics.seed=3").name == folder(*search).name
+    assert folder(*search, "metrics=fast").name != folder(*search).name
+    assert folder(*search, "metrics.columns=all").name == folder(*search, "metrics=fast").name
+    with configs():
+        assert "metrics" not in identity(compose_job("search", ["checkpoints.path=x"]), "search")
+
+
 def test_run_shares_the_training_run_of_tl_train_among_the_jobs_of_a_sweep():
     words = ["-m", "schedule=log,linear", "sampling=sparse,log", "bandit=ucb,ts"]
     jobs = preflight(parse("run", words), commands.find("run").plan)
@@ -74,5 +83,11 @@ def test_every_setting_is_known_to_be_identity_or_not(command):
 def test_run_has_the_same_defaults_as_the_commands_that_it_joins(other):
     with configs():
         ours, theirs = compose_job("run", []), compose_job(other, [])
-        for key in set(theirs) - {"hydra", "name", "checkpoints"}:
+        for key in set(theirs) - {
+            "hydra",
+            "name",
+            "checkpoints",
+            "resume",
+            "lr_policy",
+        }:  # tl run always goes on by itself
             assert ours[key] == theirs[key], key

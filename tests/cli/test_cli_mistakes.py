@@ -5,7 +5,11 @@ import pytest
 from tl_search.cli.main import main
 
 MISTAKES = [
-    ("train schedule=logg", "schedule: no option 'logg'; did you mean log? (options: linear, log)"),
+    ("train schedule=logg", "schedule: no option 'logg'; did you mean log? (options: every, explicit, linear, log, "),
+    ("train schedule=explicit", "schedule.checkpoint_schedule: must be given (schedule.checkpoint_schedule=VALUE)"),
+    ("train schedule.checkpoint_schedule=[5,3]", "schedule.checkpoint_schedule[1]: must be above 5, the step before"),
+    ("train schedule.first_epoch_checkpoints=-1", "schedule.first_epoch_checkpoints: must be >= 0, got -1"),
+    ("train schedule.also=[cubic]", "schedule.also[0]: must be a step or one of log, linear, pythia, every, none"),
     ("train shedule=log", "shedule: unknown key; did you mean schedule?"),
     ("train schedule.log_bas=2", "schedule.log_bas: unknown key; did you mean log_base?"),
     ("train +schedule.bases=2", "schedule.bases: unknown key"),
@@ -51,8 +55,8 @@ MISTAKES = [
     ("train --cfg jobs", "--cfg: must be followed by one of job, hydra, all, got 'jobs'"),
     ("run checkpoints.path=/elsewhere", "checkpoints.path: must be below runs=runs, where tl run trains"),
     ("help serach", "serach: no such command; did you mean search?"),
-    ("train save_interval=0", "save_interval: must be >= 1, got 0"),
-    ("train save_interval=often", "save_interval: must be an integer, got 'often'"),
+    ("train checkpoint.save_interval=0", "checkpoint.save_interval: must be >= 1, got 0"),
+    ("train checkpoint.save_interval=often", "checkpoint.save_interval: must be an integer, got 'often'"),
     ("train seed=-1", "seed: must be an integer from 0 to 2**32 - 1, got -1"),
     ("train data=files", "data.corpus.path: must be given (data.corpus.path=VALUE)"),
     ("train name=${nope}", "name: Interpolation key 'nope' not found"),

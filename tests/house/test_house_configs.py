@@ -61,8 +61,9 @@ def test_every_option_of_every_group_builds(group, tmp_path):
     if group == "hydra":
         return
     command = "train" if group in {"model", "tokenizer", "data", "schedule", "curriculum", "optimizer", "trainer",
-                                   "callbacks", "logger"} else "search"  # fmt: skip
-    gaps = {"data/files": [f"data.corpus.path={ROOT / 'README.md'}"], "data/hub": ["data.corpus.name=x"]}
+                                   "callbacks", "logger", "checkpoint"} else "search"  # fmt: skip
+    gaps = {"data/files": [f"data.corpus.path={ROOT / 'README.md'}"], "data/hub": ["data.corpus.name=x"],
+            "schedule/explicit": ["schedule.checkpoint_schedule=[1]"]}  # fmt: skip
     with configs():
         for path in sorted((ROOT / "conf" / group).glob("*.yaml")):
             place = (

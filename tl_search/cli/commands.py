@@ -1,12 +1,14 @@
 """What a command is, and which there are."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
+
+Bare = tuple[str, ...] | Callable[[Sequence[str]], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class Command:
         summary: What it does, for a person, in a few lines; the first is shown in the overview.
         usage: What may follow its name.
         examples: Command lines, each with what it is for.
-        bare: Overrides that a bare word stands for, with `{}` in its place; none if it takes no bare word.
+        bare: Overrides that a bare word stands for, with `{}` in its place; none if it takes no bare word. Or a
+            function from all bare words to overrides, where there may be several.
         plan: Built parts → what the command works on. No side effects; raises ValueError for what does not fit.
         execute: (plan, run directory, composed config) → exit code. Everything that costs.
     """
@@ -27,12 +30,13 @@ class Command:
     summary: str
     usage: str
     examples: tuple[tuple[str, str], ...]
-    bare: tuple[str, ...]
+    bare: Bare
     plan: Callable[[Mapping[str, Any]], Any]
     execute: Callable[[Any, Path, DictConfig], int]
 
 
-NAMES = ("train", "search", "report", "run")
+NAMES = ("train", "search", "report", "run", "schedule", "evaluate")
+RUNLESS = ("report", "schedule", "evaluate")  # make no run of their own
 
 
 def find(name: str) -> Command:

@@ -11,6 +11,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from tl_search.cli import identity as _registers_the_resolver  # noqa: F401
+from tl_search.cli.commands import Bare
 from tl_search.cli.errors import BadInput
 from tl_search.cli.mistakes import readable
 
@@ -65,13 +66,13 @@ class CommandLine:
         return bool(NO_JOB & {flag.partition("=")[0] for flag in self.flags})
 
 
-def parse(command: str, words: Sequence[str], main_argument: tuple[str, ...] = ()) -> CommandLine:
+def parse(command: str, words: Sequence[str], main_argument: Bare = ()) -> CommandLine:
     """Tell flags from overrides; a bare word is the command's main argument.
 
     Args:
         command: Whose words they are.
         words: What stands behind it.
-        main_argument: Overrides with `{}` where the bare word belongs; none if the command takes no bare word.
+        main_argument: What its bare words stand for, as in Command.
     """
     from tl_search.cli import studies
 
@@ -99,12 +100,18 @@ def parse(command: str, words: Sequence[str], main_argument: tuple[str, ...] = (
             overrides.append(word)
         else:
             bare.append(word)
-    if bare and (len(bare) > 1 or not main_argument):
-        raise BadInput(f"{bare[-1]}: tl {command} takes settings as key=value; see tl {command} --help")
-    if bare:
-        quoted = "'" + bare[0].replace("\\", "\\\\").replace("'", "\\'") + "'"
-        overrides = [*(override.format(quoted) for override in main_argument), *overrides]
+    if bare and callable(main_argument):
+        overrides = [*main_argument(bare), *overrides]
+    elif bare and not callable(main_argument):
+        if len(bare) > 1 or not main_argument:
+            raise BadInput(f"{bare[-1]}: tl {command} takes settings as key=value; see tl {command} --help")
+        overrides = [*(override.format(quoted(bare[0])) for override in main_argument), *overrides]
     return CommandLine(command, tuple(flags), (*_with_places(overrides, places),))
+
+
+def quoted(word: str) -> str:
+    """A word as Hydra takes it for text, whatever it holds."""
+    return "'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _with_places(overrides: Sequence[str], places: Sequence[str]) -> Iterator[str]:

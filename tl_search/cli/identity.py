@@ -11,28 +11,34 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tl_search.store.keys import digest
+from tl_search.training.trainer import device_count
 
 TRAINING = (
     "model", "tokenizer", "data", "schedule", "curriculum", "optimizer", "trainer", "callbacks", "seed",
-    "save_interval", "eval_interval",
+    "checkpoint", "eval_interval", "ema_decay", "compile",
 )  # fmt: skip
 SEARCH = (
     "checkpoints", "sampling", "extraction", "probe", "tasks", "objective", "bandit", "costs", "stopping", "budget",
-    "confirm", "seed",
+    "confirm", "metrics", "seed",
 )  # fmt: skip
 KEYS: dict[str, tuple[str, ...]] = {
     "train": TRAINING,
     "search": SEARCH,
+    "schedule": (*TRAINING, "horizon", "from", "output", "diff"),
     # `checkpoints` of such a run is the run that the training keys name; its path says nothing more.
     "run": tuple(dict.fromkeys((*TRAINING, *(key for key in SEARCH if key != "checkpoints")))),
 }
 # Top-level keys that may change without changing results: where and how, not what.
-NOT_IDENTITY = {"hydra", "runs", "name", "logger", "ledger", "embeddings", "cache", "launchers", "experiments"}
+NOT_IDENTITY = {
+    "hydra", "runs", "name", "resume", "lr_policy", "logger", "ledger", "embeddings", "cache", "launchers",
+    "experiments",
+}  # fmt: skip
 GPU_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 # The same, wherever they stand below a key of identity.
 NOT_IDENTITY_BELOW = {
     "accelerator", "devices", "num_nodes", "workers", "num_workers", "pin_memory", "prefetch", "progress",
-    "enable_progress_bar", "enable_model_summary", "log_every_n_steps", "strategy", "profiler",
+    "asynchronous", "enable_progress_bar", "enable_model_summary", "log_every_n_steps", "strategy", "profiler",
+    "plane_probe", "representation_metrics",
 }  # fmt: skip
 
 
@@ -46,7 +52,12 @@ def identity(config: DictConfig, command: str) -> dict[str, Any]:
     if "extraction" in kept:
         accelerator = (kept.get("probe") or {}).get("accelerator", "auto")
         kept["extraction"]["dtype"] = _settled(kept["extraction"].get("dtype", "auto"), accelerator)
-    return _without(kept)
+    if (kept.get("metrics") or {}).get("columns") in (None, "none"):
+        kept.pop("metrics", None)  # how nothing is measured makes no difference
+    free = _without(kept)
+    if (devices := device_count(kept.get("trainer") or {})) > 1:  # each reads a batch of its own
+        free["trainer"]["devices"] = devices
+    return free
 
 
 def run_digest(config: DictConfig, command: str) -> str:
@@ -69,4 +80,13 @@ def _without(value: Any) -> Any:
     return [_without(item) for item in value] if isinstance(value, list) else value
 
 
+def run_folder(ordinary: str, config: DictConfig) -> str:
+    """Where a training writes: its ordinary place, or the run that `resume` names by its path."""
+    from tl_search.training.rewind import Target
+
+    run = Target.parse(str(config.get("resume", "auto"))).run
+    return ordinary if run is None else str(run.resolve())
+
+
+OmegaConf.register_new_resolver("tl.run_folder", lambda ordinary, *, _root_: run_folder(ordinary, _root_), replace=True)
 OmegaConf.register_new_resolver("tl.digest", lambda command, *, _root_: run_digest(_root_, command), replace=True)

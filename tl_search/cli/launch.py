@@ -12,6 +12,7 @@ from tl_search.cli.compose import CommandLine, conf_dir
 from tl_search.cli.errors import BAD_INPUT, DONE, INTERRUPTED, TERMINATED, TRY_AGAIN, JobFailed, explain, worst
 from tl_search.cli.preflight import Job
 from tl_search.cli.record import forget
+from tl_search.cli.resumed import resumed
 from tl_search.store.atomic import read_json
 
 # Exit codes of the jobs of this process, in order; None in a process that a launcher started for one job.
@@ -29,10 +30,12 @@ def run_job(config: DictConfig) -> int:
     hydra = HydraConfig.get()
     command, folder = commands.find(str(hydra.job.config_name)), Path(hydra.runtime.output_dir)
     try:
+        if command.name == "train":
+            config = resumed(config, hydra)
         code = command.execute(command.plan(build(config)), folder, config)
     except BaseException as error:
         code, message = explain(error)
-        if code == BAD_INPUT and command.name != "report":
+        if code == BAD_INPUT and command.name not in commands.RUNLESS:
             forget(folder)
         print(message, file=sys.stderr, flush=True)
         if not isinstance(error, Exception):

@@ -9,12 +9,14 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tl_search.cli.build import build
+from tl_search.cli.commands import RUNLESS
 from tl_search.cli.compose import CommandLine, compose_job, configs, jobs
 from tl_search.cli.errors import BadInput, nearest
 from tl_search.cli.foreign import check_targets
 from tl_search.cli.hidden import check_secrets
 from tl_search.cli.identity import KEYS, NOT_IDENTITY
 from tl_search.cli.mistakes import readable
+from tl_search.cli.resumed import resumed, target
 
 Plan = Callable[[Mapping[str, Any]], Any]
 
@@ -42,11 +44,13 @@ def preflight(line: CommandLine, plan: Plan) -> list[Job]:
 
 def check(command: str, config: DictConfig, plan: Plan) -> Job:
     """Build one composed job. Raises BadInput."""
+    if command == "train":
+        config = resumed(config, config.hydra)
     tree = OmegaConf.to_container(config, resolve=False)
     assert isinstance(tree, dict)
     check_targets(tree)  # type: ignore[arg-type]  # the keys of a primary config are names
     check_secrets({key: value for key, value in tree.items() if key != "hydra"})  # type: ignore[misc]
-    known = {"hydra", "run", *NOT_IDENTITY, *KEYS.get(command, ())} if command != "report" else {"hydra", "run"}
+    known = {"hydra", "run", *NOT_IDENTITY, *KEYS[command]} if command in KEYS else {"hydra", "run"}
     known |= {"checkpoints"} if command == "run" else set()
     for key in map(str, tree):
         if key not in known:
@@ -61,7 +65,7 @@ def check(command: str, config: DictConfig, plan: Plan) -> Job:
         planned = plan(parts)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    return Job(config, _folder(config, parts), planned)
+    return Job(config, _folder(config, parts, makes_run=command not in RUNLESS), planned)
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:
@@ -75,14 +79,14 @@ def _check_name(name: str) -> None:
         raise BadInput(f"name: must be letters, digits, dots, dashes and underscores, at most 80, got {name[:80]!r}")
 
 
-def _folder(config: DictConfig, parts: Mapping[str, Any]) -> Path:
+def _folder(config: DictConfig, parts: Mapping[str, Any], makes_run: bool) -> Path:
     """Where the job writes: the run's own place below `runs`, and the same alone and in a sweep."""
     with readable():
         alone = Path(config.hydra.run.dir)
         swept = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
     if alone.resolve() != swept.resolve():
         raise BadInput("hydra.run.dir: is made from the run's identity; set runs=FOLDER to have runs elsewhere")
-    if "runs" in parts and not _below(alone, Path(parts["runs"])):
+    if makes_run and target(parts).run is None and "runs" in parts and not _below(alone, Path(parts["runs"])):
         raise BadInput(f"hydra.run.dir: must be below runs={parts['runs']}, got {alone}")
     for key, name in (("job.name", config.hydra.job.name), ("output_subdir", config.hydra.output_subdir)):
         if name is not None and not re.fullmatch(r"\.?[A-Za-z0-9_-]+", str(name)):

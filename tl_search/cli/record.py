@@ -28,11 +28,32 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
     if (folder / "run.json").exists():
         found = read_json(folder / "run.json").get("digest")
         if found != digest:
-            raise BadInput(f"{folder}: belongs to another config ({found}, this one is {digest}); set name=OTHER")
+            raise BadInput(
+                f"{folder}: belongs to another config ({_differences(folder, config, command)}); "
+                f"set name=OTHER{f', or go on with that run: resume={folder}' if command == 'train' else ''}"
+            )
         return
+    renew(folder, command, config)
+    write_json(folder / "run.json", about(command, str(config.get("name", folder.name)), digest, config.get("seed")))
+
+
+def renew(folder: Path, command: str, config: DictConfig) -> None:
+    """Write the config that now holds, from which a resumed run takes its settings."""
     kept = _resolved(config, [key for key in (*KEYS[command], *PLACES) if key in config])
     write_text(folder / "config.yaml", redact(OmegaConf.to_yaml(OmegaConf.create(kept))))
-    write_json(folder / "run.json", about(command, str(config.get("name", folder.name)), digest, config.get("seed")))
+
+
+def _differences(folder: Path, config: DictConfig, command: str) -> str:
+    """What a run's config was, and what it is now."""
+    from tl_search.training.identity import differences
+
+    path = folder / "config.yaml"
+    if not path.is_file():
+        return "its config.yaml is gone"
+    before = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    assert isinstance(before, dict)
+    kept = _resolved(config, [key for key in KEYS[command] if key in config])
+    return differences({key: value for key, value in before.items() if key in KEYS[command]}, kept)
 
 
 def forget(folder: Path) -> None:

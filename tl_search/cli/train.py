@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from tl_search.cli.build import construct
 from tl_search.cli.commands import Command
-from tl_search.cli.record import begin
+from tl_search.cli.record import begin, renew
 from tl_search.store.lock import RunLock
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ log = logging.getLogger(__name__)
 def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
     """The training that the parts of a config make up. Raises ValueError."""
     from tl_search.training.corpus import TextFiles
+    from tl_search.training.extend import check_length, extension
     from tl_search.training.fit import TrainingPlan
+    from tl_search.training.rewind import Target, check_start
 
     names = {field.name for field in fields(TrainingPlan)}
     planned = construct(TrainingPlan, {name: part for name, part in parts.items() if name in names})
@@ -31,6 +33,12 @@ def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
             planned.data.corpus.files()
         except ValueError as error:
             raise ValueError(f"data.corpus.{error}") from error
+    target = Target.parse(planned.resume)
+    if target.run is not None:
+        change = extension(target.run, planned.identity())
+        done = check_start(target.run, target)
+        if change and (planned.trainer.get("max_steps") or -1) > 0:
+            check_length(target.run, planned.trainer["max_steps"], done)
     return planned
 
 
@@ -44,12 +52,16 @@ def execute(plan: "TrainingPlan", folder: Path, config: DictConfig, wait: float 
         wait: Seconds to wait for another process that is training the same run.
     """
     from tl_search.training.fit import fit
+    from tl_search.training.rewind import Target
 
     if wait and (folder / "run.lock" / "owner.json").exists():
         log.info("%s: another process trains this run; waiting for it", folder)
     with RunLock(folder, wait=wait):
-        begin(folder, "train", config)
-        fit(plan, folder)
+        if Target.parse(plan.resume).run is None:
+            begin(folder, "train", config)
+            fit(plan, folder)
+        else:
+            fit(plan, folder, accepted=lambda: renew(folder, "train", config))
     log.info("%s: this training is done; search it: tl search %s", folder, folder)
     return 0
 
@@ -62,6 +74,7 @@ COMMAND = Command(
     examples=(
         ("tl train", "a small model on text that every machine has"),
         ("tl train schedule=linear schedule.linear_interval=50", "a checkpoint every 50 steps"),
+        ("tl train resume=runs/train/RUN trainer.max_steps=40000", "go on with a run, finished or not, for longer"),
         ("tl train -m schedule=log,linear seed=0,1", "four runs, one after the other"),
     ),
     bare=(),

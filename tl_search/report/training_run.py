@@ -54,14 +54,14 @@ def read_revisions(folder: Path) -> tuple[WrittenRevision, ...]:
 
 
 def print_revisions(folder: Path, console: Console) -> None:
-    """The table; `best` marks every revision that was the best when it was written."""
+    """The table; the lowest eval loss so far stands in the last column; `best` marks the revisions that lowered it."""
     revisions = read_revisions(folder)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for header in ("revision", "stage"):
         table.add_column(header, overflow="fold")
     for header in ("step", "tokens", "epoch", "eval loss"):
         table.add_column(header, justify="right")
-    table.add_column("best so far")
+    table.add_column("best so far", justify="right")
     lowest, best = math.inf, None
     for revision in revisions:
         loss = revision.eval_loss
@@ -75,7 +75,7 @@ def print_revisions(folder: Path, console: Console) -> None:
             "" if revision.tokens is None else f"{revision.tokens:,}",
             "" if revision.epoch is None else f"{revision.epoch:.2f}",
             "" if loss is None else f"{loss:.4f}",
-            "best" if better else "",
+            "" if best is None else f"{lowest:.4f} {'best' if better else '    '}",
         )
     console.print(Text(_headline(revisions, best), style="bold"))
     if revisions:
