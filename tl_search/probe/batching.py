@@ -1,4 +1,4 @@
-"""Texts to batches: tokenised once, sorted by length, so many tokens a batch.
+"""Token ids to batches: sorted by length, so many tokens a batch.
 
 Which texts share a batch follows from the list of texts alone, never from what was asked for first.
 """
@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from tl_search.plane.extraction import BeginToken, Extraction
+from tl_search.probe.tokens import Row
 
 if TYPE_CHECKING:
     from jaxtyping import Int  # a language of shapes for readers and checkers
-
-
-Row = np.ndarray  # one text's token ids, int32
 
 
 class Batch(NamedTuple):
@@ -38,47 +35,15 @@ class Batch(NamedTuple):
     groups: tuple[tuple[int, int], ...] = ()
 
 
-def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit: int | None = None) -> list[Row]:
-    """The token ids of every text, at most `max_length` (and `limit`: what the model has positions for).
-
-    Raises:
-        ValueError: a text has no token, named by its index; or a BOS is asked for that the tokenizer lacks.
-    """
-    length = min(extraction.max_length, limit or extraction.max_length)
-    begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.cls_token_id
-    own = tokenizer("")["input_ids"][:1] == [begin]
-    add = extraction.begin is BeginToken.always and not own
-    if add and begin is None:
-        raise ValueError("begin: must be tokenizer or never (the model's tokenizer has no BOS token), got always")
-    drop = extraction.begin is BeginToken.never and own
-    tokenizer.truncation_side = "right"
-    rows = tokenizer(
-        [extraction.prompt + text for text in texts],
-        truncation=True,
-        max_length=max(length - add + drop, 1),
-        return_attention_mask=False,
-        return_token_type_ids=False,
-        verbose=False,
-    )["input_ids"]
-    if drop:
-        rows = [row[1:] for row in rows]
-    if add:
-        rows = [[begin, *row][:length] for row in rows]
-    for number, row in enumerate(rows):
-        if not row:
-            raise ValueError(f"texts[{number}]: must have at least one token, got {texts[number]!r}")
-    return [np.array(row, np.int32) for row in rows]
-
-
 def padded(rows: Sequence[Row], budget: int, pad: int) -> list[Batch]:
     """Batches of texts of like length; `budget` counts tokens with their padding."""
     batches = []
     for texts in _shares(rows, budget, padding=True):
         lengths = torch.tensor([len(rows[text]) for text in texts])
-        ids = torch.full((len(texts), int(lengths.max())), pad)
+        ids = np.full((len(texts), int(lengths.max())), pad)
         for row, text in zip(ids, texts, strict=True):
-            row[: len(rows[text])] = torch.from_numpy(rows[text])
-        batches.append(Batch(ids, lengths, torch.tensor(texts)))
+            row[: len(rows[text])] = rows[text]
+        batches.append(Batch(torch.from_numpy(ids), lengths, torch.tensor(texts)))
     return batches
 
 
@@ -87,10 +52,30 @@ def packed(rows: Sequence[Row], budget: int) -> list[Batch]:
     batches = []
     for texts in _shares(rows, budget, padding=False):
         lengths = [len(rows[text]) for text in texts]
-        groups = tuple((len(list(run)), length) for length, run in groupby(lengths))
         ids = torch.from_numpy(np.concatenate([rows[text] for text in texts])).long()[None]
-        batches.append(Batch(ids, torch.tensor(lengths), torch.tensor(texts), groups))
+        batches.append(Batch(ids, torch.tensor(lengths), torch.tensor(texts), _groups(lengths)))
     return batches
+
+
+def halves(batch: Batch) -> tuple[Batch, Batch]:
+    """Two batches with the texts in the same order; of two texts or more."""
+    middle = len(batch.lengths) // 2
+    lengths = batch.lengths[:middle], batch.lengths[middle:]
+    if batch.groups:
+        border = int(lengths[0].sum())
+        ids = batch.ids[:, :border], batch.ids[:, border:]
+        groups = _groups(lengths[0].tolist()), _groups(lengths[1].tolist())
+    else:
+        ids = batch.ids[:middle, : int(lengths[0].max())], batch.ids[middle:, : int(lengths[1].max())]
+        groups = (), ()
+    return (
+        Batch(ids[0], lengths[0], batch.texts[:middle], groups[0]),
+        Batch(ids[1], lengths[1], batch.texts[middle:], groups[1]),
+    )
+
+
+def _groups(lengths: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    return tuple((len(list(run)), length) for length, run in groupby(lengths))
 
 
 def _shares(rows: Sequence[Row], budget: int, padding: bool) -> list[list[int]]:

@@ -33,6 +33,19 @@ class ProbeConfig:
             raise ValueError(f"tokens_per_batch: must be >= 1, got {self.tokens_per_batch}")
 
 
+def check_device(probe: ProbeConfig) -> None:
+    """Raises ValueError when the device is not there: before a search, and not in the middle of it."""
+    if probe.accelerator in ("auto", "cpu"):
+        return
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    wanted = tuple(there) if probe.accelerator == "gpu" else (probe.accelerator,)
+    if not any(there[kind] for kind in wanted):
+        names = " or ".join(kind.upper() for kind in wanted)
+        raise ValueError(f"probe.accelerator: no {names} device here; must be auto or cpu, got {probe.accelerator}")
+
+
 def settled(extraction: Extraction, accelerator: str) -> Extraction:
     """The extraction with `dtype: auto` replaced by what the device does well: bf16 on a GPU that has it, else fp32."""
     if extraction.dtype is not Dtype.auto:

@@ -13,6 +13,7 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from tl_search.probe.batching import Batch
+from tl_search.probe.observe import Rectangle
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int  # a language of shapes for readers and checkers
@@ -78,12 +79,14 @@ def positions(batch: Batch) -> Int[Tensor, "1 token"]:
     return torch.cat(counts)[None]
 
 
-def rectangles(states: Float[Tensor, "1 token width"], batch: Batch) -> list[Float[Tensor, "text token width"]]:
+def rectangles(states: Float[Tensor, "1 token width"], batch: Batch) -> list[Rectangle]:
     """The row cut into its groups of equally long texts."""
-    return [
+    counts = [texts for texts, _ in batch.groups]
+    shapes = [
         states[0, start : start + texts * length].unflatten(0, (texts, length))
         for texts, length, start in _places(batch.groups)
     ]
+    return list(map(Rectangle, shapes, batch.lengths.split(counts), batch.texts.split(counts)))
 
 
 def _places(groups: tuple[tuple[int, int], ...]) -> list[tuple[int, int, int]]:

@@ -50,6 +50,8 @@ class ColumnResult:
 class Workshop:
     """What turns (revision, cells) into scores.
 
+    No revision is fetched ahead: which one is next follows from the scores of this one.
+
     Args:
         source: Where the weights come from.
         plane: Whose columns they are.

@@ -5,7 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,17 @@ from tl_search.plane.costs import AnalyticCosts, CostTable
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Objective
 from tl_search.plane.pull import Cost, TaskSpec
+from tl_search.plane.revision import Revision
 from tl_search.plane.sampling import Sampling
-from tl_search.probe.config import ProbeConfig, settled
+from tl_search.probe.config import ProbeConfig, check_device, settled
+from tl_search.probe.metrics.config import Columns, MetricsConfig
 from tl_search.scoring.ledger import Ledger
 from tl_search.scoring.suites import Suite
 from tl_search.search.budget import Budget
 from tl_search.search.column import Workshop
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
 from tl_search.search.loop import Search
+from tl_search.search.measure import Measurements, draw_corpus
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
 from tl_search.store.arrays import ArrayStore
@@ -55,6 +58,7 @@ class SearchPlan:
         seed: Of the policy.
         ledger: Folder of all scores, shared by runs.
         embeddings: Folder of all vectors, shared by runs.
+        metrics: What is measured without labels.
     """
 
     source: CheckpointSource
@@ -71,6 +75,7 @@ class SearchPlan:
     seed: int
     ledger: Path
     embeddings: Path
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
 
 def run_search(plan: SearchPlan, folder: Path) -> int:
@@ -86,6 +91,11 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     sweep_litter(folder)
     plane = survey(plan)
     selection = _texts(plan, plan.tasks.selection(), plan.tasks.selection_split)
+    if plan.metrics.only:
+        failed = _measure(plan, plane, selection, plane.revisions, folder)
+        exit_code = 3 if failed else 0
+        write_json(folder / "DONE.json", {"exit_code": exit_code, "unmeasured": failed})
+        return exit_code
     held_out = _texts(plan, plan.tasks.confirmation(), plan.tasks.confirmation_split)
     for task in held_out.tasks:
         check_confirmable(task)  # now, not when the search is over
@@ -115,11 +125,17 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     costs = plan.costs.table(parameters, held_out.sizes())
     confirmation = Confirmation(workshop.on(held_out), held_out.tasks, weights, plan.confirm, costs)
     confirmation.measure(finalists)
-    exit_code = 3 if search.failures or confirmation.failures else 0
+    confirmed = time.monotonic()
     result = _result(search, finalists, confirmation, stopped, exhaustive)
+    exit_code = 3 if search.failures or confirmation.failures else 0
+    if plan.metrics.columns is not Columns.none:
+        opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
+        revisions = plane.revisions if plan.metrics.columns is Columns.all else tuple(opened)
+        result["unmeasured"] = _measure(plan, plane, selection, revisions, folder)
+        exit_code = 3 if result["unmeasured"] else exit_code
     result["seconds"] = {
         "search": round(searched - started, 1),
-        "confirmation": round(time.monotonic() - searched, 1),
+        "confirmation": round(confirmed - searched, 1),
     }
     workshop.ledger.export([*search.used, *confirmation.used], folder / "scores")
     write_json(folder / "result.json", result)
@@ -131,8 +147,9 @@ def survey(plan: SearchPlan) -> Plane:
     """The plane that the plan's sampling makes of its source's revisions.
 
     Raises:
-        ValueError: fewer than two revisions: there would be no time axis to search.
+        ValueError: fewer than two revisions: there would be no time axis to search; or the probe's device is not here.
     """
+    check_device(plan.probe)
     revisions = plan.sampling.pick(plan.source.revisions())
     if len(revisions) < 2:
         raise ValueError(f"checkpoints: {plan.source.model} has {len(revisions)} revision(s); a search needs two")
@@ -160,6 +177,14 @@ def choose(search: Search, with_controls: bool) -> Finalists:
 
 def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...], split: str) -> SuiteTexts:
     return SuiteTexts(tasks, plan.tasks.texts(split, plan.ledger / "texts"))
+
+
+def _measure(
+    plan: SearchPlan, plane: Plane, selection: SuiteTexts, revisions: Sequence[Revision], folder: Path
+) -> dict[str, str]:
+    corpus = draw_corpus(selection.texts, plan.tasks.selection_split, plan.metrics)
+    place = folder / "cache" / "metrics"
+    return Measurements(plane, corpus, plan.metrics, plan.probe, plan.source.fetch, place).measure(revisions)
 
 
 def _write_plane(

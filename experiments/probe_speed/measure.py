@@ -1,0 +1,247 @@
+"""How quick the probe is against other ways to every layer's vectors, as ratios from one interleaved run.
+
+    python experiments/probe_speed/measure.py [--shapes 14m 70m] [--texts short passage] [--rounds 2] [--device cpu]
+
+Weights are random, of Pythia's shapes, saved as real folders; what is timed begins with such a folder. The texts are
+Banking77's and WikiText-103's where TL_DATA names a folder that has them, else the standard library's docstrings.
+"""
+
+import argparse
+import ast
+import ctypes
+import gc
+import gzip
+import os
+import platform
+import statistics
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tokenizers
+import torch
+import transformers
+import ways
+
+from tl_search.probe import batching
+from tl_search.probe.embed import default_budget
+from tl_search.probe.loading import load_model, load_tokenizer
+from tl_search.probe.module import Probe
+from tl_search.probe.tokens import tokenise
+from tl_search.store.stdlib import modules
+
+SHAPES = {  # blocks, width, heads
+    "14m": (6, 128, 4),
+    "70m": (6, 512, 8),
+    "410m": (24, 1024, 16),
+}
+HOW_MANY = {  # texts: the loop over layers takes some seconds on two cores
+    "14m": {"short": 640, "passage": 96},
+    "70m": {"short": 192, "passage": 32},
+    "410m": {"short": 64, "passage": 16},
+}
+
+
+def texts_of(kind: str) -> list[str]:
+    """Sentences of about 15 tokens, or passages of about 200."""
+    data = Path(os.environ.get("TL_DATA", "none"))
+    banking = data / "mteb" / "Banking77Classification" / "train.parquet"
+    wiki = data / "text" / "wikitext103_valid.txt.gz"
+    if kind == "short" and banking.exists():
+        import pyarrow.parquet as parquet
+
+        found = parquet.read_table(banking)["text"].to_pylist()
+    elif kind == "passage" and wiki.exists():
+        lines = gzip.decompress(wiki.read_bytes()).decode().splitlines()
+        found = [line.strip() for line in lines if len(line) > 400]
+    else:
+        whole, (low, high) = docstrings(), (30, 100) if kind == "short" else (500, 1500)
+        parts = whole if kind == "passage" else [part for text in whole for part in text.split("\n\n")]
+        found = [" ".join(part.split()) for part in parts if low <= len(part) <= high]
+    return [str(found[number]) for number in np.random.default_rng(0).permutation(len(found))]
+
+
+def docstrings() -> list[str]:
+    """Those of the standard library's modules, classes and functions, each once."""
+    found: dict[str, None] = {}
+    for module in modules():
+        for node in ast.walk(ast.parse(module.path.read_bytes())):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+                found[ast.get_docstring(node) or ""] = None
+    return [text for text in found if text]
+
+
+def save(folder: Path, shape: str, corpus: list[str]) -> Path:
+    """A folder with random weights and a tokenizer trained on the corpus; 50,304 tokens in the model, as Pythia has."""
+    blocks, width, heads = SHAPES[shape]
+    config = transformers.GPTNeoXConfig(
+        vocab_size=50304, hidden_size=width, num_hidden_layers=blocks, num_attention_heads=heads,
+        intermediate_size=4 * width, rotary_pct=0.25, max_position_embeddings=2048,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    transformers.GPTNeoXModel(config).save_pretrained(folder)
+    tokenizer = tokenizers.ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator(corpus, vocab_size=16000, special_tokens=["<|endoftext|>"], show_progress=False)
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer._tokenizer, eos_token="<|endoftext|>", bos_token="<|endoftext|>"
+    ).save_pretrained(folder)
+    return folder
+
+
+def peak(device: str) -> float:
+    """Multiply-adds × 2 a second of the best large fp32 matrix product."""
+    one = torch.randn(2048, 2048, device=device)
+    return 2 * 2048**3 / min(clock(lambda: one @ one, device) for _ in range(8))
+
+
+def clock(job: Callable[[], Any], device: str) -> float:
+    started = time.perf_counter()
+    job()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def interleaved(jobs: dict[str, Callable[[], Any]], rounds: int, device: str) -> dict[str, list[float]]:
+    """Seconds of every job in every round; in a round each runs once, in turning order, so that drift hits all."""
+    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+    names = list(jobs)
+    for number in range(rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            seconds[name].append(clock(jobs[name], device))
+    return seconds
+
+
+def extra_memory(job: Callable[[], Any], device: str) -> tuple[Any, float]:
+    """What the job gives, and the MiB that it needed at its highest beyond what was there before."""
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        found = job()
+        return found, (torch.cuda.max_memory_allocated() - before) / 2**20
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # or the job would live on what earlier ones left
+    done, highest, before = threading.Event(), [0], _resident()
+
+    def watch() -> None:
+        while not done.wait(0.002):
+            highest[0] = max(highest[0], _resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    found = job()
+    done.set()
+    watcher.join()
+    return found, max(highest[0] - before, 0) / 2**20
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def whole_job(folder: Path, texts: list[str], rounds: int, device: str, aside: Path) -> list[str]:
+    """From the folder to all vectors: every way against the loop over layers."""
+    count = iter(range(10**6))
+    every: dict[str, Callable[..., Any]] = {
+        "per-layer loop": ways.loop,
+        "sentence-transformers, truncated models": ways.sentence_transformers,
+        "one padded pass, output_hidden_states": ways.one_pass,
+        "the same, sorted by length": ways.one_pass_sorted,
+        "probe": ways.probe,
+    }
+    jobs = {name: (lambda way=way: way(folder, texts, device, aside / str(next(count)))) for name, way in every.items()}
+    with torch.inference_mode():
+        first = {name: extra_memory(job, device) for name, job in jobs.items()}  # also the warm-up
+        _agree({name: vectors for name, (vectors, _) in first.items()}, folder, texts, device, aside / "truncated")
+        seconds = interleaved(jobs, rounds, device)
+    base = seconds["per-layer loop"]
+    lines = []
+    for name, taken in seconds.items():
+        ratio = statistics.median(other / own for other, own in zip(base, taken, strict=True))
+        lines.append(f"  {name:42}{ratio:6.2f} ×{statistics.median(taken):9.2f} s{first[name][1]:8.0f} MiB")
+    return lines
+
+
+def _agree(found: dict[str, Any], folder: Path, texts: list[str], device: str, aside: Path) -> None:
+    """All ways give the same vectors: only then are their times comparable."""
+    truncated = found.pop("sentence-transformers, truncated models")
+    for name, vectors in found.items():
+        np.testing.assert_allclose(vectors, found["probe"], atol=1e-4, rtol=1e-3, err_msg=name)
+    ours = ways.probe(folder, texts, device, aside, ways.TRUNCATED)
+    np.testing.assert_allclose(truncated, ours[1:], atol=1e-4, rtol=1e-3)
+
+
+def forward_only(folder: Path, texts: list[str], rounds: int, device: str) -> list[str]:
+    """The passes alone: texts end to end against padded batches, both sorted, both within a token budget, pooled by
+    the same hooks; with the share of the matrix-multiply peak and the memory beside weights and vectors."""
+    probe = Probe(load_model(folder, torch.float32).to(device), ways.HIDDEN_STATES)
+    rows = tokenise(load_tokenizer(folder), texts, ways.HIDDEN_STATES).rows
+    budget = default_budget(device == "cpu")
+    every = {
+        "padded, sorted, token budget": [*batching.padded(rows, budget, 0)],
+        "end to end": [*batching.packed(rows, budget)],
+    }
+
+    def run(batches: list[batching.Batch]) -> None:
+        for batch in batches:
+            probe.predict_step(batch._replace(ids=batch.ids.to(device), lengths=batch.lengths.to(device))).cpu()
+
+    jobs = {name: (lambda batches=batches: run(batches)) for name, batches in every.items()}
+    for job in jobs.values():
+        job()
+    tops = [peak(device)]
+    seconds = interleaved(jobs, rounds, device)
+    tops.append(peak(device))
+    useful, base = operations(probe.model, rows), seconds["padded, sorted, token budget"]
+    lines = [
+        f"  matrix-multiply peak {max(tops) / 1e9:.0f} GFLOP/s; {sum(map(len, rows)) / len(rows):.0f} tokens a text"
+    ]
+    for name, taken in seconds.items():
+        ratio = statistics.median(other / own for other, own in zip(base, taken, strict=True))
+        best = min(taken)
+        lines.append(
+            f"  {name:42}{ratio:6.2f} ×{len(rows) / best:9.0f} texts/s  {useful / best / max(tops):.2f} of the peak"
+            f"  {extra_memory(jobs[name], device)[1]:.0f} MiB"
+        )
+    return lines
+
+
+def operations(model: Any, rows: list[np.ndarray]) -> float:
+    """What a pass must compute: two a weight of the blocks and token, and causal attention's products."""
+    weights = sum(weight.numel() for block in model.layers for weight in block.parameters() if weight.ndim == 2)
+    blocks, width = model.config.num_hidden_layers, model.config.hidden_size
+    return sum(2.0 * weights * len(row) + 2.0 * blocks * width * len(row) ** 2 for row in rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shapes", nargs="+", default=["14m", "70m"], choices=SHAPES)
+    parser.add_argument("--texts", nargs="+", default=["short", "passage"], choices=["short", "passage"])
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--share", type=float, default=1.0, help="of the texts; small for a try")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    where = torch.cuda.get_device_name() if given.device == "cuda" else f"{torch.get_num_threads()} threads"
+    print(f"{platform.machine()}, {where}, torch {torch.__version__}, transformers {transformers.__version__}")
+    with tempfile.TemporaryDirectory() as folder:
+        aside, corpora = Path(folder), {kind: texts_of(kind) for kind in given.texts}
+        for shape in given.shapes:
+            model = save(aside / shape, shape, [text for texts in corpora.values() for text in texts[:4000]])
+            for kind, texts in corpora.items():
+                chosen = texts[: max(int(HOW_MANY[shape][kind] * given.share), 8)]
+                print(f"\n{shape}, {len(chosen)} {kind} texts, whole job", flush=True)
+                print(*whole_job(model, chosen, given.rounds, given.device, aside / f"{shape}-{kind}"), sep="\n")
+                print(f"{shape}, {len(chosen)} {kind} texts, forward pass alone", flush=True)
+                print(*forward_only(model, chosen, given.rounds, given.device), sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""A column's metrics come from the embeddings' own pass; settings that make no sense are refused in one sentence."""
+
+import inspect
+
+import pytest
+import torch
+from probe.tiny_models import hidden_states, make
+
+from tl_search.plane.extraction import Dtype, Extraction, FinalNorm
+from tl_search.plane.revision import Revision
+from tl_search.probe.config import ProbeConfig
+from tl_search.probe.embed import NonFiniteError, column_vectors
+from tl_search.probe.metrics.column import measure_column
+from tl_search.probe.metrics.config import OPTIONS, MetricsConfig
+from tl_search.probe.metrics.curvature import curvature
+from tl_search.probe.metrics.dataset_entropy import dataset_entropy
+from tl_search.probe.metrics.prompt_entropy import prompt_entropy
+from tl_search.probe.metrics.views import noisy_views
+
+CPU = ProbeConfig("cpu", tokens_per_batch=40)
+RAW = Extraction(dtype=Dtype.float32, final_norm=FinalNorm.last_only)
+TEXTS = ["hello there", "a text", "another one", "no", "hello again", "texts of many lengths"]
+REVISION = Revision("step7", 7, None, "w", "t")
+EVERY = MetricsConfig(measures={name: {} for name in OPTIONS})
+
+
+@pytest.mark.parametrize("family", ["gpt_neox", "mamba"], ids=["packed", "padded"])
+def test_tokens_are_those_of_the_model_at_every_layer(tmp_path, family):
+    folder = make(tmp_path, family)
+    measured = measure_column(REVISION, folder, TEXTS, RAW, CPU, EVERY)
+    states = [hidden_states(folder, text) for text in TEXTS]
+    assert len(measured) == len(states[0])
+    for layer, found in enumerate(measured):
+        prompts = [text[layer] for text in states]
+        bends = torch.stack([curvature(prompt) for prompt in prompts])
+        assert found["prompt_entropy"] == pytest.approx(sum(map(prompt_entropy, prompts)).item() / len(TEXTS), abs=1e-4)
+        assert found["curvature"] == pytest.approx(bends.nanmean().item(), abs=1e-4)
+        pooled = torch.stack([prompt.mean(0) for prompt in prompts])
+        assert found["dataset_entropy"] == pytest.approx(dataset_entropy(pooled).item(), abs=1e-4)
+        assert found.keys() == OPTIONS.keys()
+
+
+def test_prompts_are_the_first_of_the_corpus(tmp_path):
+    folder = make(tmp_path)
+    few = MetricsConfig(measures={"prompt_entropy": {}, "rankme": {}}, prompts=2)
+    some = measure_column(REVISION, folder, TEXTS, RAW, CPU, few)
+    first = measure_column(REVISION, folder, TEXTS[:2], RAW, CPU, few)
+    for ours, theirs in zip(some, first, strict=True):
+        assert ours["prompt_entropy"] == pytest.approx(theirs["prompt_entropy"], abs=1e-5)
+        assert ours["rankme"] > theirs["rankme"]
+
+
+def test_metrics_change_no_vector(tmp_path):
+    folder = make(tmp_path)
+    before = column_vectors(REVISION, folder, TEXTS, RAW, CPU)
+    measure_column(REVISION, folder, TEXTS, RAW, CPU, MetricsConfig(measures={"prompt_entropy": {}}))
+    assert (column_vectors(REVISION, folder, TEXTS, RAW, CPU) == before).all()
+
+
+def test_diverged_weights_are_named_and_not_measured(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    file = make(tmp_path) / "model.safetensors"
+    weights = load_file(file)
+    weights["embed_in.weight"][:] = torch.nan
+    save_file(weights, file, {"format": "pt"})
+    with pytest.raises(NonFiniteError, match="step7: layer 0"):
+        measure_column(REVISION, tmp_path, TEXTS, RAW, CPU, EVERY)
+
+
+# Views
+
+
+def test_a_view_follows_from_its_text_its_number_and_the_seed_alone():
+    once = noisy_views(TEXTS, 3, 0.5, seed=1)
+    assert noisy_views(TEXTS[::-1], 3, 0.5, seed=1) == once[::-1]
+    assert [views[:2] for views in once] == noisy_views(TEXTS, 2, 0.5, seed=1)
+    assert once != noisy_views(TEXTS, 3, 0.5, seed=2)
+
+
+def test_a_view_is_its_text_with_slips_in_a_share_of_its_words():
+    text = "the quick brown fox\n\tjumps over  Lazy dogs " * 100
+    ((view, other),) = noisy_views([text], 2, 0.1, seed=0)
+    assert view != other
+    changed = 1 - len(set(enumerate(view.split())) & set(enumerate(text.split()))) / 800
+    assert "\n\t" in view
+    assert changed > 0.05
+    kept = sum(word in {"the", "quick", "brown", "fox", "jumps", "over", "Lazy", "dogs"} for word in view.split()) / 800
+    assert 0.85 < kept < 0.95
+    assert all(word.isalpha() for word in view.split())  # and no brackets or quotes of a printed list
+
+
+def test_texts_without_a_word_to_slip_in_stay_as_they_are():
+    assert noisy_views(["a", "", " \n", "é"], 2, 1.0, seed=0) == [["a"] * 2, [""] * 2, [" \n"] * 2, ["é"] * 2]
+
+
+# Settings
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_options_of_a_metric_are_those_of_its_class(name):
+    parameters = inspect.signature(type(MetricsConfig(measures={name: {}}).start(name)).__init__).parameters
+    assert OPTIONS[name] == {key: value.default for key, value in parameters.items() if key != "self"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"measures": {"rankm": {}}}, "measures: must be of .*, got 'rankm'; did you mean rankme?"),
+        ({"measures": {"rankme": {"epz": 1}}}, r"measures.rankme.epz: unknown key; rankme has eps; did you mean eps\?"),
+        ({"measures": {"dime": {"alpha": 0}}}, "measures.dime.alpha: must be > 0, got 0"),
+        ({"measures": {"dime": {"centre": 1}}}, "measures.dime.centre: must be true or false, got 1"),
+        ({"measures": {"prompt_entropy": {"normalisation": "lnN"}}}, "normalisation: must be raw or max, got 'lnN'"),
+        ({"columns": "all"}, "measures: must be at least one metric, got none"),
+        ({"only": True}, "only: must be false with columns=none"),
+        ({"corpus_max_examples_per_task": 0}, "corpus_max_examples_per_task: must be >= 1, got 0"),
+        ({"prompts": 0}, "prompts: must be >= 1, got 0"),
+        ({"views": 1}, "views: must be >= 2, got 1"),
+        ({"noise": 0.0}, r"noise: must be in \(0, 1\], got 0.0"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named(settings, message):
+    from tl_search.probe.metrics.config import Columns
+
+    if "columns" in settings:
+        settings = {**settings, "columns": Columns[settings["columns"]]}
+    with pytest.raises(ValueError, match=message):
+        MetricsConfig(**settings)
+
+
+def test_a_metric_that_is_null_is_left_out_and_options_are_filled_in():
+    config = MetricsConfig(measures={"rankme": None, "dime": {"alpha": 2}})
+    assert config.measures == {"dime": {**OPTIONS["dime"], "alpha": 2.0}}
+    assert config.identity()["views"] == 2
+    assert "views" not in MetricsConfig(measures={"rankme": {}}).identity()

@@ -1,0 +1,64 @@
+"""Curvature: how sharply a prompt's path through state space turns from token to token."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tl_search.probe.metrics.accumulate import PromptMean
+from tl_search.probe.metrics.spectrum import precise, unit
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int  # a language of shapes for readers and checkers
+
+
+def curvature(
+    states: Float[Tensor, "*batch token width"], lengths: Int[Tensor, "*batch"] | None = None
+) -> Float[Tensor, "*batch"]:
+    """Mean angle, in radians, between successive steps z[k+1] − z[k] (Hosseini & Fedorenko, 2023).
+
+    A step of length zero (a token repeated at layer 0) has no direction, and its two angles do not count. Without
+    any angle, as in a prompt of two tokens, the curvature is NaN.
+
+    Args:
+        states: Of each prompt.
+        lengths: Real tokens, which come first; None: all are.
+
+    Example:
+        >>> round(curvature(torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])).item(), 4)
+        1.5708
+    """
+    steps = precise(states).diff(dim=-2)
+    moved = (steps != 0).any(-1)
+    if lengths is not None:
+        # step k is from token k to k + 1, and both must be real
+        moved = moved & (torch.arange(1, states.shape[-2], device=steps.device) < lengths.to(steps.device)[..., None])
+    steps = unit(steps)
+    before, after = steps[..., :-1, :], steps[..., 1:, :]
+    # not arccos of the cosine, which is blind near 0 and π (Kahan, 2006)
+    angles = 2 * torch.atan2(_norm(before - after), _norm(before + after))
+    counted = moved[..., :-1] & moved[..., 1:]
+    mean = angles.masked_fill(~counted, 0.0).sum(-1) / counted.sum(-1)
+    return mean.masked_fill(counted.sum(-1) == 0, math.nan)
+
+
+def _norm(states: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(states, dim=-1)
+
+
+class Curvature(PromptMean):
+    """The mean of `curvature` over the prompts that have one."""
+
+    is_differentiable = True
+    higher_is_better = None
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def measure(
+        self, states: Float[Tensor, "*layer text token width"], lengths: Int[Tensor, " text"] | None
+    ) -> Float[Tensor, "*layer text"]:
+        return curvature(states, lengths)

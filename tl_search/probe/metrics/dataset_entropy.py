@@ -1,0 +1,55 @@
+"""Dataset entropy: over how many directions the vectors of all texts spread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from tl_search.probe.metrics.accumulate import Pooled
+from tl_search.probe.metrics.spectrum import eigenvalues, entropy, prepare, scaled
+
+if TYPE_CHECKING:
+    from jaxtyping import Float  # a language of shapes for readers and checkers
+
+
+def dataset_entropy(
+    vectors: Float[Tensor, "*batch text width"],
+    *,
+    alpha: float = 1.0,
+    centre: bool = False,
+    row_norm: bool = False,
+    normalisation: str = "raw",
+) -> Float[Tensor, "*batch"]:
+    """Matrix-based entropy S_α of K = ZZᵀ, Z one vector per text (Skean et al., 2025, arXiv:2502.02013).
+
+    Args:
+        vectors: Pooled states.
+        alpha: Order of the entropy, > 0; 1 is Shannon's.
+        centre: Whether the mean vector is taken off first.
+        row_norm: Whether vectors are then scaled to unit length.
+        normalisation: `raw` in nats, or `max`: over ln min(texts, width).
+
+    Example:
+        >>> import torch
+        >>> round(dataset_entropy(torch.eye(5), normalisation="max").item(), 6)
+        1.0
+    """
+    texts, width = vectors.shape[-2:]
+    value = entropy(eigenvalues(prepare(vectors, centre, row_norm)), alpha)
+    return scaled(value, texts, width, normalisation)
+
+
+class DatasetEntropy(Pooled):
+    """`dataset_entropy` of all texts."""
+
+    is_differentiable = True
+    higher_is_better = None
+
+    def __init__(
+        self, alpha: float = 1.0, centre: bool = False, row_norm: bool = False, normalisation: str = "raw"
+    ) -> None:
+        super().__init__(alpha=alpha, centre=centre, row_norm=row_norm, normalisation=normalisation)
+
+    def measure(self, vectors: Float[Tensor, "*layer text width"]) -> Float[Tensor, "*layer"]:
+        return dataset_entropy(vectors, **self.options)

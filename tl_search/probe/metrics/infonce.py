@@ -1,0 +1,54 @@
+"""InfoNCE: how well one view of a text finds the other among all texts."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from tl_search.probe.metrics.accumulate import Views
+from tl_search.probe.metrics.spectrum import prepare
+
+if TYPE_CHECKING:
+    from jaxtyping import Float  # a language of shapes for readers and checkers
+
+
+def infonce(
+    first: Float[Tensor, "*batch text width"],
+    second: Float[Tensor, "*batch text width"],
+    *,
+    temperature: float = 0.1,
+    centre: bool = False,
+    row_norm: bool = True,
+) -> Float[Tensor, "*batch"]:
+    """ln N − loss, in nats, a lower bound of the views' mutual information (van den Oord, 2018, arXiv:1807.03748).
+
+    The loss is the cross-entropy of picking a text's other view by softmax(similarity / temperature) among the N
+    texts, averaged over both directions. At most ln N; 0 or less where views are found no better than by chance.
+
+    Args:
+        first: One view of each text.
+        second: The other.
+        temperature: Of the softmax, > 0.
+        centre: Whether each view's mean is taken off first.
+        row_norm: Whether similarity is the cosine (as in SimCLR) or the plain product.
+    """
+    first, second = (prepare(view, centre, row_norm) for view in (first, second))
+    logits = first @ second.mT / temperature
+    found = logits.diagonal(dim1=-2, dim2=-1)
+    loss = (logits.logsumexp(-1) - found).mean(-1) / 2 + (logits.logsumexp(-2) - found).mean(-1) / 2
+    return math.log(logits.shape[-1]) - loss
+
+
+class InfoNCE(Views):
+    """`infonce` of the first two views of all texts."""
+
+    is_differentiable = True
+    higher_is_better = True
+
+    def __init__(self, temperature: float = 0.1, centre: bool = False, row_norm: bool = True) -> None:
+        super().__init__(temperature=temperature, centre=centre, row_norm=row_norm)
+
+    def measure(self, views: Float[Tensor, "*layer text view width"]) -> Float[Tensor, "*layer"]:
+        return infonce(views[..., 0, :], views[..., 1, :], **self.options)

@@ -1,0 +1,53 @@
+"""LiDAR: over how many directions texts differ more than views of one text do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tl_search.probe.metrics.accumulate import Views
+from tl_search.probe.metrics.spectrum import eigenvalues, precise
+
+if TYPE_CHECKING:
+    from jaxtyping import Float  # a language of shapes for readers and checkers
+
+
+def lidar(
+    views: Float[Tensor, "*batch text view width"], *, delta: float = 1e-4, eps: float = 1e-8
+) -> Float[Tensor, "*batch"]:
+    """Effective rank of Σw^-½ Σb Σw^-½, where every text is a class (Thilak et al., 2023, arXiv:2312.04000).
+
+    Σb is the covariance of the texts' means, Σw that of the views around them. exp(−Σ p ln p), p = λ / Σλ + ε.
+
+    Args:
+        views: At least two of each text.
+        delta: Added to the diagonal of Σw, > 0.
+        eps: Added to every share of the spectrum, >= 0.
+    """
+    views = precise(views)
+    texts, count, width = views.shape[-3:]
+    means = views.mean(-2)
+    between = (means - means.mean(-2, keepdim=True)) / texts**0.5
+    noise = (views - means[..., None, :]).flatten(-3, -2) / (texts * count) ** 0.5
+    within = noise.mT @ noise + delta * torch.eye(width, dtype=views.dtype, device=views.device)
+    factor, _ = torch.linalg.cholesky_ex(within)  # which, unlike `cholesky`, takes NaN
+    # Σw = FFᵀ: the rows F⁻¹b have the eigenvalues of Σw^-½ Σb Σw^-½ in their Gram matrix, on its smaller side
+    values = eigenvalues(torch.linalg.solve_triangular(factor, between.mT, upper=False).mT)
+    total = values.sum(-1, keepdim=True)
+    shares = values / total.masked_fill(total == 0, 1.0) + eps
+    return torch.special.entr(shares).sum(-1).exp()
+
+
+class LiDAR(Views):
+    """`lidar` of all texts."""
+
+    is_differentiable = True
+    higher_is_better = True
+
+    def __init__(self, delta: float = 1e-4, eps: float = 1e-8) -> None:
+        super().__init__(delta=delta, eps=eps)
+
+    def measure(self, views: Float[Tensor, "*layer text view width"]) -> Float[Tensor, "*layer"]:
+        return lidar(views, **self.options)

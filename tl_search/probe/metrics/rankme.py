@@ -1,0 +1,46 @@
+"""RankMe: effective rank as a label-free judge of pretrained representations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tl_search.probe.metrics.accumulate import Pooled
+from tl_search.probe.metrics.spectrum import eigenvalues, prepare
+
+if TYPE_CHECKING:
+    from jaxtyping import Float  # a language of shapes for readers and checkers
+
+
+def rankme(vectors: Float[Tensor, "*batch text width"], *, eps: float = 1e-7) -> Float[Tensor, "*batch"]:
+    """exp(−Σ p ln p), p = σ / Σσ + ε over the singular values σ (Garrido et al., 2023, arXiv:2210.02885).
+
+    Neither centred nor normed, and with the paper's ε: `effective_rank` is the same with options and without ε.
+
+    Args:
+        vectors: Pooled states.
+        eps: Added to every share, >= 0.
+
+    Example:
+        >>> round(rankme(torch.eye(5)).item(), 3)
+        5.0
+    """
+    values = eigenvalues(prepare(vectors, centre=False, row_norm=False)).sqrt()
+    total = values.sum(-1, keepdim=True)
+    shares = values / total.masked_fill(total == 0, 1.0) + eps
+    return torch.special.entr(shares).sum(-1).exp()
+
+
+class RankMe(Pooled):
+    """`rankme` of all texts."""
+
+    is_differentiable = True
+    higher_is_better = True
+
+    def __init__(self, eps: float = 1e-7) -> None:
+        super().__init__(eps=eps)
+
+    def measure(self, vectors: Float[Tensor, "*layer text width"]) -> Float[Tensor, "*layer"]:
+        return rankme(vectors, **self.options)

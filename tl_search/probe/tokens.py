@@ -1,0 +1,130 @@
+"""Texts to token ids: once for all revisions that share a tokenizer, and memory-mapped from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tl_search.plane.extraction import BeginToken, Extraction
+from tl_search.plane.revision import Revision
+from tl_search.probe.loading import load_tokenizer
+from tl_search.store.arrays import ArrayStore
+from tl_search.store.keys import digest, text_digest
+
+Row = np.ndarray  # one text's token ids, int32
+
+_AT_ONCE = 4096  # a tokenizer's own account of a text is many times as large as its ids
+
+# Lists of texts kept in memory: more than the tasks of most suites.
+_KEPT_LISTS = 32
+_kept: dict[str, Tokens] = {}  # by what they depend on, oldest first
+
+
+class Tokens(NamedTuple):
+    """The token ids of a list of texts.
+
+    Args:
+        ids: Of all texts, end to end, int32.
+        lengths: Tokens of each text, >= 1.
+        cut: How many texts were longer than what was kept of them.
+    """
+
+    ids: np.ndarray
+    lengths: np.ndarray
+    cut: int
+
+    @property
+    def rows(self) -> list[Row]:
+        return np.split(self.ids, np.cumsum(self.lengths)[:-1])
+
+
+def tokens_of(
+    revision: Revision,
+    folder: Path,
+    texts: Sequence[str],
+    extraction: Extraction,
+    limit: int | None = None,
+    store: ArrayStore | None = None,
+) -> Tokens:
+    """The texts' tokens, made only when they are not known.
+
+    Args:
+        revision: Whose tokenizer lies in `folder`.
+        folder: Opened only when the tokens are not known.
+        texts: Distinct or not.
+        extraction: Its `prompt`, `begin` and `max_length` count.
+        limit: Tokens that the model has positions for; None = any number.
+        store: Where tokens are kept; None = in memory.
+
+    Raises:
+        ValueError: as `tokenise`, or the folder's tokenizer does not load.
+    """
+    about = [extraction.prompt, extraction.begin.value, extraction.max_length, limit]
+    key = digest(["tokens", revision.tokenizer, *about, [text_digest(text) for text in texts]], 32)
+    if store is not None:
+        found = _stored(store, key)
+        if found is None:
+            made = tokenise(load_tokenizer(folder), texts, extraction, limit)
+            store.put(key, {"ids": made.ids, "lengths": made.lengths, "cut": np.array([made.cut])})
+            found = _stored(store, key) or made
+        return found
+    if key not in _kept:
+        while len(_kept) >= _KEPT_LISTS:
+            del _kept[next(iter(_kept))]
+        _kept[key] = tokenise(load_tokenizer(folder), texts, extraction, limit)
+    return _kept[key]
+
+
+def forget() -> None:
+    """Let go what is kept in memory."""
+    _kept.clear()
+
+
+def _stored(store: ArrayStore, key: str) -> Tokens | None:
+    arrays = store.mapped(key)
+    return Tokens(arrays["ids"], arrays["lengths"], int(arrays["cut"][0])) if arrays else None
+
+
+def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit: int | None = None) -> Tokens:
+    """The tokens of every text, at most `max_length` (and `limit`: what the model has positions for).
+
+    Raises:
+        ValueError: a text has no token, named by its index; or a BOS is asked for that the tokenizer lacks.
+    """
+    length = min(extraction.max_length, limit or extraction.max_length)
+    begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.cls_token_id
+    own = tokenizer("")["input_ids"][:1] == [begin]
+    add = extraction.begin is BeginToken.always and not own
+    if add and begin is None:
+        raise ValueError("begin: must be tokenizer or never (the model's tokenizer has no BOS token), got always")
+    drop = extraction.begin is BeginToken.never and own
+    tokenizer.truncation_side = "right"
+    rows: list[list[int]] = []
+    cut = 0
+    for start in range(0, len(texts), _AT_ONCE):
+        found = tokenizer(
+            [extraction.prompt + text for text in texts[start : start + _AT_ONCE]],
+            truncation=True,
+            max_length=max(length - add + drop, 1),
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+        )
+        rows += found["input_ids"]
+        # a tokenizer written in Python does not say what it left out; then a text that fills its place counts
+        cut += sum(
+            bool(found.encodings[number].overflowing) if found.encodings else len(row) >= length
+            for number, row in enumerate(found["input_ids"])
+        )
+    if drop:
+        rows = [row[1:] for row in rows]
+    if add:
+        rows = [[begin, *row][:length] for row in rows]
+    for number, row in enumerate(rows):
+        if not row:
+            raise ValueError(f"texts[{number}]: must have at least one token, got {texts[number]!r}")
+    lengths = np.array([len(row) for row in rows])
+    return Tokens(np.concatenate([np.array(row, np.int32) for row in rows]), lengths, cut)

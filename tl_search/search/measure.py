@@ -1,0 +1,154 @@
+"""Metrics without labels of the plane's columns, one file per arm in the run's folder.
+
+Every arm is measured on the same texts: a seeded draw from what the tasks' selection reads (its classifiers' training
+texts included), never from what confirmation reads alone. A file names everything that its values depend on; a column
+whose files all say the same is not measured again.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tl_search.plane.arm import Plane
+from tl_search.plane.revision import Revision
+from tl_search.probe.config import ProbeConfig
+from tl_search.probe.embed import layer_name
+from tl_search.probe.metrics.config import MetricsConfig
+from tl_search.store.atomic import read_json, write_json
+from tl_search.store.keys import digest, safe_name, text_digest
+
+log = logging.getLogger(__name__)
+
+# Raised when the same settings come to give other values.
+RULES = 1
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The texts that every arm is measured on.
+
+    Args:
+        texts: Each once, in a seeded order, so that the first so many are a draw themselves.
+        counts: By task: how many of its texts were drawn.
+        split: Of the tasks.
+    """
+
+    texts: tuple[str, ...]
+    counts: Mapping[str, int]
+    split: str
+
+    @property
+    def hash(self) -> str:
+        return digest([text_digest(text) for text in self.texts], 32)
+
+
+def draw_corpus(texts: Mapping[str, Sequence[str]], split: str, config: MetricsConfig) -> Corpus:
+    """At most `corpus_max_examples_per_task` texts of each task; a text of several tasks is drawn once.
+
+    A task's draw depends on its own texts and the seed, not on which other tasks there are.
+
+    Raises:
+        ValueError: the tasks have no text but blank ones.
+    """
+    drawn: dict[str, None] = {}
+    counts = {}
+    for task, given in texts.items():
+        usable = [text for text in dict.fromkeys(given) if text.strip()]
+        count = min(len(usable), config.corpus_max_examples_per_task or len(usable))
+        chosen = random.Random(f"{config.seed}/{task}").sample(usable, count)
+        drawn.update(dict.fromkeys(chosen))
+        counts[task] = count
+    if not drawn:
+        raise ValueError("tasks: must have texts to measure on, got none")
+    order = list(drawn)
+    random.Random(f"{config.seed}/order").shuffle(order)
+    return Corpus(tuple(order), counts, split)
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Measures columns of a plane into a folder.
+
+    Args:
+        plane: Whose columns.
+        corpus: What they are measured on.
+        config: What is measured.
+        probe: Where the pass runs.
+        fetch: A revision to its loadable folder.
+        folder: `cache/metrics` of a run.
+    """
+
+    plane: Plane
+    corpus: Corpus
+    config: MetricsConfig
+    probe: ProbeConfig
+    fetch: Callable[[Revision], Path]
+    folder: Path
+
+    def measure(self, revisions: Sequence[Revision]) -> dict[str, str]:
+        """Measure the columns that are not measured yet. Returns why a revision could not be, by its name."""
+        write_json(self.folder / "corpus.json", self._about_corpus())
+        failures = {}
+        for revision in revisions:
+            if self.whole(revision):
+                continue
+            try:
+                self._measure(revision)
+            except ValueError as error:
+                failures[revision.name] = str(error)
+                log.warning("%s cannot be measured: %s", revision.name, error)
+        return failures
+
+    def path(self, revision: Revision, layer: int) -> Path:
+        """`<model>/<revision>/layer_000.json`, each name made safe."""
+        return self.folder / safe_name(self.plane.model) / safe_name(revision.name) / f"{layer_name(layer)}.json"
+
+    def whole(self, revision: Revision) -> bool:
+        """Whether every layer's file is there and of these weights, texts and settings."""
+        return all(self._is_of(self.path(revision, layer), self._about(revision, layer)) for layer in self.plane.layers)
+
+    def _measure(self, revision: Revision) -> None:
+        from tl_search.probe.metrics.column import measure_column
+
+        log.info("%s: measuring %d texts at every layer", revision.name, len(self.corpus.texts))
+        folder = self.fetch(revision)
+        texts, extraction = self.corpus.texts, self.plane.extraction
+        layers = measure_column(revision, folder, texts, extraction, self.probe, self.config)
+        for layer, measured in enumerate(layers):
+            write_json(self.path(revision, layer), {**self._about(revision, layer), "metrics": measured})
+
+    def _about(self, revision: Revision, layer: int) -> dict[str, Any]:
+        """All that a file says beside its values."""
+        return {
+            "model": self.plane.model,
+            "revision": revision.name,
+            "step": revision.step,
+            "layer": layer,
+            "weights": revision.weights,
+            "tokenizer": revision.tokenizer,
+            "extraction": self.plane.extraction.identity(),
+            "corpus": self.corpus.hash,
+            "options": self.config.identity(),
+            "rules": RULES,
+        }
+
+    def _about_corpus(self) -> dict[str, Any]:
+        corpus, config = self.corpus, self.config
+        return {
+            "hash": corpus.hash,
+            "split": corpus.split,
+            "max_examples_per_task": config.corpus_max_examples_per_task,
+            "seed": config.seed,
+            "tasks": dict(corpus.counts),
+            "texts": list(corpus.texts),
+        }
+
+    def _is_of(self, path: Path, about: Mapping[str, Any]) -> bool:
+        try:
+            kept = read_json(path)
+            return set(kept.pop("metrics")) == set(self.config.measures) and kept == about
+        except (FileNotFoundError, KeyError, TypeError, AttributeError, ValueError):
+            return False  # absent, or damaged and written anew
