@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from tiny_run import plan
@@ -97,8 +96,8 @@ def test_a_length_in_epochs_needs_one_that_is_known(tmp_path):
         horizon_of(planned, None)
 
 
-def test_the_longest_run_that_is_given_both_ways_ends_at_the_shorter():
-    planned = plan(Path("unused"), trainer={"max_steps": 100, "max_epochs": 3})
+def test_the_longest_run_that_is_given_both_ways_ends_at_the_shorter(tmp_path):
+    planned = plan(tmp_path, trainer={"max_steps": 100, "max_epochs": 3})
     assert horizon_of(planned, 40) == Horizon(100, (40, 80, 100))
 
 
