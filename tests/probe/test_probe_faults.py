@@ -90,10 +90,12 @@ def test_texts_that_are_cut_are_counted(tmp_path, said):
     assert not said.messages
 
 
-def test_a_max_length_beyond_the_models_context_is_said(tmp_path, said):
-    column(make(tmp_path / "model", "gpt2", max_position_embeddings=64), tmp_path, ["y" * 100])
-    assert "step7: max_length is 512, but the model's context 64" in said.messages
-    assert "step7: 1 of 1 texts are longer than 64 tokens; only their start is embedded" in said.messages
+def test_texts_beyond_the_models_context_are_said(tmp_path, said):
+    column(make(tmp_path / "learned", "gpt2", max_position_embeddings=64), tmp_path / "1", ["y" * 100])
+    assert said.messages == ["step7: 1 of 1 texts are longer than 64 tokens; only their start is embedded"]
+    said.clear()
+    column(make(tmp_path / "rotary", max_position_embeddings=64), tmp_path / "2", ["y" * 100])
+    assert said.messages == ["step7: the longest text has 100 tokens, but the model's context 64"]
 
 
 @pytest.mark.parametrize("family", ["gpt_neox", "mistral"])

@@ -7,6 +7,7 @@ diverged · 75 try again later (disk full, read-only, no network) · 130 interru
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from types import FrameType
 
@@ -22,6 +23,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit code."""
     words = list(sys.argv[1:] if words is None else words)
     before = signal.signal(signal.SIGTERM, _terminate)
+    told, warnings.formatwarning = warnings.formatwarning, _warning
     try:
         return _dispatch(words)
     except BadInput as error:
@@ -37,6 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return code
     finally:
         signal.signal(signal.SIGTERM, before)
+        warnings.formatwarning = told
 
 
 def _dispatch(words: list[str]) -> int:
@@ -83,3 +86,10 @@ def _run(name: str, rest: list[str]) -> int:
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
     raise Terminated
+
+
+def _warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """One line; where in the code it comes from helps nobody at a shell."""
+    return f"warning: {message}\n"

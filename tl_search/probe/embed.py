@@ -180,7 +180,7 @@ def _pass(
     size, largest = probe.model.get_input_embeddings().num_embeddings, int(tokens.ids.max())
     if largest >= size:
         raise ValueError(f"{folder}: its tokenizer gives token {largest}, but the model has only {size}")
-    _say_lengths(revision, tokens, extraction, probe.model)
+    _say_lengths(revision, tokens, probe.model)
     rows, pad = tokens.rows, pad_id(probe.model)
 
     def batches(on_cpu: bool) -> list[batching.Batch]:
@@ -217,12 +217,13 @@ def _say_flat(revision: Revision, column: _Column, texts: Sequence[str]) -> None
             log.warning("%s: layer %d: 100.0%% of the vectors are the same", revision.name, layer)
 
 
-def _say_lengths(revision: Revision, tokens: "Tokens", extraction: Extraction, model: Any) -> None:
+def _say_lengths(revision: Revision, tokens: "Tokens", model: Any) -> None:
     context = getattr(model.config, "max_position_embeddings", None)
-    if context is not None and extraction.max_length > context:
-        log.info("%s: max_length is %d, but the model's context %d", revision.name, extraction.max_length, context)
+    longest = int(tokens.lengths.max())
+    if context is not None and longest > context:
+        log.info("%s: the longest text has %d tokens, but the model's context %d", revision.name, longest, context)
     if tokens.cut:
         log.info(
             "%s: %d of %d texts are longer than %d tokens; only their start is embedded",
-            *(revision.name, tokens.cut, len(tokens.lengths), int(tokens.lengths.max())),
+            *(revision.name, tokens.cut, len(tokens.lengths), longest),
         )

@@ -1,7 +1,8 @@
 """Floor 3: training a language model so that it leaves a plane behind.
 
-`fit` wires the parts, `trainer` knows Lightning's; what is trained: `architecture`, `losses`, `optim`, `module`; on
-what: `corpus`, `tokens`, `packing`, `data`; what it leaves: `revisions` (loadable models) and `resume` (rolling
-training state, so that a killed run goes on as if nothing had happened); `identity` says which run a folder holds;
-`callbacks/` act in time.
+`fit` wires the parts, `trainer` knows Lightning's, `ranks` starts one process per device; what is trained:
+`architecture`, `losses`, `optim`, `module`, `compiling`; on what: `corpus`, `tokens`, `packing`, `data`; for how long:
+`horizon`, `estimate`; what it leaves: `revisions` (loadable models) and `resume` (full states, kept by `retention`),
+written by `saving` while training goes on; where it starts: `rewind`, and longer than planned: `extend`; `identity`
+says which run a folder holds; `evaluate` measures a revision again; `callbacks/` act in time.
 """
