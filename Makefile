@@ -17,7 +17,7 @@ demo: .venv/.ready
 	$(BIN)/tl run experiments=quickstart/run
 
 test: .venv/.ready
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: .venv/.ready
 	@test -d "$${TL_DATA:-../shared/data}" || { echo "set TL_DATA to the folder with the real data"; exit 1; }
