@@ -20,8 +20,7 @@ test: .venv/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: .venv/.ready
-	@test -d "$${TL_DATA:-../shared/data}" || { echo "set TL_DATA to the folder with the real data"; exit 1; }
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """How long training stands still for a scheduled save: written by a thread, and waiting for the disk.
 
     python experiments/saving_stall/measure.py
-    python experiments/saving_stall/measure.py --saves 24 --every 4
+    python experiments/saving_stall/measure.py --every 24 --rounds 1 --runs thread none
 
 Every scheduled save is a revision and a full state of a model of about 50 million parameters. Three runs take turns,
 so that a busy machine slows all of them alike: saves by a thread, saves that wait for the disk (the same bytes,
@@ -23,12 +23,14 @@ from tl_search.plane.schedule import ExplicitSchedule
 from tl_search.training.architecture import Pythia
 from tl_search.training.corpus import StdlibText
 from tl_search.training.data import Text
-from tl_search.training.fit import TrainingPlan, fit
+from tl_search.training.fit import fit
 from tl_search.training.optim import AdamW
+from tl_search.training.plan import TrainingPlan
 from tl_search.training.retention import Checkpointing
 from tl_search.training.tokens import ByteTokenizer
 
 MODEL = Pythia(width=640, blocks=10, heads=10, context=128)  # 49.6 million parameters, as bytes need no vocabulary
+RUNS = ("thread", "waiting", "none")
 
 
 class Clock(Callback):
@@ -79,16 +81,19 @@ def train(steps: int, due: set[int], asynchronous: bool, cache: Path, batch: int
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--saves", type=int, default=20, help="of either kind")
-    parser.add_argument("--every", type=int, default=8, help="steps between saves")
+    parser.add_argument("--every", type=int, default=4, help="steps between saves")
     parser.add_argument("--rounds", type=int, default=2, help="turns that the three runs take")
     parser.add_argument("--batch", type=int, default=4, help="blocks in a step")
+    parser.add_argument("--runs", nargs="+", choices=RUNS, default=RUNS)
     asked = parser.parse_args()
     per_round = -(-asked.saves // asked.rounds)
     due = {asked.every * (number + 1) for number in range(per_round)}
     steps = max(due) + asked.every
-    stalls: dict[str, list[float]] = {"thread": [], "waiting": [], "none": []}
+    stalls: dict[str, list[float]] = {name: [] for name in asked.runs}
     seconds: dict[str, list[float]] = {name: [] for name in stalls}
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as cache:
+    place = Path("runs")  # on the disk that runs are written to, and ignored by git
+    place.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place) as cache:
         for _ in range(asked.rounds):
             for name in stalls:
                 found, took = train(steps, due if name != "none" else set(), name == "thread", Path(cache), asked.batch)
@@ -96,15 +101,21 @@ def main() -> None:
                 seconds[name].append(took)
     print(f"{'':<10}{'saves':>8}{'median s':>12}{'p95 s':>10}{'run s':>10}")
     for name in stalls:
-        row = sorted(stalls[name])
-        middle = f"{statistics.median(row):>12.3f}{row[int(0.95 * (len(row) - 1))]:>10.3f}" if row else " " * 22
+        row = stalls[name]
+        middle = f"{statistics.median(row):>12.3f}{tail(row):>10.3f}" if row else " " * 22
         print(f"{name:<10}{len(row):>8}{middle}{statistics.median(seconds[name]):>10.2f}")
-    middles = [statistics.median(stalls[name]) for name in ("thread", "waiting")]
-    tails = [sorted(stalls[name])[int(0.95 * (len(stalls[name]) - 1))] for name in ("thread", "waiting")]
-    print(f"stall: {middles[0] / middles[1]:.1%} of waiting (median), {tails[0] / tails[1]:.1%} (p95)")
-    print(
-        f"run with saves by a thread: {statistics.median(seconds['thread']) / statistics.median(seconds['none']):.3f}"
-    )
+    if {"thread", "waiting"} <= set(stalls):
+        thread, waiting = stalls["thread"], stalls["waiting"]
+        shares = statistics.median(thread) / statistics.median(waiting), tail(thread) / tail(waiting)
+        print(f"stall: {shares[0]:.1%} of waiting (median), {shares[1]:.1%} (p95)")
+    if {"thread", "none"} <= set(stalls):
+        saved, bare = statistics.median(seconds["thread"]), statistics.median(seconds["none"])
+        print(f"run with saves by a thread: {saved / bare:.3f}; a save costs it {(saved - bare) / per_round:.2f} s")
+
+
+def tail(values: list[float]) -> float:
+    """The 95th percentile."""
+    return sorted(values)[int(0.95 * (len(values) - 1))]
 
 
 if __name__ == "__main__":

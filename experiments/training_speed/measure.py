@@ -2,8 +2,9 @@
 
     python experiments/training_speed/measure.py [--shapes tiny 14m] [--rounds 3] [--seconds 12]
 
-Both read the same blocks and make the same steps with the same AdamW. A round times, one after the other, the loop,
-the run without checkpoints, and the run with the default schedule, evaluation and training states.
+All read the same blocks and make the same steps with the same AdamW. A round times, one after the other, the loop,
+the run without checkpoints, the run with the default schedule and its training states, and that with its evaluations
+and the best model besides.
 """
 
 import argparse
@@ -26,10 +27,11 @@ from tl_search.training.callbacks.finite_loss import FiniteLoss
 from tl_search.training.callbacks.progress import Progress
 from tl_search.training.corpus import StdlibText
 from tl_search.training.data import BlockLoader, Text
-from tl_search.training.fit import TrainingPlan, fit
+from tl_search.training.fit import fit
 from tl_search.training.loggers import TensorBoard
 from tl_search.training.losses import next_token
 from tl_search.training.optim import AdamW, Phase
+from tl_search.training.plan import TrainingPlan
 from tl_search.training.retention import Checkpointing
 from tl_search.training.tokens import ByteTokenizer
 
@@ -98,22 +100,24 @@ def main() -> None:
                 logger={"tensorboard": TensorBoard()},
                 cache=Path(cache),
             )
-            plain = replace(
+            scheduled = replace(
                 everything,
-                schedule=NoSchedule(),
                 data=replace(text, validation_share=0),
                 callbacks={key: value for key, value in everything.callbacks.items() if key != "best"},
-                checkpoint=Checkpointing(save_interval=10**9),
             )
+            plain = replace(scheduled, schedule=NoSchedule(), checkpoint=Checkpointing(save_interval=10**9))
             rounds = []
-            for _ in range(arguments.rounds):
+            for number in range(arguments.rounds):
                 loop = bare(model, text, packed, steps)
-                rounds.append((loop, loop / ours(plain, steps), loop / ours(everything, steps)))
-            loop, without, scheduled = (statistics.median(column) for column in zip(*rounds, strict=True))
+                rounds.append((loop, *(loop / ours(plan, steps) for plan in (plain, scheduled, everything))))
+                shares = ", ".join(f"{share:.3f}" for share in rounds[-1][1:])
+                print(f"{name}: round {number + 1}: {loop:.4f} s a step; {shares}", flush=True)
+            loop, *shares = (statistics.median(column) for column in zip(*rounds, strict=True))
             tokens = batch_size * model.context / loop
             print(
                 f"{name}: {steps} steps; bare loop {tokens:,.0f} tokens/s; of its speed, without checkpoints "
-                f"{without:.3f}, with the default schedule {scheduled:.3f} (medians of {arguments.rounds} rounds)"
+                f"{shares[0]:.3f}, with the default schedule {shares[1]:.3f}, with evaluations besides {shares[2]:.3f} "
+                f"(medians of {arguments.rounds} rounds)"
             )
 
 

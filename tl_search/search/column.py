@@ -5,13 +5,11 @@ and a cell that the ledger knows costs nothing.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
-from tl_search.checkpoints.source import CheckpointSource
 from tl_search.plane.arm import Arm, Plane
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.plane.revision import Revision
@@ -19,6 +17,7 @@ from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import column_key, embed_column, layer_name
 from tl_search.scoring.ledger import Ledger
 from tl_search.search.texts import SuiteTexts
+from tl_search.search.weights import Weights
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.keys import text_digest
 
@@ -50,10 +49,8 @@ class ColumnResult:
 class Workshop:
     """What turns (revision, cells) into scores.
 
-    No revision is fetched ahead: which one is next follows from the scores of this one.
-
     Args:
-        source: Where the weights come from.
+        weights: Where revisions come from.
         plane: Whose columns they are.
         suite: The texts of the split that is scored.
         probe: Devices and batch sizes.
@@ -61,18 +58,22 @@ class Workshop:
         ledger: Where scores are kept.
     """
 
-    source: CheckpointSource
+    weights: Weights
     plane: Plane
     suite: SuiteTexts
     probe: ProbeConfig
     embeddings: ArrayStore
     ledger: Ledger
-    _folders: dict[str, Path] = field(default_factory=dict)
     _broken: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def on(self, suite: SuiteTexts) -> "Workshop":
-        """The same over other texts: weights that were fetched and verified here are not fetched again there."""
+        """The same over other texts: revisions that were fetched and verified here are not fetched again there."""
         return replace(self, suite=suite, _broken={})
+
+    def expect(self, arm: Arm, tasks: Iterable[TaskSpec]) -> None:
+        """Let the arm's revision be fetched while something else is done, if a score will need it."""
+        if any(self.ledger.get(arm, task) is None for task in tasks):
+            self.weights.expect(arm.revision)
 
     def run_column(self, revision: Revision, cells: tuple[Cell, ...]) -> ColumnResult:
         """Score the cells; those that the ledger has are only read."""
@@ -122,9 +123,7 @@ class Workshop:
         if (revision.name, owner) in self._broken:
             raise ValueError(self._broken[revision.name, owner])
         try:
-            if revision.name not in self._folders:
-                self._folders[revision.name] = self.source.fetch(revision)
-            folder, texts = self._folders[revision.name], self.suite.parts[owner]
+            folder, texts = self.weights.folder(revision), self.suite.parts[owner]
             log.info("%s: embedding the %d texts of %s at every layer", revision.name, len(texts), owner)
             embed_column(revision, folder, texts, self.plane.extraction, self.probe, self.embeddings)
         except ValueError as error:

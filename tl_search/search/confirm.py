@@ -8,6 +8,7 @@ for every arm, so the replicates of a difference give its interval (Efron and Ti
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,10 @@ class Confirmation:
         order = {revision.name: number for number, revision in enumerate(self.workshop.plane.revisions)}
         specs = {task.name: task for task in self.tasks}
         ordered = sorted(wanted, key=lambda cell: (order[cell[0].revision.name], list(specs).index(cell[1])))
+        following = {arm.revision: later for (arm, _), (later, _) in pairwise(ordered)}  # the last pair of each decides
         for number, (arm, name) in enumerate(ordered, 1):
+            if arm.revision in following:
+                self.workshop.expect(following[arm.revision], self.tasks)
             try:
                 self._confirm(arm, specs[name])
             except ValueError as error:

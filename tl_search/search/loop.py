@@ -88,8 +88,14 @@ class Search:
             price = self.spending.price(asked[0].arm, asked[0].tasks).total
             if self.budget.is_spent(pulls, self.spending.spent.total + price, limit):
                 return "budget"
+            self._expect_after(asked[0])
             self._pull(asked[0])
             pulls += 1
+
+    def _expect_after(self, pull: Pull) -> None:
+        """Let the likely next pull's revision be fetched while this one is scored; a wrong guess decides nothing."""
+        for guess in self.policy.ask(1, pending=[pull]):
+            self.workshop.expect(guess.arm, [task for task in self.tasks if task.name in guess.tasks])
 
     def _finish_leader(self) -> None:
         """Score what is missing of the arm that will be named, until the named arm is one that was measured whole."""
