@@ -1,24 +1,28 @@
-"""What metrics cost on top of the pass that they come from, as ratios from one interleaved run.
+"""What metrics cost on top of the pass that they come from, as ratios from interleaved runs.
 
-    python experiments/metrics_cost/measure.py [--shapes demo 14m] [--ways fast all] [--texts 576] [--rounds 3]
+    python experiments/metrics_cost/measure.py [--shapes 14m 70m] [--texts 96 576] [--ways fast all] [--rounds 7]
 
-Weights are random, in Pythia's shapes; texts are the standard library's docstrings. A round times the bare pass over
-the texts, the pass with the metrics of `metrics=fast`, and that of `metrics=all`, which passes two views more.
+Weights are random, in Pythia's shapes; texts are the standard library's docstrings. A round runs the bare pass over the
+texts and the same pass with the metrics of each way, in turning order; printed are the median over rounds of their
+ratio, and the smallest and the largest.
 """
 
 import argparse
-import ast
 import platform
 import statistics
+import sys
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import tokenizers
+import numpy as np
 import torch
 import transformers
 from omegaconf import OmegaConf
+
+sys.path.append(str(Path(__file__).parents[1]))
+from bench import SHAPES, docstrings, interleaved, save
 
 from tl_search.cli.build import build
 from tl_search.cli.compose import conf_dir
@@ -28,88 +32,58 @@ from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import column_vectors
 from tl_search.probe.metrics.column import measure_column
 from tl_search.probe.metrics.config import MetricsConfig
-from tl_search.store.stdlib import modules
 
-SHAPES = {"demo": (6, 96, 4), "14m": (6, 128, 4), "70m": (6, 512, 8), "410m": (24, 1024, 16)}  # blocks, width, heads
 REVISION = Revision("step1", 1, None, "weights", "tokenizer")
 
 
-def docstrings(count: int) -> list[str]:
-    """Of the library's functions and classes, in order, 60 to 1,200 characters long."""
-    found: dict[str, None] = {}
-    for module in modules():
-        for node in ast.walk(ast.parse(module.path.read_bytes())):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and (text := ast.get_docstring(node)):
-                found.setdefault(" ".join(text.split())[:1200])
+def texts_of(characters: int) -> list[str]:
+    """Docstrings of 60 characters or more, cut to at most so many, in a seeded order."""
+    found = dict.fromkeys(" ".join(text.split())[:characters] for text in docstrings())
     chosen = [text for text in found if len(text) >= 60]
-    return chosen[:: max(len(chosen) // count, 1)][:count]
-
-
-def make(folder: Path, shape: str, texts: list[str]) -> Path:
-    """A loadable model of random weights, and a tokenizer of 4,096 pieces made from the texts."""
-    blocks, width, heads = SHAPES[shape]
-    torch.manual_seed(0)
-    config = transformers.GPTNeoXConfig(
-        vocab_size=4096, hidden_size=width, num_hidden_layers=blocks, num_attention_heads=heads,
-        intermediate_size=4 * width, max_position_embeddings=512,
-    )  # fmt: skip
-    transformers.GPTNeoXModel(config).save_pretrained(folder)
-    pieces = tokenizers.ByteLevelBPETokenizer()
-    pieces.train_from_iterator(texts, vocab_size=4096, show_progress=False)
-    transformers.PreTrainedTokenizerFast(tokenizer_object=pieces._tokenizer).save_pretrained(folder)
-    return folder
+    return [chosen[number] for number in np.random.default_rng(0).permutation(len(chosen))]
 
 
 def metrics(option: str) -> MetricsConfig:
+    """What `tl search metrics=<option>` measures."""
     return build(OmegaConf.create({"metrics": OmegaConf.load(conf_dir() / "metrics" / f"{option}.yaml")}))["metrics"]
 
 
-def seconds(way: Callable[[], object]) -> float:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    started = time.perf_counter()
-    way()
-    return time.perf_counter() - started
+def cost(folder: Path, texts: list[str], ways: list[str], rounds: int, device: str) -> str:
+    """One line: the bare pass's seconds, and what each way adds to it."""
+    given = (REVISION, folder, texts, Extraction(dtype=Dtype.float32), ProbeConfig(device))
+    jobs: dict[str, Callable[[], object]] = {"bare": lambda: column_vectors(*given)}
+    jobs.update({name: partial(measure_column, *given, metrics(name)) for name in ways})
+    interleaved(jobs, 1, device)  # to warm up
+    seconds = interleaved(jobs, rounds, device)
+    told = [f"bare pass {statistics.median(seconds['bare']):6.2f} s"]
+    for name in ways:
+        more = [with_ / bare - 1 for with_, bare in zip(seconds[name], seconds["bare"], strict=True)]
+        told.append(f"{name} {statistics.median(more):+.1%} ({min(more):+.1%} … {max(more):+.1%})")
+    return ", ".join(told)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["demo", "14m"])
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["14m", "70m"])
+    parser.add_argument("--texts", nargs="+", type=int, default=[96, 288])
+    parser.add_argument("--characters", type=int, default=600, help="of a text at most")
     parser.add_argument("--ways", nargs="+", choices=["fast", "all"], default=["fast"])
-    parser.add_argument("--texts", type=int, default=576)  # nine tasks of 64
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     wanted = parser.parse_args()
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    texts = docstrings(wanted.texts)
-    extraction, probe = Extraction(dtype=Dtype.float32), ProbeConfig(wanted.device)
+    texts = texts_of(wanted.characters)
+    machine = f"torch {torch.__version__}, {platform.machine()}, {torch.get_num_threads()} threads, {wanted.device}"
     characters = statistics.mean(map(len, texts))
-    print(f"{len(texts)} texts of {characters:.0f} characters, torch {torch.__version__}, {platform.machine()}, "
-          f"{torch.get_num_threads()} threads, {wanted.device}")  # fmt: skip
-    settings = {name: metrics(name) for name in wanted.ways}
+    print(f"{machine}; texts of {characters:.0f} characters; {wanted.rounds} rounds: median (range)")
     for shape in wanted.shapes:
         with tempfile.TemporaryDirectory() as folder:
-            given = (REVISION, make(Path(folder), shape, texts), texts, extraction, probe)
-            ways: dict[str, Callable[[], object]] = {
-                "bare": lambda given=given: column_vectors(*given),
-            }
-            for name, config in settings.items():
-                ways[name] = lambda given=given, config=config: measure_column(*given, config)
-            times: dict[str, list[float]] = {name: [] for name in ways}
-            for turn in range(wanted.rounds + 1):
-                for name, way in ways.items():
-                    took = seconds(way)
-                    if turn:  # the first is for warming up
-                        times[name].append(took)
-            bare = statistics.median(times["bare"])
-            more = {
-                name: statistics.median(a / b - 1 for a, b in zip(times[name], times["bare"], strict=True))
-                for name in settings
-            }
-            told = ", ".join(f"{name} +{share:.1%}" for name, share in more.items())
-            print(f"{shape:5} bare pass {bare:6.2f} s; on top of it: {told}", flush=True)
+            save(Path(folder), shape, texts)
+            for count in wanted.texts:
+                told = cost(Path(folder), texts[:count], wanted.ways, wanted.rounds, wanted.device)
+                print(f"{shape:5} {min(count, len(texts)):4} texts: {told}", flush=True)
 
 
 if __name__ == "__main__":

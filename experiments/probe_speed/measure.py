@@ -7,39 +7,34 @@ Banking77's and WikiText-103's where TL_DATA names a folder that has them, else 
 """
 
 import argparse
-import ast
 import ctypes
 import gc
 import gzip
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import threading
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tokenizers
 import torch
 import transformers
 import ways
 
+sys.path.append(str(Path(__file__).parents[1]))
+from bench import clock, docstrings, interleaved, save
+
 from tl_search.probe import batching
-from tl_search.probe.embed import default_budget
-from tl_search.probe.loading import load_model, load_tokenizer
+from tl_search.probe.loading import load_model, load_tokenizer, swap_weights
 from tl_search.probe.module import Probe
 from tl_search.probe.tokens import tokenise
-from tl_search.store.stdlib import modules
 
-SHAPES = {  # blocks, width, heads
-    "14m": (6, 128, 4),
-    "70m": (6, 512, 8),
-    "410m": (24, 1024, 16),
-}
 HOW_MANY = {  # texts: the loop over layers takes some seconds on two cores
     "14m": {"short": 640, "passage": 96},
     "70m": {"short": 192, "passage": 32},
@@ -66,55 +61,10 @@ def texts_of(kind: str) -> list[str]:
     return [str(found[number]) for number in np.random.default_rng(0).permutation(len(found))]
 
 
-def docstrings() -> list[str]:
-    """Those of the standard library's modules, classes and functions, each once."""
-    found: dict[str, None] = {}
-    for module in modules():
-        for node in ast.walk(ast.parse(module.path.read_bytes())):
-            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
-                found[ast.get_docstring(node) or ""] = None
-    return [text for text in found if text]
-
-
-def save(folder: Path, shape: str, corpus: list[str]) -> Path:
-    """A folder with random weights and a tokenizer trained on the corpus; 50,304 tokens in the model, as Pythia has."""
-    blocks, width, heads = SHAPES[shape]
-    config = transformers.GPTNeoXConfig(
-        vocab_size=50304, hidden_size=width, num_hidden_layers=blocks, num_attention_heads=heads,
-        intermediate_size=4 * width, rotary_pct=0.25, max_position_embeddings=2048,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    transformers.GPTNeoXModel(config).save_pretrained(folder)
-    tokenizer = tokenizers.ByteLevelBPETokenizer()
-    tokenizer.train_from_iterator(corpus, vocab_size=16000, special_tokens=["<|endoftext|>"], show_progress=False)
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer._tokenizer, eos_token="<|endoftext|>", bos_token="<|endoftext|>"
-    ).save_pretrained(folder)
-    return folder
-
-
 def peak(device: str) -> float:
     """Multiply-adds × 2 a second of the best large fp32 matrix product."""
     one = torch.randn(2048, 2048, device=device)
     return 2 * 2048**3 / min(clock(lambda: one @ one, device) for _ in range(8))
-
-
-def clock(job: Callable[[], Any], device: str) -> float:
-    started = time.perf_counter()
-    job()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
-
-
-def interleaved(jobs: dict[str, Callable[[], Any]], rounds: int, device: str) -> dict[str, list[float]]:
-    """Seconds of every job in every round; in a round each runs once, in turning order, so that drift hits all."""
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    names = list(jobs)
-    for number in range(rounds):
-        for name in names[number % len(names) :] + names[: number % len(names)]:
-            seconds[name].append(clock(jobs[name], device))
-    return seconds
 
 
 def extra_memory(job: Callable[[], Any], device: str) -> tuple[Any, float]:
@@ -162,8 +112,11 @@ def whole_job(folder: Path, texts: list[str], rounds: int, device: str, aside: P
     base = seconds["per-layer loop"]
     lines = []
     for name, taken in seconds.items():
-        ratio = statistics.median(other / own for other, own in zip(base, taken, strict=True))
-        lines.append(f"  {name:42}{ratio:6.2f} ×{statistics.median(taken):9.2f} s{first[name][1]:8.0f} MiB")
+        ratios = [other / own for other, own in zip(base, taken, strict=True)]
+        lines.append(
+            f"  {name:42}{statistics.median(ratios):6.2f} × ({spread(ratios)}){statistics.median(taken):9.2f} s"
+            f"{first[name][1]:8.0f} MiB"
+        )
     return lines
 
 
@@ -181,7 +134,7 @@ def forward_only(folder: Path, texts: list[str], rounds: int, device: str) -> li
     the same hooks; with the share of the matrix-multiply peak and the memory beside weights and vectors."""
     probe = Probe(load_model(folder, torch.float32).to(device), ways.HIDDEN_STATES)
     rows = tokenise(load_tokenizer(folder), texts, ways.HIDDEN_STATES).rows
-    budget = default_budget(device == "cpu")
+    budget = batching.default_budget(device == "cpu")
     every = {
         "padded, sorted, token budget": [*batching.padded(rows, budget, 0)],
         "end to end": [*batching.packed(rows, budget)],
@@ -202,16 +155,49 @@ def forward_only(folder: Path, texts: list[str], rounds: int, device: str) -> li
         f"  matrix-multiply peak {max(tops) / 1e9:.0f} GFLOP/s; {sum(map(len, rows)) / len(rows):.0f} tokens a text"
     ]
     for name, taken in seconds.items():
-        ratio = statistics.median(other / own for other, own in zip(base, taken, strict=True))
-        best = min(taken)
+        ratios = [other / own for other, own in zip(base, taken, strict=True)]
+        quickest, needed = len(rows) / min(taken), extra_memory(jobs[name], device)[1]
         lines.append(
-            f"  {name:42}{ratio:6.2f} ×{len(rows) / best:9.0f} texts/s  {useful / best / max(tops):.2f} of the peak"
-            f"  {extra_memory(jobs[name], device)[1]:.0f} MiB"
+            f"  {name:42}{statistics.median(ratios):6.2f} × ({spread(ratios)}){quickest:9.0f} texts/s"
+            f"  {useful / min(taken) / max(tops):.2f} of the peak  {needed:.0f} MiB"
         )
     return lines
 
 
-def operations(model: Any, rows: list[np.ndarray]) -> float:
+def memory(folder: Path, texts: list[str], device: str, aside: Path) -> list[str]:
+    """What a column needs beside the weights, at these texts and at four times as many; its vectors go to disk."""
+    width = transformers.AutoConfig.from_pretrained(folder).hidden_size
+    pack = batching.default_budget(device == "cpu") * 4 * width * 4 / 2**20  # fp32, of an MLP
+    lines = []
+    for times in (1, 4):
+        many = [f"{text} {number}" for number in range(times) for text in texts]
+        ways.column(folder, many[:8], device, aside / "warm", ways.HIDDEN_STATES)  # the model is kept
+        job = partial(ways.column, folder, many, device, aside, ways.HIDDEN_STATES)
+        needed = extra_memory(job, device)[1]
+        lines.append(f"  {len(many):6} texts: {needed:.0f} MiB; the widest activation of a pack has {pack:.0f} MiB")
+    return lines
+
+
+def swapping(folder: Path, rounds: int, device: str) -> str:
+    """A revision's weights put into the kept model, against a model that is made anew."""
+    model = load_model(folder, torch.float32).to(device)
+    jobs: dict[str, Callable[[], Any]] = {
+        "anew": lambda: transformers.AutoModel.from_pretrained(folder).eval().to(device),
+        "swap": lambda: swap_weights(model, folder),
+    }
+    for job in jobs.values():
+        job()
+    seconds = interleaved(jobs, 5 * rounds, device)
+    ratios = [anew / swap for anew, swap in zip(seconds["anew"], seconds["swap"], strict=True)]
+    return f"  swapped weights against from_pretrained: {statistics.median(ratios):.1f} × ({spread(ratios)})"
+
+
+def spread(ratios: list[float]) -> str:
+    """From the lowest to the highest round."""
+    return f"{min(ratios):.2f}–{max(ratios):.2f}"
+
+
+def operations(model: Any, rows: Sequence[np.ndarray]) -> float:
     """What a pass must compute: two a weight of the blocks and token, and causal attention's products."""
     weights = sum(weight.numel() for block in model.layers for weight in block.parameters() if weight.ndim == 2)
     blocks, width = model.config.num_hidden_layers, model.config.hidden_size
@@ -220,9 +206,9 @@ def operations(model: Any, rows: list[np.ndarray]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shapes", nargs="+", default=["14m", "70m"], choices=SHAPES)
+    parser.add_argument("--shapes", nargs="+", default=["14m", "70m"], choices=HOW_MANY)
     parser.add_argument("--texts", nargs="+", default=["short", "passage"], choices=["short", "passage"])
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--share", type=float, default=1.0, help="of the texts; small for a try")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     given = parser.parse_args()
@@ -241,6 +227,9 @@ def main() -> None:
                 print(*whole_job(model, chosen, given.rounds, given.device, aside / f"{shape}-{kind}"), sep="\n")
                 print(f"{shape}, {len(chosen)} {kind} texts, forward pass alone", flush=True)
                 print(*forward_only(model, chosen, given.rounds, given.device), sep="\n", flush=True)
+                print(f"{shape}, {kind} texts, memory beside the weights", flush=True)
+                print(*memory(model, chosen, given.device, aside / f"{shape}-{kind}-memory"), sep="\n", flush=True)
+            print(f"\n{shape}\n{swapping(model, given.rounds, given.device)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -27,12 +27,15 @@ def probe(folder: Path, texts: list[str], device: str, aside: Path, extraction: 
     """One column into a store and out again, its checksums and its writing to disk included."""
     kept.forget()
     tokens.forget()
-    store = ArrayStore(aside)
-    revision = Revision(folder.name, 0, None, "weights", "tokenizer")
-    key = embed_column(revision, folder, texts, extraction, ProbeConfig(device), store)
-    arrays = store.get(key)
+    arrays = ArrayStore(aside).get(column(folder, texts, device, aside, extraction))
     assert arrays is not None
     return np.stack([arrays[name] for name in sorted(arrays)])
+
+
+def column(folder: Path, texts: list[str], device: str, aside: Path, extraction: Extraction) -> str:
+    """The key of a column in the store; the model of the last column is used again."""
+    revision = Revision(folder.name, 0, None, "weights", "tokenizer")
+    return embed_column(revision, folder, texts, extraction, ProbeConfig(device), ArrayStore(aside))
 
 
 def loop(folder: Path, texts: list[str], device: str, aside: Path) -> Any:

@@ -52,6 +52,8 @@ def fail(error):
         (KeyboardInterrupt(), 130, "interrupted"),
         (Terminated(), 143, "terminated"),
         (SystemExit(143), 143, "terminated"),
+        (SystemExit(), 143, "terminated"),  # Lightning's, of SIGTERM while it starts
+        (SystemExit(75), 75, "to be queued again; the same command goes on"),
         (KeyError("step"), 1, "Traceback"),
         (ValueError("a library's"), 1, "Traceback"),
     ],

@@ -24,7 +24,7 @@ def files(run):
     return {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("name", ["", "@main", "@step0", "@step6"])
+@pytest.mark.parametrize("name", ["", "@main", "@best", "@step0", "@step6"])
 def test_the_recorded_eval_loss_is_measured_again_bit_for_bit_and_nothing_is_written(trained, name, capsys):
     before = files(trained)
     assert main(["evaluate", f"{trained}{name}"]) == 0
@@ -69,6 +69,9 @@ def test_a_damaged_revision_names_the_file_and_another_number_ends_with_3(tmp_pa
     write_manifest(folder, **{**facts, "eval_loss": facts["eval_loss"] + 1})
     assert main(["evaluate", f"{run}@step0"]) == 3
     assert "do NOT agree" in capsys.readouterr().out
+    write_manifest(folder, **{**facts, "eval_loss": None})
+    assert main(["evaluate", f"{run}@step0"]) == 2
+    assert "step0 has no recorded eval loss to compare with: was written between two" in capsys.readouterr().err
     write_json(run / "run.json", {**read_json(run / "run.json"), "data": {"corpus": "other", "tokenizer": "other"}})
     assert main(["evaluate", f"{run}@main"]) == 2
     assert "was trained on other text: corpus was 'other'" in capsys.readouterr().err

@@ -39,6 +39,16 @@ def test_where_and_how_it_runs_does_not(change):
     assert folder("train", change).name == folder("train").name
 
 
+@pytest.mark.parametrize(("live", "published"), [("live", "plane/best"), ("live_metrics", "metrics/rankme")])
+def test_who_only_looks_on_makes_no_other_run_unless_the_best_hangs_on_it(live, published):
+    watched = (f"callbacks={live}", f"callbacks.best.monitor={published}")
+    probe = "plane_probe" if live == "live" else "representation_metrics"
+    assert folder("train", f"callbacks={live}").name == folder("train").name
+    assert folder("train", *watched).name != folder("train", watched[1]).name
+    assert folder("train", *watched).name != folder("train", *watched, f"callbacks.{probe}.every=7").name
+    assert folder("train", *watched).name == folder("train", *watched, "runs=elsewhere").name
+
+
 def test_a_search_is_told_from_others_but_not_by_its_device(tmp_path):
     search = ("search", str(tmp_path))
     assert folder(*search, "probe.accelerator=cpu").name == folder(*search).name
@@ -52,7 +62,7 @@ def test_metrics_that_are_not_measured_do_not_tell_searches_apart(tmp_path):
     assert folder(*search, "metrics=fast").name != folder(*search).name
     assert folder(*search, "metrics.columns=all").name == folder(*search, "metrics=fast").name
     with configs():
-        assert "metrics" not in identity(compose_job("search", ["checkpoints.path=x"]), "search")
+        assert set(identity(compose_job("search", ["checkpoints.path=x"]), "search")) == {*KEYS["search"]} - {"metrics"}
 
 
 def test_run_shares_the_training_run_of_tl_train_among_the_jobs_of_a_sweep():

@@ -120,6 +120,11 @@ def test_what_a_run_does_not_survive_is_refused(run, change, said, capsys):
     assert said in refused(capsys, "train", f"resume={run}", change)
 
 
+def test_a_listed_step_beyond_the_new_end_is_refused(run, capsys):
+    said = refused(capsys, "train", f"resume={run}", "trainer.max_steps=6", "schedule.checkpoint_schedule=[5,5000]")
+    assert "schedule.checkpoint_schedule[1]: must be at most the run's last step, 6, got 5000" in said
+
+
 def test_a_path_that_is_no_run_or_state_is_refused(run, capsys):
     Path("empty").mkdir()
     torch.save({"weight": torch.zeros(2)}, "plain.pt")
@@ -153,8 +158,9 @@ def test_text_that_is_no_longer_the_same_is_refused(run, capsys):
             "holds a state without optimizer_states",
         ),
         (lambda state: {**state, "pytorch-lightning_version": "99.0"}, "was written by lightning 99.0, newer than"),
+        (lambda state: {**state, "pytorch-lightning_version": None}, "names no version of lightning, but 'None'"),
     ],
-    ids=["state_dict", "no loops", "weights only", "newer"],
+    ids=["state_dict", "no loops", "weights only", "newer", "no version"],
 )
 def test_a_state_that_training_cannot_go_on_from_is_refused(run, change, said, capsys):
     rewritten(run / "checkpoints" / "step4", change)
@@ -179,6 +185,22 @@ def test_a_run_in_use_is_left_alone(run, monkeypatch):
     with lock:
         assert main(["train", f"resume={run}", "trainer.max_steps=6"]) == 4
     assert "history" not in read_json(run / "run.json")
+
+
+def test_best_sets_the_run_back_to_its_best_state_and_the_same_bits_follow(run):
+    before = (run / "revisions" / "main" / "model.safetensors").read_bytes()
+    best = read_json(run / "checkpoints" / "best.json")["step"]
+    assert main(["train", *TINY, "resume=best"]) == 0
+    assert all((run / "checkpoints" / f"step{best}").is_dir() for best in {best, 4})
+    assert (run / "revisions" / "main" / "model.safetensors").read_bytes() == before
+    assert main(["train", f"resume={run}@best", "trainer.max_steps=6"]) == 0
+    assert read_json(run / "DONE.json")["step"] == 6
+
+
+def test_a_state_of_a_longer_run_may_go_on_to_a_lower_step(run):
+    assert main(["train", f"resume={run}@step2", "trainer.max_steps=3"]) == 0
+    assert read_json(run / "DONE.json")["step"] == 3
+    assert not (run / "revisions" / "step4").exists()
 
 
 def test_best_of_a_run_that_does_not_exist_leaves_no_trace(tmp_path, monkeypatch, capsys):

@@ -66,7 +66,9 @@ def test_on_two_tasks_a_trained_layer_beats_every_token_embedding_and_every_rand
     suite = plan.tasks
     tasks = suite.confirmation()
     texts = SuiteTexts(tasks, suite.texts(suite.confirmation_split))
-    workshop = Workshop(Weights(plan.source.fetch), plane, texts, plan.probe, ArrayStore(plan.embeddings), Ledger(plan.ledger))
+    workshop = Workshop(
+        Weights(plan.source.fetch), plane, texts, plan.probe, ArrayStore(plan.embeddings), Ledger(plan.ledger)
+    )
     controls = {arm: None for arm in plane.arms() if arm.layer == 0 or arm.revision == first}
     learned = [place for place, arm in arms.items() if arm not in controls]
     trained = {task.name: arms[max(learned, key=lambda place: everything[place][task.name])] for task in tasks}

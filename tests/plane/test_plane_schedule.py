@@ -75,8 +75,15 @@ def test_pythia_shrinks_with_the_run_on_request():
     assert PythiaSchedule(scale=True).steps(Horizon(286_000))[:6] == (0, 2, 4, 8, 16, 32)
 
 
+def test_pythia_doubles_until_it_reaches_the_interval():
+    assert PythiaSchedule(linear_interval=100).steps(Horizon(400)) == (0, 1, 2, 4, 8, 16, 32, 64, 100, 200, 300, 400)
+    assert PythiaSchedule(linear_interval=64).steps(Horizon(192)) == (0, 1, 2, 4, 8, 16, 32, 64, 128, 192)
+
+
 def test_linear_interval_is_a_tenth_of_the_epoch_when_none_is_given():
-    assert LinearSchedule(first_epoch_checkpoints=None).steps(Horizon(100)) == (*range(0, 100, 10), 100)
+    tenths = LinearSchedule(first_epoch_checkpoints=None)
+    assert tenths.steps(Horizon(100)) == (*range(0, 100, 10), 100)
+    assert tenths.steps(Horizon(198, (99, 198))) == (*range(0, 99, 9), 99, *range(100, 198, 9), 198)
 
 
 def test_every_counts_over_the_whole_run_where_linear_begins_anew():
@@ -100,8 +107,9 @@ def test_without_generation_only_listed_and_pinned_steps_are_left():
 
 
 def test_offset_mode_doubles_the_distance_from_the_epochs_start():
-    schedule = LogSchedule(first_epoch_checkpoints=0, log_mode=LogMode.offset)
-    assert schedule.steps(Horizon(200, (100, 200))) == (0, 100, 101, 103, 105, 109, 117, 133, 165, 200)
+    schedule = LogSchedule(first_epoch_checkpoints=None, log_mode=LogMode.offset)
+    offsets = (2, 4, 8, 16, 32, 64)
+    assert schedule.steps(Horizon(200, (100, 200))) == (0, *offsets, 100, *(101 + step for step in offsets), 200)
 
 
 def test_a_single_epoch_without_a_count_of_its_own_is_spaced_by_the_log_rule():
@@ -124,8 +132,12 @@ def test_also_keeps_what_the_joined_schedule_lists_however_close():
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_a_first_epoch_of_no_revisions_keeps_its_two_ends(count):
-    assert LinearSchedule(first_epoch_checkpoints=count).steps(Horizon(9)) == (0, 9)
+@pytest.mark.parametrize("cls", [LinearSchedule, LogSchedule])
+def test_a_first_epoch_of_no_revisions_keeps_its_end_only(cls, count):
+    assert cls(first_epoch_checkpoints=count).steps(Horizon(9)) == (9,)
+    assert cls(first_epoch_checkpoints=count).steps(Horizon(10, (8, 10))) == (8, 9, 10)
+    assert cls(first_epoch_checkpoints=count, checkpoint_schedule=(0, 3)).steps(Horizon(9)) == (0, 3, 9)
+    assert cls(first_epoch_checkpoints=count, also=(EverySchedule(9),)).steps(Horizon(9)) == (0, 9)
 
 
 @given(runs())
@@ -137,6 +149,10 @@ def test_steps_rise_stay_within_the_run_and_keep_what_must_stay(run: tuple[Rule,
     assert steps[-1] == horizon.total
     listed = {entry for entry in schedule.also if isinstance(entry, int)}
     pinned = {horizon.total} if isinstance(schedule, NoSchedule) else {0, *horizon.epoch_ends}
+    if getattr(schedule, "first_epoch_checkpoints", None) in (0, 1):
+        pinned = set(horizon.epoch_ends)
+        others = [entry for entry in schedule.also if isinstance(entry, str | Rule)]
+        assert 0 not in steps or others or 0 in (*listed, *schedule.checkpoint_schedule)
     assert {*pinned, *listed, *schedule.checkpoint_schedule} <= schedule.kept(horizon) <= set(steps)
 
 
@@ -201,6 +217,10 @@ def test_a_bad_list_names_the_first_offence_and_its_place(given, message):
     [
         (ExplicitSchedule(checkpoint_schedule=(3, 99, 101)), "checkpoint_schedule[2]: must be at most the run's last"),
         (NoSchedule(also=(101,)), "also[0]: must be at most the run's last step, 100, got 101"),
+        (
+            EverySchedule(also=("log", NoSchedule(also=(3, ExplicitSchedule(checkpoint_schedule=(101,)))))),
+            "also[1].also[1].checkpoint_schedule[0]: must be at most the run's last step, 100, got 101",
+        ),
     ],
 )
 def test_a_listed_step_that_the_run_does_not_reach_is_refused(schedule, message):
@@ -214,11 +234,29 @@ def test_an_absurd_number_of_checkpoints_is_refused_before_it_is_made():
         EverySchedule(1).steps(Horizon(10**12))
 
 
+@pytest.mark.parametrize("schedule", [LogSchedule(None, 1.001), LinearSchedule(0, 1)])
+def test_an_absurd_number_of_checkpoints_over_all_epochs_is_refused_on_the_way(schedule):
+    epochs = Horizon(10**9, tuple(range(900_000, 10**9, 900_000)))
+    with pytest.raises(ValueError, match=r"^auto_generate_checkpoints: must be false where it makes more than 1000000"):
+        schedule.steps(epochs)
+
+
+def test_any_length_in_one_epoch_is_spaced_at_once():
+    assert len(LogSchedule(first_epoch_checkpoints=None).steps(Horizon(10**12))) == 40
+    assert len(LinearSchedule().steps(Horizon(10**12))) == 20
+
+
 def test_an_interval_longer_than_every_epoch_is_worth_a_warning():
-    assert "500 steps are more than the longest epoch" in str(
-        warning(EverySchedule(min_checkpoint_interval=500), THREE_EPOCHS)
-    )
+    said = "500 steps are more than the longest epoch has; of 13 checkpoints only the pinned and listed ones remain, 4"
+    assert said in str(warning(EverySchedule(min_checkpoint_interval=500), THREE_EPOCHS))
     assert warning(EverySchedule(min_checkpoint_interval=300), THREE_EPOCHS) is None
+
+
+@pytest.mark.parametrize(
+    "schedule", [NoSchedule(min_checkpoint_interval=500), EverySchedule(5000, min_checkpoint_interval=500)]
+)
+def test_an_interval_that_takes_nothing_away_needs_no_warning(schedule):
+    assert warning(schedule, THREE_EPOCHS) is None
 
 
 @pytest.mark.parametrize("ends", [(0, 5), (5, 5), (7, 3)])

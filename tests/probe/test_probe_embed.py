@@ -1,6 +1,7 @@
 """One column into the store: what is skipped, kept, refused and said."""
 
 import json
+import os
 import shutil
 import signal
 
@@ -11,6 +12,8 @@ import transformers
 from probe.tiny_models import hidden_states, make
 from safetensors.torch import load_file, save_file
 
+from tl_search.cli import main as cli
+from tl_search.cli.errors import explain
 from tl_search.plane.extraction import Dtype, Extraction, FinalNorm
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig, settled
@@ -106,6 +109,19 @@ def test_ctrl_c_comes_through_and_can_come_again(tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGINT) is handler
     monkeypatch.undo()
     assert np.isfinite(embed(folder, tmp_path)).all()
+
+
+def test_sigterm_in_a_pass_comes_through_as_what_its_handler_raised(tmp_path, monkeypatch):
+    """So that the command ends with 143, and not as after Ctrl-C."""
+    folder, before = make(tmp_path / "model"), signal.signal(signal.SIGTERM, cli._terminate)
+    monkeypatch.setattr(Probe, "predict_step", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            embed(folder, tmp_path)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert explain(caught.value)[0] == 143
+    assert not list((tmp_path / "store").glob("??/*"))
 
 
 def test_the_key_covers_all_that_changes_a_vector(tmp_path):
@@ -215,7 +231,7 @@ def test_settled_replaces_auto_and_nothing_else():
     ("bad", "message"),
     [
         ({"accelerator": "cdua"}, "accelerator: must be one of .* got 'cdua'; did you mean cuda?"),
-        ({"devices": 2}, "devices: must be 1"),
+        ({"devices": 0}, "devices: must be >= 1, got 0"),
         ({"tokens_per_batch": 0}, "tokens_per_batch: must be >= 1, got 0"),
     ],
 )

@@ -10,9 +10,9 @@ from probe.test_probe_embed import CPU, PLAIN, REVISION
 from probe.tiny_models import make
 from safetensors.torch import load_file, save_file
 
-from tl_search.plane.extraction import BeginToken, Dtype, Extraction, FinalNorm
+from tl_search.plane.extraction import BeginToken, Dtype, Extraction, FinalNorm, Pooling
 from tl_search.plane.revision import Revision
-from tl_search.probe import tokens
+from tl_search.probe import faults, tokens
 from tl_search.probe.config import ProbeConfig, check_device
 from tl_search.probe.embed import NonFiniteError, column_key, column_vectors, embed_column
 from tl_search.probe.module import Probe
@@ -77,6 +77,57 @@ def test_layers_that_tell_nothing_are_named(tmp_path, said, value, what):
     assert f"step7: layer 0: 100.0% of the vectors are {what}" in said.messages
 
 
+def test_a_column_that_underflows_is_computed_again_in_fp32(tmp_path, said):
+    """Below fp16's smallest number, so that every vector of layer 0 is zero."""
+    folder = change(make(tmp_path / "model"), "embed_in.weight", lambda weight: weight * 1e-9)
+    arrays, notes, _ = column(folder, tmp_path, extraction=Extraction(FinalNorm.none, dtype=Dtype.float16))
+    exact, _, _ = column(folder, tmp_path, extraction=Extraction(FinalNorm.none, dtype=Dtype.float32))
+    assert all(np.array_equal(arrays[name], exact[name]) for name in exact)
+    assert arrays["layer_000"].any(1).all()
+    assert notes["dtype"] == "float32"
+    sentence = "layer 0: 100.0% of the vectors are all zero (dtype float16); computing the column again in float32"
+    assert f"step7: {sentence}" in said.messages
+
+
+def test_layers_that_tell_nothing_in_fp32_either_are_kept(tmp_path, said):
+    folder = change(make(tmp_path / "model"), "embed_in.weight", lambda weight: torch.full_like(weight, 1.5))
+    _, notes, _ = column(folder, tmp_path, extraction=Extraction(FinalNorm.none, dtype=Dtype.bfloat16))
+    assert notes["dtype"] == "float32"
+    assert sum("again in float32" in line for line in said.messages) == 1
+    assert said.messages[1:] == [f"step7: layer {layer}: 100.0% of the vectors are the same" for layer in range(4)]
+
+
+def test_token_embeddings_may_well_be_the_same(tmp_path, said):
+    """The last token of three of four texts; said, but no reason for another pass."""
+    last = Extraction(FinalNorm.none, Pooling.last, dtype=Dtype.bfloat16)
+    _, notes, _ = column(make(tmp_path / "model"), tmp_path, ["one.", "second.", "a third.", "a fourth"], last)
+    assert notes["dtype"] == "bfloat16"
+    assert said.messages == ["step7: layer 0: 75.0% of the vectors are the same"]
+
+
+def test_vectors_of_the_same_tokens_are_no_fault(tmp_path, said):
+    cut = Extraction(dtype=Dtype.bfloat16, max_length=2)
+    _, notes, _ = column(make(tmp_path / "model"), tmp_path, ["ab 1", "ab 2", "ab 3", "cd"], cut)
+    assert notes["dtype"] == "bfloat16"
+    assert not [line for line in said.messages if "the same" in line]
+
+
+def test_vectors_longer_than_what_is_looked_at_at_once_are_normalised_alike():
+    vectors = np.random.default_rng(0).standard_normal((9000, 24)).astype(np.float32)
+    vectors[5000] = 0
+    expected = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
+    faults.normalise(vectors)
+    assert np.array_equal(vectors, expected)
+
+
+@pytest.mark.parametrize("place", [0, 4500, 8999])
+def test_one_bad_vector_is_found_wherever_it_is(place):
+    vectors = np.random.default_rng(0).standard_normal((9000, 24)).astype(np.float32)
+    vectors[place, 7] = np.nan
+    (fault,) = faults.faults([3], [vectors], [])
+    assert fault == (3, "0.0% of the vectors hold NaN or infinity", True, True)
+
+
 def test_texts_that_are_cut_are_counted(tmp_path, said):
     folder = make(tmp_path / "model")
     for begin in BeginToken:
@@ -119,7 +170,6 @@ def test_wanted_layers_are_those_of_the_full_pass(tmp_path, monkeypatch, family,
     assert sorted(part) == [f"layer_{layer:03d}" for layer in sorted(set(layers))]
     assert all(np.array_equal(part[name], full[name]) for name in part)
     assert key != whole
-    assert column(folder, tmp_path, layers=layers)[2] == whole  # where all are, none is computed again
 
 
 def test_blocks_above_the_highest_wanted_layer_do_not_run(tmp_path):

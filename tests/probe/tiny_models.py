@@ -29,6 +29,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any], str | None]] = {
     "mistral": (
         "MistralConfig", {**SIZES, **HEADS, "num_key_value_heads": 1, "head_dim": 8, "sliding_window": 4}, "norm"
     ),
+    "rwkv": ("RwkvConfig", {**SIZES, "attention_hidden_size": 16, "rescale_every": 1}, "ln_out"),
     "t5": ("T5Config", {"vocab_size": 260, "d_model": 16, "num_layers": 2, "num_heads": 2, "d_ff": 32}, None),
 }  # fmt: skip
 

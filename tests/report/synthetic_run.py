@@ -186,7 +186,7 @@ def write_training_run(folder: Path, losses: tuple[float | None, ...] = (None, 5
             "name": f"step{100 * number}",
             "step": 100 * number,
             "tokens": 100 * number * 4096,
-            "epoch": number / 2,
+            "epoch": number // 2,
             "stage": "base",
             "eval_loss": loss,
             "weights": f"{number:064x}",

@@ -1,5 +1,6 @@
 """`write_report`: what it leaves in a run's folder, and what it prints of a training run."""
 
+import json
 import subprocess
 import sys
 
@@ -55,6 +56,31 @@ def test_a_training_run_is_a_table_that_marks_every_best_so_far(tmp_path, capsys
     marked = {line.split()[0]: line.rstrip().endswith("best") for line in lines if line.strip().startswith("step")}
     assert marked == {"step0": False, "step100": True, "step200": True, "step300": False, "step400": True}
     assert "409,600" in next(line for line in lines if line.strip().startswith("step100"))
+
+
+def test_the_best_may_lie_between_two_revisions_and_be_of_another_measurement(tmp_path, capsys):
+    index = write_training_run(tmp_path) / "checkpoints" / "index.jsonl"
+    lines = [json.loads(line) for line in index.read_text().splitlines()]
+    for line, best in zip(lines, (None, 5.1, 3.0, 3.0, 2.9), strict=True):  # 3.0 was measured at step 150
+        line["best"] = best
+    index.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    kept = {"step": 150, "monitor": "plane/best", "value": 41.25, "name": "step150", "revision": "best-step150"}
+    (tmp_path / "checkpoints" / "best.json").write_text(json.dumps(kept))
+    (tmp_path / "checkpoints" / "last.json").write_text(json.dumps({"name": "step400", "step": 400}))
+    write_report(tmp_path)
+    said = capsys.readouterr().out
+    assert "step 400; best by plane/best: 41.2500 at step 150 (revisions/best-step150)." in " ".join(said.split())
+    rows = {line.split()[0]: line.split() for line in said.splitlines() if line.strip().startswith("step")}
+    assert rows["step200"][-2:] == ["3.2000", "3.0000"]
+    assert {name for name, row in rows.items() if row[-1] == "best"} == {"step100", "step400"}
+    assert [row[4] for row in rows.values()] == ["0", "0", "1", "1", "2"]  # completed epochs
+
+
+def test_a_damaged_pointer_is_named(tmp_path):
+    path = write_training_run(tmp_path) / "checkpoints" / "best.json"
+    path.write_text(json.dumps({"monitor": "eval/loss", "value": None}))
+    with pytest.raises(ValueError, match=r"best\.json: damaged"):
+        write_report(tmp_path)
 
 
 def test_a_line_that_the_trainer_is_still_writing_is_left_alone(tmp_path):

@@ -23,6 +23,23 @@ def test_chooses_on_one_split_and_reports_on_the_other(tiny):
     assert not set(suite.texts("selection")["TinyLanguages"]) & set(suite.texts("confirmation")["TinyLanguages"])
 
 
+def test_the_corpus_is_of_training_splits_alone(tiny):
+    suite = Suite(names=["TinyClassification", "TinyPairs", "TinySTS", "TinyClusteredSets", "TinyRetrieval"])
+    texts = suite.corpus_texts()
+    assert {task: len(found) for task, found in texts.items()} == {
+        "TinyClassification": 120, "TinyPairs": 300, "TinySTS": 0, "TinyClusteredSets": 0, "TinyRetrieval": 0,
+    }  # fmt: skip
+    assert list(texts["TinyClassification"]) == tiny["TinyClassification"]().rows("train")["text"]
+    read = [Suite(["TinyPairs"]).texts(split)["TinyPairs"] for split in ("selection", "confirmation")]
+    assert not set(texts["TinyPairs"]) & {text for of_split in read for text in of_split}
+
+
+def test_a_training_split_that_is_reported_on_is_not_read(tiny):
+    suite = Suite(names=["TinyPairs"], confirmation_split="train")
+    assert suite.corpus_texts() == {"TinyPairs": ()}
+    assert len(Suite(names=["TinyPairs"], selection_split="train").corpus_texts()["TinyPairs"]) == 300
+
+
 def test_one_split_for_both_is_refused_unless_it_is_asked_for():
     with pytest.raises(ValueError, match=r"confirmation_split: must be another split.*got 'test' for both"):
         Suite(names=["STS12"], selection_split="test", confirmation_split="test")

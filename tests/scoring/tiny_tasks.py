@@ -81,6 +81,7 @@ class TinySTS(Table, AbsTaskSTS):
 
 class TinyPairs(Table, AbsTaskPairClassification):
     metadata = metadata("TinyPairs", "PairClassification", "max_ap")
+    splits = ("train", *SPLITS)
 
     def rows(self, split: str) -> dict[str, list[Any]]:
         return {

@@ -1,65 +1,28 @@
 """The plane scored while it trains: the same weights, the same cells as a search's, and no more time than allowed."""
 
-import dataclasses
 import json
 import shutil
-import sys
-from pathlib import Path
+import time
 
 import pytest
 import torch
-
-sys.path.append(str(Path(__file__).parents[1] / "training"))
-import tiny_run
+from live_run import STEPS, SUITE, curve, events, metrics, probe, tiny_run, train
 
 from tl_search.bandits.exhaustive import Exhaustive
 from tl_search.checkpoints.run import RunCheckpoints
-from tl_search.plane.extraction import Extraction
 from tl_search.plane.sampling import Dense
-from tl_search.probe.config import ProbeConfig
-from tl_search.probe.metrics.config import MetricsConfig
 from tl_search.scoring import score
-from tl_search.scoring.suites import Suite
 from tl_search.search.budget import Budget
-from tl_search.search.live import PlaneProbe
+from tl_search.search.live_plane import LivePlane
 from tl_search.search.pace import Pace
-from tl_search.search.representation import RepresentationMetrics
 from tl_search.search.run import run_search
 from tl_search.store.atomic import read_json
 from tl_search.training.callbacks.best import Best, Mode
-from tl_search.training.fit import fit
-from tl_search.training.loggers import TensorBoard
-
-STEPS = [0, 2, 6, 7, 9, 12, 13, 14]
-SUITE = Suite(("TinyPairs", "TinySTS"))
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread():
     torch.set_num_threads(1)
-
-
-def probe(folder, **changes):
-    where = {"ledger": folder / "ledger", "embeddings": folder / "embeddings"}
-    usual = {"tasks": SUITE, "extraction": Extraction(max_length=64), "probe": ProbeConfig("cpu"), "share": None}
-    return PlaneProbe(**{**usual, **where, **changes})
-
-
-def train(folder, *, trainer=None, callbacks=None, **changes):
-    callbacks = {"plane_probe": probe(folder, **changes)} if callbacks is None else callbacks
-    plan = tiny_run.plan(folder, callbacks=callbacks, logger={"tensorboard": TensorBoard()}, trainer=trainer or {})
-    fit(plan, folder / "run")
-
-
-def events(run):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    found = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "scalars": 0})
-    return found.Reload()
-
-
-def curve(run, name):
-    return {event.step: event.value for event in events(run).Scalars(name)}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +59,7 @@ def test_a_search_of_the_run_finds_every_cell_scored(watched, plan, tmp_path, mo
 
 def test_the_best_layer_of_every_checkpoint_is_drawn_and_decides_what_is_kept(watched):
     best = curve(watched / "run", "plane/best")
-    layers = [curve(watched / "run", f"plane/objective/layer_{layer:02d}") for layer in range(3)]
+    layers = [curve(watched / "run", f"plane/objective/layer_{layer:03d}") for layer in range(3)]
     assert best == {step: max(layer[step] for layer in layers) for step in STEPS}
     for step, number in curve(watched / "run", "plane/best_layer").items():
         assert layers[int(number)][step] == best[step]
@@ -139,23 +102,30 @@ def test_steps_between_checkpoints_are_scored_where_asked(tiny, tmp_path):
 
 def test_one_monitors_what_time_may_leave_out_with_a_warning(tiny, tmp_path, caplog):
     best = Best(monitor="plane/best", mode=Mode.max)
-    train(tmp_path, callbacks={"plane_probe": probe(tmp_path, share=0.9), "best": best}, trainer={"max_steps": 1})
+    callbacks = {"plane_probe": probe(tmp_path, share=0.9), "best": best}
+    train(tmp_path, callbacks=callbacks, plan={"trainer": {"max_steps": 1}})
     assert "plane/best: measured only where share=0.9 leaves time" in caplog.text
 
 
 def test_metrics_of_every_layer_are_logged(tiny, tmp_path):
-    metrics = MetricsConfig(measures={"rankme": {}, "curvature": {}})
-    config = RepresentationMetrics(
-        tasks=SUITE, metrics=metrics, extraction=Extraction(max_length=64), probe=ProbeConfig("cpu"), share=None
-    )
-    train(tmp_path, callbacks={"representation_metrics": config}, trainer={"max_steps": 2})
+    train(tmp_path, callbacks={"representation_metrics": metrics()}, plan={"trainer": {"max_steps": 2}})
     for layer in range(3):
-        drawn = curve(tmp_path / "run", f"metrics/rankme/layer_{layer:02d}")
+        drawn = curve(tmp_path / "run", f"metrics/rankme/layer_{layer:03d}")
         assert set(drawn) == {0, 2}
         assert all(value > 1 for value in drawn.values())
     kept = read_json(tmp_path / "run/cache/metrics/run/step2/layer_002.json")
     assert kept["metrics"]["rankme"] == pytest.approx(drawn[2], rel=1e-5)
-    assert dataclasses.asdict(config.metrics)["seed"] == 0
+
+
+def test_all_that_a_look_takes_counts_as_its_time(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(LivePlane, "measure", lambda *_: time.sleep(0.1) or {}["failed"])
+    train(tmp_path / "failed", plan={"trainer": {"max_steps": 2}})
+    monkeypatch.setattr(LivePlane, "measure", lambda *_: {"TinyPairs": [50.0], "TinySTS": [50.0]})
+    monkeypatch.setattr(LivePlane, "show", lambda *_: time.sleep(0.1))
+    train(tmp_path / "shown", plan={"trainer": {"max_steps": 2}})
+    for run in ("failed", "shown"):
+        state = tmp_path / run / "run" / "checkpoints" / "step2" / "state.ckpt"
+        assert torch.load(state, weights_only=True)["callbacks"]["LivePlane"]["spent"] > 0.2  # of two looks
 
 
 @pytest.mark.parametrize(

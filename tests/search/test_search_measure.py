@@ -9,12 +9,17 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+import torch
 from probe.tiny_models import make
 from safetensors.torch import load_file, save_file
+from scoring import tiny_tasks
 
 from tl_search.checkpoints.folder import FolderCheckpoints
+from tl_search.plane.extraction import Extraction
 from tl_search.probe.metrics import column
 from tl_search.probe.metrics.config import OPTIONS, Columns, MetricsConfig
+from tl_search.report.write import write_report
+from tl_search.scoring.suites import Suite
 from tl_search.search.measure import draw_corpus
 from tl_search.search.run import run_search
 from tl_search.store.atomic import read_json
@@ -82,7 +87,8 @@ def test_a_file_says_what_was_measured_of_what_and_on_what(measured):
         assert name.endswith(f"{told['revision']}/layer_{told['layer']:03d}.json")
         assert told["metrics"].keys() == set(FAST)
         assert all(math.isfinite(value) for value in told["metrics"].values())
-        assert 0 < told["metrics"]["dataset_entropy"] <= math.log(16)
+        assert 0 < told["metrics"]["dataset_entropy"] <= math.log(8)
+        assert told["dtype"] == told["extraction"]["dtype"] == "float32"
         assert told["options"]["measures"]["prompt_entropy"] == OPTIONS["prompt_entropy"]
         assert told["extraction"]["pooling"] == "mean"
         assert len(told["weights"]) == 64
@@ -90,13 +96,24 @@ def test_a_file_says_what_was_measured_of_what_and_on_what(measured):
         values.append(told["metrics"]["rankme"])
     assert hashes == {corpus["hash"]}
     assert len(set(values)) == len(values) == 12
-    assert corpus["tasks"] == {"TinyPairs": 8, "TinySTS": 8}
+    assert corpus["tasks"] == {"TinyPairs": 8}
+    assert corpus["left_out"] == ["TinySTS"]
+    practice = tiny_tasks.TinyPairs().rows("train")
+    assert set(corpus["texts"]) <= {*practice["sentence1"], *practice["sentence2"]}
 
 
 def test_measuring_alone_scores_nothing(measured, tmp_path):
     assert read_json(measured / "DONE.json") == {"exit_code": 0, "unmeasured": {}}
     assert not (measured / "result.json").exists()
     assert not list((tmp_path / "ledger").glob("??/*.json"))
+
+
+def test_a_report_of_measuring_alone_says_where_each_metric_is_lowest_and_highest(measured, capsys):
+    write_report(measured)
+    told = capsys.readouterr().out
+    assert "4 checkpoints × 3 layers, measured without labels; no task was scored." in told
+    assert "over 12 arms" in told
+    assert all(name in told for name in FAST)
 
 
 def test_only_columns_that_the_search_opened(plan, tmp_path):
@@ -122,7 +139,13 @@ def test_whole_columns_are_kept_and_others_measured_again(plan, measured, passes
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 1}, {"prompts": 3}, {"corpus_max_examples_per_task": 7}, {"measures": {"rankme": {"eps": 0.0}}}],
+    [
+        {"seed": 1},
+        {"prompts": 3},
+        {"prompts_share": 0.9},
+        {"corpus_max_examples_per_task": 7},
+        {"measures": {"rankme": {"eps": 0.0}}},
+    ],
     ids=str,
 )
 def test_files_of_other_settings_do_not_count_as_whole(plan, measured, passes, change):
@@ -153,24 +176,93 @@ def test_two_views_are_measured_too(plan, tmp_path):
     for data in files(tmp_path / "run").values():
         told = json.loads(data)["metrics"]
         assert told.keys() == OPTIONS.keys()
-        assert 0 < told["infonce"] <= math.log(16)
-        assert 1 <= told["lidar"] <= 16
+        assert 0 < told["infonce"] <= math.log(8)
+        assert 1 <= told["lidar"] <= 8
         assert told["dime"] > 0
 
 
 def test_the_corpus_is_a_seeded_draw_without_repeats_or_blanks():
     texts = {"A": [f"a{n}" for n in range(30)], "B": [" ", "", *(f"b{n}" for n in range(5)), "a1", "b1"]}
     config = MetricsConfig(corpus_max_examples_per_task=10)
-    corpus = draw_corpus(texts, "selection", config)
-    assert corpus == draw_corpus(texts, "selection", config)
+    corpus = draw_corpus(texts, config)
+    assert corpus == draw_corpus(texts, config)
     assert corpus.counts == {"A": 10, "B": 6}
     assert len(corpus.texts) == len(set(corpus.texts)) in (15, 16)
     assert {text for text in corpus.texts if text[0] == "b"} == {f"b{n}" for n in range(5)}
     assert {text for text in corpus.texts if text[0] == "b"} != set(corpus.texts[:5])
-    alone = draw_corpus({"A": texts["A"]}, "selection", config)
+    alone = draw_corpus({"A": texts["A"]}, config)
     assert set(alone.texts) < set(corpus.texts) | {"a1"}
-    assert draw_corpus(texts, "selection", replace(config, seed=1)).hash != corpus.hash
-    every = draw_corpus(texts, "selection", replace(config, corpus_max_examples_per_task=None))
+    assert draw_corpus(texts, replace(config, seed=1)).hash != corpus.hash
+    every = draw_corpus(texts, replace(config, corpus_max_examples_per_task=None))
     assert len(every.texts) == 35
-    with pytest.raises(ValueError, match="tasks: must have texts to measure on, got none"):
-        draw_corpus({"B": [" "]}, "selection", config)
+    assert every.left_out == ()
+    assert draw_corpus({"B": texts["A"], "C": [" "], "D": []}, config).left_out == ("C", "D")
+    with pytest.raises(ValueError, match=r"tasks: .* none of B, C has one; add a task that has"):
+        draw_corpus({"B": [" "], "C": []}, config)
+
+
+def test_a_suite_without_any_training_text_is_told_before_anything_is_done(plan, tmp_path):
+    with pytest.raises(ValueError, match=r"tasks: .*none of TinySTS has one"):
+        run_search(plan(metrics=ALL, tasks=Suite(("TinySTS",))), tmp_path / "run")
+    assert not list((tmp_path / "run").rglob("*.json"))
+
+
+def failing(error):
+    def fail(revision, *_):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (torch.linalg.LinAlgError("linalg.eigh: failed\nto converge"), "linalg.eigh: failed to converge"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried"), "CUDA out of memory. Tried"),
+        (MemoryError(), "out of memory"),
+    ],
+    ids=["no convergence", "accelerator full", "host full"],
+)
+def test_a_column_that_cannot_be_measured_fails_alone(plan, tmp_path, monkeypatch, error, reason):
+    real = column.measure_column
+
+    def fails_once(revision, *rest):
+        if revision.name == "step4":
+            raise error
+        return real(revision, *rest)
+
+    monkeypatch.setattr(column, "measure_column", fails_once)
+    assert run_search(plan(metrics=ONLY), tmp_path / "run") == 3
+    assert read_json(tmp_path / "run/DONE.json")["unmeasured"] == {"step4": reason}
+    assert {json.loads(data)["revision"] for data in files(tmp_path / "run").values()} == set(REVISIONS) - {"step4"}
+
+
+def test_a_bug_is_no_property_of_a_column(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(column, "measure_column", failing(RuntimeError("a bug")))
+    with pytest.raises(RuntimeError, match="a bug"):
+        run_search(plan(metrics=ONLY), tmp_path / "run")
+    assert not (tmp_path / "run/DONE.json").exists()
+
+
+def test_the_answer_is_there_before_anything_is_measured(plan, finished, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(column, "measure_column", failing(OSError("disk full")))
+        with pytest.raises(OSError, match="disk full"):
+            run_search(plan(metrics=ALL), tmp_path / "run")
+    before, now = read_json(finished / "run/result.json"), read_json(tmp_path / "run/result.json")
+    assert {**now, "seconds": 0} == {**before, "seconds": 0}
+    assert len(list((tmp_path / "run/scores").rglob("*.json"))) == len(list((finished / "run/scores").rglob("*.json")))
+    assert not (tmp_path / "run/DONE.json").exists()
+    # and the next run goes on from there
+    assert run_search(plan(metrics=ALL), tmp_path / "run") == 0
+    assert read_json(tmp_path / "run/result.json")["unmeasured"] == {}
+    assert len(files(tmp_path / "run")) == 12
+
+
+def test_measuring_alone_leaves_a_plane_that_must_stay_the_same(plan, measured):
+    plane = read_json(measured / "plane.json")
+    assert [revision["name"] for revision in plane["revisions"]] == list(REVISIONS)
+    assert plane["tasks"] == []
+    (measured / "DONE.json").unlink()
+    with pytest.raises(ValueError, match=r"plane.json: since this search began, its extraction changed"):
+        run_search(plan(metrics=ONLY, extraction=Extraction(max_length=32)), measured)

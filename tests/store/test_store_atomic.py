@@ -56,6 +56,15 @@ def test_litter_of_killed_writers_is_swept_and_nothing_else(tmp_path):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["deep", "kept.json"]
 
 
+def test_where_others_write_only_what_lay_idle_is_swept(tmp_path):
+    dead, alive = tmp_path / f"{ASIDE}dead", tmp_path / f"{ASIDE}alive"
+    for path in (dead, alive):
+        path.write_text("half")
+    os.utime(dead, (time.time() - 100, time.time() - 100))
+    assert sweep_litter(tmp_path, idle=60) == 1
+    assert list(tmp_path.iterdir()) == [alive]
+
+
 def test_killed_writers_leave_a_whole_file(tmp_path):
     """kill -9 at many moments of an endless rewriting of one file: what lies there is always one whole content."""
     program = (

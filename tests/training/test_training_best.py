@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -114,14 +115,14 @@ def test_a_cut_before_the_pointer_moves_leaves_the_old_best_and_the_next_start_m
 ):
     from tl_search.training.callbacks import best_checkpoint
 
-    run, point = tmp_path / "run", best_checkpoint._point
+    run, point = tmp_path / "run", best_checkpoint.point_to
 
-    def torn(run, name, pointer, best):
+    def torn(run, name, best):
         if best["step"] == 9:
             raise PowerCut
-        point(run, name, pointer, best)
+        point(run, name, best)
 
-    monkeypatch.setattr(best_checkpoint, "_point", torn)
+    monkeypatch.setattr(best_checkpoint, "point_to", torn)
     with pytest.raises(PowerCut):
         fit(plan(finished.parent), run)
     assert whole(run)["step"] == 7
@@ -132,10 +133,22 @@ def test_a_cut_before_the_pointer_moves_leaves_the_old_best_and_the_next_start_m
 
 
 def test_it_says_the_new_best_and_what_was(tmp_path, capsys):
-    fit(plan(tmp_path, trainer={"max_steps": 3}), tmp_path / "run")
-    said = [line.strip() for line in capsys.readouterr().err.splitlines()]
-    assert "New best eval loss" in said
-    assert any(line.startswith("New best eval loss, was ") and line.endswith("at step 0") for line in said)
+    asked = {"best": Best(), "p": Publish({2: 50.0, 3: 49.0}), "top": Best("plane/best", Mode.max)}
+    fit(plan(tmp_path, trainer={"max_steps": 3}, callbacks=asked), tmp_path / "run")
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("step ")]
+    loss = r"eval loss \d\.\d{4} · perplexity \d+\.\d"
+    for found, expected in zip(
+        said,
+        [
+            rf"step 0 · {loss} · new best",
+            rf"step 2 · {loss} · new best \(was \d\.\d+ at step 0\)",
+            r"step 2 · plane best 50 · new best",
+            rf"step 3 · {loss} · new best \(was \d\.\d+ at step 2\)",
+            r"step 3 · plane best 49 · best so far 50 at step 2",
+        ],
+        strict=True,
+    ):
+        assert re.fullmatch(expected, found)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +158,7 @@ def test_it_says_the_new_best_and_what_was(tmp_path, capsys):
         ({"save_top_k": 0}, "^save_top_k: must be"),
         ({"name": "main"}, "^name: must be"),
         ({"name": "../x"}, "^name: must be"),
+        ({"name": "best-step5"}, "^name: must be"),
     ],
 )
 def test_bad_values_are_refused_by_name(changes, message):

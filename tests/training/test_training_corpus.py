@@ -43,5 +43,5 @@ def test_a_data_set_gives_its_column(tmp_path, tmp_path_factory, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
     (tmp_path / "rows.jsonl").write_text('{"body": "first"}\n{"body": "second"}\n')
     assert list(HubDataset(str(tmp_path), column="body").documents()) == ["first", "second"]
-    with pytest.raises(ValueError, match=r"^column: must be one of body, got 'text'"):
+    with pytest.raises(ValueError, match=r"^data\.corpus\.column: must be one of body, got 'text'"):
         list(HubDataset(str(tmp_path)).documents())

@@ -1,8 +1,10 @@
 """Several ranks on one machine: the same run as on one device with a batch as large as theirs together."""
 
+import json
 import os
 import signal
 import threading
+import time
 from dataclasses import replace
 from functools import partial
 
@@ -16,7 +18,9 @@ from tl_search.training.architecture import Pythia
 from tl_search.training.corpus import TextFiles
 from tl_search.training.data import BlockLoader
 from tl_search.training.fit import fit
+from tl_search.training.loggers import TensorBoard
 from tl_search.training.ranks import RankError, launch
+from tl_search.training.retention import Checkpointing
 from tl_search.training.revisions import DivergedError
 from tl_search.training.trainer import device_count
 
@@ -179,8 +183,87 @@ def test_a_diverging_run_names_step_blocks_and_the_last_good_checkpoint(tmp_path
     )
     wild = replace(wild, schedule=LinearSchedule(None, 14), eval_interval=14)
     story = (
-        r"the loss was not finite 1 batches in a row, at step 2 \(epoch 0, batch 1: blocks \d+, \d+, \d+, \d+\); "
+        r"the loss was not finite, at step 2 \(epoch 0, batch 1: blocks \d+, \d+, \d+, \d+\); "
         r"the last good checkpoint is .*/checkpoints/step1; "
     )
     with pytest.raises(DivergedError, match="^training diverged: " + story):
         fit(wild, tmp_path / "run")
+
+
+def test_weights_that_are_saved_before_three_losses_are_bad_tell_the_same_story(tmp_path):
+    from tl_search.training.callbacks.finite_loss import FiniteLoss
+    from tl_search.training.optim import AdamW
+
+    wild = plan(
+        tmp_path,
+        optimizer=AdamW(lr=1e30, warmup_steps=0),
+        callbacks={"finite": FiniteLoss(patience=3)},
+        checkpoint=Checkpointing(save_interval=1, asynchronous=False),
+    )
+    wild = replace(wild, schedule=LinearSchedule(None, 14), eval_interval=14)
+    story = r"the weights after step 2 are not finite \(epoch 0, batch 1: blocks .*\); the last good .*/step1; a lower"
+    with pytest.raises(DivergedError, match="^training diverged: " + story):
+        fit(wild, tmp_path / "run")
+
+
+def terminate(rank: int) -> None:
+    if rank == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+    signal.pause()
+
+
+@pytest.mark.slow
+def test_a_rank_that_is_gone_takes_the_others_with_it(monkeypatch):
+    monkeypatch.setattr("tl_search.training.ranks._GRACE", 0.5)
+    with pytest.raises(SystemExit) as stop:
+        launch(terminate, 2)
+    assert stop.value.code == 143
+
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)])
+def test_a_signal_while_ranks_are_started_reaches_those_that_come_later(monkeypatch, number, raised):
+    from multiprocessing.context import SpawnProcess
+
+    started, start = [], SpawnProcess.start
+
+    def told(process):
+        start(process)
+        started.append(process)
+        if len(started) == 1:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(SpawnProcess, "start", told)
+    with pytest.raises(raised):
+        launch(wait_for_ever, 2)
+    assert len(started) == 2
+
+
+def wait_for_ever(rank: int) -> None:
+    while True:
+        signal.pause()
+
+
+@pytest.mark.slow
+def test_three_ranks_keep_one_best_and_go_on_to_the_same_curves(tmp_path):
+    from test_training_log import CLOCKS, curves
+
+    asked = {"trainer": {"devices": 3, "max_steps": 5}, "logger": {"tensorboard": TensorBoard()}, "save_interval": 1}
+    fit(small(tmp_path, **asked), tmp_path / "whole")
+    run = tmp_path / "run"
+
+    def tell():
+        while not any((run / "checkpoints").glob("step[1-9]")):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=tell, daemon=True).start()
+    with pytest.raises(SystemExit):
+        fit(small(tmp_path, **asked), run)
+    fit(small(tmp_path, **asked), run)
+    assert same(weights(run), weights(tmp_path / "whole"))
+    pointers = [json.loads((folder / "checkpoints" / "best.json").read_text()) for folder in (run, tmp_path / "whole")]
+    assert pointers[0] == pointers[1]
+    assert pointers[0]["value"] == min(line["eval_loss"] for line in index_of(run).records())
+    whole, resumed = curves(tmp_path / "whole"), curves(run)
+    assert all(resumed[name] == whole[name] for name in whole.keys() - CLOCKS)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from tiny_run import At, PowerCut, cut, plan, same, weights
 
 from tl_search.checkpoints.index import read_index
@@ -19,6 +20,9 @@ from tl_search.training.resume import states_of
 RATE = AdamW(lr=1.0, warmup_steps=2, final_share=0.1)
 
 
+without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="the machine has what is asked for")
+
+
 def copied(finished, tmp_path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "run", symlinks=True))
 
@@ -26,6 +30,10 @@ def copied(finished, tmp_path) -> Path:
 def longer(finished, run, **changes):
     """The plan of 20 steps for a copy of the run of 14."""
     return plan(finished.parent, **{"resume": str(run), "trainer": {"max_steps": 20}, **changes})
+
+
+def snapshot(run):
+    return {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.parent.name != "run.lock"}
 
 
 def rates(policy):
@@ -56,6 +64,14 @@ def test_a_run_that_was_set_back_and_changed_again_forgets_the_later_change():
         {"step": 4, "total": [20, 30], "lr_policy": "rescale"},
     ]
     assert phases_of(history, 30) == (Phase(0, 0, 10), Phase(4, 0, 30))
+
+
+@pytest.mark.parametrize(("policy", "length"), [("keep", 10), ("rescale", 20), ("restart", 20)])
+def test_a_change_before_the_first_step_has_its_policy_from_the_first_step_on(policy, length):
+    now = {"step": 0, "total": [10, 20], "lr_policy": policy}
+    later = {"step": 4, "total": [10, 15], "lr_policy": "restart"}
+    for history in ([now], [later, now]):  # the second was set back to its beginning
+        assert phases_of(history, 20) == (Phase(0, 0, length),)
 
 
 @pytest.mark.parametrize("policy", list(LrPolicy), ids=lambda policy: policy.value)
@@ -147,6 +163,23 @@ def test_only_a_path_makes_a_run_longer_and_what_is_done_is_not_cut_off(finished
     with pytest.raises(ValueError, match=r"optimizer\.lr was 0\.01, now 0\.5"):
         extension(run, longer(finished, run, optimizer=AdamW(lr=0.5, warmup_steps=2)).identity())
     assert read_json(run / "DONE.json") == read_json(finished / "DONE.json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({"trainer": {"max_steps": 20, "accelerator": "cuda"}}, "^trainer: ", marks=without_cuda),
+        ({"trainer": {"max_steps": -1, "max_epochs": 1}}, "already at step 14 >= max_steps 6"),
+        ({"schedule": LinearSchedule(None, 7, checkpoint_schedule=(5, 5000))}, r"checkpoint_schedule\[1\]: must be at"),
+    ],
+)
+def test_a_change_that_is_refused_has_changed_nothing(finished, tmp_path, changes, said):
+    run, accepted = copied(finished, tmp_path), []
+    before = snapshot(run)
+    with pytest.raises(ValueError, match=said):
+        fit(longer(finished, run, cache=tmp_path / "cache", **changes), run, lambda: accepted.append(True))
+    assert snapshot(run) == before
+    assert not accepted
 
 
 def test_a_run_of_epochs_is_made_longer_by_epochs(tmp_path):

@@ -8,9 +8,19 @@ from tiny_run import plan
 
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import EverySchedule, ExplicitSchedule
+from tl_search.training.architecture import Pythia
+from tl_search.training.callbacks.best import Best
 from tl_search.training.corpus import HubDataset
 from tl_search.training.datamodule import TextData
-from tl_search.training.estimate import machine_speed, revision_bytes, state_bytes, states_kept, vocabulary
+from tl_search.training.estimate import (
+    best_kept,
+    machine_speed,
+    revision_bytes,
+    state_bytes,
+    states_kept,
+    training_flops,
+    vocabulary,
+)
 from tl_search.training.horizon import horizon_of, measure_epoch, scheduled_steps, tokens_per_step
 from tl_search.training.retention import Checkpointing
 from tl_search.training.tokens import ByteTokenizer, PretrainedTokenizer, TrainedTokenizer
@@ -87,6 +97,8 @@ def test_a_remote_dataset_is_estimated_from_its_first_documents(tmp_path, monkey
     assert words in str(epoch.estimate)
     assert epoch.steps is None if steps is None else epoch.steps == pytest.approx(steps, abs=1)
     assert horizon_of(planned, epoch.steps).total == 700
+    planned = replace(planned, tokenizer=TrainedTokenizer(vocab_size=5000))
+    assert measure_epoch(planned).vocabulary == (None if isinstance(glimpse, Exception) else 5000)
 
 
 def test_a_length_in_epochs_needs_one_that_is_known(tmp_path):
@@ -94,6 +106,16 @@ def test_a_length_in_epochs_needs_one_that_is_known(tmp_path):
     assert horizon_of(planned, 40) == Horizon(120, (40, 80, 120))
     with pytest.raises(ValueError, match=r"^trainer\.max_steps: must be given"):
         horizon_of(planned, None)
+
+
+@pytest.mark.parametrize("steps", [10**9, 10**12])
+def test_absurdly_many_epochs_are_refused_before_they_are_counted_out(tmp_path, steps):
+    planned = plan(tmp_path, trainer={"max_steps": steps})
+    with pytest.raises(
+        ValueError, match=rf"^trainer\.max_steps: must be at most 100000 epochs of 6 steps, got {steps}"
+    ):
+        horizon_of(planned, 6)
+    assert horizon_of(planned, None) == Horizon(steps)
 
 
 def test_the_longest_run_that_is_given_both_ways_ends_at_the_shorter(tmp_path):
@@ -125,7 +147,16 @@ def test_parameters_are_those_of_the_model(tmp_path):
 def test_bytes_and_states_follow_from_the_plan(tmp_path):
     assert (revision_bytes(1000), state_bytes(1000, ema=False), state_bytes(1000, ema=True)) == (4000, 12000, 16000)
     planned = replace(plan(tmp_path), checkpoint=Checkpointing(save_last=2, every_n_scheduled=2))
-    assert states_kept(planned, (0, 2, 6, 14, 30)) == 2 + 1 + 2
+    assert (best_kept(planned), states_kept(planned, (0, 2, 6, 14, 30))) == ((1, 1), 2 + 1 + 2)
+    several = {"best": Best(save_top_k=3), "other": Best("eval/perplexity"), "off": None}
+    planned = replace(planned, callbacks=several)
+    assert (best_kept(planned), states_kept(planned, (0, 2, 6, 14, 30))) == ((2, 4), 2 + 4 + 2)
+
+
+def test_operations_are_six_per_multiplied_parameter_and_those_of_attention():
+    model = Pythia(width=16, blocks=2, heads=2, context=32)
+    looked_up = 16 * 257
+    assert training_flops(model, 257, 10) == 10 * (6 * (model.parameters(257) - looked_up) + 12 * 2 * 16 * 32)
 
 
 def test_a_vocabulary_is_known_from_settings_where_they_say_it():

@@ -170,3 +170,33 @@ def test_an_interrupt_before_the_run_listens_is_still_an_interrupt(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):  # Lightning makes exit code 1 of it
         fit(plan(tmp_path, callbacks={"early": Early()}), tmp_path / "run")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 75)])
+def test_a_signal_before_the_first_step_is_a_wish_too(finished, tmp_path, number, code):
+    """While the first step's model is measured and saved, and whatever else callbacks do there."""
+
+    class Early(Callback):
+        def on_train_start(self, *_):
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(SystemExit) as stop:
+        fit(plan(finished.parent, callbacks={"early": Early()}), tmp_path / "run")
+    assert stop.value.code == code
+    assert states(tmp_path / "run") == ["step1"]
+
+
+def test_a_schedulers_warning_that_comes_twice_is_handed_on_once(finished, tmp_path):
+    def twice():
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    heard = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _: heard.append(number))
+    try:
+        with pytest.raises(SystemExit) as stop:
+            fit(plan(finished.parent, callbacks={"stop": At(6, twice)}), tmp_path / "run")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert stop.value.code == 75
+    assert heard == [signal.SIGUSR1]

@@ -1,8 +1,11 @@
 """Which states are due, and which are kept."""
 
-import pytest
-from tiny_run import PLAN, plan
+import json
 
+import pytest
+from tiny_run import PLAN, At, PowerCut, cut, plan
+
+from tl_search.training.callbacks.best import Best
 from tl_search.training.fit import fit
 from tl_search.training.retention import Checkpointing
 
@@ -58,3 +61,20 @@ def test_weights_that_nobody_averages_cannot_be_written():
 
     with pytest.raises(ValueError, match=r"^ema_decay: must be given"):
         dataclasses.replace(PLAN, checkpoint=Checkpointing(weights=Weights.ema))
+
+
+def test_what_is_kept_for_good_stays_when_the_run_goes_on_with_other_settings(tmp_path):
+    keep = Checkpointing(save_interval=4, every_n_scheduled=2)
+    with pytest.raises(PowerCut):
+        fit(plan(tmp_path, checkpoint=keep, callbacks={"cut": At(10, cut)}), tmp_path / "run")
+    fit(plan(tmp_path, callbacks={}), tmp_path / "run")
+    assert states(tmp_path / "run") == ["step6", "step9", "step12", "step14"]
+
+
+def test_what_a_pointer_names_stays_when_nothing_watches_it(tmp_path):
+    run = tmp_path / "run"
+    with pytest.raises(PowerCut):
+        fit(plan(tmp_path, callbacks={"best": Best(), "cut": At(6, cut)}), run)
+    best = json.loads((run / "checkpoints" / "best.json").read_text())["name"]
+    fit(plan(tmp_path, callbacks={}), run)
+    assert states(run) == [best, "step12", "step14"]

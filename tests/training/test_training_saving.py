@@ -2,6 +2,7 @@
 
 import errno
 import json
+import resource
 import shutil
 import threading
 from collections import namedtuple
@@ -18,6 +19,7 @@ from tl_search.store.manifest import verify
 from tl_search.training.checkpoint_io import AtomicCheckpointIO
 from tl_search.training.fit import fit
 from tl_search.training.retention import Checkpointing
+from tl_search.training.revisions import RevisionWriter
 from tl_search.training.saving import BackgroundWriter
 
 
@@ -179,3 +181,47 @@ def test_lightnings_own_checkpoint_may_stand_beside_ours(finished, tmp_path):
     files = list((tmp_path / "stock").glob("*.ckpt"))
     assert len(files) == 2
     assert all(AtomicCheckpointIO().load_checkpoint(file)["global_step"] % 3 == 0 for file in files)
+
+
+@pytest.mark.parametrize("file", ["revisions/step0/model.safetensors", "checkpoints/step14/state.ckpt"])
+def test_a_disk_that_takes_no_more_is_told_as_such_whichever_library_meets_it(finished, tmp_path, file):
+    """Here by the system's limit on a file's size, which fails in the same calls: safetensors', then PyTorch's."""
+    run, limits = tmp_path / "run", resource.getrlimit(resource.RLIMIT_FSIZE)
+    room = (finished / file).stat().st_size * 2 // 3
+    full = At(9, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1])))
+    waiting = Checkpointing(save_interval=3, asynchronous=False)
+    try:
+        with pytest.raises(OSError, match="File too large") as error:
+            fit(plan(finished.parent, callbacks={"full": full}, checkpoint=waiting), run)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert error.value.errno == errno.EFBIG
+    assert str(run) in str(error.value.filename)
+    verify(run / "checkpoints" / "step6")
+    assert not list(run.rglob(".aside-*"))
+    fit(plan(finished.parent), run)
+    assert same(weights(run), weights(finished))
+
+
+def test_tied_weights_are_written_once_and_load_tied(finished, tmp_path):
+    from safetensors import safe_open
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = finished / "revisions" / "step14"
+    model = AutoModelForCausalLM.from_config(
+        AutoModelForCausalLM.from_pretrained(source).config.__class__(
+            vocab_size=257, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+            tie_word_embeddings=True,
+        )
+    )  # fmt: skip
+    with BackgroundWriter() as saves:
+        writer = RevisionWriter(tmp_path, AutoTokenizer.from_pretrained(source), 6, 64, saves=saves)
+        writer.write(model, 0, "warm", None)
+        expected = model.get_input_embeddings().weight.detach().clone()
+        model.get_input_embeddings().weight.data.zero_()  # training goes on
+    folder = tmp_path / "revisions" / "step0"
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        assert sum("embed" in name for name in file.keys()) == 1  # noqa: SIM118  # it is no mapping
+    loaded = AutoModelForCausalLM.from_pretrained(folder)
+    assert loaded.get_input_embeddings().weight is loaded.get_output_embeddings().weight
+    assert torch.equal(loaded.get_input_embeddings().weight, expected)

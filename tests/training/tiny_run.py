@@ -13,8 +13,8 @@ from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
 from tl_search.training.corpus import TextFiles
 from tl_search.training.data import Text
-from tl_search.training.fit import TrainingPlan
 from tl_search.training.optim import AdamW
+from tl_search.training.plan import TrainingPlan
 from tl_search.training.retention import Checkpointing
 from tl_search.training.tokens import ByteTokenizer
 

@@ -1,9 +1,11 @@
 """The index of a training run's revisions: `RUN/checkpoints/index.jsonl`, one line per revision."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from tl_search.checkpoints.digests import folder_digests
+from tl_search.store.atomic import write_text
 from tl_search.store.journal import Journal
 from tl_search.store.manifest import NAME, read_manifest
 
@@ -67,3 +69,12 @@ def read_index(run: Path) -> list[dict[str, Any]]:
     """The revisions by rising step; the last line of a name counts. Changes nothing: the run may be training."""
     latest = {line["name"]: line for line in index_of(run).peek()}
     return sorted(latest.values(), key=lambda line: line["step"])
+
+
+def forget_after(run: Path, step: int) -> None:
+    """Take the revisions after a step out of the index; for the run's owner alone."""
+    journal = index_of(run)
+    records = journal.records()
+    kept = [record for record in records if record["step"] <= step]
+    if len(kept) < len(records):
+        write_text(journal.path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept))

@@ -36,7 +36,7 @@ class Command:
 
 
 NAMES = ("train", "search", "report", "run", "schedule", "evaluate")
-RUNLESS = ("report", "schedule", "evaluate")  # make no run of their own
+RUNLESS = ("report", "schedule", "evaluate")  # make no run of their own: carried out here, without Hydra's launchers
 
 
 def find(name: str) -> Command:

@@ -4,8 +4,9 @@ import difflib
 import errno
 import importlib
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
+from tl_search.store.errors import chain
 from tl_search.store.lock import LockedError
 
 DONE, BUG, BAD_INPUT, INCOMPLETE, LOCKED, DIVERGED, TRY_AGAIN, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 5, 75, 130, 143
@@ -54,22 +55,26 @@ def explain(error: BaseException) -> tuple[int, str]:
     """The exit code and the message for an error that ended a command; only a bug's message is a traceback."""
     if isinstance(error, JobFailed):
         return error.code, error.message
-    if isinstance(error, SystemExit) and error.code != TERMINATED:
-        return (error.code if isinstance(error.code, int) else BUG), str(error)
-    if isinstance(error, (Terminated, SystemExit)):
+    if isinstance(error, SystemExit) and error.code == TRY_AGAIN:
+        told = getattr(error, "__notes__", ())
+        return TRY_AGAIN, "; ".join(told) or "stopped as it was asked to, to be queued again; the same command goes on"
+    # without a code: Lightning's way to end of SIGTERM while it starts
+    if isinstance(error, Terminated) or (isinstance(error, SystemExit) and error.code in (None, TERMINATED)):
         return TERMINATED, "terminated; the same command goes on from here"
+    if isinstance(error, SystemExit):
+        return (error.code if isinstance(error.code, int) else BUG), str(error)
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted; the same command goes on from here"
     if isinstance(error, LockedError):
         return LOCKED, f"error: {error}"
-    passing = next((e for e in _chain(error) if isinstance(e, OSError) and e.errno in PASSING), None)
+    passing = next((e for e in chain(error) if isinstance(e, OSError) and e.errno in PASSING), None)
     if passing is not None:
         where = f"{passing.filename}: " if passing.filename else ""
         return (
             TRY_AGAIN,
             f"error: {where}{passing.strerror}; what is on disk is whole, and the same command goes on",
         )
-    if any(_is_silence(e) for e in _chain(error)):
+    if any(_is_silence(e) for e in chain(error)):
         return TRY_AGAIN, f"error: {first_line(error)}; the same command may succeed later"
     if type(error).__name__ == "DivergedError" and _is_ours(type(error).__module__):
         return DIVERGED, f"error: {error}"
@@ -80,12 +85,6 @@ def explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, (ValueError, OSError)) and _raised_by_us(error):
         return BAD_INPUT, f"error: {error}"
     return BUG, "".join(traceback.format_exception(error)).rstrip()
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _is_silence(error: BaseException) -> bool:

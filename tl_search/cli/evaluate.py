@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from tl_search.cli.build import build
 from tl_search.cli.commands import Command
 from tl_search.cli.errors import DONE, INCOMPLETE, nearest
-from tl_search.cli.identity import KEYS
-from tl_search.cli.mistakes import readable
+from tl_search.cli.train import recorded
 
 if TYPE_CHECKING:
-    from tl_search.training.fit import TrainingPlan
+    from tl_search.training.plan import TrainingPlan
 
 
 @dataclass(frozen=True)
@@ -28,10 +26,11 @@ class Evaluated:
 
 def plan(parts: Mapping[str, Any]) -> Evaluated:
     """The revision that `RUN@NAME` names. Raises ValueError."""
-    from tl_search.store.manifest import verify
     from tl_search.training.evaluate import revision_names
+    from tl_search.training.rewind import split
 
-    run, name = _split(str(parts["run"]))
+    run, named = split(str(parts["run"]))
+    name = named or "main"
     if not run.is_dir():
         raise ValueError(f"run: there is no folder {run}")
     if not (run / "config.yaml").is_file() or not (run / "revisions").is_dir():
@@ -39,23 +38,7 @@ def plan(parts: Mapping[str, Any]) -> Evaluated:
     names = revision_names(run)
     if name not in names:
         raise ValueError(f"run: {run} has no revision {name!r}{nearest(name, names)}")
-    verify(run / "revisions" / name)
-    return Evaluated(run, name, _training(run))
-
-
-def _split(text: str) -> tuple[Path, str]:
-    run, at, name = text.rpartition("@")
-    return (Path(run), name) if at and not Path(text).exists() else (Path(text), "main")
-
-
-def _training(run: Path) -> "TrainingPlan":
-    from tl_search.cli import train
-
-    with readable():
-        recorded = OmegaConf.load(run / "config.yaml")
-        assert isinstance(recorded, DictConfig)
-        kept = {key: recorded[key] for key in (*KEYS["train"], "cache") if key in recorded}
-        return train.plan(build(OmegaConf.create(kept)))
+    return Evaluated(run, name, recorded(run))
 
 
 def execute(plan: Evaluated, folder: Path, config: DictConfig) -> int:
@@ -73,7 +56,7 @@ COMMAND = Command(
     usage="RUN[@stepN|@best|@main]",
     examples=(
         ("tl evaluate runs/train/RUN", "the final model"),
-        ("tl evaluate runs/train/RUN@best", "the revision with the lowest eval loss"),
+        ("tl evaluate runs/train/RUN@best", "the best one by callbacks.best.monitor: by default the lowest eval loss"),
         ("tl evaluate -m run=runs/train/RUN@step100,runs/train/RUN@step200", "several, one after the other"),
     ),
     bare=("run={}",),

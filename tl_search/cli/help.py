@@ -29,17 +29,21 @@ def overview() -> str:
 def command_page(name: str) -> str:
     """What `tl COMMAND --help` prints."""
     command = commands.find(name)
-    text = (conf_dir() / f"{name}.yaml").read_text()
-    groups = list(_groups(text))
+    texts = _texts(name)
+    groups = [entry for text in texts for entry in _groups(text)]
+    if name in commands.RUNLESS:
+        groups = [(group, default) for group, default in groups if group != "launchers"]
     parts = [command.summary, "", f"usage: tl {name} {command.usage}"]
     if groups:
         parts += ["", "Groups, each one file of its options (* = default):"]
         width = max(len(group) for group, _ in groups)
         parts += [f"  {group:{width}}  {_options(group, default)}" for group, default in groups]
         parts += ["  A setting of an option is written GROUP.SETTING=VALUE; tl " + name + " --cfg job shows them all."]
-    settings = list(_settings(text))
+    settings = dict[str, str]()
+    for text in reversed(texts):  # the command's own first
+        settings |= {setting: meaning for setting, meaning in _settings(text) if setting not in settings}
     if settings:
-        parts += ["", "Settings:", *(f"  {setting:24}{meaning}" for setting, meaning in settings)]
+        parts += ["", "Settings:", *(f"  {setting:24}{meaning}" for setting, meaning in settings.items())]
     parts += ["", "Examples:"]
     parts += [line for text, what in command.examples for line in (f"  # {what}", f"  {text}")]
     parts += ["", "-m makes a sweep of values separated by commas; --cfg job shows the config and runs nothing."]
@@ -48,6 +52,13 @@ def command_page(name: str) -> str:
 
 def _first_line(name: str) -> str:
     return commands.find(name).summary.splitlines()[0]
+
+
+def _texts(name: str) -> list[str]:
+    """A primary config, after the shared ones that its defaults list names."""
+    text = (conf_dir() / f"{name}.yaml").read_text()
+    shared = re.findall(r"^  - ([a-z]+)$", text, re.MULTILINE)
+    return [part for entry in shared for part in _texts(entry)] + [text]
 
 
 def _groups(primary: str) -> list[tuple[str, str]]:

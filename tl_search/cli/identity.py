@@ -38,8 +38,10 @@ GPU_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 NOT_IDENTITY_BELOW = {
     "accelerator", "devices", "num_nodes", "workers", "num_workers", "pin_memory", "prefetch", "progress",
     "asynchronous", "enable_progress_bar", "enable_model_summary", "log_every_n_steps", "strategy", "profiler",
-    "plane_probe", "representation_metrics",
+    "ledger", "embeddings",
 }  # fmt: skip
+# Callbacks that only look on, by the beginning of what they publish; unless another one acts on that.
+LOOKING_ON = {"plane_probe": "plane/", "representation_metrics": "metrics/"}
 
 
 def identity(config: DictConfig, command: str) -> dict[str, Any]:
@@ -54,6 +56,8 @@ def identity(config: DictConfig, command: str) -> dict[str, Any]:
         kept["extraction"]["dtype"] = _settled(kept["extraction"].get("dtype", "auto"), accelerator)
     if (kept.get("metrics") or {}).get("columns") in (None, "none"):
         kept.pop("metrics", None)  # how nothing is measured makes no difference
+    if kept.get("callbacks"):
+        kept["callbacks"] = _acting(kept["callbacks"])
     free = _without(kept)
     if (devices := device_count(kept.get("trainer") or {})) > 1:  # each reads a batch of its own
         free["trainer"]["devices"] = devices
@@ -72,6 +76,14 @@ def _settled(dtype: str, accelerator: str) -> str:
     from tl_search.probe.config import settled
 
     return settled(Extraction(), accelerator).dtype.value
+
+
+def _acting(callbacks: Mapping[str, Any]) -> dict[str, Any]:
+    """The callbacks that can change what a run leaves, such as which revision is its best."""
+    entries = [entry for entry in callbacks.values() if isinstance(entry, Mapping)]
+    watched = [str(entry.get("monitor") or "") for entry in entries]
+    idle = {name for name, room in LOOKING_ON.items() if not any(monitor.startswith(room) for monitor in watched)}
+    return {name: entry for name, entry in callbacks.items() if name not in idle}
 
 
 def _without(value: Any) -> Any:

@@ -38,6 +38,8 @@ def run_job(config: DictConfig) -> int:
         if code == BAD_INPUT and command.name not in commands.RUNLESS:
             forget(folder)
         print(message, file=sys.stderr, flush=True)
+        if isinstance(error, SystemExit) and error.code != code:  # none at all, which a process ends well with
+            raise SystemExit(code) from error
         if not isinstance(error, Exception):
             raise
         if _ended is None:  # its traceback stays in the launcher's log; the frames mean nothing elsewhere

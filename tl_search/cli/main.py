@@ -15,6 +15,7 @@ from tl_search import __version__
 from tl_search.cli import commands
 from tl_search.cli.errors import BAD_INPUT, DONE, BadInput, Terminated, explain, nearest
 from tl_search.cli.help import command_page, overview
+from tl_search.training.quiet import one_line
 
 HELP = {"-h", "--help", "help"}
 
@@ -23,7 +24,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit code."""
     words = list(sys.argv[1:] if words is None else words)
     before = signal.signal(signal.SIGTERM, _terminate)
-    told, warnings.formatwarning = warnings.formatwarning, _warning
+    told, warnings.formatwarning = warnings.formatwarning, one_line
     try:
         return _dispatch(words)
     except BadInput as error:
@@ -69,11 +70,13 @@ def _dispatch(words: list[str]) -> int:
 
 def _run(name: str, rest: list[str]) -> int:
     from tl_search.cli.compose import compose_job, configs, jobs, parse
+    from tl_search.cli.here import here
     from tl_search.cli.launch import launch
     from tl_search.cli.preflight import preflight
+    from tl_search.cli.resumed import with_choices
 
     command = commands.find(name)
-    line = parse(name, rest, command.bare)
+    line = with_choices(parse(name, rest, command.bare))
     if line.runs_nothing:
         return launch(line, [])
     if line.shows_config:  # a config with gaps may be looked at, so only composing is checked
@@ -81,15 +84,10 @@ def _run(name: str, rest: list[str]) -> int:
             for overrides in jobs(line):
                 compose_job(name, overrides)
         return launch(line, [])
+    if name in commands.RUNLESS:
+        return here(line, command)
     return launch(line, preflight(line, command.plan))
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
     raise Terminated
-
-
-def _warning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
-) -> str:
-    """One line; where in the code it comes from helps nobody at a shell."""
-    return f"warning: {message}\n"

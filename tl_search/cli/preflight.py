@@ -44,7 +44,7 @@ def preflight(line: CommandLine, plan: Plan) -> list[Job]:
 
 def check(command: str, config: DictConfig, plan: Plan) -> Job:
     """Build one composed job. Raises BadInput."""
-    if command == "train":
+    if command in ("train", "schedule"):
         config = resumed(config, config.hydra)
     tree = OmegaConf.to_container(config, resolve=False)
     assert isinstance(tree, dict)

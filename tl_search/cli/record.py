@@ -1,5 +1,6 @@
 """What a run says about itself on disk, written before its work: `run.json` (identity) and `config.yaml` (resolved)."""
 
+import copy
 import importlib.metadata
 import platform
 import shutil
@@ -9,13 +10,16 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tl_search import __version__
+from tl_search.cli.choices import CHOICES, chosen
 from tl_search.cli.errors import BadInput
 from tl_search.cli.hidden import redact
 from tl_search.cli.identity import KEYS, run_digest
+from tl_search.cli.mistakes import readable
 from tl_search.store.atomic import read_json, write_json, write_text
 
 PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "mteb", "scikit-learn", "numpy", "scipy", "hydra-core")
-PLACES = ("checkpoints", "logger", "runs", "ledger", "embeddings", "cache")
+WHERE = ("runs", "cache", "ledger", "embeddings")
+PLACES = ("checkpoints", "logger", *WHERE)
 
 
 def begin(folder: Path, command: str, config: DictConfig) -> None:
@@ -39,8 +43,20 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
 
 def renew(folder: Path, command: str, config: DictConfig) -> None:
     """Write the config that now holds, from which a resumed run takes its settings."""
-    kept = _resolved(config, [key for key in (*KEYS[command], *PLACES) if key in config])
+    kept = _resolved(config, [key for key in (*KEYS[command], *PLACES) if key in config], command)
+    if command == "train":
+        before = read(folder).get(CHOICES) or {} if (folder / "config.yaml").is_file() else None
+        kept[CHOICES] = chosen(before)
     write_text(folder / "config.yaml", redact(OmegaConf.to_yaml(OmegaConf.create(kept))))
+
+
+def read(run: Path) -> DictConfig:
+    """The settings that a run recorded of itself. Raises BadInput."""
+    with readable():
+        recorded = OmegaConf.load(run / "config.yaml")
+    if not isinstance(recorded, DictConfig):
+        raise BadInput(f"{run / 'config.yaml'}: must hold settings by name")
+    return recorded
 
 
 def _differences(folder: Path, config: DictConfig, command: str) -> str:
@@ -50,9 +66,9 @@ def _differences(folder: Path, config: DictConfig, command: str) -> str:
     path = folder / "config.yaml"
     if not path.is_file():
         return "its config.yaml is gone"
-    before = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    before = OmegaConf.to_container(read(folder), resolve=True)
     assert isinstance(before, dict)
-    kept = _resolved(config, [key for key in KEYS[command] if key in config])
+    kept = _resolved(config, [key for key in KEYS[command] if key in config], command)
     return differences({key: value for key, value in before.items() if key in KEYS[command]}, kept)
 
 
@@ -69,8 +85,15 @@ def about(command: str, name: str, digest: str, seed: int | None) -> dict[str, A
     return {"command": command, "name": name, "digest": digest, "seed": seed, "versions": versions}
 
 
-def _resolved(config: DictConfig, keys: list[str]) -> dict[str, Any]:
-    """The values of some keys, with interpolations to any other key replaced by what they give."""
+def _resolved(config: DictConfig, keys: list[str], command: str) -> dict[str, Any]:
+    """The values of some keys, with interpolations to any other key replaced by what they give.
+
+    A training run may be resumed from another working directory, where its folders are still to be found.
+    """
+    config = copy.deepcopy(config)
+    for key in WHERE if command == "train" else ():
+        if config.get(key):
+            config[key] = str(Path(config[key]).resolve())
     return {
         key: OmegaConf.to_container(config[key], resolve=True) if OmegaConf.is_config(config[key]) else config[key]
         for key in keys

@@ -1,23 +1,30 @@
 """`tl train resume=RUN`: the run's recorded settings, with what this command line changes of them.
 
-Hydra composes every job from the defaults, in whatever process it runs; so a job's config is put on top of the record
-there, by the overrides that Hydra says the job has.
+Hydra composes every job from the defaults, in whatever process it runs; so the options that the run was made of are put
+in front of the command line, and a job's config is put on top of the record by the overrides that Hydra says it has.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from tl_search.cli.choices import CHOICES, name_of, parsed, place_of, room_of
+from tl_search.cli.compose import CommandLine, conf_dir
 from tl_search.cli.errors import BadInput
 from tl_search.cli.identity import KEYS
 from tl_search.cli.mistakes import readable
+from tl_search.cli.record import WHERE, read
 from tl_search.training.rewind import Target, check_run
 
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
 _RECORDED = (*KEYS["train"], "logger")
-_OF_THIS_COMMAND = {"resume", "lr_policy", "launchers", "runs", "name", "cache", "hydra"}
+_OF_THIS_COMMAND = {"resume", "lr_policy", "launchers", "name", "hydra", *WHERE}
 
 
 def target(config: Mapping[str, Any]) -> Target:
@@ -29,6 +36,36 @@ def target(config: Mapping[str, Any]) -> Target:
         return Target.parse(resume)
     except ValueError as error:
         raise BadInput(str(error)) from error
+
+
+def with_choices(line: CommandLine) -> CommandLine:
+    """The command line with the options of the run that it resumes in front: it may set what only they have.
+
+    Jobs of a sweep that go on with several runs get the options that these have in common. What is wrong with the
+    line or the run is said later, once, by whoever needs it.
+    """
+    if line.command not in ("train", "schedule") or not any(
+        word.lstrip("+").startswith("resume=") for word in line.overrides
+    ):
+        return line
+    with readable():
+        given = parsed(line.overrides)
+    runs = [run for override in given if override.key_or_group == "resume" for run in _runs(override)]
+    recorded = [_choices(run) for run in runs]
+    if not recorded:
+        return line
+    named = {name_of(override) for override in given}
+    common = {
+        name: option for name, option in recorded[0].items() if all(other.get(name) == option for other in recorded)
+    }
+    words = [
+        f"{name}={option}"
+        for name, option in common.items()
+        # an option within an option needs that one to be the same
+        if name not in named and room_of(name) not in named and room_of(name) in common
+        and (conf_dir() / name.partition("@")[0] / f"{option}.yaml").is_file()
+    ]  # fmt: skip
+    return replace(line, overrides=(*words, *line.overrides))
 
 
 def resumed(config: DictConfig, hydra: Any) -> DictConfig:
@@ -50,11 +87,25 @@ def resumed(config: DictConfig, hydra: Any) -> DictConfig:
         for key in _RECORDED:
             if key in recorded:
                 merged[key] = recorded[key]
+        _relink(merged, recorded)
         # unresolved: what an override interpolates is for the config to say, with the key's name
         overrides = OmegaConf.to_container(hydra.overrides.task, resolve=False)
         assert isinstance(overrides, list)
-        _override(merged, config, hydra.runtime.choices, overrides)
+        given = parsed(overrides)
+        named = {name_of(override) for override in given}
+        for key in WHERE:  # its tokens lie there, wherever this command is given; unless they are gone
+            if key in recorded and key not in named and (recorded[key] is None or Path(recorded[key]).is_dir()):
+                merged[key] = recorded[key]
+        _override(merged, config, hydra.runtime.choices, recorded.get(CHOICES) or {}, given)
     return merged
+
+
+def _relink(merged: DictConfig, recorded: DictConfig) -> None:
+    """Let callbacks follow the folders again that the record has resolved: `ledger=OTHER` is for them, too."""
+    for entry in (merged.get("callbacks") or {}).values():
+        for key in WHERE:
+            if OmegaConf.is_dict(entry) and key in entry and entry[key] == recorded.get(key):
+                entry[key] = f"${{{key}}}"
 
 
 def _record(run: Path) -> DictConfig:
@@ -62,30 +113,67 @@ def _record(run: Path) -> DictConfig:
         check_run(run)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    path = run / "config.yaml"
-    if not path.is_file():
-        raise BadInput(f"resume: {run} was not trained by tl train or tl run: it has no {path.name}")
-    with readable():
-        recorded = OmegaConf.load(path)
-    assert isinstance(recorded, DictConfig)
-    return recorded
+    if not (run / "config.yaml").is_file():
+        raise BadInput(f"resume: {run} was not trained by tl train or tl run: it has no config.yaml")
+    return read(run)
 
 
-def _override(merged: DictConfig, config: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str]) -> None:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    given = OverridesParser.create().parse_overrides(list(overrides))
-    # an option replaces its whole node, and what is said of single settings comes after it
-    for override in sorted(given, key=lambda override: override.key_or_group not in choices):
-        key = override.key_or_group
+def _override(
+    merged: DictConfig,
+    config: DictConfig,
+    choices: Mapping[str, Any],
+    recorded: Mapping[str, Any],
+    given: Sequence["Override"],
+) -> None:
+    """Put overrides on top of a record; `recorded` are the options that it was made of, `choices` those that hold."""
+    # an option replaces its whole node, an option within it a part, and what is said of single settings comes last
+    for override in sorted(given, key=lambda one: (name_of(one) not in choices, place_of(name_of(one)).count("."))):
+        key, name = override.key_or_group, name_of(override)
         if key == "experiments" and override.value() is not None:
             raise BadInput("experiments: must be left out with resume=PATH, which starts from the run's own settings")
         if key.partition(".")[0].partition("/")[0] in _OF_THIS_COMMAND | {"experiments"}:
             continue
-        if key in choices:
-            merged[key] = config[key]
+        if name in choices:
+            if recorded.get(name) != choices[name]:  # else its settings are in the record, as the run has them
+                place = place_of(name)
+                node = _with_entries(OmegaConf.select(config, place), OmegaConf.select(merged, place))
+                OmegaConf.update(merged, place, node, merge=False, force_add=True)
         elif override.is_delete():
-            parent, _, name = key.rpartition(".")
-            (OmegaConf.select(merged, parent) if parent else merged).pop(name, None)
+            parent, _, last = key.rpartition(".")
+            (OmegaConf.select(merged, parent) if parent else merged).pop(last, None)
         else:
             OmegaConf.update(merged, key, override.value(), merge=True, force_add=True)
+
+
+def _with_entries(option: Any, before: Any) -> Any:
+    """An option's node; of named entries (callbacks, loggers) those of the same class stay as they are recorded."""
+    if not isinstance(option, DictConfig) or not isinstance(before, DictConfig) or "_target_" in option:
+        return option
+    mixed = copy.deepcopy(option)
+    for name, entry in before.items():
+        named = option.get(name)
+        if isinstance(entry, DictConfig) and isinstance(named, DictConfig) and entry._target_ == named._target_:
+            mixed[name] = entry
+    return mixed
+
+
+def _runs(override: "Override") -> Iterator[Path]:
+    """The runs that a `resume` names by a path, one or the several of a sweep."""
+    from hydra.core.override_parser.types import ChoiceSweep, QuotedString
+
+    value: Any = override.value()
+    for item in value.list if isinstance(value, ChoiceSweep) else [value]:
+        try:
+            run = Target.parse(item.text if isinstance(item, QuotedString) else str(item)).run
+        except ValueError:
+            continue
+        if run is not None:
+            yield run
+
+
+def _choices(run: Path) -> Mapping[str, Any]:
+    """The options of a run's groups, in so far as it has recorded them."""
+    try:
+        return read(run).get(CHOICES) or {}
+    except (BadInput, OSError):
+        return {}

@@ -40,8 +40,7 @@ def execute(plan: "SearchPlan", folder: Path, config: DictConfig, command: str =
     with RunLock(folder):
         begin(folder, command, config)
         code = run_search(plan, folder)
-        if not plan.metrics.only:  # which names no winner to report on
-            write_report(folder)
+        write_report(folder)
     return code
 
 
@@ -56,7 +55,7 @@ COMMAND = Command(
             "tl search runs/train/RUN bandit=ts sampling=log budget.share=0.1",
             "another policy, a finer plane, less spent",
         ),
-        ("tl search runs/train/RUN metrics=all", "metrics without labels of every arm besides, in RUN/cache/metrics"),
+        ("tl search runs/train/RUN metrics=all", "metrics without labels of every arm besides"),
         ("tl search runs/train/RUN metrics=fast metrics.only=true", "those alone: no task is scored"),
         ("tl search runs/train/RUN -m bandit=ucb,ts,random seed=0,1,2", "nine searches that share every score"),
     ),

@@ -6,24 +6,27 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from tl_search.cli.build import construct
+from tl_search.cli.build import build, construct
 from tl_search.cli.commands import Command
-from tl_search.cli.record import begin, renew
+from tl_search.cli.identity import KEYS
+from tl_search.cli.mistakes import readable
+from tl_search.cli.record import begin, read, renew
 from tl_search.store.lock import RunLock
 
 if TYPE_CHECKING:
-    from tl_search.training.fit import TrainingPlan
+    from tl_search.training.plan import TrainingPlan
 
 log = logging.getLogger(__name__)
 
 
 def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
     """The training that the parts of a config make up. Raises ValueError."""
+    from tl_search.plane.horizon import Horizon
     from tl_search.training.corpus import TextFiles
     from tl_search.training.extend import check_length, extension
-    from tl_search.training.fit import TrainingPlan
+    from tl_search.training.plan import TrainingPlan
     from tl_search.training.rewind import Target, check_start
 
     names = {field.name for field in fields(TrainingPlan)}
@@ -33,13 +36,25 @@ def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
             planned.data.corpus.files()
         except ValueError as error:
             raise ValueError(f"data.corpus.{error}") from error
-    target = Target.parse(planned.resume)
+    target, most = Target.parse(planned.resume), planned.trainer.get("max_steps") or -1
     if target.run is not None:
         change = extension(target.run, planned.identity())
         done = check_start(target.run, target)
-        if change and (planned.trainer.get("max_steps") or -1) > 0:
-            check_length(target.run, planned.trainer["max_steps"], done)
+        if change and most > 0:
+            check_length(target.run, most, done)
+    if most > 0:
+        try:
+            planned.schedule.kept(Horizon(most))  # which the length in epochs can only shorten
+        except ValueError as error:
+            raise ValueError(f"schedule.{error}") from error
     return planned
+
+
+def recorded(run: Path) -> "TrainingPlan":
+    """How a run was trained, by what it says of itself. Raises BadInput or ValueError when that no longer fits."""
+    said = read(run)
+    with readable():
+        return plan(build(OmegaConf.create({key: said[key] for key in (*KEYS["train"], "cache") if key in said})))
 
 
 def execute(plan: "TrainingPlan", folder: Path, config: DictConfig, wait: float = 0.0) -> int:

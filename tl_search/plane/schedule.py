@@ -1,16 +1,18 @@
 """At which training steps a checkpoint is written. A step is the number of *completed optimizer steps*.
 
-Step 0, every epoch's end and the last step belong to every schedule but `NoSchedule`; no thinning removes them, nor
-a step that is listed by hand.
+Step 0, every epoch's end and the last step belong to a schedule, except where a class says otherwise; no thinning
+removes them, nor a step that is listed by hand.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tl_search.plane.horizon import Horizon
-from tl_search.plane.spacing import MOST, evenly, growing_gaps, growing_offsets, regular, thin
+from tl_search.plane.spacing import MOST, at_least, check_rising, evenly, growing_gaps, growing_offsets, regular, thin
+
+T = TypeVar("T")
 
 PYTHIA_STEPS = 143_000  # length of every Pythia run (Biderman et al., 2023, arXiv:2304.01373)
 
@@ -38,11 +40,11 @@ class Rule:
     also: tuple[Schedule | int | str, ...] = ()
 
     def __post_init__(self) -> None:
-        _at_least("min_checkpoint_interval", self.min_checkpoint_interval, 0)
-        _check_listed(self.checkpoint_schedule)
+        at_least("min_checkpoint_interval", self.min_checkpoint_interval, 0)
+        check_rising("checkpoint_schedule", self.checkpoint_schedule)
         for place, entry in enumerate(self.also):
             if isinstance(entry, int):
-                _at_least(f"also[{place}]", entry, 0)
+                at_least(f"also[{place}]", entry, 0)
             if isinstance(entry, str) and entry not in NAMED:
                 raise ValueError(f"also[{place}]: must be a step or one of {', '.join(NAMED)}, got {entry!r}")
 
@@ -61,16 +63,25 @@ class Rule:
         for name, step in listed.items():
             if step > horizon.total:
                 raise ValueError(f"{name}: must be at most the run's last step, {horizon.total}, got {step}")
-        return self.pinned(horizon).union(listed.values(), *(other.kept(horizon) for other in self._others()))
+        return self.pinned(horizon).union(listed.values(), *self._ask(lambda other: other.kept(horizon)))
 
     def steps(self, horizon: Horizon) -> tuple[int, ...]:
         """All steps, rising. Raises ValueError for a listed step that the run does not reach."""
-        steps = self.spaced(horizon).union(*(other.steps(horizon) for other in self._others()))
-        return thin(steps, self.kept(horizon), self.min_checkpoint_interval)
+        kept = self.kept(horizon)  # first, since it costs little and finds mistakes
+        steps = self.spaced(horizon).union(*self._ask(lambda other: other.steps(horizon)))
+        return thin(steps, kept, self.min_checkpoint_interval)
 
-    def _others(self) -> list[Schedule]:
-        named = (NAMED[entry]() if isinstance(entry, str) else entry for entry in self.also)
-        return [other for other in named if not isinstance(other, int)]
+    def _ask(self, question: Callable[[Schedule], T]) -> list[T]:
+        """What each of the schedules in `also` answers; a mistake in one of them is told with its place."""
+        answers = []
+        for place, entry in enumerate(self.also):
+            if isinstance(entry, int):
+                continue
+            try:
+                answers.append(question(NAMED[entry]() if isinstance(entry, str) else entry))
+            except ValueError as error:
+                raise ValueError(f"also[{place}].{error}") from error
+        return answers
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,7 @@ class EpochRule(Rule):
 
     Args:
         first_epoch_checkpoints: How many revisions the first epoch gets, evenly spread from step 0 to its end; null
-            spaces the first epoch like the others. 0 and 1 leave only the epoch's end (and step 0).
+            spaces the first epoch like the others. 0 and 1 leave the epoch's end only, without step 0.
         auto_generate_checkpoints: False leaves pinned and listed steps only; some must then be listed.
     """
 
@@ -90,19 +101,29 @@ class EpochRule(Rule):
         super().__post_init__()
         count = self.first_epoch_checkpoints
         if count is not None:
-            _at_least("first_epoch_checkpoints", count, 0)
+            at_least("first_epoch_checkpoints", count, 0)
             if count > MOST:
                 raise ValueError(f"first_epoch_checkpoints: must be <= {MOST}, got {count}")
         if not (self.auto_generate_checkpoints or self.checkpoint_schedule):
             raise ValueError("checkpoint_schedule: must list steps when auto_generate_checkpoints is false, got none")
 
+    def pinned(self, horizon: Horizon) -> set[int]:
+        without_start = self.first_epoch_checkpoints is not None and self.first_epoch_checkpoints < 2
+        return horizon.pinned - {0} if without_start else horizon.pinned
+
     def spaced(self, horizon: Horizon) -> set[int]:
+        steps = set[int]()
         if not self.auto_generate_checkpoints:
-            return set()
-        if self.first_epoch_checkpoints is None:
-            return set().union(*(self.in_epoch(*epoch) for epoch in horizon.epochs))
-        first = evenly(self.first_epoch_checkpoints, horizon.epoch_ends[0])
-        return first.union(*(self.in_epoch(*epoch) for epoch in horizon.epochs[1:]))
+            return steps
+        for number, (start, end) in enumerate(horizon.epochs):
+            evened = number == 0 and self.first_epoch_checkpoints is not None
+            steps.update(evenly(self.first_epoch_checkpoints or 0, end) if evened else self.in_epoch(start, end))
+            if len(steps) > MOST:
+                raise ValueError(
+                    f"auto_generate_checkpoints: must be false where it makes more than {MOST} checkpoints; "
+                    f"here a run of {len(horizon.epoch_ends)} epochs would get them"
+                )
+        return steps
 
     def in_epoch(self, start: int, end: int) -> Iterable[int]:
         """The rule's steps in an epoch; its last step may be left out."""
@@ -160,10 +181,11 @@ class LinearSchedule(EpochRule):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.linear_interval is not None:
-            _at_least("linear_interval", self.linear_interval, 1)
+            at_least("linear_interval", self.linear_interval, 1)
 
     def in_epoch(self, start: int, end: int) -> range:
-        return _regular("linear_interval", self.linear_interval or max(1, (end - start + 1) // 10), start, end)
+        length = end - start + (start > 0)  # in optimizer steps: step 0 is before the first of them
+        return regular("linear_interval", self.linear_interval or max(1, length // 10), start, end)
 
 
 @dataclass(frozen=True)
@@ -171,7 +193,7 @@ class PythiaSchedule(Rule):
     """The Pythia suite's steps: 0, 1, 2, 4, …, 512, then every 1000 (Biderman et al., 2023, arXiv:2304.01373).
 
     Args:
-        linear_interval: Steps between revisions after the first doublings, >= 1.
+        linear_interval: Steps between revisions after the first doublings, >= 1; those end below it.
         scale: Stretch or shrink the pattern of Pythia's 143000 steps to the run's length.
 
     Example:
@@ -184,13 +206,13 @@ class PythiaSchedule(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _at_least("linear_interval", self.linear_interval, 1)
+        at_least("linear_interval", self.linear_interval, 1)
 
     def spaced(self, horizon: Horizon) -> set[int]:
         length = PYTHIA_STEPS if self.scale else horizon.total
-        every = _regular("linear_interval", self.linear_interval, self.linear_interval, length)
-        pattern = {step for step in (*(2**power for power in range(10)), *every) if step <= length}
-        return {step * horizon.total // length for step in pattern}
+        every = regular("linear_interval", self.linear_interval, self.linear_interval, length)
+        doublings = (step for step in (2**power for power in range(10)) if step < self.linear_interval)
+        return {step * horizon.total // length for step in (*doublings, *every) if step <= length}
 
 
 @dataclass(frozen=True)
@@ -209,10 +231,10 @@ class EverySchedule(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _at_least("interval", self.interval, 1)
+        at_least("interval", self.interval, 1)
 
     def spaced(self, horizon: Horizon) -> set[int]:
-        return set(_regular("interval", self.interval, 0, horizon.total))
+        return set(regular("interval", self.interval, 0, horizon.total))
 
 
 @dataclass(frozen=True)
@@ -255,34 +277,17 @@ NAMED: dict[str, type[Rule]] = {
 
 
 def warning(schedule: Schedule, horizon: Horizon) -> str | None:
-    """What is odd about a schedule in a run of this horizon, in one sentence; None if nothing is."""
+    """What is odd about a schedule in a run of this horizon, in one sentence; None if nothing is.
+
+    Raises ValueError for a listed step that the run does not reach.
+    """
     interval, longest = getattr(schedule, "min_checkpoint_interval", 0), max(b - a for a, b in horizon.epochs)
-    if interval <= longest:
+    if interval <= longest or not isinstance(schedule, Rule):
+        return None
+    whole, left = len(replace(schedule, min_checkpoint_interval=0).steps(horizon)), len(schedule.steps(horizon))
+    if left == whole:
         return None
     return (
-        f"min_checkpoint_interval: {interval} steps are more than the longest epoch has; "
-        "only pinned steps (step 0, the epochs' ends, the last step) and listed ones remain"
+        f"min_checkpoint_interval: {interval} steps are more than the longest epoch has; of {whole} checkpoints only "
+        f"the pinned and listed ones remain, {left}"
     )
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise ValueError(f"{name}: must be >= {least}, got {value}")
-
-
-def _check_listed(steps: tuple[int, ...]) -> None:
-    """Name the first step that is out of order, and its place."""
-    before = -1
-    for place, step in enumerate(steps):
-        name = f"checkpoint_schedule[{place}]"
-        _at_least(name, step, 0)
-        if step <= before:
-            raise ValueError(f"{name}: must be above {before}, the step before it, got {step}")
-        before = step
-
-
-def _regular(name: str, interval: int, start: int, end: int) -> range:
-    try:
-        return regular(interval, start, end)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error

@@ -1,9 +1,9 @@
-"""The arithmetic of schedules: sets of steps, as plain functions."""
+"""The arithmetic of schedules: sets of steps, and what their numbers must keep, as plain functions."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 
-MOST = 1_000_000  # checkpoints of one rule in one epoch: more is a slip, and would fill the memory
+MOST = 1_000_000  # checkpoints of one rule: more is a slip, and would fill the memory
 
 
 def evenly(count: int, last: int) -> set[int]:
@@ -11,10 +11,10 @@ def evenly(count: int, last: int) -> set[int]:
     return {number * last // (count - 1) for number in range(count)} if count > 1 else set()
 
 
-def regular(interval: int, start: int, end: int) -> range:
-    """Every `interval` steps from `start` on, before `end`. Raises ValueError when they are absurdly many."""
+def regular(name: str, interval: int, start: int, end: int) -> range:
+    """Every `interval` steps from `start` on, before `end`. Raises ValueError, naming it, for absurdly many."""
     if (end - start) // interval > MOST:
-        raise ValueError(f"must leave at most {MOST} checkpoints in {end - start} steps, got {interval}")
+        raise ValueError(f"{name}: must leave at most {MOST} checkpoints in {end - start} steps, got {interval}")
     return range(start, end, interval)
 
 
@@ -28,8 +28,8 @@ def growing_gaps(base: float, start: int, end: int) -> set[int]:
 
 
 def growing_offsets(base: float, start: int, end: int) -> set[int]:
-    """`start`, start + base, start + base², …, before `end`."""
-    steps, offset = {start}, base
+    """start + base, start + base², …, rounded down, before `end`."""
+    steps, offset = set[int](), base
     while start + offset < end:
         steps.add(start + int(offset))
         offset *= base
@@ -52,3 +52,19 @@ def thin(steps: Iterable[int], kept: Set[int], interval: int) -> tuple[int, ...]
         if step in kept or not (near_before or near_kept):
             left.append(step)
     return tuple(left)
+
+
+def at_least(name: str, value: int, least: int) -> None:
+    """Raises ValueError for a value below the least."""
+    if value < least:
+        raise ValueError(f"{name}: must be >= {least}, got {value}")
+
+
+def check_rising(name: str, steps: Sequence[int]) -> None:
+    """Raises ValueError that names the first step out of order, and its place."""
+    before = -1
+    for place, step in enumerate(steps):
+        at_least(f"{name}[{place}]", step, 0)
+        if step <= before:
+            raise ValueError(f"{name}[{place}]: must be above {before}, the step before it, got {step}")
+        before = step

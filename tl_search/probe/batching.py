@@ -5,13 +5,14 @@ Which texts share a batch follows from the list of texts alone, never from what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from tl_search.probe.tokens import Row
 
@@ -35,26 +36,51 @@ class Batch(NamedTuple):
     groups: tuple[tuple[int, int], ...] = ()
 
 
-def padded(rows: Sequence[Row], budget: int, pad: int) -> list[Batch]:
+class Batches(Dataset[Batch]):
+    """The batches of a list of texts, each made when it is asked for, so that never more than one is in memory.
+
+    Args:
+        rows: The texts' tokens.
+        budget: Tokens in a batch, padding counted; a longer text is a batch of its own.
+        pad: What stands where no token is; None packs the texts end to end, equally long ones together.
+    """
+
+    def __init__(self, rows: Sequence[Row], budget: int, pad: int | None) -> None:
+        self.rows, self.pad = rows, pad
+        self.shares = _shares(rows, budget, padding=pad is not None)
+
+    def __len__(self) -> int:
+        return len(self.shares)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self[number] for number in range(len(self)))
+
+    def __getitem__(self, number: int) -> Batch:
+        texts = self.shares[number]
+        rows = [self.rows[text] for text in texts]
+        lengths = [len(row) for row in rows]
+        places = torch.tensor(lengths), torch.from_numpy(texts)
+        if self.pad is None:
+            return Batch(torch.from_numpy(np.concatenate(rows)).long()[None], *places, _groups(lengths))
+        ids = np.full((len(rows), max(lengths)), self.pad)
+        for line, row in zip(ids, rows, strict=True):
+            line[: len(row)] = row
+        return Batch(torch.from_numpy(ids), *places)
+
+
+def padded(rows: Sequence[Row], budget: int, pad: int) -> Batches:
     """Batches of texts of like length; `budget` counts tokens with their padding."""
-    batches = []
-    for texts in _shares(rows, budget, padding=True):
-        lengths = torch.tensor([len(rows[text]) for text in texts])
-        ids = np.full((len(texts), int(lengths.max())), pad)
-        for row, text in zip(ids, texts, strict=True):
-            row[: len(rows[text])] = rows[text]
-        batches.append(Batch(torch.from_numpy(ids), lengths, torch.tensor(texts)))
-    return batches
+    return Batches(rows, budget, pad)
 
 
-def packed(rows: Sequence[Row], budget: int) -> list[Batch]:
+def packed(rows: Sequence[Row], budget: int) -> Batches:
     """Batches of one row each, in which texts stand end to end, equally long ones together."""
-    batches = []
-    for texts in _shares(rows, budget, padding=False):
-        lengths = [len(rows[text]) for text in texts]
-        ids = torch.from_numpy(np.concatenate([rows[text] for text in texts])).long()[None]
-        batches.append(Batch(ids, torch.tensor(lengths), torch.tensor(texts), _groups(lengths)))
-    return batches
+    return Batches(rows, budget, None)
+
+
+def default_budget(on_cpu: bool) -> int:
+    """Tokens in a pass: enough to fill the matrix units, little enough to stay in a CPU's cache."""
+    return 2048 if on_cpu else 16384
 
 
 def halves(batch: Batch) -> tuple[Batch, Batch]:
@@ -78,15 +104,15 @@ def _groups(lengths: Sequence[int]) -> tuple[tuple[int, int], ...]:
     return tuple((len(list(run)), length) for length, run in groupby(lengths))
 
 
-def _shares(rows: Sequence[Row], budget: int, padding: bool) -> list[list[int]]:
-    """Longest texts first, so that a batch that does not fit into memory fails at once."""
-    shares: list[list[int]] = []
-    used = 0
-    for text in sorted(range(len(rows)), key=lambda text: -len(rows[text])):
-        tokens = len(rows[shares[-1][0]]) if shares and padding else len(rows[text])
-        if not shares or used + tokens > budget:
-            shares.append([])
-            used, tokens = 0, len(rows[text])
-        shares[-1].append(text)
-        used += tokens
-    return shares
+def _shares(rows: Sequence[Row], budget: int, padding: bool) -> list[np.ndarray]:
+    """Which texts each batch has. Longest first, so that a batch that does not fit into memory fails at once."""
+    lengths = np.fromiter(map(len, rows), np.int64)
+    order = np.argsort(-lengths, kind="stable")
+    starts, used, widest = [0], 0, 0
+    for place, tokens in enumerate(lengths[order].tolist()):
+        widest = widest or tokens
+        if used and used + (widest if padding else tokens) > budget:
+            starts.append(place)
+            used, widest = 0, tokens
+        used += widest if padding else tokens
+    return np.split(order, starts[1:])

@@ -1,6 +1,7 @@
 """Where and how widely the probe runs; nothing here changes a vector, so none of it is part of an arm's identity."""
 
 import difflib
+import os
 from dataclasses import dataclass, replace
 
 from tl_search.plane.extraction import Dtype, Extraction
@@ -14,7 +15,9 @@ class ProbeConfig:
 
     Args:
         accelerator: Lightning's name of the kind of device: auto, cpu, gpu, cuda or mps.
-        devices: Always 1: a column is one device's work, and more devices take more columns.
+        devices: How many of them share a column's texts, >= 1; each but the first has a process that lives on as long
+            as the command. The vectors are those of one device, bit for bit. On a CPU this is for trying it out: one
+            process uses all cores already.
         tokens_per_batch: Tokens in one forward pass, >= 1; None = 2048 on a CPU, 16384 elsewhere.
     """
 
@@ -27,23 +30,34 @@ class ProbeConfig:
             nearest = difflib.get_close_matches(self.accelerator, ACCELERATORS, 1)
             hint = f"; did you mean {nearest[0]}?" if nearest else ""
             raise ValueError(f"accelerator: must be one of {', '.join(ACCELERATORS)}, got {self.accelerator!r}{hint}")
-        if self.devices != 1:
-            raise ValueError(f"devices: must be 1 (a column is one device's work), got {self.devices}")
+        if self.devices < 1:
+            raise ValueError(f"devices: must be >= 1, got {self.devices}")
         if self.tokens_per_batch is not None and self.tokens_per_batch < 1:
             raise ValueError(f"tokens_per_batch: must be >= 1, got {self.tokens_per_batch}")
 
 
 def check_device(probe: ProbeConfig) -> None:
-    """Raises ValueError when the device is not there: before a search, and not in the middle of it."""
-    if probe.accelerator in ("auto", "cpu"):
+    """Raises ValueError when the devices are not there: before a search, and not in the middle of it."""
+    if probe.accelerator in ("auto", "cpu") and probe.devices == 1:
         return
+    there = _there()
+    kinds = ("cuda", "mps") if probe.accelerator in ("auto", "gpu") else (probe.accelerator,)
+    count = max(there[kind] for kind in kinds)
+    if not count and probe.accelerator != "auto":
+        names = " or ".join(kind.upper() for kind in kinds)
+        raise ValueError(f"probe.accelerator: no {names} device here; must be auto or cpu, got {probe.accelerator}")
+    if probe.devices > max(count, 1):
+        limit = f"between 1 and {count}" if count > 1 else "1"
+        what = "CPU cores" if kinds == ("cpu",) else "GPUs"
+        raise ValueError(f"probe.devices: must be {limit} (there are {count} {what}), got {probe.devices}")
+
+
+def _there() -> dict[str, int]:
+    """How many devices of each kind a column can be shared by; of a CPU's processes, as many as it has cores."""
     import torch
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    wanted = tuple(there) if probe.accelerator == "gpu" else (probe.accelerator,)
-    if not any(there[kind] for kind in wanted):
-        names = " or ".join(kind.upper() for kind in wanted)
-        raise ValueError(f"probe.accelerator: no {names} device here; must be auto or cpu, got {probe.accelerator}")
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return {"cpu": os.cpu_count() or 1, "cuda": cuda, "mps": int(torch.backends.mps.is_available())}
 
 
 def settled(extraction: Extraction, accelerator: str) -> Extraction:

@@ -1,15 +1,18 @@
 """One column of the plane: every text's vector at every layer of a revision, written once into a store.
 
-A column is computed in the extraction's dtype, or, where that gives NaN or infinity, in float32. So its vectors are
-still a function of what its key holds: weights, tokenizer, extraction and texts. That a column was computed in float32
-is logged, and stands in the store's notes beside it.
+A column is computed in the extraction's dtype, or, where that gives NaN, infinity, zeros or vectors that are the same,
+in float32. So its vectors are still a function of what its key holds: weights, tokenizer, extraction and texts. That a
+column was computed in float32 is logged, and stands in the store's notes beside it.
+
+Vectors are written where they will lie, layer by layer in one file, so a column need not fit into memory.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,13 +20,20 @@ from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.store.arrays import ArrayStore
+from tl_search.store.atomic import sweep_litter
 from tl_search.store.keys import digest, text_digest
 
 if TYPE_CHECKING:
+    from tl_search.probe.faults import Fault
     from tl_search.probe.observe import Observer
     from tl_search.probe.tokens import Tokens
 
 log = logging.getLogger(__name__)
+
+_DEAD = 3600.0  # seconds without a word after which a half-written column is nobody's
+
+# Layers, width and notes → a place for the vectors (text, width) of each layer, which counts once the block has ended.
+Room = Callable[[Sequence[int], int, Mapping[str, str]], AbstractContextManager[Sequence[np.ndarray]]]
 
 
 class NonFiniteError(ValueError):
@@ -77,7 +87,8 @@ def embed_column(
         extraction: With a settled dtype.
         probe: Where to compute.
         store: Where the vectors go, and the texts' tokens, in its folder `tokens`.
-        layers: The wanted ones of 0..L, in any order; None = all. Blocks above the highest do not run.
+        layers: The wanted ones of 0..L, in any order; None = all. Blocks above the highest do not run. Some layers are
+            kept apart from all of them, which may have become float32 for the sake of a layer that is not wanted.
 
     Raises:
         ValueError: a text has no token (named by its index), a layer is none of 0..L, or the folder holds no model that
@@ -86,14 +97,18 @@ def embed_column(
     """
     if not texts:
         raise ValueError("texts: must be at least one, got none")
-    whole = column_key(revision, extraction, texts)
-    if store.get(whole) is not None:
-        return whole
-    key = whole if layers is None else column_key(revision, extraction, texts, layers)
-    if layers is None or store.get(key) is None:
-        column = _column(revision, folder, texts, extraction, probe, layers, tokens=ArrayStore(store.folder / "tokens"))
-        arrays = {layer_name(layer): vectors for layer, vectors in zip(column.layers, column.vectors, strict=True)}
-        store.put(key, arrays, {"dtype": column.dtype.value, "texts_cut": str(column.cut)})
+    key = column_key(revision, extraction, texts, layers)
+    if store.whole(key):
+        return key
+    sweep_litter(store.folder, idle=_DEAD)
+
+    @contextmanager
+    def room(layers: Sequence[int], width: int, notes: Mapping[str, str]) -> Iterator[Sequence[np.ndarray]]:
+        layout = {layer_name(layer): ((len(texts), width), np.dtype(np.float32)) for layer in layers}
+        with store.create(key, layout, notes) as arrays:
+            yield [arrays[layer_name(layer)] for layer in layers]
+
+    _fill(room, revision, folder, texts, extraction, probe, layers, (), ArrayStore(store.folder / "tokens"))
     return key
 
 
@@ -107,48 +122,48 @@ def column_vectors(
 ) -> np.ndarray:
     """The column itself, of shape (layer, text, width) in fp32, computed now; `observers` see its token states.
 
-    Observers cannot unsee a pass, so with them there is no second one in float32.
+    Observers cannot unsee a pass, so with them there is no second one in float32. They sit in this process, so one
+    device computes, whatever `probe.devices` says.
 
     Raises:
         ValueError, NonFiniteError: as `embed_column`.
     """
-    return _column(revision, folder, texts, extraction, probe, observers=observers).vectors
+    column = np.empty(0, np.float32)
+
+    @contextmanager
+    def room(layers: Sequence[int], width: int, notes: Mapping[str, str]) -> Iterator[Sequence[np.ndarray]]:
+        nonlocal column
+        column = np.empty(0, np.float32)  # first, or two columns would be in memory at once
+        column = np.empty((len(layers), len(texts), width), np.float32)
+        yield list(column)
+
+    _fill(room, revision, folder, texts, extraction, replace(probe, devices=1), None, observers, None)
+    return column
 
 
-class _Column(NamedTuple):
-    """What a pass brought: vectors (layer, text, width), which layers, in which dtype, how many texts were cut."""
-
-    vectors: np.ndarray
-    layers: Sequence[int]
-    dtype: Dtype
-    cut: int
+class _Again(Exception):  # noqa: N818  (no failure yet: float32 may do better)
+    """A column's vectors are at fault; the message says how."""
 
 
-def _column(
+def _fill(
+    room: Room,
     revision: Revision,
     folder: Path,
     texts: Sequence[str],
     extraction: Extraction,
     config: ProbeConfig,
-    layers: Sequence[int] | None = None,
-    observers: "Sequence[Observer]" = (),
-    tokens: ArrayStore | None = None,
-) -> _Column:
-    column = _pass(revision, folder, texts, extraction, config, layers, observers, tokens)
-    reason = _not_finite(revision, column)
-    if reason and extraction.dtype is not Dtype.float32 and not observers:
-        log.warning("%s; computing the column again in float32", reason)
-        del column  # first, or two columns would be in memory at once
-        extraction = replace(extraction, dtype=Dtype.float32)
-        column = _pass(revision, folder, texts, extraction, config, layers, observers, tokens)
-        reason = _not_finite(revision, column)
-    if reason:
-        raise NonFiniteError(reason)
-    _say_flat(revision, column, texts)
-    if extraction.normalise:  # layer by layer: the squares of a whole column are as large as the column
-        for vectors in column.vectors:
-            vectors /= np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
-    return column
+    layers: Sequence[int] | None,
+    observers: "Sequence[Observer]",
+    tokens: ArrayStore | None,
+) -> None:
+    """One pass, or two."""
+    may_repeat = not observers and extraction.dtype is not Dtype.float32
+    try:
+        return _pass(revision, folder, texts, extraction, config, layers, observers, tokens, room, may_repeat)
+    except _Again as fault:
+        log.warning("%s; computing the column again in float32", fault)
+    extraction = replace(extraction, dtype=Dtype.float32)
+    return _pass(revision, folder, texts, extraction, config, layers, observers, tokens, room, False)
 
 
 def _pass(
@@ -160,14 +175,17 @@ def _pass(
     layers: Sequence[int] | None,
     observers: "Sequence[Observer]",
     store: ArrayStore | None,
-) -> _Column:
-    from tl_search.probe import batching
+    room: Room,
+    may_repeat: bool,
+) -> None:
+    from tl_search.probe.faults import faults, normalise
     from tl_search.probe.kept import kept_probe
-    from tl_search.probe.loading import position_limit
-    from tl_search.probe.module import pad_id
-    from tl_search.probe.predict import predict
+    from tl_search.probe.ranks import kept_ranks, working
     from tl_search.probe.tokens import tokens_of
+    from tl_search.probe.work import Sent, Work
 
+    if config.devices > 1:
+        kept_ranks(config.devices)  # they import while the model is loaded here
     probe = kept_probe(revision, folder, extraction)
     chosen = probe.every_layer if layers is None else sorted(set(layers))
     for layer in chosen:
@@ -175,46 +193,40 @@ def _pass(
             raise ValueError(f"layers: must lie in 0..{probe.every_layer[-1]} at {revision.name}, got {layer}")
     if not chosen:
         raise ValueError("layers: must be at least one, got none")
-    probe.layers, probe.observers = chosen, observers
-    tokens = tokens_of(revision, folder, texts, extraction, position_limit(probe.model), store)
+    tokens = tokens_of(revision, folder, texts, extraction, probe.position_limit, store)
     size, largest = probe.model.get_input_embeddings().num_embeddings, int(tokens.ids.max())
     if largest >= size:
         raise ValueError(f"{folder}: its tokenizer gives token {largest}, but the model has only {size}")
     _say_lengths(revision, tokens, probe.model)
-    rows, pad = tokens.rows, pad_id(probe.model)
 
-    def batches(on_cpu: bool) -> list[batching.Batch]:
-        budget = config.tokens_per_batch or default_budget(on_cpu)
-        return batching.packed(rows, budget) if probe.packs else batching.padded(rows, budget, pad)
-
-    return _Column(predict(probe, batches, len(rows), config), chosen, extraction.dtype, tokens.cut)
-
-
-def default_budget(on_cpu: bool) -> int:
-    """Tokens in a pass: enough to fill the matrix units, little enough to stay in a CPU's cache."""
-    return 2048 if on_cpu else 16384
-
-
-def _not_finite(revision: Revision, column: _Column) -> str:
-    """One line on the lowest layer that holds NaN or infinity; empty when all is well."""
-    for layer, vectors in zip(column.layers, column.vectors, strict=True):
-        broken = 1 - np.isfinite(vectors).all(1).mean()
-        if broken:
-            dtype = column.dtype.value
-            return f"{revision.name}: layer {layer}: {broken:.1%} of the vectors hold NaN or infinity (dtype {dtype})"
-    return ""
+    packed = int(tokens.lengths.max()) <= probe.packs
+    work = Work(revision, folder, extraction, config, chosen, packed)
+    notes = {"dtype": extraction.dtype.value, "texts_cut": str(tokens.cut)}
+    with room(chosen, probe.width, notes) as column:
+        if config.devices > 1:
+            with working(Sent.of(work, tokens, cast(Sequence[np.memmap], column)), config.devices) as ranks:
+                written = work.run(tokens, column, heed=ranks.heed)
+            written += ranks.written
+        else:
+            written = work.run(tokens, column, observers=observers)
+        if written != len(texts):
+            raise RuntimeError(f"{written} of {len(texts)} texts were embedded")
+        _judge(faults(chosen, column, tokens.rows), revision, extraction.dtype, may_repeat)
+        if extraction.normalise:
+            for vectors in column:
+                normalise(vectors)
 
 
-def _say_flat(revision: Revision, column: _Column, texts: Sequence[str]) -> None:
-    """Warn of layers that tell nothing; what can be scored from the others is."""
-    if len(set(texts)) < 2:
-        return
-    for layer, vectors in zip(column.layers, column.vectors, strict=True):
-        zero = 1 - vectors.any(1).mean()
-        if zero:
-            log.warning("%s: layer %d: %.1f%% of the vectors are all zero", revision.name, layer, 100 * zero)
-        elif np.abs(vectors - vectors[0]).max() <= 1e-6 * np.abs(vectors[0]).max():  # their pooling's rounding differs
-            log.warning("%s: layer %d: 100.0%% of the vectors are the same", revision.name, layer)
+def _judge(found: "Sequence[Fault]", revision: Revision, dtype: Dtype, may_repeat: bool) -> None:
+    """Raise what may become better, or cannot be kept; say the rest, since other layers can be scored."""
+    told = [f"{revision.name}: layer {fault.layer}: {fault.what}" for fault in found]
+    for fault, line in zip(found, told, strict=True):
+        if fault.by_rounding and may_repeat:
+            raise _Again(f"{line} (dtype {dtype.value})")
+        if fault.fatal:
+            raise NonFiniteError(f"{line} (dtype {dtype.value})")
+    for line in told:
+        log.warning(line)
 
 
 def _say_lengths(revision: Revision, tokens: "Tokens", model: Any) -> None:

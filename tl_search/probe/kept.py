@@ -25,6 +25,8 @@ _kept = _Kept()
 def kept_probe(revision: Revision, folder: Path, extraction: Extraction) -> Probe:
     """The kept probe with this folder's weights where they fit into it, else a new one.
 
+    A probe that its own weights could not prove (diverged ones, say) serves no others.
+
     Raises:
         ValueError: the folder holds no model that the probe knows.
     """
@@ -35,7 +37,7 @@ def kept_probe(revision: Revision, folder: Path, extraction: Extraction) -> Prob
         if _kept.weights == weights:
             return _kept.probe
         _kept.weights = ""  # until all are copied, the model is neither the one nor the other
-        if swap_weights(_kept.probe.model, folder):
+        if _kept.probe.proven and swap_weights(_kept.probe.model, folder):
             _kept.weights = weights
             return _kept.probe
     forget()  # first, or two models would be in memory at once

@@ -1,10 +1,11 @@
-"""A revision's folder to a model in memory.
+"""A revision's folder to a tokenizer and a model in memory, or its weights into a model that is there already.
 
-Revisions of one run share everything but their numbers, so the last model is kept and the next revision's weights
-are copied into it from the memory-mapped file: several times quicker than building a model anew.
+Revisions of one run share everything but their numbers, and copying those from the memory-mapped file is several times
+quicker than building a model anew.
 """
 
 import json
+import logging
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,35 @@ from tl_search.probe.quiet import quiet
 from tl_search.store.atomic import read_json
 from tl_search.store.keys import digest
 
-# Their first position is the padding token's id + 1, and the table is that much longer.
-_COUNT_FROM_PADDING = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "data2vec-text")
+log = logging.getLogger(__name__)
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a revision's folder. Raises ValueError naming the folder when there is none that loads."""
+    """The tokenizer of a revision's folder; it warns where most of the model's vocabulary is out of its reach.
+
+    Raises:
+        ValueError: there is none that loads, or its vocabulary is larger than the model's.
+    """
     from transformers import AutoTokenizer
 
     try:
         with quiet():
-            return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ValueError(f"{folder}: its tokenizer does not load ({_first_line(error)})") from error
+    size = read_json(folder / "config.json").get("vocab_size")
+    if isinstance(
+        size, int
+    ):  # the tokens that were added to a vocabulary may lie behind the table: few texts hold them
+        if tokenizer.vocab_size > size:
+            last = tokenizer.vocab_size - 1
+            raise ValueError(f"{folder}: its tokenizer gives token {last}, but the model has only {size}")
+        if len(tokenizer) < size / 2:
+            log.warning(
+                "%s: its tokenizer has %d tokens and the model %d; it may be another model's",
+                *(folder, len(tokenizer), size),
+            )
+    return tokenizer
 
 
 def architecture(folder: Path, dtype: torch.dtype) -> str:
@@ -54,6 +71,8 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
         with quiet():
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
             config._attn_implementation = None  # a file must not choose what code computes attention
+            if hasattr(config, "rescale_every"):
+                config.rescale_every = 0  # RWKV would halve states, and weights that others are copied over later
             model, found = AutoModel.from_pretrained(
                 folder,
                 config=config,
@@ -94,19 +113,6 @@ def swap_weights(model: Any, folder: Path) -> bool:
         for name, tensor in own.items():
             tensor.copy_(stored.get_tensor(names[name]))
     return True
-
-
-def position_limit(model: Any) -> int | None:
-    """How many positions the model has, where it looks them up in a learned table; None when it computes them."""
-    tables = ("position_embeddings", "wpe", "embed_positions")
-    learned = any(
-        isinstance(module, torch.nn.Embedding) and name.rpartition(".")[2] in tables
-        for name, module in model.named_modules()
-    )
-    if not learned:
-        return None
-    pad = model.config.pad_token_id if model.config.model_type in _COUNT_FROM_PADDING else None
-    return model.config.max_position_embeddings - (0 if pad is None else pad + 1)
 
 
 def _unused(name: str) -> bool:

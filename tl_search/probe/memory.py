@@ -4,7 +4,8 @@ import gc
 
 import torch
 
-_SIGNS = ("out of memory", "can't allocate memory", "not enough memory")  # the second and third: a CPU's
+# the second and third: a CPU's; the last: of CUDA's libraries, which allocate for themselves
+_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "status_alloc_failed")
 
 
 def is_full(error: BaseException) -> bool:

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from lightning import LightningModule
 from torch import Tensor
 
 from tl_search.plane.extraction import Extraction, FinalNorm, Pooling
-from tl_search.probe import batching, packing
+from tl_search.probe import batching, packing, proof
 from tl_search.probe.batching import Batch
 from tl_search.probe.memory import is_full, release
 from tl_search.probe.observe import Observer, Once, Rectangle
 from tl_search.probe.pooling import pool
-from tl_search.probe.states import anatomy
+from tl_search.probe.positions import Lookups, fixed_up_to, forget_lengths
+from tl_search.probe.states import anatomy, blocks_of, first_tensor, model_name
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
 
 log = logging.getLogger(__name__)
 
-# Norm of a difference relative to the norm of the vectors: well above the dtype's rounding, well below what a wrong
-# norm, mask or position makes of them.
-_TOLERANCE = {torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 3e-2}
-
 
 class _Enough(Exception):  # noqa: N818  (no error: it ends a pass that has given what was asked of it)
-    """Raised behind the highest wanted layer's block."""
+    """Raised when the highest wanted layer's states are there."""
 
 
 class Probe(LightningModule):
@@ -44,6 +42,12 @@ class Probe(LightningModule):
         model: A transformers base model (no head), in evaluation mode.
         extraction: Which states, and how they are pooled; its dtype is the model's.
 
+    Attributes:
+        packs: Texts of up to so many tokens may be packed; 0 = none.
+        position_limit: Tokens that the model has positions for; None = any number.
+        width: Of the vectors.
+        proven: Whether the weights could show that all this holds for their architecture, and so for other weights.
+
     Raises:
         ValueError: the model's parts were not recognised.
     """
@@ -53,22 +57,41 @@ class Probe(LightningModule):
         self.model = model
         self.extraction = extraction
         self.observers: Sequence[Observer] = ()  # told of every layer's token states by `predict_step`
-        self.anatomy = anatomy(model)
-        self.layers: Sequence[int] = self.every_layer
+        self.packs = 0
+        self.apart = fixed_up_to(model)  # texts longer than this share a pass only with texts of their length
+        self._own_attention = model.config._attn_implementation
         self._most_tokens: int | None = None  # in one pass; None until memory did not suffice
-        self._check_anatomy()
-        self.packs = packing.packable(model, extraction.max_length) and self._try_packing()
+        with proof.in_float32(model, blocks_of(model)):
+            self._prove()
+        self.layers: Sequence[int] = self.every_layer
 
     @property
     def every_layer(self) -> Sequence[int]:
         return range(len(self.anatomy.blocks) + 1)
+
+    def to(self, *args: Any, **named: Any) -> Self:
+        """Raises ValueError where the weights do not fit: who moves them knows no model's name."""
+        try:
+            return super().to(*args, **named)
+        except (RuntimeError, MemoryError) as error:
+            if not is_full(error):
+                raise
+            where = str(args[0]) if args else str(named.get("device"))
+            raise ValueError(f"model: {model_name(self.model)} does not fit into the memory of {where}") from error
 
     def on_predict_start(self) -> None:
         self._most_tokens = None  # what else took memory may be gone by now
 
     @torch.inference_mode()
     def predict_step(self, batch: Batch, batch_idx: int = 0) -> Float[Tensor, "layer text width"]:
-        return self._within_memory(batch, Once(self.observers))
+        parts = [self._within_memory(part, Once(self.observers)) for part in self._fit_to_share(batch)]
+        return torch.cat(parts, dim=1)
+
+    def _fit_to_share(self, batch: Batch) -> list[Batch]:
+        """The batch, or parts of it, where texts of unlike length would change each other's vectors."""
+        if math.isinf(self.apart) or int(batch.lengths.max()) <= max(self.apart, int(batch.lengths.min())):
+            return [batch]
+        return [part for half in batching.halves(batch) for part in self._fit_to_share(half)]
 
     def _within_memory(self, batch: Batch, observers: Once) -> Float[Tensor, "layer text width"]:
         alone, size = len(batch.lengths) == 1, batch.ids.numel()
@@ -122,12 +145,12 @@ class Probe(LightningModule):
             arrive(given[0] if given else named["hidden_states"])
 
         def leave(module: Any, given: Any, output: Any) -> None:
-            arrive(output if isinstance(output, Tensor) else output[0])
+            arrive(first_tensor(output))
 
         with ExitStack() as hooks, suppress(_Enough):
-            hooks.callback(self.anatomy.blocks[0].register_forward_pre_hook(enter, with_kwargs=True).remove)
             for block in self.anatomy.blocks:
-                hooks.callback(block.register_forward_hook(leave).remove)
+                hooks.callback(block.register_forward_pre_hook(enter, with_kwargs=True).remove)
+            hooks.callback(self.anatomy.blocks[-1].register_forward_hook(leave).remove)
             last = self._forward(batch)
             if model_output is not None:
                 model_output.append(take(last, normed=False))
@@ -143,6 +166,8 @@ class Probe(LightningModule):
             # padding stands on the right, so the model's own count of positions starts at the first real token
             place = torch.arange(batch.ids.shape[1], device=batch.ids.device)
             options = {"attention_mask": (place[None] < batch.lengths[:, None]).long()}
+        if not math.isinf(self.apart):
+            forget_lengths(self.model)
         return self.model(input_ids=batch.ids, use_cache=False, **options)[0]
 
     def _attend(self, name: str) -> None:
@@ -150,43 +175,52 @@ class Probe(LightningModule):
             self.model.set_attn_implementation(name)
 
     @torch.no_grad()
-    def _check_anatomy(self) -> None:
-        """Names can lie: the last block's states under the norm must be what the model itself puts out."""
-        self._own_attention = self.model.config._attn_implementation
-        sample, output = self._sample(packed=False), list[Tensor]()
-        ours = self._vectors(sample, FinalNorm.last_only, Pooling.mean, self.every_layer, model_output=output)
-        if len(ours) != len(self.anatomy.blocks) + 1 or not self._close(ours[-1], output[0]):
-            name = f"{type(self.model).__name__} ({self.model.config.model_type})"
-            raise ValueError(f"model: the blocks or the final norm of {name} are not what their names say")
+    def _prove(self) -> None:
+        """Try what was found on a few texts: each alone is the truth that a padded and a packed pass must give."""
+        output: list[Tensor] = []
+        with proof.one_line(self.model):
+            sample = proof.Sample(self.model)
+        first, others = sample.alone
 
-    @torch.no_grad()
-    def _try_packing(self) -> bool:
-        """Whether the packed pass gives what the padded one gives; a model that objects keeps padding."""
+        def run() -> Tensor:
+            with proof.one_line(self.model):
+                return self._forward(first)
+
+        with Lookups(first.ids.shape[1]) as lookups:
+            self.anatomy = anatomy(self.model, run)
+        self.position_limit = lookups.limit
+        with proof.one_line(self.model):
+            entering = self._vectors(first, FinalNorm.none, Pooling.mean, [0])
+            ours = self._tried(first, output)
+            alone = torch.cat([ours, self._tried(others)], dim=1)
+            joined, padded = self._tried(sample.padded).split([1, 3], dim=1)
+        finite = bool(torch.isfinite(alone).all())  # else who reads the vectors names the fault of the weights
+        if len(ours) != len(self.every_layer) or (finite and not proof.close(ours[-1:], output[0][None])):
+            raise ValueError(f"model: what {model_name(self.model)} does to the states of its last block is unknown")
+        if self.extraction.final_norm is FinalNorm.last_only and entering.shape[-1] != ours.shape[-1]:
+            raise ValueError(
+                f"extraction.final_norm: must be all or none for {model_name(self.model)}, whose final norm changes "
+                f"the width from {entering.shape[-1]} to {ours.shape[-1]}, got last_only"
+            )
+        self.width = (entering if self.extraction.final_norm is FinalNorm.none else ours).shape[-1]
+        self.proven = finite and not proof.close(joined[-1:], sample.blend(alone)[-1:])
+        if not proof.close(padded, alone):
+            self.apart = 0  # what the mask covers is seen, or nobody knows
+        reach = packing.packable(self.model)
+        if self.proven and reach and self._packs_like(sample.packed, alone):
+            self.packs = reach
+
+    def _tried(self, batch: Batch, model_output: list[Tensor] | None = None) -> Tensor:
+        return self._vectors(batch, FinalNorm.all, Pooling.mean, self.every_layer, model_output=model_output)
+
+    def _packs_like(self, batch: Batch, alone: Tensor) -> bool:
+        """Whether the packed pass gives the vectors of the texts alone; a model that objects keeps padding."""
         packing.register()
-        padded = self._vectors(self._sample(packed=False), FinalNorm.none, Pooling.mean, self.every_layer)
         try:
-            packed = self._vectors(self._sample(packed=True), FinalNorm.none, Pooling.mean, self.every_layer)
-        except (NotImplementedError, TypeError, ValueError, RuntimeError, IndexError):
+            return proof.close(self._tried(batch), alone)
+        except Exception as error:
+            if is_full(error):
+                raise
+            return False
+        finally:
             self._attend(self._own_attention)
-            return False
-        return all(self._close(*pair) for pair in zip(packed, padded, strict=True))
-
-    def _close(self, ours: Tensor, theirs: Tensor) -> bool:
-        if ours.shape != theirs.shape:
-            return False
-        if not bool(torch.isfinite(theirs).all()):
-            return True  # the weights are at fault, and whoever reads the vectors names that better
-        return bool((ours - theirs).norm() <= _TOLERANCE[self.model.dtype] * theirs.norm() + 1e-6)
-
-    def _sample(self, packed: bool) -> Batch:
-        """Three short texts of arbitrary tokens, two of them equally long."""
-        tokens = torch.arange(14) * 7 % self.model.get_input_embeddings().num_embeddings
-        rows = [part.numpy() for part in tokens.split([6, 4, 4])]
-        (batch,) = batching.packed(rows, 14) if packed else batching.padded(rows, 18, pad_id(self.model))
-        return batch._replace(**{name: getattr(batch, name).to(self.device) for name in ("ids", "lengths", "texts")})
-
-
-def pad_id(model: Any) -> int:
-    """What stands where no token is; masked, so that only models which look for it by value care."""
-    pad = getattr(model.config, "pad_token_id", None)
-    return pad if isinstance(pad, int) and 0 <= pad < model.get_input_embeddings().num_embeddings else 0

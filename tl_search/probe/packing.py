@@ -6,6 +6,7 @@ that interface, with no model's code repeated here.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -61,16 +62,22 @@ def register() -> None:
     AttentionMaskInterface.register(NAME, lambda *args, **options: None)
 
 
-def packable(model: Any, max_length: int) -> bool:
-    """Whether the model computes attention where `attention` can take its place, for texts of this length."""
-    config = model.config
+def packable(model: Any) -> int:
+    """Up to how many tokens a text may have for `attention` to take the place of the model's own; 0 = none may.
+
+    Where attention has a window, in all layers or in some, that is the window: a text within it is not cut by it.
+    """
     if not model._supports_attention_backend:
-        return False
-    kinds = getattr(config, "layer_types", None)
-    if kinds is not None and set(kinds) != {"full_attention"}:
-        return False
-    window = getattr(config, "sliding_window", None) if kinds is None else None
-    return not window or window >= max_length
+        return 0
+    config = model.config.get_text_config()
+    window = getattr(config, "sliding_window", None)
+    kinds = getattr(config, "layer_types", None) or ["sliding_attention" if window else "full_attention"]
+    reach = {
+        "full_attention": sys.maxsize,
+        "sliding_attention": window,
+        "chunked_attention": getattr(config, "attention_chunk_size", None),
+    }
+    return min(reach.get(kind) or 0 for kind in kinds)
 
 
 def positions(batch: Batch) -> Int[Tensor, "1 token"]:

@@ -1,25 +1,21 @@
-"""Which states a layer has: where a transformers model keeps its blocks and its final norm, found by name.
+"""Which states a layer has: where a transformers model keeps its blocks, and what it does to the last one's states.
 
-Layer 0 is what enters the first block, layer l what leaves block l. What is found is proven in `probe/module.py`: the
-norm of the last block's states must be the model's own output.
+Layer l is what enters block l + 1, counted from 1, and layer L what leaves the last block: a model that does something
+between its blocks (DeBERTa's convolution) has done it. Nothing is found by name: the blocks are the one list as long
+as the model is deep, and the final norm is whatever stands between the last of them and the model's output.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from tl_search.plane.extraction import FinalNorm
-
-# Names of the list of blocks → names of the norm behind it. An empty tuple: the blocks end in their own norm.
-_PLACES: dict[str, tuple[str, ...]] = {
-    "layers": ("final_layer_norm", "norm", "final_norm", "norm_f", "final_layernorm"),  # GPT-NeoX, Llama, Mamba …
-    "h": ("ln_f",),  # GPT-2, GPT-J, BLOOM, Falcon
-    "blocks": ("norm_f", "ln_out", "norm"),  # MPT, RWKV
-    "decoder.layers": ("decoder.final_layer_norm",),  # OPT
-    "encoder.layer": (),  # BERT, RoBERTa, ELECTRA
-    "transformer.layer": (),  # DistilBERT
-}
 
 
 @dataclass(frozen=True)
@@ -35,31 +31,76 @@ class Anatomy:
         return wanted and self.norm is not None
 
 
-def anatomy(model: Any) -> Anatomy:
+def model_name(model: Any) -> str:
+    """For messages: the model's class and the library's name of its kind."""
+    return f"{type(model).__name__} ({model.config.model_type})"
+
+
+def blocks_of(model: Any) -> nn.ModuleList:
+    """The one list of modules that is as long as the model is deep. Raises ValueError: there is none, or several."""
+    if model.config.is_encoder_decoder:
+        raise ValueError(f"model: must be an encoder or a decoder alone, got {model_name(model)}, which is both")
+    count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
+    lists = [part for part in model.modules() if isinstance(part, nn.ModuleList) and len(part) == count]
+    inner = {id(part) for found in lists for part in found.modules() if part is not found}
+    outer = [found for found in lists if id(found) not in inner]
+    if len(outer) != 1:
+        raise ValueError(
+            f"model: the blocks of {model_name(model)} were not found: must be one list of its {count} layers, "
+            f"got {len(outer)} such lists"
+        )
+    return outer[0]
+
+
+def anatomy(model: Any, run: Callable[[], Tensor]) -> Anatomy:
     """The blocks and the final norm of a base model (without head).
 
+    Args:
+        model: Of the transformers library.
+        run: Passes a text through the model and returns the last hidden states.
+
     Raises:
-        ValueError: none of the known places holds the blocks, or the norm behind them has no known name.
+        ValueError: it is an encoder with a decoder, or its blocks or what follows them cannot be told apart.
     """
-    name = f"{type(model).__name__} ({model.config.model_type})"
-    if model.config.is_encoder_decoder:
-        raise ValueError(f"model: must be an encoder or a decoder alone, got {name}, which is both")
-    for place, norms in _PLACES.items():
-        blocks = _find(model, place)
-        if not isinstance(blocks, nn.ModuleList) or len(blocks) != model.config.num_hidden_layers:
-            continue
-        if not norms:
-            return Anatomy(blocks, None)
-        for norm in norms:
-            found = _find(model, norm)
-            if found is not None:
-                return Anatomy(blocks, found)
-        raise ValueError(f"model: the final norm of {name} was not found (looked for {', '.join(norms)})")
-    raise ValueError(f"model: the blocks of {name} were not found (looked for {', '.join(_PLACES)})")
+    blocks = blocks_of(model)
+    last: list[Tensor] = []
+    followers: list[tuple[nn.Module, Tensor]] = []  # what ran after the last block, in order, and its output
+
+    def leave(module: nn.Module, given: Any, output: Any) -> None:
+        last[:] = [first_tensor(output)]
+        followers.clear()
+
+    def follow(module: nn.Module, given: Any, output: Any) -> None:
+        if last and isinstance(output, Tensor):
+            followers.append((module, output))
+
+    with ExitStack() as hooks:
+        hooks.callback(blocks[-1].register_forward_hook(leave).remove)
+        for part in _beside(model, blocks):
+            hooks.callback(part.register_forward_hook(follow).remove)
+        output = run()
+    steps: list[nn.Module] = []
+    for module, state in [(None, state) for state in last] + followers:
+        if module is not None:
+            steps.append(module)
+        if _same(state, output):
+            return Anatomy(blocks, steps[0] if len(steps) == 1 else nn.Sequential(*steps) if steps else None)
+    raise ValueError(f"model: {model_name(model)} does something unknown between its last block and its output")
 
 
-def _find(model: nn.Module, path: str) -> Any:
-    place: Any = model
-    for part in path.split("."):
-        place = getattr(place, part, None)
-    return place
+def first_tensor(output: Any) -> Tensor:
+    """A block's states, alone or before what else it returns."""
+    return output if isinstance(output, Tensor) else output[0]
+
+
+def _beside(model: nn.Module, blocks: nn.ModuleList) -> list[nn.Module]:
+    """The modules next to the blocks, and next to the modules that the blocks are in."""
+    around = [part for part in model.modules() if part is not blocks and any(sub is blocks for sub in part.modules())]
+    taken = {id(part) for part in [*around, blocks]}
+    return [part for outer in around for part in outer.children() if id(part) not in taken]
+
+
+def _same(ours: Tensor, theirs: Tensor) -> bool:
+    """Told from where they lie in memory first: numbers say nothing where a diverged model gives only NaN."""
+    ours = ours[:, : theirs.shape[1]]  # Longformer's blocks see a text filled up to a whole window
+    return ours.shape == theirs.shape and (ours.data_ptr() == theirs.data_ptr() or torch.equal(ours, theirs))

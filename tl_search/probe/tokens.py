@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,8 +38,23 @@ class Tokens(NamedTuple):
     cut: int
 
     @property
-    def rows(self) -> list[Row]:
-        return np.split(self.ids, np.cumsum(self.lengths)[:-1])
+    def rows(self) -> Sequence[Row]:
+        return _Rows(self)
+
+
+class _Rows(Sequence[Row]):
+    """Each text's ids, cut out of those of all texts when they are asked for."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._ids = np.asarray(tokens.ids)  # no memmap: each of its slices would cost ten times as much
+        self._ends = np.cumsum(np.asarray(tokens.lengths))
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, text: Any) -> Any:
+        text = range(len(self))[text]  # IndexError behind the last one is what ends an iteration
+        return self._ids[self._ends[text - 1] if text else 0 : self._ends[text]]
 
 
 def tokens_of(
@@ -102,7 +118,8 @@ def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit
         raise ValueError("begin: must be tokenizer or never (the model's tokenizer has no BOS token), got always")
     drop = extraction.begin is BeginToken.never and own
     tokenizer.truncation_side = "right"
-    rows: list[list[int]] = []
+    parts: list[np.ndarray] = []  # ids of so many texts each, end to end
+    lengths = np.empty(len(texts), np.int64)
     cut = 0
     for start in range(0, len(texts), _AT_ONCE):
         found = tokenizer(
@@ -113,18 +130,19 @@ def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit
             return_token_type_ids=False,
             verbose=False,
         )
-        rows += found["input_ids"]
+        rows = found["input_ids"]
         # a tokenizer written in Python does not say what it left out; then a text that fills its place counts
         cut += sum(
             bool(found.encodings[number].overflowing) if found.encodings else len(row) >= length
-            for number, row in enumerate(found["input_ids"])
+            for number, row in enumerate(rows)
         )
-    if drop:
-        rows = [row[1:] for row in rows]
-    if add:
-        rows = [[begin, *row][:length] for row in rows]
-    for number, row in enumerate(rows):
-        if not row:
-            raise ValueError(f"texts[{number}]: must have at least one token, got {texts[number]!r}")
-    lengths = np.array([len(row) for row in rows])
-    return Tokens(np.concatenate([np.array(row, np.int32) for row in rows]), lengths, cut)
+        if drop:
+            rows = [row[1:] for row in rows]
+        if add:
+            rows = [[begin, *row][:length] for row in rows]
+        for number, row in enumerate(rows, start):
+            if not row:
+                raise ValueError(f"texts[{number}]: must have at least one token, got {texts[number]!r}")
+            lengths[number] = len(row)
+        parts.append(np.fromiter(chain.from_iterable(rows), np.int32))
+    return Tokens(np.concatenate(parts), lengths, cut)

@@ -145,22 +145,22 @@ class Findings:
 
 def read_findings(folder: Path) -> Findings:
     """Read a search run. Raises ValueError with one line that names the file that is missing or damaged."""
-    with _reading(folder / "plane.json") as value:
+    with reading(folder / "plane.json") as value:
         plane = _plane(value)
-    with _reading(folder / "bandit_state.json") as value:
+    with reading(folder / "bandit_state.json") as value:
         trajectory = tuple(_step(step, plane) for step in value["trajectory"])
         posterior = value.get("posterior")
         mean, sd = (_array(posterior[key], plane.shape, key) if posterior else None for key in ("mean", "sd"))
         policy, stopped = str(value["policy"]), value.get("stopped")
     outcome = None
     if (folder / "result.json").exists():
-        with _reading(folder / "result.json") as value:
+        with reading(folder / "result.json") as value:
             outcome = read_outcome(value)
             for place in outcome.places():
                 plane.at(place)
     run: Mapping[str, Any] = {}
     if (folder / "run.json").exists():
-        with _reading(folder / "run.json") as value:
+        with reading(folder / "run.json") as value:
             run = {**value, "versions": {str(key): str(text) for key, text in value.get("versions", {}).items()}}
     return Findings(
         folder=folder,
@@ -179,7 +179,7 @@ def read_findings(folder: Path) -> Findings:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[Any]:
+def reading(path: Path) -> Iterator[Any]:
     """The file's value; whatever goes wrong while it is read becomes one line that names the file."""
     if not path.is_file():
         raise ValueError(f"{path}: missing; is {path.parent} the folder of a search run?")

@@ -12,6 +12,7 @@ from typing import Any
 
 from tl_search.report.figures import DARK, LIGHT, plane_picture, trajectory_picture
 from tl_search.report.findings import Findings
+from tl_search.report.metrics import Measured
 from tl_search.report.outcome import Outcome, TaskOutcome
 from tl_search.report.sentences import (
     believed,
@@ -38,8 +39,8 @@ ROWS = 150  # pulls that the page lists at most
 TONES = {"the best arm wins": "good", "the best arm loses": "bad", "trained": "good", "control": "bad"}
 
 
-def render_page(findings: Findings) -> str:
-    """The whole page as HTML."""
+def render_page(findings: Findings, measured: Measured | None = None) -> str:
+    """The whole page as HTML; `measured` adds what layers measured without labels."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -65,6 +66,7 @@ def render_page(findings: Findings) -> str:
     return environment.get_template("index.html.j2").render(
         css=Markup(css),  # ours, and its digest is in the policy
         css_digest="sha256-" + base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
+        measured=measured or Measured(),
         **_context(findings),
     )
 

@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tl_search.report.findings import Findings
+from tl_search.report.metrics import Measured
 from tl_search.report.outcome import Finalist, Gain, Outcome
 from tl_search.report.sentences import (
     believed,
@@ -28,7 +29,7 @@ from tl_search.report.sentences import (
 SHOWN = 8  # skipped cells and verdicts that a terminal shows before it refers to the page
 
 
-def print_findings(findings: Findings, console: Console) -> None:
+def print_findings(findings: Findings, console: Console, measured: Measured | None = None) -> None:
     """Everything a reader needs to act on, then where the rest lies."""
     console.print(_text(headline(findings), style="bold"))
     outcome = findings.outcome
@@ -41,8 +42,24 @@ def print_findings(findings: Findings, console: Console) -> None:
         _print_skipped(outcome, console)
     elif findings.trajectory:
         console.print(_last_pulls(findings))
+    if measured:
+        print_measured(measured, console)
     page = findings.folder / "report" / "index.html"
     console.print(_text(f"Report: {page}"), soft_wrap=True)  # a path that is cut in two cannot be clicked
+
+
+def print_measured(measured: Measured, console: Console) -> None:
+    """Where each metric without labels is lowest and highest, and what could not be measured."""
+    for revision, reason in measured.unmeasured.items():
+        console.print(_text(f"{revision} could not be measured: {reason}"))
+    if not measured.rows:
+        return
+    table = _table("metric", "lowest", "highest", "last layer of\nthe latest")
+    for row in measured.rows:
+        ends = [_text(f"{value:.4g}\n{place}", keep_lines=True) for value, place in (row.lowest, row.highest)]
+        table.add_row(_text(row.name), *ends, "" if row.final is None else f"{row.final:.4g}")
+    arms = count(max(row.arms for row in measured.rows), "arm")
+    console.print(Group(_text(f"\nWithout labels, over {arms}"), table))
 
 
 def _finalists(findings: Findings, outcome: Outcome) -> RenderableType:

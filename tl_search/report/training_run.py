@@ -9,48 +9,94 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tl_search.checkpoints.index import index_of, read_index
 from tl_search.report.sentences import count, printable
-from tl_search.store.journal import Journal
+from tl_search.store.atomic import read_json
 
 INDEX = Path("checkpoints", "index.jsonl")
 
 
 @dataclass(frozen=True)
 class WrittenRevision:
-    """One line of the index. `eval_loss` is None where nothing was evaluated at that step."""
+    """One line of the index.
+
+    Args:
+        name: `step100`.
+        step: Completed optimizer steps.
+        tokens: Seen so far.
+        epoch: Completed epochs.
+        stage: Of the curriculum.
+        eval_loss: Nats per token; None where nothing was evaluated at that step.
+        best: The lowest eval loss up to here, be it of a step without a revision.
+    """
 
     name: str
     step: int
     tokens: int | None
-    epoch: float | None
+    epoch: int | None
     stage: str
     eval_loss: float | None
+    best: float | None
+
+
+@dataclass(frozen=True)
+class BestSoFar:
+    """What a pointer in `checkpoints/` leads to: the best by one measurement, and the model that was kept of it."""
+
+    name: str
+    monitor: str
+    value: float
+    step: int
+    revision: str
+
+    def __str__(self) -> str:
+        where = f" (revisions/{self.revision})" if self.revision != f"step{self.step}" else ""
+        return f"{self.name} by {self.monitor}: {self.value:.4f} at step {self.step:,}{where}"
 
 
 def read_revisions(folder: Path) -> tuple[WrittenRevision, ...]:
-    """In the order of training; a revision written twice (a resumed run) counts by its last line.
+    """In the order of training; changes nothing, since the run may be alive.
 
     Raises:
-        ValueError: the index is missing, or a line is damaged; the message names file and line.
+        ValueError: the index is missing, or a line is damaged; the message names the file.
     """
-    path = folder / INDEX
+    path = index_of(folder).path
     if not path.is_file():
         raise ValueError(f"{path}: missing; is {folder} the folder of a training run?")
-    found = {}
-    for number, record in enumerate(Journal(path).peek(), 1):  # the run may be alive
-        try:
-            loss = record.get("eval_loss")
-            found[str(record["name"])] = WrittenRevision(
-                name=str(record["name"]),
-                step=int(record["step"]),
-                tokens=None if record.get("tokens") is None else int(record["tokens"]),
-                epoch=None if record.get("epoch") is None else float(record["epoch"]),
-                stage=str(record.get("stage") or ""),
-                eval_loss=None if loss is None else float(loss),
+    lowest, found = math.inf, []
+    try:
+        for line in read_index(folder):
+            loss = None if line.get("eval_loss") is None else float(line["eval_loss"])
+            lowest = min(lowest, *(math.inf if value is None else float(value) for value in (loss, line.get("best"))))
+            found.append(
+                WrittenRevision(
+                    name=str(line["name"]),
+                    step=int(line["step"]),
+                    tokens=None if line.get("tokens") is None else int(line["tokens"]),
+                    epoch=None if line.get("epoch") is None else int(line["epoch"]),
+                    stage=str(line.get("stage") or ""),
+                    eval_loss=loss,
+                    best=None if lowest == math.inf else lowest,
+                )
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path}: line {number} is damaged ({type(error).__name__}: {error})") from error
-    return tuple(sorted(found.values(), key=lambda revision: revision.step))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: a line is damaged ({type(error).__name__}: {error})") from error
+    return tuple(found)
+
+
+def read_best(folder: Path) -> tuple[BestSoFar, ...]:
+    """What the run's pointers say, `best` first. Raises ValueError naming a damaged one."""
+    found = []
+    for path in sorted((folder / "checkpoints").glob("*.json"), key=lambda path: (path.stem != "best", path.stem)):
+        said = read_json(path)
+        if not isinstance(said, dict) or "monitor" not in said:  # where training goes on
+            continue
+        try:
+            value, step = float(said["value"]), int(said["step"])
+            found.append(BestSoFar(path.stem, str(said["monitor"]), value, step, str(said["revision"])))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path}: damaged ({type(error).__name__}: {error})") from error
+    return tuple(found)
 
 
 def print_revisions(folder: Path, console: Console) -> None:
@@ -62,32 +108,35 @@ def print_revisions(folder: Path, console: Console) -> None:
     for header in ("step", "tokens", "epoch", "eval loss"):
         table.add_column(header, justify="right")
     table.add_column("best so far", justify="right")
-    lowest, best = math.inf, None
+    before = None
     for revision in revisions:
-        loss = revision.eval_loss
-        better = loss is not None and loss < lowest
-        if loss is not None and better:
-            lowest, best = loss, revision
+        loss, best = revision.eval_loss, revision.best
+        better = loss is not None and loss == best and loss != before
+        before = best
         table.add_row(
             Text(printable(revision.name)),
             Text(printable(revision.stage)),
             f"{revision.step:,}",
             "" if revision.tokens is None else f"{revision.tokens:,}",
-            "" if revision.epoch is None else f"{revision.epoch:.2f}",
+            "" if revision.epoch is None else f"{revision.epoch:,}",
             "" if loss is None else f"{loss:.4f}",
-            "" if best is None else f"{lowest:.4f} {'best' if better else '    '}",
+            "" if best is None else f"{best:.4f} {'best' if better else '    '}",
         )
-    console.print(Text(_headline(revisions, best), style="bold"))
+    console.print(Text(_headline(revisions, read_best(folder)), style="bold"))
     if revisions:
         console.print(table)
     if (folder / "tensorboard").is_dir():
         console.print(Text(f"Curves: tensorboard --logdir {printable(folder / 'tensorboard')}"), soft_wrap=True)
 
 
-def _headline(revisions: tuple[WrittenRevision, ...], best: WrittenRevision | None) -> str:
+def _headline(revisions: tuple[WrittenRevision, ...], kept: tuple[BestSoFar, ...]) -> str:
     if not revisions:
         return "No revision has been written yet."
     written = f"{count(len(revisions), 'revision')}, the last at step {revisions[-1].step:,}"
-    if best is None:
+    if kept:
+        return f"{written}; {'; '.join(printable(str(best)) for best in kept)}."
+    evaluated = [revision for revision in revisions if revision.eval_loss is not None]
+    if not evaluated:
         return f"{written}; none was evaluated."
+    best = min(evaluated, key=lambda revision: revision.eval_loss)  # type: ignore[arg-type,return-value]  # none is None
     return f"{written}; best so far: {printable(best.name)} with eval loss {best.eval_loss:.4f}."

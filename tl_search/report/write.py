@@ -9,7 +9,8 @@ from rich.console import Console
 from tl_search.report.figures import plane_picture, trajectory_picture
 from tl_search.report.findings import read_findings
 from tl_search.report.html import render_page
-from tl_search.report.tables import print_findings
+from tl_search.report.metrics import describe_plane, measures_only, read_measured
+from tl_search.report.tables import print_findings, print_measured
 from tl_search.report.tensorboard import write_events
 from tl_search.report.training_run import INDEX, print_revisions
 from tl_search.store.atomic import write_bytes, write_text
@@ -18,6 +19,7 @@ from tl_search.store.atomic import write_bytes, write_text
 def write_report(folder: Path) -> None:
     """Report on a run. A search gets RUN/report and RUN/tensorboard and a summary; a training run gets a table.
 
+    Of metrics without labels, in either, there is a table; a search that only measures has nothing else.
     The search may still be going on: the report then shows its state.
 
     Raises:
@@ -25,15 +27,21 @@ def write_report(folder: Path) -> None:
     """
     console = Terminal()
     if (folder / "plane.json").is_file():
+        measured = read_measured(folder)
+        if measures_only(folder):
+            console.print(describe_plane(folder), markup=False, highlight=False)
+            print_measured(measured, console)
+            return
         findings = read_findings(folder)
         report = folder / "report"
         write_bytes(report / "plane.png", plane_picture(findings))
         write_bytes(report / "regret.png", trajectory_picture(findings))
-        write_text(report / "index.html", render_page(findings))
+        write_text(report / "index.html", render_page(findings, measured))
         write_events(findings)
-        print_findings(findings, console)
+        print_findings(findings, console, measured)
     elif (folder / INDEX).is_file():
         print_revisions(folder, console)
+        print_measured(read_measured(folder), console)
     else:
         raise ValueError(f"{folder}: no run to report on: it has neither plane.json (a search) nor {INDEX} (training)")
 

@@ -1,6 +1,6 @@
-"""The plane while it grows: cheap tasks at every layer of every checkpoint, scored during training.
+"""The plane while it grows: what training may measure at every layer of its checkpoints, and how much time it may take.
 
-Quick to import: a config names its class.
+Quick to import: a config names its classes. What they start is in `live_plane` and `live_metrics`.
 """
 
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Mean, Objective
 from tl_search.probe.config import ProbeConfig
+from tl_search.probe.metrics.config import Columns, MetricsConfig
 from tl_search.scoring.suites import Suite
 from tl_search.search.pace import Pace
 
@@ -18,24 +19,37 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlaneProbe(Pace):
-    """Scores a suite's selection data on all layers, into the ledger of all searches; publishes `plane/best`.
-
-    A search of the run with the same tasks and extraction finds these cells scored. The weights are those that the
-    run has without it, to the last bit.
+class Live(Pace):
+    """What looks at columns while they are made. The weights are those of a run without it, to the last bit.
 
     Args:
-        tasks: Its selection split; confirmation data stay unseen.
+        tasks: Whose confirmation data stay unseen.
         extraction: How texts become vectors.
         probe: Device and batch size; a copy of the base model stays on the CPU, and on the device during a look.
-        objective: How tasks add up.
-        ledger: Folder of all scores, shared with searches.
-        embeddings: Folder of all vectors, shared with searches.
     """
 
     tasks: Suite
     extraction: Extraction = field(default_factory=Extraction)
     probe: ProbeConfig = field(default_factory=ProbeConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.probe.devices != 1:
+            raise ValueError(f"probe.devices: must be 1, since training has the others, got {self.probe.devices}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaneProbe(Live):
+    """Scores a suite's selection data on all layers, into the ledger of all searches; publishes `plane/best`.
+
+    A search of the run with the same tasks and extraction finds these cells scored.
+
+    Args:
+        objective: How tasks add up.
+        ledger: Folder of all scores, shared with searches.
+        embeddings: Folder of all vectors, shared with searches.
+    """
+
     objective: Objective = field(default_factory=Mean)
     ledger: Path = Path("runs/ledger")
     embeddings: Path = Path("runs/embeddings")
@@ -44,3 +58,29 @@ class PlaneProbe(Pace):
         from tl_search.search.live_plane import LivePlane
 
         return LivePlane(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepresentationMetrics(Live):
+    """Measures all layers without labels, on a seeded draw of its training texts; logs `metrics/rankme/layer_003`.
+
+    The files are those that a search leaves below `cache/metrics`, in the training run's own folder.
+
+    Args:
+        metrics: What is measured, and of how many texts. Which columns are is said by `every` and the schedule.
+    """
+
+    metrics: MetricsConfig
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.metrics.only:
+            raise ValueError("metrics.only: must be false, since it is a search that ends there, got true")
+        if self.metrics.columns is not Columns.all:
+            got = self.metrics.columns.value
+            raise ValueError(f"metrics.columns: must be all (for fewer steps, give every=STEPS), got {got}")
+
+    def start(self) -> "Callback":
+        from tl_search.search.live_metrics import LiveMetrics
+
+        return LiveMetrics(self)

@@ -4,24 +4,28 @@ import logging
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from tl_search.checkpoints.digests import folder_digests
+from tl_search.checkpoints.index import read_index
 from tl_search.checkpoints.run import RunCheckpoints
 from tl_search.checkpoints.source import shape_of
 from tl_search.plane.arm import Plane
-from tl_search.plane.extraction import Extraction
 from tl_search.plane.revision import Revision
+from tl_search.probe.config import check_device, settled
 from tl_search.scoring.randomness import undisturbed_randomness
-from tl_search.search.pace import Pace
+from tl_search.search.live import Live
+from tl_search.search.live_look import listed, sentence, unnoticed
 from tl_search.store.atomic import ASIDE
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.measurements import Measurements
+from tl_search.training.callbacks.resume_state import ResumeState
 from tl_search.training.callbacks.scheduled_checkpoint import ScheduledCheckpoint
 
 log = logging.getLogger(__name__)
@@ -34,27 +38,42 @@ class LiveColumns(Callback, ABC):
 
     The model in training is only read: its weights go to a folder as a revision's do, and from there into the
     probe's own copy. So a column has the same digests, and the same numbers, as a search gives it. Of several ranks
-    the first measures, and the others wait.
+    the first measures, and the others wait. Whatever goes wrong in a look costs that column, never the training.
 
     Args:
-        pace: Which steps are due, and how much time there is.
-        extraction: With a settled dtype.
-        noun: What the console and the messages call a column's values.
+        config: Which steps are due, how much time there is, and how texts become vectors.
+
+    Raises:
+        ValueError: the probe's device is not here.
     """
 
-    def __init__(self, pace: Pace, extraction: Extraction, noun: str) -> None:
-        self.pace, self.extraction, self.noun = pace, extraction, noun
+    noun: str  # what the console and the messages call a column's values
+    entry: str  # under `callbacks`
+
+    def __init__(self, config: Live) -> None:
+        with self._named():
+            check_device(config.probe)
+        self.pace, self.extraction = config, settled(config.extraction, config.probe.accelerator)
         self.columns: dict[int, Column] = {}
-        self.spent = self.before = 0.0  # seconds of measuring, and of the run before it was resumed
-        self._step: int | None = None
+        self.spent = self.before = 0.0  # seconds of looking, and of the run before it was resumed
+        # Steps that were due and are not measured: with a revision, which can be later, and without. What failed is
+        # tried again only by a run that goes on from a state.
+        self._open: list[int] = []
+        self._lost: list[int] = []
+        self._step = -1
+        self._until: float | None = None  # when `final_seconds` are over
 
     @abstractmethod
     def prepare(self) -> None:
         """Load what every column needs. Raises ValueError before the first step is lost."""
 
     @abstractmethod
-    def measure(self, plane: Plane, folder: Path) -> Column:
-        """The values of the plane's only column, whose weights are in `folder`."""
+    def measure(self, plane: Plane, folder: Path) -> Column | None:
+        """The values of the plane's only column, whose weights are in `folder`; None when `stopping` cut it short.
+
+        Raises:
+            ValueError: there is none.
+        """
 
     @abstractmethod
     def values(self, column: Column) -> dict[str, float]:
@@ -64,22 +83,26 @@ class LiveColumns(Callback, ABC):
         """Tell people of the column of a step, and of all of them."""
 
     @property
-    def missing(self) -> list[int]:
-        """Steps that were due and are not measured, though a revision was written there."""
-        now = -1 if self._step is None else self._step
-        return sorted(step for step in self._due & self._scheduled if step <= now and step not in self.columns)
+    def stopping(self) -> bool:
+        """Whether the run was told to stop, and waits for us to do so."""
+        return self._interrupts.received is not None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         callbacks: Any = trainer.callbacks  # type: ignore[attr-defined]  # a list, which Lightning does not declare
         self._checkpoints = next(one for one in callbacks if isinstance(one, ScheduledCheckpoint))
+        self._interrupts = next(one for one in callbacks if isinstance(one, ResumeState)).interrupts
         self._scheduled = frozenset(self._checkpoints.writer.scheduled)
         self._due = self.pace.due(self._scheduled, trainer.max_steps)
         if not trainer.is_global_zero:
             return
-        with undisturbed_randomness():
+        with self._named(), undisturbed_randomness():
             self.prepare()
         if self.pace.share is not None:
             self._warn_watchers(callbacks, self.pace.share)
+        root = trainer.strategy.root_device
+        if root.type == "cuda" and root.index and self.pace.probe.accelerator != "cpu":
+            where = f"looks take GPU 0, while training has {root.index}; CUDA_VISIBLE_DEVICES={root.index} joins them"
+            log.warning("%s: %s", self.noun, where)
 
     def _warn_watchers(self, callbacks: Any, share: float) -> None:
         """What is kept or stopped by a number must not silently be another on a slower machine."""
@@ -89,6 +112,9 @@ class LiveColumns(Callback, ABC):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started = time.monotonic()
+        for step in sorted(self._due - self.columns.keys()):
+            if step < trainer.global_step:
+                self._put_off(step)
         self._look(trainer, pl_module)
 
     def on_train_batch_end(
@@ -97,20 +123,23 @@ class LiveColumns(Callback, ABC):
         self._look(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero or not self.missing:
-            return
-        self._checkpoints.writer.saves.drain()
-        until = time.monotonic() + self.pace.final_seconds
-        for step in self.missing:
-            if time.monotonic() < until or self._may:
-                self._catch_up(trainer, step)
-        if left := self.missing:
-            steps = ", ".join(f"{step:,}" for step in left)
-            log.warning("%s: no time for the checkpoints of step %s; a search measures them", self.noun, steps)
+        if trainer.is_global_zero and (self._open or self._lost):
+            self._finish(trainer)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        # past the last step there is nothing to resume, so nobody would come back to them
+        if trainer.is_global_zero and trainer.global_step >= trainer.max_steps:
+            self._say_open(self._scheduled)
 
     @property
     def _may(self) -> bool:
-        return self.pace.allows(self.spent, self._elapsed)
+        return not self.stopping and self.pace.allows(self.spent, self._elapsed)
+
+    def _may_in_the_end(self) -> bool:
+        """Past the last step; the first time that this is asked, `final_seconds` begin."""
+        if self._until is None:
+            self._until = time.monotonic() + self.pace.final_seconds
+        return self._may or (time.monotonic() < self._until and not self.stopping)
 
     @property
     def _elapsed(self) -> float:
@@ -120,73 +149,132 @@ class LiveColumns(Callback, ABC):
         step = trainer.global_step
         if step == self._step:  # the hook fires once per batch, not per step
             return
-        missed = self.missing
         self._step = step
         if step in self._due and step not in self.columns:
-            self._measure_now(trainer, module, step)
-        elif missed and trainer.is_global_zero and self._may:
-            self._catch_up(trainer, missed[0])
+            with self._timed(trainer):
+                self._measure_now(trainer, module, step)
+        elif self._open and trainer.is_global_zero and self._may:
+            with self._timed(trainer):
+                self._catch_up(trainer)
 
     def _measure_now(self, trainer: Trainer, module: Any, step: int) -> None:
         found: tuple[Column, dict[str, float]] | None = None
-        last = step == trainer.max_steps and self.pace.final_seconds > 0
-        if trainer.is_global_zero and (last or self._may):
-            with self._timed(), self._live(trainer, module, step) as (revision, folder):
-                column = self.measure(self._plane(trainer, revision, folder), folder)
-                found = column, self.values(column)
+        if trainer.is_global_zero and (self._may_in_the_end() if step == trainer.max_steps else self._may):
+            found = self._attempt(step, partial(self._now, trainer, module, step))
         found = trainer.strategy.broadcast(found)
         if found is None:
+            self._put_off(step)
             return
-        self.columns[step], values = found
-        Measurements.of(trainer).publish(trainer, values)
-        if trainer.is_global_zero:
-            self.show(trainer, step)
+        column, values = found
+        if column:
+            self.columns[step] = column
+            Measurements.of(trainer).publish(trainer, values)
+            self._show(trainer, step)
 
-    def _catch_up(self, trainer: Trainer, step: int) -> None:
-        """Measure a written revision and log it at its own step; who watches the present is told nothing."""
-        source = RunCheckpoints(str(trainer.default_root_dir))
-        revision = next((one for one in source.revisions() if one.step == step), None)
-        if revision is None:  # not on disk yet, or of equal weights as another
-            return
-        with self._timed():
-            try:
-                folder = source.fetch(revision)
-                column = self.measure(self._plane(trainer, revision, folder), folder)
-            except ValueError as error:  # damaged or removed since
-                self.columns[step] = {}
-                log.warning("%s of step %d: %s", self.noun, step, error)
-                return
-        self.columns[step] = column
-        for logger in trainer.loggers:
-            logger.log_metrics(self.values(column), step=step)
-        self.show(trainer, step)
+    def _put_off(self, step: int) -> None:
+        (self._open if step in self._scheduled else self._lost).append(step)
 
-    def _plane(self, trainer: Trainer, revision: Revision, folder: Path) -> Plane:
-        name = Path(trainer.default_root_dir).resolve().name
-        return Plane(name, (revision,), shape_of(folder).n_layers, self.extraction)
+    def _catch_up(self, trainer: Trainer) -> bool:
+        """Measure a written revision and log it at its own step; who watches the present is told nothing.
 
-    @contextmanager
-    def _timed(self) -> Iterator[None]:
-        started, talks = time.monotonic(), logging.getLogger("tl_search.search")
-        level = talks.level
-        talks.setLevel(logging.WARNING)  # what a search says of every step of its work is too much between others'
+        Returns:
+            Whether there was one, and no wish to stop.
+        """
+        lines = _index(trainer)
+        step = next((step for step in self._open if step in lines), None)
+        found = None if step is None else self._attempt(step, partial(self._then, trainer, lines[step]))
+        if step is None or found is None:
+            return False
+        self._open.remove(step)
+        column, values = found
+        if column:
+            self.columns[step] = column
+            for logger in trainer.loggers:
+                logger.log_metrics(values, step=step)
+            self._show(trainer, step)
+        return True
+
+    def _finish(self, trainer: Trainer) -> None:
+        if self._open and self._may_in_the_end():
+            count = len(self._open)  # before it is done: a kill comes without a word
+            log.info("%s: %d checkpoints were put off; now they are measured, if there is time", self.noun, count)
+        self._checkpoints.writer.saves.drain()
+        more = True
+        while more and self._open and self._may_in_the_end():
+            with self._timed(trainer):
+                more = self._catch_up(trainer)
+        self._say_open(_index(trainer))
+
+    def _say_open(self, written: Collection[int]) -> None:
+        """What a search can still measure, and what nothing can."""
+        kept = [step for step in self._open if step in written]
+        lost = sorted({*self._lost, *self._open} - {*kept})
+        why = "told to stop before" if self.stopping else "no time for"
+        if kept:
+            log.warning("%s: %s the checkpoints of step %s; a search measures them", self.noun, why, listed(kept))
+        if lost:
+            log.warning(
+                "%s: not measured when due, and of no written revision: step %s; share=null measures all",
+                *(self.noun, listed(lost)),
+            )
+
+    def _attempt(self, step: int, look: Callable[[], Column | None]) -> tuple[Column, dict[str, float]] | None:
+        """A column and what is logged of it; an empty one where the look failed, None where it was cut short."""
         try:
-            with undisturbed_randomness():
-                yield
-        finally:
-            talks.setLevel(level)
-        self.spent += time.monotonic() - started
+            column = look()
+            return None if column is None else (column, self.values(column))
+        except Exception as error:  # a full disk or device is no reason to lose the training
+            from tl_search.probe.kept import forget
 
-    @contextmanager
-    def _live(self, trainer: Trainer, module: Any, step: int) -> Iterator[tuple[Revision, Path]]:
-        """The weights of this moment as the revision that is written of them: same files, same digests."""
+            forget()  # a model that was being moved or filled is neither here nor there
+            log.warning("%s of step %s: %s; this column is left out", self.noun, f"{step:,}", sentence(error))
+            log.debug("the whole story", exc_info=True)
+            return {}, {}
+
+    def _now(self, trainer: Trainer, module: Any, step: int) -> Column | None:
+        """Of the weights of this moment, as the revision that is written of them: same files, same digests."""
         writer = self._checkpoints.writer
         with tempfile.TemporaryDirectory(dir=trainer.default_root_dir, prefix=ASIDE) as aside:
             written_model(trainer, module, self._checkpoints.averaged).save_pretrained(aside)
             writer.tokenizer.save_pretrained(aside)
             facts = writer.facts(step, module.curriculum.stage_at(step).name)
-            digests = folder_digests(Path(aside))
-            yield Revision(facts["name"], step, facts["tokens"], *digests), Path(aside)
+            revision = Revision(facts["name"], step, facts["tokens"], *folder_digests(Path(aside)))
+            return self.measure(self._plane(trainer, revision, Path(aside)), Path(aside))
+
+    def _then(self, trainer: Trainer, line: Mapping[str, Any]) -> Column | None:
+        """Of a revision as its line in the index has it."""
+        revision = Revision(line["name"], line["step"], line["tokens"], line["weights"], line["tokenizer"])
+        folder = RunCheckpoints(str(trainer.default_root_dir)).fetch(revision)
+        return self.measure(self._plane(trainer, revision, folder), folder)
+
+    def _plane(self, trainer: Trainer, revision: Revision, folder: Path) -> Plane:
+        name = Path(trainer.default_root_dir).resolve().name
+        return Plane(name, (revision,), shape_of(folder).n_layers, self.extraction)
+
+    def _show(self, trainer: Trainer, step: int) -> None:
+        if not trainer.is_global_zero:
+            return
+        try:
+            self.show(trainer, step)
+        except Exception as error:
+            log.warning("%s of step %s cannot be shown: %s", self.noun, f"{step:,}", sentence(error))
+
+    @contextmanager
+    def _timed(self, trainer: Trainer) -> Iterator[None]:
+        """A look: all that it takes is counted, and nothing of it is noticed by the training."""
+        started = time.monotonic()
+        try:
+            with unnoticed(trainer):
+                yield
+        finally:
+            self.spent += time.monotonic() - started
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            raise ValueError(f"callbacks.{self.entry}.{error}") from error
 
     def state_dict(self) -> dict[str, Any]:
         elapsed = self._elapsed if hasattr(self, "_started") else self.before
@@ -196,3 +284,11 @@ class LiveColumns(Callback, ABC):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.columns = dict(state_dict["columns"])
         self.spent, self.before = state_dict["spent"], state_dict["elapsed"]
+
+
+def _index(trainer: Trainer) -> dict[int, dict[str, Any]]:
+    """By step: what the run's index says of its revisions; of one that cannot be read, nothing."""
+    try:
+        return {line["step"]: line for line in read_index(Path(trainer.default_root_dir))}
+    except (OSError, ValueError):
+        return {}

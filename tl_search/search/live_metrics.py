@@ -5,22 +5,24 @@ from pathlib import Path
 from lightning.pytorch import LightningModule, Trainer
 
 from tl_search.plane.arm import Plane
-from tl_search.probe.config import settled
+from tl_search.probe.embed import layer_name
+from tl_search.search.live import RepresentationMetrics
 from tl_search.search.live_columns import Column, LiveColumns
-from tl_search.search.measure import Measurements, draw_corpus
-from tl_search.search.representation import RepresentationMetrics
+from tl_search.search.measure import ColumnMeasurements, draw_corpus
 from tl_search.store.atomic import read_json
 
 
 class LiveMetrics(LiveColumns):
-    """Measures a column and publishes `metrics/<name>/layer_03`.
+    """Measures a column and publishes `metrics/<name>/layer_003`.
 
     Args:
         config: What is measured.
     """
 
+    noun, entry = "metrics", "representation_metrics"
+
     def __init__(self, config: RepresentationMetrics) -> None:
-        super().__init__(config, settled(config.extraction, config.probe.accelerator), "metrics")
+        super().__init__(config)
         self.config = config
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -28,20 +30,20 @@ class LiveMetrics(LiveColumns):
         super().setup(trainer, pl_module, stage)
 
     def prepare(self) -> None:
-        tasks = self.config.tasks
-        self._corpus = draw_corpus(tasks.texts(tasks.selection_split), tasks.selection_split, self.config.metrics)
+        self._corpus = draw_corpus(self.config.tasks.corpus_texts(), self.config.metrics)
 
     def measure(self, plane: Plane, folder: Path) -> Column:
         config, revision = self.config, plane.revisions[0]
-        measurements = Measurements(plane, self._corpus, config.metrics, config.probe, lambda _: folder, self._folder)
-        if measurements.measure([revision]):  # which has said why
-            return {}
+        measurements = ColumnMeasurements(plane, self._corpus, config.metrics, config.probe, lambda _: folder, self._folder)
+        failures = measurements.measure([revision])
+        if failures:
+            raise ValueError(failures[revision.name])
         layers = [read_json(measurements.path(revision, layer))["metrics"] for layer in plane.layers]
         return {name: [measured[name] for measured in layers] for name in config.metrics.measures}
 
     def values(self, column: Column) -> dict[str, float]:
         return {
-            f"metrics/{name}/layer_{layer:02d}": value
+            f"metrics/{name}/{layer_name(layer)}": value
             for name, layers in column.items()
             for layer, value in enumerate(layers)
             if value is not None

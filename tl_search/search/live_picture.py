@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 TICKS = 12  # checkpoints that the axis names at most
 
@@ -15,6 +13,9 @@ def plane_picture(objectives: Mapping[int, Sequence[float | None]]) -> np.ndarra
     Args:
         objectives: By step, in order: points of each layer, None where it is not known.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     steps = list(objectives)
     values = np.array([[np.nan if point is None else point for point in column] for column in objectives.values()]).T
     # no pyplot: it keeps figures for ever and wants a display where it finds one

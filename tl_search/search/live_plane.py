@@ -1,7 +1,7 @@
 """The plane as it grows by a column at every checkpoint: numbers to watch, and a picture."""
 
+import logging
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,17 @@ from lightning.pytorch import Trainer
 
 from tl_search.plane.arm import Plane
 from tl_search.plane.objective import combine
-from tl_search.plane.revision import Revision
-from tl_search.probe.config import settled
+from tl_search.plane.pull import Score
+from tl_search.probe.embed import layer_name
 from tl_search.scoring.ledger import Ledger
 from tl_search.search.column import Cell, Workshop
 from tl_search.search.live import PlaneProbe
 from tl_search.search.live_columns import Column, LiveColumns
-from tl_search.search.live_picture import plane_picture
 from tl_search.search.texts import SuiteTexts
+from tl_search.search.weights import Weights
 from tl_search.store.arrays import ArrayStore
+
+log = logging.getLogger(__name__)
 
 
 class LivePlane(LiveColumns):
@@ -25,7 +27,7 @@ class LivePlane(LiveColumns):
 
     - `plane/best`, the objective of the best layer, and `plane/best_layer`;
     - `plane/<task>`, the score of the layer that is best on this task;
-    - `plane/objective/layer_03`, every layer's objective;
+    - `plane/objective/layer_003`, every layer's objective;
 
     and draws `plane/picture`, the objective of all columns so far.
 
@@ -33,8 +35,10 @@ class LivePlane(LiveColumns):
         config: What is scored.
     """
 
+    noun, entry = "plane", "plane_probe"
+
     def __init__(self, config: PlaneProbe) -> None:
-        super().__init__(config, settled(config.extraction, config.probe.accelerator), "plane")
+        super().__init__(config)
         self.config = config
 
     def prepare(self) -> None:
@@ -42,11 +46,24 @@ class LivePlane(LiveColumns):
         self._suite = SuiteTexts(tasks.selection(), tasks.texts(tasks.selection_split, self.config.ledger / "texts"))
         self._weights = self.config.objective.weights(self._suite.tasks)
 
-    def measure(self, plane: Plane, folder: Path) -> Column:
+    def measure(self, plane: Plane, folder: Path) -> Column | None:
         ledger, embeddings = Ledger(self.config.ledger), ArrayStore(self.config.embeddings)
-        workshop = Workshop(_Folder(plane, folder), plane, self._suite, self.config.probe, embeddings, ledger)
-        cells = [Cell(layer, task) for task in self._suite.tasks for layer in plane.layers]
-        scores = workshop.run_column(plane.revisions[0], tuple(cells)).scores
+        workshop = Workshop(Weights(lambda _: folder), plane, self._suite, self.config.probe, embeddings, ledger)
+        revision = plane.revisions[0]
+        scores: dict[Cell, Score] = {}
+        failures: dict[Cell, str] = {}
+        for task in self._suite.tasks:
+            if self.stopping:  # what is scored stays in the ledger
+                return None
+            result = workshop.run_column(revision, tuple(Cell(layer, task) for layer in plane.layers))
+            scores |= result.scores
+            failures |= result.failures
+        if failures:
+            cell, reason = next(iter(failures.items()))
+            first = f"layer {cell.layer} on {cell.task.name}: {reason}"
+            if not scores:
+                raise ValueError(f"no cell can be scored; {first}")
+            log.warning("plane of %s: %d cells cannot be scored; %s", revision.name, len(failures), first)
         points = {cell: round(100 * score.value, 4) for cell, score in scores.items()}
         return {task.name: [points.get(Cell(layer, task)) for layer in plane.layers] for task in self._suite.tasks}
 
@@ -57,43 +74,23 @@ class LivePlane(LiveColumns):
         if objective:
             best = max(objective, key=lambda layer: objective[layer])
             values |= {"plane/best": objective[best], "plane/best_layer": float(best)}
-        return values | {f"plane/objective/layer_{layer:02d}": value for layer, value in objective.items()}
+        return values | {f"plane/objective/{layer_name(layer)}": value for layer, value in objective.items()}
 
     def show(self, trainer: Trainer, step: int) -> None:
         values = self.values(self.columns[step])
         if "plane/best" in values:
             best = f"best {values['plane/best']:.2f} at layer {values['plane/best_layer']:.0f}"
             print(f"plane at step {step:,}: {best} ({len(self._suite.tasks)} tasks)", file=sys.stderr, flush=True)
-        objectives = {step: self._objective(column) for step, column in sorted(self.columns.items()) if column}
-        for logger in trainer.loggers:
-            board: Any = getattr(logger, "experiment", None)
-            if hasattr(board, "add_image"):  # TensorBoard's; other loggers get the numbers
-                board.add_image("plane/picture", plane_picture(objectives), trainer.global_step, dataformats="HWC")
+        boards: list[Any] = [getattr(logger, "experiment", None) for logger in trainer.loggers]
+        boards = [board for board in boards if hasattr(board, "add_image")]  # TensorBoard's; others get the numbers
+        if boards:
+            from tl_search.search.live_picture import plane_picture
+
+            picture = plane_picture({at: self._objective(column) for at, column in sorted(self.columns.items())})
+            for board in boards:
+                board.add_image("plane/picture", picture, trainer.global_step, dataformats="HWC")
 
     def _objective(self, column: Column) -> list[float | None]:
         """Of each layer; None where a task could not be scored."""
         layers = [dict(zip(column, scores, strict=True)) for scores in zip(*column.values(), strict=True)]
         return [None if None in scores.values() else combine(self._weights, scores) for scores in layers]
-
-
-@dataclass(frozen=True)
-class _Folder:
-    """A source of one revision, which is in memory or just verified."""
-
-    plane: Plane
-    folder: Path
-
-    @property
-    def model(self) -> str:
-        return self.plane.model
-
-    def revisions(self) -> tuple[Revision, ...]:
-        return self.plane.revisions
-
-    def fetch(self, revision: Revision) -> Path:
-        return self.folder
-
-    def shape(self) -> Any:
-        from tl_search.checkpoints.source import shape_of
-
-        return shape_of(self.folder)

@@ -1,13 +1,13 @@
 """Metrics without labels of the plane's columns, one file per arm in the run's folder.
 
-Every arm is measured on the same texts: a seeded draw from what the tasks' selection reads (its classifiers' training
-texts included), never from what confirmation reads alone. A file names everything that its values depend on; a column
-whose files all say the same is not measured again.
+Every arm is measured on the same texts: a seeded draw from the tasks' training splits, so that what chooses an arm and
+what reports on it stay unseen. A file names everything that its values depend on; a column whose files all say the same
+is not measured again.
 """
 
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from tl_search.store.keys import digest, safe_name, text_digest
 log = logging.getLogger(__name__)
 
 # Raised when the same settings come to give other values.
-RULES = 1
+RULES = 2
 
 
 @dataclass(frozen=True)
@@ -33,43 +33,52 @@ class Corpus:
     Args:
         texts: Each once, in a seeded order, so that the first so many are a draw themselves.
         counts: By task: how many of its texts were drawn.
-        split: Of the tasks.
+        left_out: The tasks that have no training text.
     """
 
     texts: tuple[str, ...]
     counts: Mapping[str, int]
-    split: str
+    left_out: tuple[str, ...] = ()
 
     @property
     def hash(self) -> str:
         return digest([text_digest(text) for text in self.texts], 32)
 
 
-def draw_corpus(texts: Mapping[str, Sequence[str]], split: str, config: MetricsConfig) -> Corpus:
+def draw_corpus(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> Corpus:
     """At most `corpus_max_examples_per_task` texts of each task; a text of several tasks is drawn once.
 
     A task's draw depends on its own texts and the seed, not on which other tasks there are.
 
+    Args:
+        texts: By task: those of its training split, as `Suite.corpus_texts` has them.
+        config: How many, and the seed.
+
     Raises:
-        ValueError: the tasks have no text but blank ones.
+        ValueError: no task has a text that is not blank.
     """
     drawn: dict[str, None] = {}
     counts = {}
     for task, given in texts.items():
         usable = [text for text in dict.fromkeys(given) if text.strip()]
+        if not usable:
+            continue
         count = min(len(usable), config.corpus_max_examples_per_task or len(usable))
         chosen = random.Random(f"{config.seed}/{task}").sample(usable, count)
         drawn.update(dict.fromkeys(chosen))
         counts[task] = count
     if not drawn:
-        raise ValueError("tasks: must have texts to measure on, got none")
+        raise ValueError(
+            f"tasks: metrics are measured on texts of training splits, and none of {', '.join(texts)} has one; "
+            "add a task that has (any classification task) or set metrics=none"
+        )
     order = list(drawn)
     random.Random(f"{config.seed}/order").shuffle(order)
-    return Corpus(tuple(order), counts, split)
+    return Corpus(tuple(order), counts, tuple(task for task in texts if task not in counts))
 
 
 @dataclass(frozen=True)
-class Measurements:
+class ColumnMeasurements:
     """Measures columns of a plane into a folder.
 
     Args:
@@ -88,19 +97,31 @@ class Measurements:
     fetch: Callable[[Revision], Path]
     folder: Path
 
-    def measure(self, revisions: Sequence[Revision]) -> dict[str, str]:
+    def measure(self, revisions: Iterable[Revision]) -> dict[str, str]:
         """Measure the columns that are not measured yet. Returns why a revision could not be, by its name."""
         write_json(self.folder / "corpus.json", self._about_corpus())
-        failures = {}
-        for revision in revisions:
-            if self.whole(revision):
-                continue
-            try:
-                self._measure(revision)
-            except ValueError as error:
-                failures[revision.name] = str(error)
-                log.warning("%s cannot be measured: %s", revision.name, error)
-        return failures
+        reasons = {revision.name: self.measure_revision(revision) for revision in revisions}
+        return {name: reason for name, reason in reasons.items() if reason is not None}
+
+    def measure_revision(self, revision: Revision) -> str | None:
+        """Measure its column unless its files are whole. Returns why it cannot be measured, which fails it alone.
+
+        A model that the probe has kept of this revision is used again, so the best time is right after its embedding.
+
+        Raises:
+            OSError: its weights cannot be had now, or a file cannot be written.
+        """
+        if self.whole(revision):
+            return None
+        try:
+            self._measure(revision)
+        except (ValueError, RuntimeError, MemoryError) as error:
+            if not _of_this_column(error):
+                raise
+            reason = " ".join(str(error).split()) or "out of memory"
+            log.warning("%s cannot be measured: %s", revision.name, reason)
+            return reason
+        return None
 
     def path(self, revision: Revision, layer: int) -> Path:
         """`<model>/<revision>/layer_000.json`, each name made safe."""
@@ -116,9 +137,10 @@ class Measurements:
         log.info("%s: measuring %d texts at every layer", revision.name, len(self.corpus.texts))
         folder = self.fetch(revision)
         texts, extraction = self.corpus.texts, self.plane.extraction
-        layers = measure_column(revision, folder, texts, extraction, self.probe, self.config)
-        for layer, measured in enumerate(layers):
-            write_json(self.path(revision, layer), {**self._about(revision, layer), "metrics": measured})
+        layers, dtype = measure_column(revision, folder, texts, extraction, self.probe, self.config)
+        for layer, metrics in enumerate(layers):
+            about = self._about(revision, layer)
+            write_json(self.path(revision, layer), {**about, "dtype": dtype.value, "metrics": metrics})
 
     def _about(self, revision: Revision, layer: int) -> dict[str, Any]:
         """All that a file says beside its values."""
@@ -139,16 +161,27 @@ class Measurements:
         corpus, config = self.corpus, self.config
         return {
             "hash": corpus.hash,
-            "split": corpus.split,
+            "split": "train",
             "max_examples_per_task": config.corpus_max_examples_per_task,
             "seed": config.seed,
             "tasks": dict(corpus.counts),
+            "left_out": list(corpus.left_out),
             "texts": list(corpus.texts),
         }
 
     def _is_of(self, path: Path, about: Mapping[str, Any]) -> bool:
         try:
             kept = read_json(path)
+            kept.pop("dtype")  # what it came to; which was asked for is in the extraction
             return set(kept.pop("metrics")) == set(self.config.measures) and kept == about
         except (FileNotFoundError, KeyError, TypeError, AttributeError, ValueError):
             return False  # absent, or damaged and written anew
+
+
+def _of_this_column(error: BaseException) -> bool:
+    """Whether it speaks of these weights and texts, and not of a bug or of the machine as such."""
+    from torch.linalg import LinAlgError
+
+    from tl_search.probe.memory import is_full
+
+    return isinstance(error, ValueError | LinAlgError) or is_full(error)

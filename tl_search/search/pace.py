@@ -10,13 +10,15 @@ class Pace:
     """At every scheduled checkpoint, as long as there is time.
 
     Which checkpoints are looked at *when they are due* depends on the machine's speed, unless `share` is None. The
-    others are taken up from their written revisions as soon as there is time.
+    others are taken up from their written revisions as soon as there is time; of a step without one nothing is left.
+    A look that has begun is finished, however long it takes.
 
     Args:
         every: Steps between looks, step 0 and the last included; None looks at every scheduled checkpoint.
-        share: A look begins only while earlier ones took at most this share of the run's time, in (0, 1]; None looks
-            at all of them at once, which what a `monitor` decides should rest on.
-        final_seconds: Past the share, how long the last step may take for its own look and for those left over, >= 0.
+        share: A look begins only while all of it (finding, measuring, logging, drawing) has taken at most this share
+            of the run's time, in (0, 1]; None looks at once, always, which what a `monitor` decides should rest on.
+        final_seconds: For so long from the last step's end, looks may begin whatever the share: first at that step,
+            then at those put off, >= 0.
     """
 
     every: int | None = None

@@ -18,7 +18,6 @@ from tl_search.plane.costs import AnalyticCosts, CostTable
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Objective
 from tl_search.plane.pull import Cost, TaskSpec
-from tl_search.plane.revision import Revision
 from tl_search.plane.sampling import Sampling
 from tl_search.probe.config import ProbeConfig, check_device, settled
 from tl_search.probe.metrics.config import Columns, MetricsConfig
@@ -28,9 +27,10 @@ from tl_search.search.budget import Budget
 from tl_search.search.column import Workshop
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
 from tl_search.search.loop import Search
-from tl_search.search.measure import Measurements, draw_corpus
+from tl_search.search.measure import ColumnMeasurements, draw_corpus
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
+from tl_search.search.weights import Weights
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.atomic import read_json, sweep_litter, write_json
 
@@ -90,20 +90,25 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
         return int(read_json(folder / "DONE.json")["exit_code"])
     sweep_litter(folder)
     plane = survey(plan)
-    selection = _texts(plan, plan.tasks.selection(), plan.tasks.selection_split)
-    if plan.metrics.only:
-        failed = _measure(plan, plane, selection, plane.revisions, folder)
+    # what cannot be measured or confirmed is said now, not when the search is over
+    measured = folder / "cache" / "metrics"
+    corpus = draw_corpus(plan.tasks.corpus_texts(), plan.metrics) if plan.metrics.columns is not Columns.none else None
+    if plan.metrics.only and corpus is not None:
+        _write_plane(folder, plan, plane, {"tasks": []})
+        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, plan.source.fetch, measured)
+        failed = measurements.measure(plane.revisions)
         exit_code = 3 if failed else 0
         write_json(folder / "DONE.json", {"exit_code": exit_code, "unmeasured": failed})
         return exit_code
+    selection = _texts(plan, plan.tasks.selection(), plan.tasks.selection_split)
     held_out = _texts(plan, plan.tasks.confirmation(), plan.tasks.confirmation_split)
     for task in held_out.tasks:
-        check_confirmable(task)  # now, not when the search is over
+        check_confirmable(task)
     weights = plan.objective.weights(selection.tasks)
     parameters = plan.source.shape().parameters
     table = plan.costs.table(parameters, selection.sizes())
     exhaustive = table.exhaustive(len(plane.revisions), len(plane.layers))
-    _write_plane(folder, plan, plane, parameters, selection.tasks, weights, table, exhaustive)
+    _write_plane(folder, plan, plane, _charged(plan, selection.tasks, weights, table, exhaustive))
     log.info(
         "plane of %s: %d revisions × %d layers = %d arms, %d tasks",
         *(plane.model, len(plane.revisions), len(plane.layers), len(plane.arms()), len(selection.tasks)),
@@ -113,7 +118,8 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     policy = plan.bandit.start(problem)
     about = {"model": plane.model, "policy": type(plan.bandit).__name__.lower()}
     trajectory = Trajectory(folder, about, exhaustive.total)
-    workshop = Workshop(plan.source, plane, selection, plan.probe, ArrayStore(plan.embeddings), Ledger(plan.ledger))
+    weights_of, embeddings, ledger = Weights(plan.source.fetch), ArrayStore(plan.embeddings), Ledger(plan.ledger)
+    workshop = Workshop(weights_of, plane, selection, plan.probe, embeddings, ledger)
     started = time.monotonic()
     budget = plan.budget if getattr(plan.bandit, "budgeted", True) else Budget(share=None)
     search = Search(problem, policy, workshop, selection.tasks, budget, plan.stopping, trajectory)
@@ -128,17 +134,18 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     confirmed = time.monotonic()
     result = _result(search, finalists, confirmation, stopped, exhaustive)
     exit_code = 3 if search.failures or confirmation.failures else 0
-    if plan.metrics.columns is not Columns.none:
-        opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
-        revisions = plane.revisions if plan.metrics.columns is Columns.all else tuple(opened)
-        result["unmeasured"] = _measure(plan, plane, selection, revisions, folder)
-        exit_code = 3 if result["unmeasured"] else exit_code
     result["seconds"] = {
         "search": round(searched - started, 1),
         "confirmation": round(confirmed - searched, 1),
     }
     workshop.ledger.export([*search.used, *confirmation.used], folder / "scores")
     write_json(folder / "result.json", result)
+    if corpus is not None:  # last: the answer is there, whatever becomes of this
+        opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
+        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, weights_of.folder, measured)
+        result["unmeasured"] = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
+        write_json(folder / "result.json", result)
+        exit_code = 3 if result["unmeasured"] else exit_code
     write_json(folder / "DONE.json", {"exit_code": exit_code, "pulls": len(trajectory.steps)})
     return exit_code
 
@@ -179,40 +186,32 @@ def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...], split: str) -> SuiteTe
     return SuiteTexts(tasks, plan.tasks.texts(split, plan.ledger / "texts"))
 
 
-def _measure(
-    plan: SearchPlan, plane: Plane, selection: SuiteTexts, revisions: Sequence[Revision], folder: Path
-) -> dict[str, str]:
-    corpus = draw_corpus(selection.texts, plan.tasks.selection_split, plan.metrics)
-    place = folder / "cache" / "metrics"
-    return Measurements(plane, corpus, plan.metrics, plan.probe, plan.source.fetch, place).measure(revisions)
-
-
-def _write_plane(
-    folder: Path,
-    plan: SearchPlan,
-    plane: Plane,
-    parameters: int,
-    tasks: Sequence[TaskSpec],
-    weights: Mapping[str, float],
-    table: CostTable,
-    exhaustive: Cost,
-) -> None:
-    """Raises ValueError when the folder's search began with something else: its decisions are not to be mixed."""
-    path = folder / "plane.json"
-    about = {
-        "model": plane.model,
-        "revisions": [asdict(revision) for revision in plane.revisions],
-        "n_layers": plane.n_layers,
-        "parameters": parameters,
-        "extraction": plane.extraction.identity(),
+def _charged(
+    plan: SearchPlan, tasks: Sequence[TaskSpec], weights: Mapping[str, float], table: CostTable, exhaustive: Cost
+) -> dict[str, Any]:
+    """What is scored on the plane, and at which prices."""
+    return {
         "tasks": [asdict(task) for task in tasks],
         "confirmation_split": plan.tasks.confirmation_split,
         "same_split": plan.tasks.same_split,
         "weights": dict(weights),
         "costs": {"load": table.load, "embed": dict(table.embed), "score": dict(table.score)},
         "exhaustive": _seconds(exhaustive),
-        "versions": {"tl_search": __version__, **{name: importlib.metadata.version(name) for name in PACKAGES}},
         "seed": plan.seed,
+    }
+
+
+def _write_plane(folder: Path, plan: SearchPlan, plane: Plane, charged: Mapping[str, Any]) -> None:
+    """Raises ValueError when the folder's search began with something else: its decisions are not to be mixed."""
+    path = folder / "plane.json"
+    about = {
+        "model": plane.model,
+        "revisions": [asdict(revision) for revision in plane.revisions],
+        "n_layers": plane.n_layers,
+        "parameters": plan.source.shape().parameters,
+        "extraction": plane.extraction.identity(),
+        **charged,
+        "versions": {"tl_search": __version__, **{name: importlib.metadata.version(name) for name in PACKAGES}},
     }
     if path.exists():
         before, now = read_json(path), json.loads(json.dumps(about))

@@ -2,17 +2,40 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
-from tl_search.store.atomic import write_bytes
+from tl_search.store.atomic import naming, reserve, write_file
 
-_DTYPES = {"I32": np.int32, "I64": np.int64, "F32": np.float32, "F64": np.float64}  # as safetensors names them
+# As safetensors names them; a file's numbers are little-endian on every machine.
+_DTYPES = {"I32": "<i4", "I64": "<i8", "F32": "<f4", "F64": "<f8"}
+_NAMES = {np.dtype(dtype): name for name, dtype in _DTYPES.items()}
 _NOTE = "note:"  # before a note's name in the header, where checksums stand under the names of their arrays
+_UNKNOWN = "0" * 64  # as long as a checksum
+
+Layout = Mapping[str, tuple[tuple[int, ...], np.dtype]]
+
+
+class Place(NamedTuple):
+    """Where an array lies in a file: all that another process needs to look at it."""
+
+    file: str
+    offset: int
+    shape: tuple[int, ...]
+    dtype: str
+
+    @classmethod
+    def of(cls, array: np.memmap) -> "Place":
+        """Of an array that `ArrayStore` mapped; not of a part of one."""
+        return cls(str(array.filename), array.offset, array.shape, array.dtype.str)
+
+    def map(self, mode: Any = "r+") -> np.memmap:
+        return np.memmap(self.file, self.dtype, mode, self.offset, self.shape)
 
 
 class ArrayStore:
@@ -52,36 +75,95 @@ class ArrayStore:
         path.unlink(missing_ok=True)
         return None
 
-    def mapped(self, key: str) -> dict[str, np.ndarray] | None:
+    def mapped(self, key: str) -> dict[str, np.memmap] | None:
         """As `get`, but read-only views of the file: no more of it is in memory than is being looked at."""
-        if self.get(key) is None:
+        if not self.whole(key):
             return None
         with self.path(key).open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(size))
-            views = np.memmap(file, np.uint8, "r", offset=8 + size)
-        return {
-            name: views[slice(*entry["data_offsets"])].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
-            for name, entry in header.items()
-            if name != "__metadata__"
-        }
+        header.pop("__metadata__", None)
+        return {name: place.map("r") for name, place in _places(self.path(key), header, 8 + size).items()}
+
+    def whole(self, key: str) -> bool:
+        """Whether there is an entry and `get` would give it; never more than one of its arrays is in memory."""
+        if self.get(key, ()) is None:
+            return False
+        names = [name for name in self._about(key) if not name.startswith(_NOTE)]
+        return all(self.get(key, [name]) is not None for name in names)
 
     def notes(self, key: str) -> dict[str, str]:
         """What was written down beside the arrays; nothing when the key is absent."""
+        about = self._about(key).items()
+        return {name.removeprefix(_NOTE): value for name, value in about if name.startswith(_NOTE)}
+
+    def _about(self, key: str) -> dict[str, str]:
+        """Checksums and notes."""
         try:
             with safe_open(self.path(key), framework="numpy") as file:
-                about = file.metadata() or {}
+                return file.metadata() or {}
         except (FileNotFoundError, SafetensorError):
             return {}
-        return {name.removeprefix(_NOTE): value for name, value in about.items() if name.startswith(_NOTE)}
 
     def put(self, key: str, arrays: Mapping[str, np.ndarray], notes: Mapping[str, str] | None = None) -> None:
         """Write the arrays, and beside them `notes` for people; the file is whole or absent."""
-        plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        layout = {name: (array.shape, array.dtype) for name, array in arrays.items()}
+        with self.create(key, layout, notes) as rooms:
+            for name, array in arrays.items():
+                rooms[name][...] = array
+
+    @contextmanager
+    def create(
+        self, key: str, layout: Layout, notes: Mapping[str, str] | None = None
+    ) -> Iterator[dict[str, np.memmap]]:
+        """As `put`, of arrays that need not fit into memory: the block fills them where they will lie.
+
+        They are zero at first. Nothing is kept when the block raises.
+
+        Args:
+            key: Of the entry.
+            layout: Name → shape and dtype: int32, int64, float32 or float64.
+            notes: For people.
+        """
+        path = self.path(key)
         about = {f"{_NOTE}{name}": value for name, value in (notes or {}).items()}
-        about |= {name: _checksum(array) for name, array in plain.items()}
-        write_bytes(self.path(key), save(plain, metadata=about))
+        tensors = _tensors(layout)
+        draft = _header(tensors, about | dict.fromkeys(layout, _UNKNOWN))
+        with write_file(path) as aside:
+            with naming(path):
+                reserve(aside, len(draft) + max((entry["data_offsets"][1] for entry in tensors.values()), default=0))
+            arrays = {name: place.map() for name, place in _places(aside, tensors, len(draft)).items()}
+            yield arrays
+            header = _header(tensors, about | {name: _checksum(array) for name, array in arrays.items()})
+            assert len(header) == len(draft)
+            with naming(path), aside.open("r+b") as file:
+                for array in arrays.values():
+                    array.flush()
+                file.write(header)
+
+
+def _tensors(layout: Layout) -> dict[str, dict[str, Any]]:
+    """The header's entries in the order of the data: wide dtypes first, which aligns them all, then by name."""
+    tensors, end = {}, 0
+    for name, (shape, dtype) in sorted(layout.items(), key=lambda entry: (-np.dtype(entry[1][1]).itemsize, entry[0])):
+        start, end = end, end + int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        tensors[name] = {"dtype": _NAMES[np.dtype(dtype)], "shape": list(shape), "data_offsets": [start, end]}
+    return tensors
+
+
+def _header(tensors: Mapping[str, Any], about: Mapping[str, str]) -> bytes:
+    """What stands before the data, padded so that the data is aligned."""
+    text = json.dumps({"__metadata__": dict(about), **tensors}, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def _places(file: Path, tensors: Mapping[str, Any], start: int) -> dict[str, Place]:
+    return {
+        name: Place(str(file), start + entry["data_offsets"][0], tuple(entry["shape"]), _DTYPES[entry["dtype"]])
+        for name, entry in tensors.items()
+    }
 
 
 def _checksum(array: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data).hexdigest()

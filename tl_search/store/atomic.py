@@ -7,14 +7,20 @@ renamed, and the folder's entry synced (Pillai et al., "All File Systems Are Not
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tl_search.store.errors import chain
+
 ASIDE = ".aside-"
+_UMASK = os.umask(0o077)  # at import: it is read by being set, which other threads would notice
+os.umask(_UMASK)
 
 
 def sync_folder(folder: Path) -> None:
@@ -28,13 +34,31 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Errors of the block say which file they are about: a write to a full disk knows only its handle."""
+    """Errors of the block say which file they are about: a write to a full disk knows only its handle.
+
+    Libraries that write in other languages make errors of their own kinds of it, which become OSError again.
+    """
     try:
         yield
     except OSError as error:
         if error.filename is None:
             error.filename = str(path)
         raise
+    except Exception as error:
+        number = _disk_error(error)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def _disk_error(error: BaseException) -> int | None:
+    """The number of the system's error behind a library's, in Rust's words (safetensors) or hidden (PyTorch)."""
+    for one in chain(error):
+        if isinstance(one, OSError):
+            return one.errno
+        if said := re.search(r"\(os error (\d+)\)", str(one)):
+            return int(said[1])
+    return None
 
 
 def require_space(path: Path, needed: int) -> None:
@@ -45,21 +69,40 @@ def require_space(path: Path, needed: int) -> None:
         raise OSError(errno.ENOSPC, f"No space left: {needed:,} bytes needed, {free:,} free", str(path))
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace the file's content; a reader sees the old or the new, never a part."""
+@contextmanager
+def write_file(path: Path) -> Iterator[Path]:
+    """A file to fill; it gets its name when the block ends without an error, and replaces what had it before."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=ASIDE)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=ASIDE)
+    aside = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file, naming(path):
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
-            os.fsync(file.fileno())
+        yield aside
+        with naming(path):
+            os.fchmod(handle, 0o666 & ~_UMASK)
+            os.fsync(handle)
         os.replace(aside, path)
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(handle)
     sync_folder(path.parent)
+
+
+def reserve(path: Path, size: int) -> None:
+    """Give a file its size, and the disk's blocks for it: a mapped write that finds the disk full kills the process."""
+    with path.open("r+b") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:  # macOS
+            require_space(path, size)
+            file.truncate(size)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace the file's content; a reader sees the old or the new, never a part."""
+    with write_file(path) as aside, naming(path):
+        aside.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -89,7 +132,7 @@ def write_dir(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=ASIDE))
     try:
-        aside.chmod(0o777 & ~_umask())
+        aside.chmod(0o777 & ~_UMASK)
         with naming(path):
             yield aside
         for file in sorted(aside.rglob("*")):
@@ -112,18 +155,24 @@ def write_dir(path: Path) -> Iterator[Path]:
     sync_folder(path.parent)
 
 
-def sweep_litter(folder: Path) -> int:
-    """Remove what killed writers left aside below `folder`; only its one owner may call this. Returns how many."""
-    litter = [entry for entry in folder.rglob(f"{ASIDE}*") if entry.exists()]
+def sweep_litter(folder: Path, idle: float = 0.0) -> int:
+    """Remove what killed writers left aside below `folder`. Returns how many.
+
+    Only the folder's one owner may call this; where others write too, only for what nobody has written to in so many
+    `idle` seconds.
+    """
+    until = time.time() - idle
+    litter = [entry for entry in folder.rglob(f"{ASIDE}*") if not idle or _written(entry) < until]
     for entry in litter:
-        if entry.is_dir():
+        if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
         else:
             entry.unlink(missing_ok=True)
     return len(litter)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _written(entry: Path) -> float:
+    try:
+        return entry.lstat().st_mtime
+    except FileNotFoundError:  # just now renamed by its writer
+        return time.time()

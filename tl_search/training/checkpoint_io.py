@@ -1,8 +1,6 @@
 """How Lightning's training state reaches the disk."""
 
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from tl_search.store.atomic import ASIDE, naming, require_space, sync_folder
+from tl_search.store.atomic import naming, require_space, write_file
 from tl_search.training.saving import BackgroundWriter
 
 Place = Callable[[Callable[[Path], None]], None]
@@ -47,18 +45,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 def write_state(state: dict[str, Any], target: Path) -> None:
     """Write it whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=ASIDE)
-    try:
-        with os.fdopen(handle, "wb") as file, naming(target):
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, target)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
-    sync_folder(target.parent)
+    with write_file(target) as aside, naming(target), aside.open("wb") as file:
+        torch.save(state, file)
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tl_search.store.errors import chain
+
 if TYPE_CHECKING:
     from torch.nn import Module
 
@@ -22,15 +24,9 @@ def compiled(model: "Module", wanted: bool) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        cause = next((one for one in _chain(error) if type(one).__module__.startswith(_COMPILER)), None)
+        cause = next((one for one in chain(error) if type(one).__module__.startswith(_COMPILER)), None)
         if not wanted or cause is None:
             raise
         hint = "" if shutil.which("c++") or shutil.which("g++") else " (there is no C++ compiler on the path)"
         line = next((text for text in str(cause).splitlines() if text.strip()), type(cause).__name__)
         raise ValueError(f"compile: must be false where torch cannot compile the model{hint}: {line}") from error
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

@@ -66,7 +66,9 @@ class TextFiles:
             try:
                 yield file.read_bytes().decode("utf-8")
             except UnicodeDecodeError as error:
-                raise ValueError(f"path: {file} must be UTF-8 text, got byte {error.start}: {error.reason}") from error
+                raise ValueError(
+                    f"data.corpus.path: {file} must be UTF-8 text, got byte {error.start}: {error.reason}"
+                ) from error
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,9 @@ class HubDataset:
         try:
             data = load_dataset(self.name, self.configuration, split=self.split, revision=self.revision)
         except (FileNotFoundError, ValueError) as error:  # no such data set; no such split or configuration
-            raise ValueError(f"name: {self.name} cannot be read: {_one_line(error)}") from error
+            raise ValueError(f"data.corpus.name: {self.name} cannot be read: {_one_line(error)}") from error
         if self.column not in data.column_names:
-            raise ValueError(f"column: must be one of {', '.join(data.column_names)}, got {self.column!r}")
+            raise ValueError(f"data.corpus.column: must be one of {', '.join(data.column_names)}, got {self.column!r}")
         for rows in data.select_columns([self.column]).iter(batch_size=1000):
             yield from rows[self.column]
 

@@ -4,10 +4,12 @@ import time
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tl_search.training.architecture import Pythia
+from tl_search.training.callbacks.best import Best
 from tl_search.training.tokens import ByteTokenizer, TokenizerConfig
 
 if TYPE_CHECKING:
-    from tl_search.training.fit import TrainingPlan
+    from tl_search.training.plan import TrainingPlan
 
 # Of a large multiplication's speed, what training reaches: 0.46 in PaLM's report (Chowdhery et al., 2022,
 # arXiv:2204.02311, table 3), less in small models.
@@ -31,14 +33,27 @@ def state_bytes(parameters: int, ema: bool) -> int:
     return (16 if ema else 12) * parameters
 
 
+def best_kept(plan: "TrainingPlan") -> tuple[int, int]:
+    """(models, training states) that are kept as the best, at most: of a step that is not scheduled, one of its own."""
+    found = [entry for entry in plan.callbacks.values() if isinstance(entry, Best)]
+    return len(found), sum(entry.save_top_k for entry in found)
+
+
 def states_kept(plan: "TrainingPlan", steps: Collection[int]) -> int:
-    """How many training states lie on disk at the end: the newest, the best, and those that are kept for good."""
-    return plan.checkpoint.save_last + 1 + len(plan.checkpoint.for_good(steps))
+    """How many training states lie on disk at the end, at most: the newest, the best, and those kept for good."""
+    return plan.checkpoint.save_last + best_kept(plan)[1] + len(plan.checkpoint.for_good(steps))
 
 
-def training_flops(parameters: int, tokens: int) -> float:
-    """6 floating-point operations per parameter and token, forward and backward (Kaplan et al., 2020, section 2.1)."""
-    return 6.0 * parameters * tokens
+def training_flops(model: Pythia, vocabulary: int, tokens: int) -> float:
+    """Floating-point operations, forward and backward.
+
+    6 per token and parameter that is multiplied (Kaplan et al., 2020, section 2.1), which the input embedding is not:
+    its rows are looked up. Attention's scores take another 12 · blocks · width · context per token (Chowdhery et al.,
+    2022, appendix B).
+    """
+    looked_up = (model.parameters(vocabulary) - model.parameters(0)) // 2  # the other half makes the logits
+    multiplied = model.parameters(vocabulary) - looked_up
+    return tokens * (6.0 * multiplied + 12.0 * model.blocks * model.width * model.context)
 
 
 def machine_speed(trainer: Mapping[str, Any], seconds: float = 0.3) -> float:

@@ -17,8 +17,8 @@ from tl_search.training.quiet import quiet
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tl_search.training.fit import TrainingPlan
     from tl_search.training.packing import PackedText
+    from tl_search.training.plan import TrainingPlan
 
 # Nats. Sums of 32-bit numbers differ by so much between machines and thread counts; those of 16 bits by far more.
 _TOLERANCE, _TOLERANCE_16 = 1e-4, 2e-2
@@ -86,7 +86,8 @@ def evaluate(plan: "TrainingPlan", run: Path, name: str) -> Reproduction:
     folder = run / "revisions" / name
     facts = verify(folder)
     if facts.get("eval_loss") is None:
-        raise ValueError(f"run: {run}@{name} has no recorded eval loss (data.validation_share=0 measures none)")
+        why = "was written between two evaluations" if plan.data.validation_share else "data.validation_share=0"
+        raise ValueError(f"run: {run}@{name} has no recorded eval loss to compare with: {why}")
     with quiet():
         packed = _text(plan, run)
         loss = _validate(plan, folder, _held_out(plan, packed))

@@ -54,13 +54,8 @@ class Extension:
         return {key: [old.get(key), new.get(key)] for key in keys}
 
     def record(self, run: Path, step: int, steps_per_epoch: int, policy: LrPolicy) -> None:
-        """Make it the run's plan from `step` on.
-
-        Raises:
-            ValueError: the new plan ends at a step that is done already.
-        """
+        """Make it the run's plan from `step` on."""
         totals = [last_step(plan["trainer"], steps_per_epoch) for plan in (self.before, self.now)]
-        check_length(run, totals[1], step)
         entry = {"step": step, "changed": self.changed, "lr_policy": policy.value, "total": totals}
         known = read_json(run / "run.json")
         write_json(run / "run.json", {**known, "plan": self.now, "history": [*known.get("history", []), entry]})
@@ -129,7 +124,8 @@ def phases_of(history: Sequence[Mapping[str, Any]], total: int) -> tuple[Phase, 
         found = [phase for phase in found if phase.start < step or phase.start == 0]
         if before != now and policy is not LrPolicy.keep:
             offset = step if policy is LrPolicy.restart else 0
-            found.append(Phase(step, offset, now - offset))
+            earlier = [phase for phase in found if phase.start < step]  # none, where nothing was trained before
+            found = [*earlier, Phase(step, offset, now - offset)]
     return tuple(found)
 
 

@@ -1,120 +1,39 @@
 """A training run from its parts: wired here, and nowhere else."""
 
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_search.checkpoints.index import read_index
-from tl_search.plane.curriculum import Curriculum
-from tl_search.plane.schedule import Schedule
-from tl_search.store.atomic import read_json, sweep_litter, write_json
-from tl_search.store.keys import digest
+from tl_search.store.atomic import read_json, sweep_litter
 from tl_search.store.lock import RunLock
-from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
 from tl_search.training.compiling import compiled
-from tl_search.training.data import Text, stream
-from tl_search.training.extend import LrPolicy, extension, is_done, last_step, phases
+from tl_search.training.data import stream
+from tl_search.training.ending import EndedEarly, check_end, finish, settle
+from tl_search.training.extend import check_length, extension, is_done, phases
 from tl_search.training.foreign import TorchOptimizer, construct
 from tl_search.training.horizon import horizon_of, scheduled_steps
-from tl_search.training.identity import claim, plan_identity
+from tl_search.training.identity import claim
 from tl_search.training.interrupts import Interrupts, Stopped
-from tl_search.training.losses import check_terms
-from tl_search.training.optim import AdamW
 from tl_search.training.packing import PackedText
+from tl_search.training.plan import TrainingPlan
 from tl_search.training.quiet import quiet
 from tl_search.training.ranks import launch
-from tl_search.training.retention import Checkpointing, Weights
-from tl_search.training.revisions import RevisionWriter, settings, write_main
-from tl_search.training.rewind import AUTO, Target, check_start, forget_rewinding, starting_state
+from tl_search.training.retention import Weights
+from tl_search.training.revisions import RevisionWriter, settings
+from tl_search.training.rewind import Target, check_start, cut_off, starting_state
 from tl_search.training.saving import BackgroundWriter
-from tl_search.training.tokens import TokenizerConfig
-from tl_search.training.trainer import check_trainer, device_count, make_trainer
+from tl_search.training.trainer import make_trainer
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
     from lightning.pytorch.loggers import Logger
 
     from tl_search.training.datamodule import TextData
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """The parts of a training run.
-
-    Args:
-        model: Its shape.
-        tokenizer: How text becomes tokens.
-        data: What it reads.
-        schedule: At which steps a revision is written.
-        curriculum: Which losses count when.
-        optimizer: Ours, or a mapping with the `_target_` of one of torch's.
-        trainer: Arguments of Lightning's Trainer; `max_steps`, or `max_epochs`, says how long the run is.
-        callbacks: Name → one of ours, a Lightning callback, a mapping with the `_target_` of one, or None.
-        logger: Name → likewise.
-        seed: Of weights, order and dropout, each with its own stream.
-        checkpoint: Which full states are kept, and how they are written.
-        eval_interval: Steps between eval losses; every revision gets one besides.
-        ema_decay: Of an exponential moving average of the weights, in (0, 1); None keeps no average.
-        compile: Whether torch.compile makes the model's steps faster.
-        resume: `auto` goes on from the newest whole state; `best`, or the path of a run or of one of its states, sets
-            the run back to that state. Only with a path may the length and the schedule differ from the run's.
-        lr_policy: What the learning rate does when the run's length changes.
-        cache: Folder for tokens, which several runs may share; None keeps them in the run.
-    """
-
-    model: Pythia
-    tokenizer: TokenizerConfig
-    data: Text
-    schedule: Schedule
-    curriculum: Curriculum
-    optimizer: AdamW | Mapping[str, Any]
-    trainer: Mapping[str, Any]
-    callbacks: Mapping[str, Any] = field(default_factory=dict)
-    logger: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 0
-    checkpoint: Checkpointing = field(default_factory=Checkpointing)
-    eval_interval: int = 500
-    ema_decay: float | None = None
-    compile: bool = False
-    resume: str = AUTO
-    lr_policy: LrPolicy = LrPolicy.keep
-    cache: Path | None = None
-
-    def __post_init__(self) -> None:
-        if self.eval_interval < 1:
-            raise ValueError(f"eval_interval: must be >= 1, got {self.eval_interval}")
-        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
-            raise ValueError(f"ema_decay: must be above 0 and below 1, or null, got {self.ema_decay}")
-        if self.checkpoint.weights is Weights.ema and self.ema_decay is None:
-            raise ValueError("ema_decay: must be given, since checkpoint.weights=ema, got null")
-        check_terms(self.curriculum)
-        check_trainer(self.trainer)
-        for room in ("callbacks", "logger"):
-            for name, entry in getattr(self, room).items():
-                if isinstance(entry, str | bool | int | float | list):
-                    raise ValueError(f"{room}.{name}: must be a node with its _target_, or null, got {entry!r}")
-
-    @property
-    def devices(self) -> int:
-        return device_count(self.trainer)
-
-    @property
-    def batches_per_step(self) -> int:
-        return int(self.trainer.get("accumulate_grad_batches") or 1)
-
-    def total(self, steps_per_epoch: int) -> int:
-        """The run's last step: the lower of `max_steps` and `max_epochs`, where both are given."""
-        return last_step(self.trainer, steps_per_epoch)
-
-    def identity(self) -> dict[str, Any]:
-        """What decides the weights; the rest may change when a run goes on."""
-        names = ("model", "tokenizer", "data", "schedule", "curriculum", "optimizer", "ema_decay", "compile")
-        parts = {name: getattr(self, name) for name in names} | {"weights": self.checkpoint.weights}
-        return plan_identity(parts, self.trainer, self.seed)
 
 
 def fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None] = lambda: None) -> None:
@@ -134,33 +53,45 @@ def fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None] = lambda:
     folder.mkdir(parents=True, exist_ok=True)
     with _ownership(folder):
         target = Target.parse(plan.resume)
-        if target.run is not None:
-            check_start(folder, target)
+        reached = check_start(folder, target) if target.run is not None else 0
         change = extension(folder, plan.identity()) if target.run is not None else None
         known = change.before if change else plan.identity()
         claim(folder, known, weights=plan.checkpoint.weights.value)
         if is_done(folder, known) and not change and not target.state:
             return accepted()
-        sweep_litter(folder)
         with quiet():
             packed = plan.data.pack(plan.tokenizer, plan.cache or folder / "cache")
             packed.tokenizer.model_max_length = plan.model.context
             data = _data(plan, packed)
+            horizon = horizon_of(plan, data.steps_per_epoch)
+            if change:
+                check_length(folder, horizon.total, reached)
+            if target.run is not None:  # may have another logger, and this machine may lack what the first one had
+                make_trainer(plan.trainer, folder, horizon.total, [], _loggers(plan, folder, reached))
+            steps = scheduled_steps(plan.schedule, horizon)
             # only text that can be trained on is the run's: too little of it may be mended, and the run begun again
             claim(folder, known, data={"corpus": packed.corpus_digest, "tokenizer": packed.tokenizer_digest})
             accepted()
-            total = plan.total(data.steps_per_epoch)
+            sweep_litter(folder)
             state, start = starting_state(folder, target) or (None, 0)
             if change:
                 change.record(folder, start, data.steps_per_epoch, plan.lr_policy)
-            if start < total and plan.devices > 1:
-                launch(partial(_train, plan, packed, folder, state, start), plan.devices)
-            elif start < total:
-                _train(plan, packed, folder, state, start)
-        write_main(folder, total)
-        eval_loss = next(line["eval_loss"] for line in read_index(folder) if line["name"] == f"step{total}")
-        forget_rewinding(folder)
-        write_json(folder / "DONE.json", {"step": total, "eval_loss": eval_loss, "digest": digest(plan.identity())})
+            cut_off(folder, horizon.total)
+            # a run that was set back writes anew what it had written
+            due = {*steps, *(line["step"] for line in read_index(folder) if line["step"] > start)}
+            train = partial(_train, plan, packed, folder, state, start, due)
+            end, early = horizon.total, None
+            try:
+                if start < end and plan.devices > 1:
+                    launch(train, plan.devices)
+                elif start < end:
+                    train()
+                elif state is not None:
+                    settle(plan, folder, state, due)
+            except EndedEarly as told:
+                print(told, file=sys.stderr, flush=True)
+                end, early = told.step, told.reason
+        finish(plan, folder, end, early)
 
 
 def _data(plan: TrainingPlan, packed: PackedText, rank: int = 0) -> "TextData":
@@ -169,12 +100,36 @@ def _data(plan: TrainingPlan, packed: PackedText, rank: int = 0) -> "TextData":
     return TextData(plan.data, packed, plan.model.context, plan.batches_per_step, plan.seed, rank, plan.devices)
 
 
-def _train(plan: TrainingPlan, packed: PackedText, folder: Path, state: Path | None, start: int, rank: int = 0) -> None:
-    """Train from a state, which is that of step `start`, to the last step; with several devices, as one rank."""
+def _train(
+    plan: TrainingPlan,
+    packed: PackedText,
+    folder: Path,
+    state: Path | None,
+    start: int,
+    due: Collection[int],
+    rank: int = 0,
+) -> None:
+    """Train from a state, which is that of step `start`, to the last step; with several devices, as one rank.
+
+    Args:
+        plan: What is trained.
+        packed: Its text.
+        folder: The run directory.
+        state: None begins anew.
+        start: Completed steps.
+        due: Steps that have a revision.
+        rank: Of this process.
+
+    Raises:
+        EndedEarly: a callback has ended the run, which is done all the same.
+    """
+    from lightning.pytorch.callbacks import EarlyStopping
+
     from tl_search.training.callbacks.batch_seed import BatchSeed
     from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
     from tl_search.training.callbacks.ema import Ema
     from tl_search.training.callbacks.evaluation import Evaluation
+    from tl_search.training.callbacks.listening import Listening
     from tl_search.training.callbacks.measurements import Measurements
     from tl_search.training.callbacks.metrics import Metrics
     from tl_search.training.callbacks.resume_state import ResumeState
@@ -183,8 +138,11 @@ def _train(plan: TrainingPlan, packed: PackedText, folder: Path, state: Path | N
 
     data = _data(plan, packed, rank)
     horizon = horizon_of(plan, data.steps_per_epoch)
-    total, steps = horizon.total, {*scheduled_steps(plan.schedule, horizon)}
-    steps |= {line["step"] for line in read_index(folder) if start < line["step"] <= total}  # of a run set back
+    total, steps = horizon.total, {*due}
+    asked = {name: entry for name, entry in plan.callbacks.items() if entry is not None}
+    others = {name: _callback(entry) for name, entry in asked.items() if not isinstance(entry, Best)}
+    if any(isinstance(callback, EarlyStopping) for callback in others.values()):
+        steps |= {*horizon.epoch_ends}  # where it may end the run, whatever the schedule
     optimizer = TorchOptimizer(plan.optimizer) if isinstance(plan.optimizer, Mapping) else plan.optimizer
     model = plan.model.build(packed.tokenizer, stream(plan.seed, "weights"))
     module = CausalLM(model, plan.curriculum, optimizer, phases(folder, total))
@@ -193,27 +151,24 @@ def _train(plan: TrainingPlan, packed: PackedText, folder: Path, state: Path | N
     with (
         quiet(),
         compiled(model, plan.compile),
-        Interrupts() as interrupts,
+        Interrupts(speaks=rank == 0) as interrupts,
         BackgroundWriter(plan.checkpoint.asynchronous) as saves,
     ):
         sizes = (data.steps_per_epoch, data.tokens_per_step)
         writer = RevisionWriter(folder, packed.tokenizer, *sizes, steps, saves, settings(folder, plan.identity()))
         callbacks = [
+            Listening(interrupts),
             Measurements(),
             BatchSeed(plan.seed),
             *([] if plan.ema_decay is None else [Ema(plan.ema_decay)]),
             evaluation,
             ScheduledCheckpoint(writer, averaged),  # Lightning moves it and its like behind all others, in this order
-            *(
-                BestCheckpoint(entry, name, writer, averaged) if isinstance(entry, Best) else _callback(entry)
-                for name, entry in plan.callbacks.items()
-                if entry is not None
-            ),
+            *(others.get(name) or BestCheckpoint(entry, name, writer, averaged) for name, entry in asked.items()),
             Metrics(int(plan.trainer.get("log_every_n_steps") or 10), data.tokens_per_step),
             ResumeState(plan.checkpoint, total, writer, interrupts),
         ]
-        loggers = [_logger(entry, folder, start) for entry in plan.logger.values() if entry is not None]
-        trainer = make_trainer(plan.trainer, folder, total, callbacks, loggers, saves)
+        done = -1 if state is None else start
+        trainer = make_trainer(plan.trainer, folder, total, callbacks, _loggers(plan, folder, done), saves)
         try:
             trainer.fit(module, datamodule=data, ckpt_path=state, weights_only=True)
         except (Stopped, SystemExit) as error:
@@ -223,12 +178,18 @@ def _train(plan: TrainingPlan, packed: PackedText, folder: Path, state: Path | N
             if isinstance(error.__context__, KeyboardInterrupt):  # before we listened; Lightning says exit code 1
                 raise error.__context__ from None
             raise
+    check_end(trainer, steps, total)
 
 
 def _callback(entry: Any) -> "Callback":
     if hasattr(entry, "start"):
         return entry.start()
     return construct(entry) if isinstance(entry, Mapping) else entry
+
+
+def _loggers(plan: TrainingPlan, folder: Path, step: int) -> "list[Logger]":
+    """Those of a run that goes on after a step, or begins at -1. Raises ValueError where a package is missing."""
+    return [_logger(entry, folder, step) for entry in plan.logger.values() if entry is not None]
 
 
 def _logger(entry: Any, folder: Path, step: int) -> "Logger":

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import Schedule, warning
 from tl_search.training.data import BlockLoader, count_blocks, steps_in_epoch
+from tl_search.training.estimate import vocabulary
 from tl_search.training.trainer import device_count
 
 if TYPE_CHECKING:
-    from tl_search.training.fit import TrainingPlan
+    from tl_search.training.plan import TrainingPlan
 
 SAMPLE = 200  # documents that an estimate reads
+MOST_EPOCHS = 100_000  # each ends with a checkpoint: more is a slip, and would fill memory and disk
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def horizon_of(plan: "TrainingPlan", steps_per_epoch: int | None) -> Horizon:
     """The run's last step and its epochs' ends; an epoch of unknown length is as long as the run.
 
     Raises:
-        ValueError: the run's length is given in epochs, whose length is unknown.
+        ValueError: the run's length is given in epochs, whose length is unknown; or it has absurdly many epochs.
     """
     if steps_per_epoch is None:
         steps = plan.trainer.get("max_steps") or -1
@@ -46,18 +48,22 @@ def horizon_of(plan: "TrainingPlan", steps_per_epoch: int | None) -> Horizon:
             raise ValueError("trainer.max_steps: must be given, since the length of an epoch is unknown")
         return Horizon(steps)
     total = plan.total(steps_per_epoch)
+    if total > MOST_EPOCHS * steps_per_epoch:
+        raise ValueError(
+            f"trainer.max_steps: must be at most {MOST_EPOCHS} epochs of {steps_per_epoch} steps, got {total} steps"
+        )
     return Horizon(total, tuple(range(steps_per_epoch, total, steps_per_epoch)))
 
 
 def scheduled_steps(schedule: Schedule, horizon: Horizon) -> tuple[int, ...]:
     """The schedule's steps in a run; warns of what is odd about them, and raises ValueError for what is wrong."""
-    odd = warning(schedule, horizon)
-    if odd is not None:
-        warnings.warn(f"schedule.{odd}", stacklevel=2)
     try:
-        return schedule.steps(horizon)
+        odd, steps = warning(schedule, horizon), schedule.steps(horizon)
     except ValueError as error:
         raise ValueError(f"schedule.{error}") from error
+    if odd is not None:
+        warnings.warn(f"schedule.{odd}", stacklevel=2)
+    return steps
 
 
 def tokens_per_step(plan: "TrainingPlan") -> int:
@@ -89,14 +95,15 @@ def _estimated(plan: "TrainingPlan", corpus: Any) -> Epoch:
     if not documents:
         raise ValueError("data.corpus: must hold text, got no document")
     tokenizer = plan.tokenizer.build(iter(documents))
+    known = vocabulary(plan.tokenizer) or len(tokenizer)  # trained on so little, it has fewer tokens than it will have
     if total is None:
-        return Epoch(None, len(tokenizer), f"nobody says how many documents {corpus.name} has")
+        return Epoch(None, known, f"nobody says how many documents {corpus.name} has")
     encoded = tokenizer.backend_tokenizer.encode_batch_fast(documents, add_special_tokens=False)
     per_document = sum(len(encoding.ids) + 1 for encoding in encoded) / len(documents)  # + 1: the end-of-text token
     tokens = int(per_document * total * (1 - plan.data.validation_share))
     blocks = count_blocks(tokens, plan.model.context)
     steps = steps_in_epoch(blocks, _blocks_per_step(plan), plan.data.drop_last)
-    return Epoch(max(1, steps), len(tokenizer), f"from the first {len(documents)} of {total} documents")
+    return Epoch(max(1, steps), known, f"from the first {len(documents)} of {total} documents")
 
 
 def _blocks_per_step(plan: "TrainingPlan") -> int:

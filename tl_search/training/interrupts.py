@@ -18,10 +18,15 @@ class Interrupts:
     """Remembers a signal instead of dying of it; a second one ends the run where it stands.
 
     What is on disk is whole at any moment, so the second costs at most the steps since the last state.
+
+    Args:
+        speaks: Whether it says so on the console; of several ranks one does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, speaks: bool = True) -> None:
+        self.speaks = speaks
         self.received: int | None = None
+        self._handed_on = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -43,8 +48,8 @@ class Interrupts:
             self.end()
         self.received = number
         word = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        # os.write, since a signal may come while a buffered stream is being written
-        os.write(2, f"{word}: saving at the end of this step; once more stops at once\n".encode())
+        if self.speaks:  # by os.write, since a signal may come while a buffered stream is being written
+            os.write(2, f"{word}: saving at the end of this step; once more stops at once\n".encode())
 
     def end(self) -> NoReturn:
         """End the process's work as the signal would have: KeyboardInterrupt, or SystemExit(143).
@@ -54,7 +59,8 @@ class Interrupts:
         """
         if self.received in _REQUEUE:
             before = self._before[self.received]
-            if callable(before):
+            if callable(before) and not self._handed_on:
+                self._handed_on = True  # first: a second signal ends us in the middle of it
                 before(self.received, None)
             raise SystemExit(_TRY_AGAIN)
         if self.received == signal.SIGTERM:

@@ -23,11 +23,10 @@ class TensorBoard:
             raise ValueError(f"folder: must be a folder below the run, got {self.folder!r}")
 
     def start(self, run: Path, step: int) -> "Logger":
-        """A logger for a run that begins, or goes on, after `step`; what was logged beyond it is hidden."""
+        """A logger for a run that goes on after `step`, or begins at -1; what was logged beyond it is hidden."""
         from lightning.pytorch.loggers import TensorBoardLogger
 
-        purge = step + 1 if step else None
-        return TensorBoardLogger(save_dir=run / self.folder, name="", version="", purge_step=purge)
+        return TensorBoardLogger(save_dir=run / self.folder, name="", version="", purge_step=step + 1)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def pack(corpus: Corpus, config: TokenizerConfig, validation_share: float, cache
     """
     corpus_digest, count = fingerprint(corpus)
     if not count:
-        raise ValueError("corpus: must hold text, got no document")
+        raise ValueError("data.corpus: must hold text, got no document")
     tokenizer = _tokenizer(corpus, corpus_digest, config, cache)
     tokenizer_digest = digest(tokenizer.backend_tokenizer.to_str())
     folder = cache / "tokens" / digest([1, corpus_digest, tokenizer_digest, validation_share])

@@ -16,6 +16,13 @@ _NOISE = (
 )
 
 
+def one_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning for people: where in the code it comes from helps nobody at a shell."""
+    return f"warning: {message}\n"
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Lightning and transformers say errors only, and draw no bars, until the block ends; our warnings pass."""

@@ -12,11 +12,14 @@ import threading
 import time
 import traceback
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
+
+from tl_search.training.quiet import one_line
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -40,10 +43,9 @@ def launch(job: Callable[[int], None], ranks: int) -> None:
 
     context = multiprocessing.get_context("spawn")
     threads, port = max(1, torch.get_num_threads() // ranks), _free_port()
-    found: dict[int, BaseException | None] = {}
     pipes: dict[Connection, int] = {}
     processes: list[BaseProcess] = []
-    with _passing_on(processes) as received:
+    with _passing_on(processes, ranks) as (received, deliver):
         try:
             for rank in range(ranks):
                 ours, theirs = context.Pipe(duplex=False)
@@ -52,7 +54,8 @@ def launch(job: Callable[[int], None], ranks: int) -> None:
                 theirs.close()
                 processes.append(process)
                 pipes[ours] = rank
-            _listen(pipes, processes, found)
+                deliver()  # a signal may have come before it was there to get it
+            found = _listen(pipes, processes, received)
         finally:
             for process in processes:
                 process.kill()
@@ -77,9 +80,13 @@ def agreed(trainer: "Trainer", value: int) -> int:
     return int(trainer.strategy.reduce(mine, reduce_op="max"))
 
 
-def _listen(pipes: dict[Connection, int], processes: list[BaseProcess], found: dict[int, BaseException | None]) -> None:
-    """Until every rank has reported, or some have not done so for a while after another one failed."""
+def _listen(
+    pipes: dict[Connection, int], processes: list[BaseProcess], received: list[int]
+) -> dict[int, BaseException | None]:
+    """What each rank reports; some may not have done so for a while after another one failed, or was gone."""
+    found: dict[int, BaseException | None] = {}
     deadline: float | None = None
+    gone = False
     while len(found) < len(processes):
         ready = wait([pipe for pipe, rank in pipes.items() if rank not in found], timeout=1.0)
         for pipe, rank in pipes.items():
@@ -89,14 +96,16 @@ def _listen(pipes: dict[Connection, int], processes: list[BaseProcess], found: d
                 found[rank] = pipe.recv()
             except EOFError:
                 processes[rank].join()
-                found[rank] = _death(rank, processes[rank].exitcode or 0)
+                found[rank] = _death(rank, processes[rank].exitcode or 0, received)
+                gone = True
         failed = [error for error in found.values() if error and not isinstance(error, KeyboardInterrupt | SystemExit)]
-        if failed and deadline is None:
+        if (failed or gone) and deadline is None:
             deadline = time.monotonic() + _GRACE
         if deadline is not None and time.monotonic() > deadline:
-            return
+            return found
     for process in processes:
         process.join(_GRACE)
+    return found
 
 
 def _run(rank: int, ranks: int, port: int, threads: int, job: Callable[[int], None], report: Connection) -> None:
@@ -107,6 +116,7 @@ def _run(rank: int, ranks: int, port: int, threads: int, job: Callable[[int], No
     # the lock dies with its owner: so must we
     torch.multiprocessing._prctl_pr_set_pdeathsig(signal.SIGKILL)  # type: ignore[attr-defined]
     torch.set_num_threads(threads)
+    warnings.formatwarning = one_line
     if rank:
         warnings.simplefilter("ignore")  # rank 0 says it too
     place = {"WORLD_SIZE": ranks, "RANK": rank, "LOCAL_RANK": rank, "NODE_RANK": 0, "GROUP_RANK": 0}
@@ -138,8 +148,10 @@ class RankError(RuntimeError):
     """A rank failed in a way that only its traceback explains."""
 
 
-def _death(rank: int, code: int) -> BaseException:
+def _death(rank: int, code: int, received: list[int]) -> BaseException:
     """What the end of a process that reported nothing amounts to."""
+    if code > 0 and received:  # Python was still starting, where Ctrl-C is an error like any other
+        code = -received[0]
     if code in (-signal.SIGUSR1, -signal.SIGUSR2):
         return SystemExit(_TRY_AGAIN)
     if code == -signal.SIGTERM:
@@ -160,22 +172,34 @@ def _worst(found: dict[int, BaseException | None]) -> BaseException | None:
 
 
 @contextmanager
-def _passing_on(processes: list[BaseProcess]) -> Iterator[list[int]]:
-    """Signals go to the ranks; yields those received. The handlers before are put back in the end."""
+def _passing_on(processes: list[BaseProcess], ranks: int) -> Iterator[tuple[list[int], Callable[[], None]]]:
+    """Signals go to the ranks, each once to every one, also to those that are started later.
+
+    Yields those received, and what hands them to new ones. The handlers before are put back in the end.
+    """
     received: list[int] = []
+    waiting: list[deque[int]] = [deque() for _ in range(ranks)]
+
+    def deliver() -> None:
+        for process, numbers in zip(processes, waiting, strict=False):
+            with suppress(IndexError):  # a signal may come in the middle of this, whose handler takes them first
+                while numbers:
+                    number = numbers.popleft()
+                    if process.is_alive() and process.pid is not None:
+                        os.kill(process.pid, number)
 
     def forward(number: int, frame: Any) -> None:
         received.append(number)
-        for process in processes:
-            if process.is_alive() and process.pid is not None:
-                os.kill(process.pid, number)
+        for numbers in waiting:
+            numbers.append(number)
+        deliver()
 
     if threading.current_thread() is not threading.main_thread():  # Python lets no other thread handle signals
-        yield received
+        yield received, deliver
         return
     before = {number: signal.signal(number, forward) for number in _SIGNALS}
     try:
-        yield received
+        yield received, deliver
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -17,7 +17,8 @@ class Weights(Enum):
 class Checkpointing:
     """The full states of a run: weights, optimizer, position in the data, everything that resuming needs.
 
-    The states of the last step and of every best evaluation are kept whatever this says.
+    The states of the last step and of every best evaluation are kept whatever this says, and so is, when a run goes on
+    with other settings, what was kept for good before and what a pointer still names.
 
     Args:
         save_interval: Steps between states: what a kill can cost at most.

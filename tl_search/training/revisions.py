@@ -20,7 +20,16 @@ CONFIG = "run.yaml"  # the run's settings, in every folder that it leaves
 
 
 class DivergedError(RuntimeError):
-    """Training has left the finite numbers; going on would waste the machine."""
+    """Training has left the finite numbers; going on would waste the machine.
+
+    Args:
+        message: For a person.
+        step: After which the weights are not finite, where it is they.
+    """
+
+    def __init__(self, message: str, step: int | None = None) -> None:
+        super().__init__(message)
+        self.step = step
 
 
 class RevisionWriter:
@@ -114,4 +123,4 @@ def check_finite(step: int, weights: "Mapping[str, Tensor]") -> None:
     floating = [weight for weight in weights.values() if weight.is_floating_point() and weight.numel()]
     extremes = torch.stack([end.float() for weight in floating for end in weight.aminmax()])  # NaN is both
     if not torch.isfinite(extremes).all():
-        raise DivergedError(f"training diverged: the weights after step {step} are not finite")
+        raise DivergedError(f"training diverged: the weights after step {step} are not finite", step)

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
+from tl_search.checkpoints.index import forget_after, read_index
 from tl_search.plane.revision import step_of
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.manifest import DamagedError, verify
@@ -14,7 +15,7 @@ from tl_search.training.resume import STATE, newest_state, quarantine, states_of
 
 AUTO, BEST = "auto", "best"
 _MARK = Path("checkpoints", "rewound.json")
-_NEEDED = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "global_step")
+_NEEDED = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "global_step", "pytorch-lightning_version")
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,16 @@ class Target:
         folder = path.parent if path.name == STATE else path
         if folder.parent.name == "checkpoints" and step_of(folder.name) is not None:
             return cls(folder.parent.parent, folder.name)
-        run, at, state = resume.rpartition("@")
-        if not at or path.exists():
-            return cls(path)
-        if state != BEST and step_of(state) is None:
+        run, state = split(resume)
+        if state is not None and state != BEST and step_of(state) is None:
             raise ValueError(f"resume: must name a state as best or stepN after the @, got {state!r}")
-        return cls(Path(run), state)
+        return cls(run, state)
+
+
+def split(text: str) -> tuple[Path, str | None]:
+    """A run, and what RUN@NAME names of it; a path that exists is a run, whatever is in its name."""
+    run, at, name = text.rpartition("@")
+    return (Path(run), name) if at and not Path(text).exists() else (Path(text), None)
 
 
 def check_run(run: Path) -> None:
@@ -62,7 +67,7 @@ def check_run(run: Path) -> None:
 
 
 def check_start(run: Path, target: Target) -> int:
-    """The newest step of a run, once the state that it is to go on from is known to be whole. Changes nothing.
+    """The step that a run is to go on from, once the state of that step is known to be whole. Changes nothing.
 
     Raises:
         ValueError: the state is missing, damaged, or none that training can go on from.
@@ -72,13 +77,13 @@ def check_start(run: Path, target: Target) -> int:
     check_run(run)
     folder = state_folder(run, target.state)
     try:
-        verify(folder)
+        facts = verify(folder)
     except DamagedError as error:
         whole = [found.name for found, _ in states_of(run) if found != folder]
         hint = f"; others: {', '.join(f'{run}@{name}' for name in whole)}" if whole else ""
         raise ValueError(f"resume: damaged training state: {error}{hint}") from error
     check_state(folder / STATE)
-    return max(step for _, step in states_of(run))
+    return int(facts["step"])
 
 
 def starting_state(run: Path, target: Target) -> tuple[Path, int] | None:
@@ -107,6 +112,15 @@ def forget_rewinding(run: Path) -> None:
     (run / _MARK).unlink(missing_ok=True)
 
 
+def cut_off(run: Path, last: int) -> None:
+    """Put the revisions after the run's last step into quarantine: of a run made shorter, no search is to see them."""
+    for line in read_index(run):
+        folder = run / "revisions" / line["name"]
+        if line["step"] > last and folder.is_dir():
+            quarantine(run, folder, f"revision-{line['name']}")
+    forget_after(run, last)
+
+
 def state_folder(run: Path, state: str | None) -> Path:
     """Raises ValueError with the names that there are."""
     names = [folder.name for folder, _ in states_of(run)]
@@ -128,17 +142,21 @@ def state_folder(run: Path, state: str | None) -> Path:
 def check_state(path: Path) -> None:
     """Raises ValueError when a file is not the full state of a training, or is of a newer Lightning."""
     import lightning
-    from packaging.version import Version
+    from packaging.version import InvalidVersion, Version
 
-    state = _load(path)
+    state = load_state(path)
     if not isinstance(state, Mapping):
         raise ValueError(f"resume: {path} is no training state")
     missing = [key for key in _NEEDED if key not in state]
     if missing:
         what = "a plain state_dict: weights only" if "state_dict" in missing else f"a state without {missing[0]}"
         raise ValueError(f"resume: {path} holds {what}; training goes on only from what tl train wrote")
-    written = str(state.get("pytorch-lightning_version"))
-    if Version(written).release > Version(lightning.__version__).release:
+    written = str(state["pytorch-lightning_version"])
+    try:
+        newer = Version(written).release > Version(lightning.__version__).release
+    except InvalidVersion as error:
+        raise ValueError(f"resume: {path} names no version of lightning, but {written!r}") from error
+    if newer:
         raise ValueError(f"resume: {path} was written by lightning {written}, newer than {lightning.__version__} here")
 
 
@@ -148,7 +166,8 @@ def _is_set_back(run: Path, state: str) -> bool:
     return mark.exists() and read_json(mark) == {"name": state}
 
 
-def _load(path: Path) -> Any:
+def load_state(path: Path) -> Any:
+    """What a file of a full state holds, its tensors left on disk. Raises ValueError when it cannot be read."""
     import pickle
 
     import torch
@@ -163,7 +182,7 @@ def _load(path: Path) -> Any:
 def _kind(path: Path) -> str:
     """What a file turns out to hold, for a message."""
     try:
-        state = _load(path)
+        state = load_state(path)
     except ValueError:
         return ""
     weights = not isinstance(state, Mapping) or any(key not in state for key in _NEEDED)
@@ -174,6 +193,7 @@ def _set_back(run: Path, folder: Path) -> None:
     """Make a state the newest one."""
     step = step_of(folder.name)
     assert step is not None
+    (run / "DONE.json").unlink(missing_ok=True)  # first: a run whose states are half gone is not done
     for newer, at in states_of(run):
         if at > step:
             quarantine(run, newer)
@@ -185,4 +205,3 @@ def _set_back(run: Path, folder: Path) -> None:
             if link.is_symlink():
                 link.unlink()
     write_json(run / "checkpoints" / "last.json", {"name": folder.name, "step": step})
-    (run / "DONE.json").unlink(missing_ok=True)

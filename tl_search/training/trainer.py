@@ -23,12 +23,21 @@ _FIXED = {
     "enable_model_summary": False,
 }
 _OWN = frozenset({*_FIXED, "callbacks", "logger", "plugins", "default_root_dir"})
+# What would end a run, or its epochs, elsewhere than its horizon says; a limit of time would count resumed runs whole.
+_ENDS: dict[str, Any] = {
+    "fast_dev_run": False, "limit_train_batches": 1.0, "overfit_batches": 0.0,
+    "max_time": None, "min_steps": None, "min_epochs": None,
+}  # fmt: skip
 
 
 def check_trainer(given: Mapping[str, Any]) -> None:
     """Refuse what Lightning would take in silence, or refuse only once data and model are ready. Raises ValueError."""
     for name in sorted(_OWN & set(given)):
         raise ValueError(f"trainer.{name}: must be left out, it is set by the run, got {given[name]!r}")
+    for name, harmless in _ENDS.items():
+        value = given.get(name)
+        if value is not None and (value != harmless or type(value) is not type(harmless)):
+            raise ValueError(f"trainer.{name}: must be left out, a run ends at max_steps or max_epochs, got {value!r}")
     device_count(given)
     if given.get("num_nodes") not in (None, 1):
         raise ValueError(f"trainer.num_nodes: must be 1, a run stays on one machine, got {given['num_nodes']}")
@@ -76,6 +85,7 @@ def make_trainer(
     saves: "BackgroundWriter | None" = None,
 ) -> "Trainer":
     """The Trainer of a run of `total` steps in `folder`. Raises ValueError for arguments that it does not take."""
+    import torch
     from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch import Trainer
     from lightning.pytorch.plugins.environments import LightningEnvironment, SLURMEnvironment
@@ -91,6 +101,10 @@ def make_trainer(
     kept = {key: value for key, value in given.items() if key != "_target_"}
     if kept.get("devices") in (None, "auto"):
         kept["devices"] = 1
+    if device_count(given) > 2 and kept.get("strategy") in (None, "auto", "ddp") and not torch.cuda.is_available():
+        # otherwise DDP sorts its buckets anew after the first step, also of a resumed run, and three summands of a ring
+        # are added in another order: not the same bits
+        kept["strategy"] = "ddp_find_unused_parameters_true"
     try:
         trainer = Trainer(**{**kept, **_FIXED, **own, "max_steps": total, "max_epochs": -1})
         if _is_half(given) and trainer.strategy.root_device.type == "cpu":  # Lightning would take another one

@@ -1,4 +1,4 @@
-"""How batches add up to a metric: a mean over prompts, or all vectors at once.
+"""How batches add up to a metric: a mean over prompts, or all vectors at once; and what several metrics share.
 
 Every `update` takes any axes before its own (layers, mostly), and `compute` gives one number for each of them.
 """
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+
+from tl_search.probe.metrics.spectrum import eigenvalues, prepare
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int  # a language of shapes for readers and checkers
@@ -72,6 +74,32 @@ class Pooled(Metric, ABC):
 
     def _all(self) -> Tensor:
         return self.kept if isinstance(self.kept, Tensor) else torch.cat(self.kept)  # joined processes: one tensor
+
+
+class Spectral(Pooled, ABC):
+    """A property of the spectrum of all texts' vectors, which metrics of one preparation can share."""
+
+    @property
+    def preparation(self) -> tuple[bool, bool]:
+        """Whether vectors are centred, and whether they are scaled to unit length."""
+        return self.options.get("centre", False), self.options.get("row_norm", False)
+
+    @abstractmethod
+    def of_spectrum(self, values: Float[Tensor, "*layer side"], texts: int, width: int) -> Float[Tensor, "*layer"]:
+        """Of the Gram matrix's eigenvalues."""
+
+    def measure(self, vectors: Float[Tensor, "*layer text width"]) -> Float[Tensor, "*layer"]:
+        texts, width = vectors.shape[-2:]
+        return self.of_spectrum(eigenvalues(prepare(vectors, *self.preparation)), texts, width)
+
+
+class MatrixEntropy(Metric):
+    """The options of the two metrics that are a matrix-based entropy."""
+
+    def __init__(
+        self, alpha: float = 1.0, centre: bool = False, row_norm: bool = False, normalisation: str = "raw"
+    ) -> None:
+        super().__init__(alpha=alpha, centre=centre, row_norm=row_norm, normalisation=normalisation)
 
 
 class Views(Pooled, ABC):

@@ -8,25 +8,38 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+from torch import Tensor
 
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import NonFiniteError, column_vectors
+from tl_search.probe.metrics.accumulate import Pooled, Spectral
 from tl_search.probe.metrics.config import OF_TOKENS, OF_VIEWS, MetricsConfig
+from tl_search.probe.metrics.prompts import TokenMetrics
+from tl_search.probe.metrics.spectrum import eigenvalues, prepare
 from tl_search.probe.metrics.views import noisy_views
-from tl_search.probe.observe import Observer, Rectangle
+
+if TYPE_CHECKING:
+    from jaxtyping import Float  # a language of shapes for readers and checkers
 
 log = logging.getLogger(__name__)
 
 # A layer's metrics by name; None where there is nothing to measure, as the curvature of prompts of two tokens.
-Measured = dict[str, float | None]
+Values = dict[str, float | None]
+
+
+class Measured(NamedTuple):
+    """What every layer measures, from layer 0, and the dtype of the pass that gave it."""
+
+    layers: list[Values]
+    dtype: Dtype
 
 
 def measure_column(
@@ -36,8 +49,8 @@ def measure_column(
     extraction: Extraction,
     probe: ProbeConfig,
     config: MetricsConfig,
-) -> list[Measured]:
-    """What every layer of the revision measures, from layer 0.
+) -> Measured:
+    """One pass over the texts, and over their views where the config asks for any.
 
     As with embeddings, what gives NaN or infinity in a shorter dtype is passed again in float32.
 
@@ -45,12 +58,13 @@ def measure_column(
         ValueError: as in `probe.embed.embed_column`.
     """
     try:
-        return _measure(revision, folder, texts, extraction, probe, config)
+        return Measured(_measure(revision, folder, texts, extraction, probe, config), extraction.dtype)
     except NonFiniteError as error:
         if extraction.dtype is Dtype.float32:
             raise
         log.warning("%s; measuring the column again in float32", error)
-    return _measure(revision, folder, texts, replace(extraction, dtype=Dtype.float32), probe, config)
+    again = replace(extraction, dtype=Dtype.float32)
+    return Measured(_measure(revision, folder, texts, again, probe, config), again.dtype)
 
 
 def _measure(
@@ -60,63 +74,32 @@ def _measure(
     extraction: Extraction,
     probe: ProbeConfig,
     config: MetricsConfig,
-) -> list[Measured]:
+) -> list[Values]:
     views = noisy_views(texts, config.views, config.noise, config.seed) if config.of_views else []
     every = [*texts, *(view for of_text in views for view in of_text)]
     tokens = TokenMetrics(config, len(texts))
-    vectors = torch.from_numpy(column_vectors(revision, folder, every, extraction, probe, tokens.observers()))
-    plain, seen = vectors[:, : len(texts)], vectors[:, len(texts) :].unflatten(1, (len(texts), -1)) if views else None
-    return [
-        {
-            name: _plain(tokens.value(layer, name) if name in OF_TOKENS else _value(config, name, layer, plain, seen))
-            for name in config.measures
-        }
-        for layer in range(len(vectors))
-    ]
+    # watched even where nothing is of tokens: an unwatched pass would repeat itself in float32 and not say so here
+    vectors = torch.from_numpy(column_vectors(revision, folder, every, extraction, probe, [tokens.observe]))
+    of_texts = {name: config.start(name) for name in config.measures if name not in OF_TOKENS}
+    of_views = {name: of_texts.pop(name) for name in OF_VIEWS if name in of_texts}
+    layers = []
+    for layer, plain in enumerate(vectors[:, : len(texts)]):  # one by one: all in fp64 would be twice the column
+        seen = vectors[layer, len(texts) :].unflatten(0, (len(texts), -1)) if views else None
+        values = _of_texts(of_texts, plain)
+        values |= {name: float(metric.measure(seen)) for name, metric in of_views.items()}
+        values |= {name: tokens.value(layer, name) for name in tokens.metrics}
+        layers.append({name: value if math.isfinite(value := values[name]) else None for name in config.measures})
+    return layers
 
 
-class TokenMetrics:
-    """The metrics of token states, one of each kind for every layer: layers come one after another.
-
-    Args:
-        config: Which, and of how many prompts.
-        texts: Only the first so many of the pass are prompts to measure.
-    """
-
-    def __init__(self, config: MetricsConfig, texts: int) -> None:
-        self.config = config
-        self.names = [name for name in config.measures if name in OF_TOKENS]
-        self.prompts = min(texts, config.prompts or texts)
-        self.metrics: dict[tuple[int, str], Any] = {}
-
-    def observers(self) -> tuple[Observer, ...]:
-        return (self.observe,) if self.names else ()
-
-    def observe(self, layer: int, rectangle: Rectangle) -> None:
-        """Add the prompts that are among a rectangle's texts."""
-        chosen = rectangle.texts < self.prompts
-        if not bool(chosen.any()):
-            return
-        states, lengths = rectangle.states[chosen], rectangle.lengths[chosen]
-        for name in self.names:
-            if (layer, name) not in self.metrics:
-                self.metrics[layer, name] = self.config.start(name)
-            self.metrics[layer, name].update(states, lengths)
-
-    def value(self, layer: int, name: str) -> float:
-        return float(self.metrics[layer, name].compute())
-
-
-def _value(config: MetricsConfig, name: str, layer: int, plain: torch.Tensor, seen: torch.Tensor | None) -> float:
-    """One layer at a time: all of them in fp64 would be twice the column."""
-    metric = config.start(name)
-    if name in OF_VIEWS:
-        assert seen is not None
-        metric.update(seen[layer])
-    else:
-        metric.update(plain[layer])
-    return float(metric.compute())
-
-
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _of_texts(metrics: Mapping[str, Pooled], vectors: Float[Tensor, "text width"]) -> dict[str, float]:
+    """The metrics of a layer's vectors; those of one spectrum share it."""
+    values, spectra = {}, dict[tuple[bool, bool], Tensor]()
+    for name, metric in metrics.items():
+        if isinstance(metric, Spectral):
+            if metric.preparation not in spectra:
+                spectra[metric.preparation] = eigenvalues(prepare(vectors, *metric.preparation))
+            values[name] = float(metric.of_spectrum(spectra[metric.preparation], *vectors.shape))
+        else:
+            values[name] = float(metric.measure(vectors))
+    return values

@@ -13,7 +13,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "prompt_entropy": SPECTRAL,
     "curvature": {},
     "dataset_entropy": SPECTRAL,
-    "effective_rank": {"centre": False, "row_norm": False, "spectrum": "singular"},
+    "effective_rank": {"centre": False, "row_norm": False, "spectrum": "eigen"},
     "rankme": {"eps": 1e-7},
     "anisotropy": {"centre": False},
     "lidar": {"delta": 1e-4, "eps": 1e-8},
@@ -27,6 +27,7 @@ _CLASSES = {
 }  # fmt: skip
 OF_TOKENS = ("prompt_entropy", "curvature")
 OF_VIEWS = ("lidar", "infonce", "dime")
+_FEW = 4  # prompts that are measured whatever share of the corpus they are
 
 _RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "alpha": ("> 0", lambda value: value > 0),
@@ -36,7 +37,7 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "permutations": (">= 1", lambda value: value >= 1),
     "seed": (">= 0", lambda value: value >= 0),
     "normalisation": ("raw or max", lambda value: value in ("raw", "max")),
-    "spectrum": ("singular or eigen", lambda value: value in ("singular", "eigen")),
+    "spectrum": ("eigen or singular", lambda value: value in ("singular", "eigen")),
 }
 
 
@@ -56,7 +57,8 @@ class MetricsConfig:
         columns: The revisions whose layers are measured.
         only: Whether that is all that the search does: no cell is scored, no arm is named.
         corpus_max_examples_per_task: Texts drawn from each task of the suite, >= 1; null takes all.
-        prompts: Texts of the corpus whose token states are measured, >= 1; null takes all.
+        prompts: Texts of the corpus whose token states are measured at most, >= 1; null sets no limit.
+        prompts_share: The same as a share of the corpus, in (0, 1]; a few are measured in any case.
         views: Noisy views of each text that LiDAR compares, >= 2; InfoNCE and DiME take two of them.
         noise: Share of a view's words that have a slip, in (0, 1].
         seed: Of the draws of texts and of the views' noise.
@@ -67,6 +69,7 @@ class MetricsConfig:
     only: bool = False
     corpus_max_examples_per_task: int | None = 64
     prompts: int | None = 64
+    prompts_share: float = 0.1
     views: int = 2
     noise: float = 0.1
     seed: int = 0
@@ -79,8 +82,10 @@ class MetricsConfig:
                 raise ValueError(f"{name}: must be >= 1, got {value}")
         if self.views < 2:
             raise ValueError(f"views: must be >= 2, got {self.views}")
-        if not 0 < self.noise <= 1:
-            raise ValueError(f"noise: must be in (0, 1], got {self.noise}")
+        for name in ("prompts_share", "noise"):
+            share = getattr(self, name)
+            if not 0 < share <= 1:
+                raise ValueError(f"{name}: must be in (0, 1], got {share}")
         if self.seed < 0:
             raise ValueError(f"seed: must be >= 0, got {self.seed}")
         wanted = {name: options for name, options in self.measures.items() if options is not None}
@@ -96,9 +101,14 @@ class MetricsConfig:
         """Whether texts need views beside themselves."""
         return any(name in OF_VIEWS for name in self.measures)
 
+    def prompts_of(self, texts: int) -> int:
+        """How many of so many texts are prompts: the limit or the share, whichever is fewer, but not under `_FEW`."""
+        share = max(round(texts * self.prompts_share), _FEW)
+        return min(texts, share, texts if self.prompts is None else self.prompts)
+
     def identity(self) -> dict[str, Any]:
         """What changes a measured value, apart from the arm and the texts."""
-        kept: dict[str, Any] = {"measures": self.measures, "prompts": self.prompts}
+        kept = {"measures": self.measures, "prompts": self.prompts, "prompts_share": self.prompts_share}
         return {**kept, "views": self.views, "noise": self.noise, "seed": self.seed} if self.of_views else kept
 
     def start(self, name: str) -> Any:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tl_search.probe.metrics.accumulate import PromptMean
-from tl_search.probe.metrics.spectrum import precise, unit
+from tl_search.probe.metrics.spectrum import precise
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int  # a language of shapes for readers and checkers
@@ -32,11 +32,12 @@ def curvature(
         1.5708
     """
     steps = precise(states).diff(dim=-2)
-    moved = (steps != 0).any(-1)
+    sizes = _norm(steps)
+    moved = sizes != 0
     if lengths is not None:
         # step k is from token k to k + 1, and both must be real
         moved = moved & (torch.arange(1, states.shape[-2], device=steps.device) < lengths.to(steps.device)[..., None])
-    steps = unit(steps)
+    steps = steps / sizes.masked_fill(~moved, 1.0)[..., None]
     before, after = steps[..., :-1, :], steps[..., 1:, :]
     # not arccos of the cosine, which is blind near 0 and π (Kahan, 2006)
     angles = 2 * torch.atan2(_norm(before - after), _norm(before + after))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from tl_search.probe.metrics.accumulate import Pooled
+from tl_search.probe.metrics.accumulate import MatrixEntropy, Spectral
 from tl_search.probe.metrics.spectrum import eigenvalues, entropy, prepare, scaled
 
 if TYPE_CHECKING:
@@ -40,16 +40,11 @@ def dataset_entropy(
     return scaled(value, texts, width, normalisation)
 
 
-class DatasetEntropy(Pooled):
+class DatasetEntropy(MatrixEntropy, Spectral):
     """`dataset_entropy` of all texts."""
 
     is_differentiable = True
     higher_is_better = None
 
-    def __init__(
-        self, alpha: float = 1.0, centre: bool = False, row_norm: bool = False, normalisation: str = "raw"
-    ) -> None:
-        super().__init__(alpha=alpha, centre=centre, row_norm=row_norm, normalisation=normalisation)
-
-    def measure(self, vectors: Float[Tensor, "*layer text width"]) -> Float[Tensor, "*layer"]:
-        return dataset_entropy(vectors, **self.options)
+    def of_spectrum(self, values: Float[Tensor, "*layer side"], texts: int, width: int) -> Float[Tensor, "*layer"]:
+        return scaled(entropy(values, self.options["alpha"]), texts, width, self.options["normalisation"])

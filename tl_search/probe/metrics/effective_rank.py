@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from tl_search.probe.metrics.accumulate import Pooled
+from tl_search.probe.metrics.accumulate import Spectral
 from tl_search.probe.metrics.spectrum import eigenvalues, entropy, prepare
 
 if TYPE_CHECKING:
@@ -18,16 +18,16 @@ def effective_rank(
     *,
     centre: bool = False,
     row_norm: bool = False,
-    spectrum: str = "singular",
+    spectrum: str = "eigen",
 ) -> Float[Tensor, "*batch"]:
-    """The exponential of the entropy of the spectrum's shares (Roy & Vetterli, 2007).
+    """The exponential of the entropy of the spectrum's shares, exp S₁ (Skean et al., 2025, arXiv:2502.02013).
 
     Args:
         vectors: Pooled states.
         centre: Whether the mean vector is taken off first.
         row_norm: Whether vectors are then scaled to unit length.
-        spectrum: `singular` values σ of Z, as Roy & Vetterli have it; or the `eigen` values σ² of ZZᵀ, with which it
-            is exp of the dataset entropy, as Skean et al. (2025, arXiv:2502.02013) have it.
+        spectrum: `eigen` values σ² of ZZᵀ, with which it is exp of the dataset entropy; or the `singular` values σ of
+            Z, as Roy & Vetterli (2007) have it, with which it is RankMe without ε.
 
     Example:
         >>> import torch
@@ -35,17 +35,21 @@ def effective_rank(
         5.0
     """
     values = eigenvalues(prepare(vectors, centre, row_norm))
+    return _rank(values, spectrum)
+
+
+def _rank(values: Float[Tensor, "*batch side"], spectrum: str) -> Float[Tensor, "*batch"]:
     return entropy(values.sqrt() if spectrum == "singular" else values).exp()
 
 
-class EffectiveRank(Pooled):
+class EffectiveRank(Spectral):
     """`effective_rank` of all texts."""
 
     is_differentiable = True
     higher_is_better = None
 
-    def __init__(self, centre: bool = False, row_norm: bool = False, spectrum: str = "singular") -> None:
+    def __init__(self, centre: bool = False, row_norm: bool = False, spectrum: str = "eigen") -> None:
         super().__init__(centre=centre, row_norm=row_norm, spectrum=spectrum)
 
-    def measure(self, vectors: Float[Tensor, "*layer text width"]) -> Float[Tensor, "*layer"]:
-        return effective_rank(vectors, **self.options)
+    def of_spectrum(self, values: Float[Tensor, "*layer side"], texts: int, width: int) -> Float[Tensor, "*layer"]:
+        return _rank(values, self.options["spectrum"])

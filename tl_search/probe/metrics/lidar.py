@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,6 +21,7 @@ def lidar(
     """Effective rank of Σw^-½ Σb Σw^-½, where every text is a class (Thilak et al., 2023, arXiv:2312.04000).
 
     Σb is the covariance of the texts' means, Σw that of the views around them. exp(−Σ p ln p), p = λ / Σλ + ε.
+    NaN where Σw, with δ, is not positive definite in fp64: δ is lost in the rounding of much larger numbers.
 
     Args:
         views: At least two of each text.
@@ -32,12 +34,12 @@ def lidar(
     between = (means - means.mean(-2, keepdim=True)) / texts**0.5
     noise = (views - means[..., None, :]).flatten(-3, -2) / (texts * count) ** 0.5
     within = noise.mT @ noise + delta * torch.eye(width, dtype=views.dtype, device=views.device)
-    factor, _ = torch.linalg.cholesky_ex(within)  # which, unlike `cholesky`, takes NaN
+    factor, failed = torch.linalg.cholesky_ex(within)  # which, unlike `cholesky`, takes NaN, and one bad layer
     # Σw = FFᵀ: the rows F⁻¹b have the eigenvalues of Σw^-½ Σb Σw^-½ in their Gram matrix, on its smaller side
     values = eigenvalues(torch.linalg.solve_triangular(factor, between.mT, upper=False).mT)
     total = values.sum(-1, keepdim=True)
     shares = values / total.masked_fill(total == 0, 1.0) + eps
-    return torch.special.entr(shares).sum(-1).exp()
+    return torch.special.entr(shares).sum(-1).exp().masked_fill(failed != 0, math.nan)
 
 
 class LiDAR(Views):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from tl_search.probe.metrics.accumulate import PromptMean
+from tl_search.probe.metrics.accumulate import MatrixEntropy, PromptMean
 from tl_search.probe.metrics.spectrum import eigenvalues, entropy, prepare, scaled
 
 if TYPE_CHECKING:
@@ -47,16 +47,11 @@ def prompt_entropy(
     return scaled(value, counts, width, normalisation)
 
 
-class PromptEntropy(PromptMean):
+class PromptEntropy(MatrixEntropy, PromptMean):
     """The mean of `prompt_entropy` over prompts."""
 
     is_differentiable = True
     higher_is_better = None
-
-    def __init__(
-        self, alpha: float = 1.0, centre: bool = False, row_norm: bool = False, normalisation: str = "raw"
-    ) -> None:
-        super().__init__(alpha=alpha, centre=centre, row_norm=row_norm, normalisation=normalisation)
 
     def measure(
         self, states: Float[Tensor, "*layer text token width"], lengths: Int[Tensor, " text"] | None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from tl_search.probe.metrics.accumulate import Pooled
+from tl_search.probe.metrics.accumulate import Spectral
 from tl_search.probe.metrics.spectrum import eigenvalues, prepare
 
 if TYPE_CHECKING:
@@ -27,13 +27,17 @@ def rankme(vectors: Float[Tensor, "*batch text width"], *, eps: float = 1e-7) ->
         >>> round(rankme(torch.eye(5)).item(), 3)
         5.0
     """
-    values = eigenvalues(prepare(vectors, centre=False, row_norm=False)).sqrt()
+    return _rank(eigenvalues(prepare(vectors, centre=False, row_norm=False)), eps)
+
+
+def _rank(values: Float[Tensor, "*batch side"], eps: float) -> Float[Tensor, "*batch"]:
+    values = values.sqrt()
     total = values.sum(-1, keepdim=True)
     shares = values / total.masked_fill(total == 0, 1.0) + eps
     return torch.special.entr(shares).sum(-1).exp()
 
 
-class RankMe(Pooled):
+class RankMe(Spectral):
     """`rankme` of all texts."""
 
     is_differentiable = True
@@ -42,5 +46,5 @@ class RankMe(Pooled):
     def __init__(self, eps: float = 1e-7) -> None:
         super().__init__(eps=eps)
 
-    def measure(self, vectors: Float[Tensor, "*layer text width"]) -> Float[Tensor, "*layer"]:
-        return rankme(vectors, **self.options)
+    def of_spectrum(self, values: Float[Tensor, "*layer side"], texts: int, width: int) -> Float[Tensor, "*layer"]:
+        return _rank(values, **self.options)

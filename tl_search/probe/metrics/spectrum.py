@@ -33,7 +33,8 @@ def prepare(
     """
     states = precise(states)
     if real is None:
-        real = torch.ones(states.shape[:-1], dtype=torch.bool, device=states.device)
+        states = states - states.mean(-2, keepdim=True) if centre else states
+        return unit(states) if row_norm else states
     real = real.to(states.device)[..., None]
     states = states.masked_fill(~real, 0.0)  # also what is NaN there
     if centre:

@@ -16,6 +16,9 @@ _BESIDE = {
 }  # fmt: skip
 
 
+_LONG, _PART = 20, 5  # characters: a longer word (a script without spaces, an address) is so many words end to end
+
+
 def noisy_views(texts: Sequence[str], views: int, share: float, seed: int) -> list[list[str]]:
     """Each text's views: a function of the text, the view's number and the seed, whatever texts are beside it."""
     return [
@@ -25,14 +28,26 @@ def noisy_views(texts: Sequence[str], views: int, share: float, seed: int) -> li
 
 
 def _noisy(text: str, share: float, rng: random.Random) -> str:
-    """The text with a slip in a share of its words; white space stays as it is."""
-    pieces = re.split(r"(\s+)", text)
-    return "".join(
-        rng.choice(_SLIPS)(piece, rng.randrange(len(piece) - 1), rng)
-        if len(piece) > 1 and not piece.isspace() and rng.random() < share
-        else piece
-        for piece in pieces
-    )
+    """The text with a slip in a share of its words, and in one of them at least; white space stays as it is."""
+    pieces = [part for piece in re.split(r"(\s+)", text) for part in _parts(piece)]
+    words = [place for place, piece in enumerate(pieces) if len(piece) > 1 and not piece.isspace()]
+    for place in [place for place in words if rng.random() < share] or ([rng.choice(words)] if words else []):
+        pieces[place] = _slip(pieces[place], rng)
+    return "".join(pieces)
+
+
+def _parts(piece: str) -> list[str]:
+    if len(piece) <= _LONG or piece.isspace():
+        return [piece]
+    return [piece[start : start + _PART] for start in range(0, len(piece), _PART)]
+
+
+def _slip(word: str, rng: random.Random) -> str:
+    """One slip that can be seen: equal letters exchanged, or no other key hit, is none."""
+    slipped = word
+    while slipped == word:
+        slipped = rng.choice(_SLIPS)(word, rng.randrange(len(word) - 1), rng)
+    return slipped
 
 
 def _exchange(word: str, at: int, rng: random.Random) -> str:

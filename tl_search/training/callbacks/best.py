@@ -1,8 +1,10 @@
 """What counts as a run's best evaluation."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 
 class Mode(Enum):
@@ -50,5 +52,21 @@ class Best:
 
 def check_name(name: str) -> None:
     """Raises ValueError when a folder of that name would not be this callback's alone."""
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) or re.fullmatch(r"main|last|rewound|step-?\d+", name):
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) or re.fullmatch(r"main|last|rewound|(.*-)?step-?\d+", name):
         raise ValueError(f"name: must be letters, digits, dashes, but not main, last, rewound or stepN, got {name!r}")
+
+
+def check_entries(entries: Mapping[str, Any]) -> None:
+    """Raises ValueError naming the entry of `callbacks` whose folder is another's, too."""
+    owners: dict[str, str] = {}
+    for key, entry in entries.items():
+        if not isinstance(entry, Best):
+            continue
+        name = entry.name or key
+        try:
+            check_name(name)
+        except ValueError as error:
+            raise ValueError(f"callbacks.{key}.{error}") from error
+        if name in owners:
+            raise ValueError(f"callbacks.{key}.name: must be another than callbacks.{owners[name]}'s, got {name!r}")
+        owners[name] = key

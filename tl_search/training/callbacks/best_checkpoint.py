@@ -2,8 +2,10 @@
 
 import math
 import os
+import re
 import shutil
-import sys
+import warnings
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,9 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from tl_search.store.atomic import ASIDE, read_json, sync_folder, write_json
-from tl_search.store.manifest import verify
 from tl_search.training.callbacks.best import Best, check_name
 from tl_search.training.callbacks.ema import written_model
-from tl_search.training.callbacks.evaluation import block
+from tl_search.training.callbacks.evaluation import loss_words, say
 from tl_search.training.callbacks.measurements import Measurements
 from tl_search.training.revisions import RevisionWriter
 
@@ -34,12 +35,13 @@ class BestCheckpoint(Checkpoint):
     """
 
     def __init__(self, config: Best, entry: str, writer: RevisionWriter, averaged: bool = False) -> None:
-        self.config, self.writer, self.averaged = config, writer, averaged
+        self.config, self.entry, self.writer, self.averaged = config, entry, writer, averaged
         self.name = config.name or entry
         check_name(self.name)
         self.seen = -1  # step of the latest measurement that was looked at
         self.kept: dict[int, float] = {}  # step → value, of which full states are kept
-        self.best: dict[str, Any] | None = None  # what the pointer says
+        self.best: dict[str, Any] | None = None  # what the pointer is to say
+        self.pointed: dict[str, Any] | None = None  # what this process has made it say
 
     @property
     def state_key(self) -> str:
@@ -55,12 +57,26 @@ class BestCheckpoint(Checkpoint):
         return self.writer.run / "checkpoints" / f"{self.name}.json"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._forget_missing(trainer.is_global_zero)
         self._look(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self._look(trainer, pl_module)
+
+    def _forget_missing(self, first: bool) -> None:
+        """Begin anew when the best is gone: the run was set back to a time whose best had yet to make room."""
+        checkpoints, revisions = self.pointer.parent, self.writer.run / "revisions"
+        self.kept = {step: value for step, value in self.kept.items() if (checkpoints / f"step{step}").is_dir()}
+        if self.best is not None and (
+            self.best["step"] not in self.kept or not (revisions / self.best["revision"]).is_dir()
+        ):
+            self.best, self.kept = None, {}
+        if first and self.pointer.is_file() and not (checkpoints / read_json(self.pointer)["name"]).is_dir():
+            self.pointer.unlink()
+            if (revisions / self.name).is_symlink():
+                (revisions / self.name).unlink()
 
     def _look(self, trainer: Trainer, module: Any) -> None:
         board, monitor = Measurements.of(trainer), self.config.monitor
@@ -75,7 +91,8 @@ class BestCheckpoint(Checkpoint):
             self._say(board, step, before)
         if self.best is not None:
             room, _, name = monitor.rpartition("/")
-            board.publish(trainer, {f"{room}/best_{name}" if room else f"best_{name}": self.best["value"]})
+            best = "best_so_far" if name == "best" else f"best_{name}"
+            board.publish(trainer, {f"{room}/{best}" if room else best: self.best["value"]})
 
     def _consider(self, trainer: Trainer, module: Any, step: int, value: float) -> None:
         config = self.config
@@ -98,7 +115,7 @@ class BestCheckpoint(Checkpoint):
         elif len(self.kept) >= config.save_top_k and not config.better(value, self.kept[self._worst()]):
             return
         self.kept[step] = value
-        if len(self.kept) > config.save_top_k:
+        while len(self.kept) > config.save_top_k:  # more than one, if fewer are to be kept than before
             del self.kept[self._worst(but=self.best["step"])]
 
     def _worst(self, but: int | None = None) -> int:
@@ -108,41 +125,61 @@ class BestCheckpoint(Checkpoint):
         )
 
     def _say(self, board: Measurements, step: int, before: dict[str, Any] | None) -> None:
-        assert self.best is not None or before is None
-        words = self.config.monitor.replace("/", " ")
         if self.best is None:
             return
+        old = before or self.best
+        place = f"{old['value']:.4g} at step {old['step']:,}"
         if self.best is before:
-            verdict = f"Best so far: {self.best['value']:.4g} at step {self.best['step']:,}"
+            verdict = f"best so far {place}"
         else:
-            was = "" if before is None else f", was {before['value']:.4g} at step {before['step']:,}"
-            verdict = f"New best {words}{was}"
-        loss = board.at("eval/loss", step)
-        text = block(step, loss, verdict) if self.announces and loss is not None else f"{words}: {verdict}"
-        print(text, file=sys.stderr, flush=True)
+            verdict = "new best" if before is None else f"new best (was {place})"
+        loss = board.at("eval/loss", step) if self.announces else None
+        words = f"{self.config.monitor.replace('/', ' ')} {board.latest[self.config.monitor][1]:.4g}"
+        say(step, words if loss is None else loss_words(loss), verdict)
 
     def point(self) -> None:
-        """Let link and pointer lead to the best, whose state and model are on their way to the disk."""
-        if self.best is not None and self._pointed() != self.best:
-            self.writer.saves.submit(partial(_point, self.writer.run, self.name, self.pointer, self.best))
+        """Let link and pointer lead to the best, whose state and model are on their way to the disk.
 
-    def _pointed(self) -> Any:
-        return read_json(self.pointer) if self.pointer.is_file() else None
+        A kill may have come at any place of doing so; the first time it is done whatever the disk says.
+        """
+        if self.best is not None and self.pointed != self.best:
+            self.pointed = self.best
+            self.writer.saves.submit(partial(point_to, self.writer.run, self.name, self.best))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        known, monitor = Measurements.of(trainer).latest, self.config.monitor
+        unmeasured = monitor.startswith("eval/") and "eval/loss" not in known  # no text is held out
+        if not trainer.is_global_zero or self.seen >= 0 or monitor in known or unmeasured:
+            return
+        near = get_close_matches(monitor, known, 1)
+        warnings.warn(
+            f"callbacks.{self.entry}.monitor: nothing was measured under the name {monitor}, so no best was kept"
+            + (f"; did you mean {near[0]}?" if near else "")
+            + (f" (measured: {', '.join(sorted(known))})" if known else ""),
+            stacklevel=1,
+        )
 
     def state_dict(self) -> dict[str, Any]:
-        return {"seen": self.seen, "kept": [[step, value] for step, value in self.kept.items()], "best": self.best}
+        watched = {"monitor": self.config.monitor, "mode": self.config.mode.value}
+        kept = [[step, value] for step, value in self.kept.items()]
+        return {**watched, "seen": self.seen, "kept": kept, "best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Values of another measurement, or of one whose better way was the other, say nothing here."""
+        if (state_dict.get("monitor"), state_dict.get("mode")) != (self.config.monitor, self.config.mode.value):
+            return
         self.seen, self.best = state_dict["seen"], state_dict["best"]
         self.kept = dict(state_dict["kept"])
 
 
-def _point(run: Path, name: str, pointer: Path, best: dict[str, Any]) -> None:
-    revisions = run / "revisions"
+def point_to(run: Path, name: str, best: dict[str, Any]) -> None:
+    """Let `checkpoints/NAME.json` and the link `revisions/NAME` lead to a best, if it is there.
+
+    State and model got their names when they were whole, so that they are there is enough.
+    """
+    revisions, pointer = run / "revisions", run / "checkpoints" / f"{name}.json"
     if not (run / "checkpoints" / best["name"]).is_dir() or not (revisions / best["revision"]).is_dir():
-        return  # the run was set back to a time whose best has since made room for a better one, as it will again
-    verify(run / "checkpoints" / best["name"])
-    verify(revisions / best["revision"])
+        return
     aside = revisions / f"{ASIDE}{name}"
     aside.unlink(missing_ok=True)
     aside.symlink_to(best["revision"], target_is_directory=True)
@@ -150,7 +187,7 @@ def _point(run: Path, name: str, pointer: Path, best: dict[str, Any]) -> None:
     sync_folder(revisions)
     write_json(pointer, best)
     for older in revisions.glob(f"{name}-step*"):
-        if older.name != best["revision"]:
+        if older.name != best["revision"] and re.fullmatch(r"-step\d+", older.name.removeprefix(name)):
             doomed = older.with_name(f"{ASIDE}{older.name}")  # a half-removed model must not bear its name
             os.replace(older, doomed)
             shutil.rmtree(doomed)

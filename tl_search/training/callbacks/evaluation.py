@@ -27,11 +27,6 @@ class Evaluation(Callback):
 
     def __init__(self, batches: list[Tensor], due: Set[int], averaged: bool = False) -> None:
         self.batches, self.due, self.averaged = batches, due, averaged
-        self.measured: tuple[int, float] | None = None  # (step, nats per token)
-
-    def at(self, step: int) -> float | None:
-        """The eval loss of this very step, where it was measured."""
-        return self.measured[1] if self.measured and self.measured[0] == step else None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._measure_if_due(trainer, pl_module)
@@ -42,17 +37,17 @@ class Evaluation(Callback):
         self._measure_if_due(trainer, pl_module)
 
     def _measure_if_due(self, trainer: Trainer, module: LightningModule) -> None:
-        step = trainer.global_step
-        if not self.batches or step not in self.due or self.at(step) is not None:
+        step, board = trainer.global_step, Measurements.of(trainer)
+        # the board is part of what resumes: a step that was measured before the run was stopped is not logged twice
+        if not self.batches or step not in self.due or board.at("eval/loss", step) is not None:
             return
         loss = trainer.strategy.broadcast(self._measure(trainer, module) if trainer.is_global_zero else math.nan)
         if not math.isfinite(loss):
             return  # no number to keep; the training loss says it too, and decides
-        self.measured = (step, loss)
-        Measurements.of(trainer).publish(trainer, {"eval/loss": loss, "eval/perplexity": perplexity(loss)})
+        board.publish(trainer, {"eval/loss": loss, "eval/perplexity": perplexity(loss)})
         announced = any(getattr(callback, "announces", False) for callback in trainer.callbacks)  # type: ignore[attr-defined]
-        if trainer.is_global_zero and not announced:
-            print(block(step, loss), file=sys.stderr, flush=True)
+        if trainer.is_global_zero and not announced:  # BestCheckpoint says it with its verdict
+            say(step, loss_words(loss))
 
     def _measure(self, trainer: Trainer, trained: LightningModule) -> float:
         ema = Ema.of(trainer) if self.averaged else None
@@ -64,17 +59,14 @@ class Evaluation(Callback):
         return float(torch.stack(losses).sum()) / sum(batch.shape[0] for batch in self.batches)
 
 
-def block(step: int, loss: float, verdict: str = "") -> str:
-    """What the console says of an evaluation.
+def say(step: int, *words: str) -> None:
+    """Put what was measured at a step on the console: one line, however dense early steps are."""
+    print(" · ".join([f"step {step:,}", *words]), file=sys.stderr, flush=True)
 
-    Args:
-        step: Completed steps.
-        loss: Nats per token.
-        verdict: How it compares with the best so far, as `new best, was 3.2` or `best so far 3.1 at step 400`.
-    """
-    lines = [f"Evaluation at step {step:,}", f"  eval loss        {loss:.4f}"]
-    lines.append(f"  eval perplexity  {perplexity(loss):,.1f}")
-    return "\n".join([*lines, f"  {verdict}"] if verdict else lines)
+
+def loss_words(loss: float) -> str:
+    """What is said of an eval loss in nats per token."""
+    return f"eval loss {loss:.4f} · perplexity {perplexity(loss):,.1f}"
 
 
 def perplexity(loss: float) -> float:

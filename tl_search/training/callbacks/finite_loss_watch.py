@@ -1,13 +1,12 @@
 """The watch that `FiniteLoss` asks for."""
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from tl_search.store.atomic import read_json
+from tl_search.training.diverging import story
 from tl_search.training.revisions import DivergedError
 
 _READ_EVERY = 16  # batches; reading a number makes the host wait for an accelerator
@@ -37,21 +36,7 @@ class FiniteLossWatch(Callback):
         self.batch = torch.where(self.longest < self.patience, epoch_batch, self.batch)
         self.longest = torch.maximum(self.longest, self.row)
         if (loss.device.type == "cpu" or batch_idx % _READ_EVERY == 0) and int(self.longest) >= self.patience:
-            raise DivergedError(self._story(trainer, int(self.batch)))
-
-    def _story(self, trainer: Trainer, number: int) -> str:
-        """Which step, which text, and from where one could try again."""
-        epoch, batch = divmod(number, int(trainer.num_training_batches))
-        loader = trainer.datamodule.loader  # type: ignore[attr-defined]
-        blocks = ", ".join(str(place) for place in loader.places(epoch, batch))
-        trainer.strategy.checkpoint_io.saves.drain()  # type: ignore[attr-defined]  # the last one may be on its way
-        last = Path(trainer.default_root_dir, "checkpoints", "last.json")
-        good = f"the last good checkpoint is {last.parent / read_json(last)['name']}" if last.exists() else (
-            "no checkpoint was written before"
-        )  # fmt: skip
-        step = number // trainer.accumulate_grad_batches + 1
-        return (
-            f"training diverged: the loss was not finite {self.patience} batches in a row, at step {step} "
-            f"(epoch {epoch}, batch {batch}: blocks {blocks}); {good}; "
-            "a lower learning rate or a longer warm-up helps most often"
-        )
+            number = int(self.batch)
+            row = f" {self.patience} batches in a row" if self.patience > 1 else ""
+            step = number // trainer.accumulate_grad_batches + 1
+            raise DivergedError(story(trainer, f"the loss was not finite{row}, at step {step}", number))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 
 
 class Measurements(Callback):
@@ -25,6 +25,9 @@ class Measurements(Callback):
             if isinstance(callback, cls):
                 return callback
         raise ValueError("callbacks: must hold Measurements, on which measurements are published")
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        trainer.callback_metrics.update({name: torch.tensor(value) for name, (_, value) in self.latest.items()})
 
     def publish(self, trainer: Trainer, values: Mapping[str, float], step: int | None = None) -> None:
         """Note and log values that were measured at a step, by default the present one; only finite ones count."""

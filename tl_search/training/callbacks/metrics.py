@@ -15,7 +15,8 @@ from tl_search.training.callbacks.evaluation import perplexity
 class Metrics(Callback):
     """Logs every few steps; in between, losses are added up where they are.
 
-    Reading a value makes the host wait for the device, so nothing is read on other steps.
+    Reading a value makes the host wait for the device, so nothing is read on other steps. The sums are part of what
+    resumes, those of every rank apart, so that a curve goes on as if nothing had stopped it.
 
     Args:
         every: Steps between points of a curve.
@@ -25,7 +26,10 @@ class Metrics(Callback):
     def __init__(self, every: int, tokens_per_step: int) -> None:
         self.every, self.tokens_per_step = every, tokens_per_step
         self.sums: dict[str, Tensor] = {}
-        self.batches = 0
+        self.batches: dict[str, int] = {}  # that a sum is of: a stage may weigh a term from its middle on
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self.trainer = trainer
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.step, self.since = trainer.global_step, time.monotonic()
@@ -38,7 +42,7 @@ class Metrics(Callback):
         terms = {name: value for name, value in outputs.items() if name != "loss"}
         for name, value in {"loss": outputs["loss"] * trainer.accumulate_grad_batches, **terms}.items():
             self.sums[name] = self.sums[name] + value if name in self.sums else value
-        self.batches += 1
+            self.batches[name] = self.batches.get(name, 0) + 1
         step = trainer.global_step
         if step > self.step and (step % self.every == 0 or step == 1):
             self._log(trainer, pl_module, step)
@@ -47,7 +51,7 @@ class Metrics(Callback):
         sums = torch.stack([value.float() for value in self.sums.values()])
         if trainer.world_size > 1:
             sums = trainer.strategy.reduce(sums, reduce_op="mean")
-        means = {name: value / self.batches for name, value in zip(self.sums, sums.tolist(), strict=True)}
+        means = {name: value / self.batches[name] for name, value in zip(self.sums, sums.tolist(), strict=True)}
         now = time.monotonic()
         rate = (step - self.step) / max(now - self.since, 1e-9)
         values = {
@@ -65,7 +69,17 @@ class Metrics(Callback):
             values["train/grad_norm"] = float(module.grad_norm)
         for logger in trainer.loggers:
             logger.log_metrics(values, step=step)
-        self.sums, self.batches, self.step, self.since = {}, 0, step, now
+        self.sums, self.batches, self.step, self.since = {}, {}, step, now
+
+    def state_dict(self) -> dict[str, Any]:
+        # every rank comes here, though the first alone writes
+        sums = {name: self.trainer.strategy.all_gather(value).reshape(-1).cpu() for name, value in self.sums.items()}
+        return {"sums": sums, "batches": dict(self.batches)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        rank = self.trainer.global_rank
+        self.sums = {name: values[rank] for name, values in state_dict["sums"].items()}
+        self.batches = dict(state_dict["batches"])
 
 
 def peak_memory(device: torch.device) -> int:

@@ -6,7 +6,8 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from tl_search.training.callbacks.evaluation import Evaluation, perplexity
+from tl_search.training.callbacks.evaluation import perplexity
+from tl_search.training.callbacks.measurements import Measurements
 
 
 class ProgressLines(Callback):
@@ -22,7 +23,6 @@ class ProgressLines(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
             return
-        self.evaluation = next(found for found in trainer.callbacks if isinstance(found, Evaluation))  # type: ignore[attr-defined]
         self.first = self.last = trainer.global_step
         self.started = self.written = time.monotonic()
         start = "starting" if not self.first else f"going on at step {self.first:,}"
@@ -46,7 +46,8 @@ class ProgressLines(Callback):
         loss = float(outputs["loss"]) * trainer.accumulate_grad_batches
         rate = (step - self.first) / seconds
         tokens = trainer.datamodule.tokens_per_step * rate  # type: ignore[attr-defined]
-        held_out = f" (eval {self.evaluation.measured[1]:.3f})" if self.evaluation.measured else ""
+        measured = Measurements.of(trainer).latest.get("eval/loss")
+        held_out = f" (eval {measured[1]:.3f})" if measured else ""
         return (
             f"step {step:,}/{trainer.max_steps:,}  loss {loss:.3f}{held_out}  perplexity {perplexity(loss):.1f}  "
             f"lr {trainer.optimizers[0].param_groups[0]['lr']:.1e}  {tokens:,.0f} tokens/s  "

@@ -8,11 +8,12 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
+from tl_search.training.diverging import story
 from tl_search.training.interrupts import Interrupts, Stopped
 from tl_search.training.ranks import agreed
 from tl_search.training.resume import drop_states, save_state
 from tl_search.training.retention import Checkpointing
-from tl_search.training.revisions import RevisionWriter, check_finite
+from tl_search.training.revisions import DivergedError, RevisionWriter, check_finite
 
 _STOP, _SAVE = 2, 1
 
@@ -44,7 +45,6 @@ class ResumeState(Checkpoint):
             self._save(trainer, pl_module, self.step)
         elif trainer.is_global_zero:
             self._point()  # a kill may have come between state and pointer
-        self.interrupts.listen()  # only now: Lightning has put up its own handlers, which end the run without saving
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -62,6 +62,12 @@ class ResumeState(Checkpoint):
         if wish == _STOP:
             raise Stopped
 
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        # the thread that saves finds what is not finite before three losses do, but knows nothing of batches
+        if isinstance(exception, DivergedError) and exception.step:
+            what, last = f"the weights after step {exception.step} are not finite", exception.step
+            exception.args = (story(trainer, what, last * trainer.accumulate_grad_batches - 1),)
+
     def _due(self, step: int) -> bool:
         return (
             self.checkpoint.due(step, (time.monotonic() - self.since) / 60)
@@ -73,7 +79,10 @@ class ResumeState(Checkpoint):
     def _save(self, trainer: Trainer, module: Any, step: int) -> None:
         saves, run = self.writer.saves, self.writer.run
         facts = self.writer.facts(step, module.curriculum.stage_at(step).name)
+        facts |= {"for_good": True} if step in self.for_good else {}
         if trainer.is_global_zero:
+            for logger in trainer.loggers:
+                logger.save()  # a run that goes on from here logs nothing of what was before
             saves.save(step, module.model.state_dict(), partial(check_finite, step))
         place = partial(save_state, run, step, facts, self.writer.settings)
         trainer.save_checkpoint(run / "checkpoints" / f"step{step}", weights_only=False, storage_options=place)

@@ -1,0 +1,70 @@
+"""What a column costs in memory, and how its texts become tokens and batches piece by piece."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from probe.tiny_models import make
+
+from tl_search.plane.extraction import BeginToken, Dtype, Extraction
+from tl_search.plane.revision import Revision
+from tl_search.probe import tokens
+from tl_search.probe.batching import packed, padded
+from tl_search.probe.config import ProbeConfig
+from tl_search.probe.embed import embed_column
+from tl_search.probe.loading import load_tokenizer
+from tl_search.store.arrays import ArrayStore
+
+
+def test_a_column_is_never_in_memory_as_a_whole(tmp_path):
+    """Not once, though it is computed, looked at, normalised, checksummed and written."""
+    folder, texts = make(tmp_path / "model", hidden_size=128, num_hidden_layers=7), [f"{n}" for n in range(1500)]
+    store, normalised = ArrayStore(tmp_path / "store"), Extraction(normalise=True, dtype=Dtype.float32)
+
+    def embed(weights):
+        revision = Revision("step7", 7, None, weights, "t")
+        return store.path(embed_column(revision, folder, texts, normalised, ProbeConfig("cpu"), store))
+
+    embed("first")  # makes the tokens, which are kept
+    tracemalloc.start()  # knows numpy's memory, and no mapped files
+    try:
+        size = embed("second").stat().st_size
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size > 8 * 1500 * 128 * 4
+    assert peak < 0.6 * size
+
+
+@pytest.mark.parametrize("begin", BeginToken)
+@pytest.mark.parametrize("begins", [False, True])
+def test_tokens_do_not_depend_on_how_many_texts_are_tokenised_at_once(tmp_path, monkeypatch, begin, begins):
+    tokenizer = load_tokenizer(make(tmp_path / "model", begins=begins))
+    texts, extraction = [f"text {'x' * number}" for number in range(8)], Extraction(max_length=9, begin=begin)
+    whole = tokens.tokenise(tokenizer, texts, extraction)
+    monkeypatch.setattr(tokens, "_AT_ONCE", 3)
+    parts = tokens.tokenise(tokenizer, texts, extraction)
+    assert parts.ids.dtype == np.int32
+    assert [row.tolist() for row in parts.rows] == [row.tolist() for row in whole.rows]
+    assert parts.cut == whole.cut > 0
+
+
+def test_a_text_without_tokens_is_named_by_its_own_index(tmp_path, monkeypatch):
+    monkeypatch.setattr(tokens, "_AT_ONCE", 3)
+    with pytest.raises(ValueError, match=r"texts\[7\]: must have at least one token"):
+        tokens.tokenise(load_tokenizer(make(tmp_path)), ["a"] * 7 + [""], Extraction())
+
+
+@pytest.mark.parametrize("budget", [1, 7, 40, 10_000])
+def test_batches_hold_every_text_once_longest_first_within_the_budget(budget):
+    lengths = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5]
+    rows = [np.arange(length, dtype=np.int32) + 1 for length in lengths]
+    for batches in (packed(rows, budget), padded(rows, budget, pad=0)):
+        assert len(batches) == len(list(batches))
+        seen = [int(text) for batch in batches for text in batch.texts]
+        assert seen == sorted(range(len(rows)), key=lambda text: -lengths[text])
+        for batch in batches:
+            assert batch.ids.numel() <= budget or len(batch.texts) == 1
+            assert batch.ids.ravel()[batch.ids.ravel() > 0].tolist() == [
+                token for text in batch.texts for token in rows[text].tolist()
+            ]

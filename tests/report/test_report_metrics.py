@@ -1,0 +1,100 @@
+"""What layers measured without labels, in a report: the extremes of each metric, and nothing that names could do."""
+
+import json
+
+import pytest
+from synthetic_run import write_search_run, write_training_run
+
+from tl_search.report.findings import read_findings
+from tl_search.report.html import render_page
+from tl_search.report.metrics import Extremes, read_measured
+from tl_search.report.place import Place
+from tl_search.report.write import write_report
+
+
+def write(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
+
+
+def measure(folder, values, corpus="c1"):
+    """Files of {(step, layer): metrics}."""
+    write(folder / "cache/metrics/corpus.json", {"hash": corpus})
+    for (step, layer), metrics in values.items():
+        about = {"revision": f"step{step}", "step": step, "layer": layer, "corpus": corpus, "metrics": metrics}
+        write(folder / f"cache/metrics/model/step{step}/layer_{layer:03d}.json", about)
+    return folder
+
+
+VALUES = {
+    (0, 0): {"rankme": 5.0, "curvature": None},
+    (0, 1): {"rankme": 7.5, "curvature": 1.0},
+    (10, 0): {"rankme": 2.0, "curvature": 0.5},
+    (10, 1): {"rankme": 7.5, "curvature": None},
+}
+
+
+def test_extremes_are_of_all_arms_and_the_final_value_of_the_latest_last_layer(tmp_path):
+    measured = read_measured(measure(tmp_path, VALUES))
+    assert measured.rows == (
+        Extremes("curvature", (0.5, Place("step10", 0)), (1.0, Place("step0", 1)), None, 2),
+        Extremes("rankme", (2.0, Place("step10", 0)), (7.5, Place("step0", 1)), 7.5, 4),
+    )
+    assert read_measured(tmp_path / "elsewhere").rows == ()
+
+
+def test_steps_are_ordered_as_numbers(tmp_path):
+    values = {(step, 0): {"rankme": float(step)} for step in (9, 10, 100)}
+    assert read_measured(measure(tmp_path, values)).rows[0].final == 100.0
+
+
+def test_files_of_another_corpus_do_not_count(tmp_path):
+    measure(tmp_path, VALUES)
+    measure(tmp_path, {(10, 1): {"rankme": 3.0}}, corpus="c2")
+    (row,) = read_measured(tmp_path).rows
+    assert (row.arms, row.final) == (1, 3.0)
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"corpus": "c1"}'])
+def test_a_damaged_file_is_named(tmp_path, damage):
+    measure(tmp_path, VALUES)
+    (tmp_path / "cache/metrics/model/step10/layer_001.json").write_text(damage)
+    with pytest.raises(ValueError, match=r"step10/layer_001\.json"):
+        read_measured(tmp_path)
+
+
+def test_a_search_and_a_training_run_show_the_same_table(tmp_path, capsys):
+    runs = write_search_run(tmp_path / "search", pulls=2), write_training_run(tmp_path / "train")
+    write_report(runs[1])
+    assert "Without labels" not in capsys.readouterr().out
+    for folder in runs:
+        write_report(measure(folder, VALUES))
+        told = capsys.readouterr().out
+        assert "Without labels, over 4 arms" in told
+        assert "rankme" in told
+        assert "step10/layer 0" in told
+    page = (tmp_path / "search/report/index.html").read_text()
+    assert "rankme" in page
+    assert "7.5" in page
+
+
+def test_a_search_that_only_measures_is_reported_before_its_first_column_and_says_what_failed(tmp_path, capsys):
+    write(tmp_path / "plane.json", {"model": "m[red]", "revisions": [{}, {}], "n_layers": 1, "tasks": []})
+    write_report(tmp_path)
+    assert capsys.readouterr().out == "m[red]: 2 checkpoints × 2 layers, measured without labels; no task was scored.\n"
+    write(tmp_path / "DONE.json", {"exit_code": 3, "unmeasured": {"step10": "NaN\x1b[2J"}})
+    write_report(measure(tmp_path, VALUES))
+    told = capsys.readouterr().out
+    assert "step10 could not be measured: NaN[2J" in told
+    assert "Without labels, over 4 arms" in told
+    assert not (tmp_path / "report").exists()
+
+
+def test_names_are_text_on_the_page(tmp_path):
+    hostile = "<script>alert(1)</script>{{ 7 * 7 }}"
+    folder = measure(write_search_run(tmp_path, pulls=2), {(0, 0): {hostile: 1.0}})
+    result = json.loads((folder / "result.json").read_text())
+    write(folder / "result.json", {**result, "unmeasured": {hostile: hostile}})
+    page = render_page(read_findings(folder), read_measured(folder))
+    assert "<script" not in page
+    assert "{{ 7 * 7 }}" in page

@@ -1,0 +1,170 @@
+"""Whatever happens to a look at the plane, training goes on, and nothing is left out without a word."""
+
+import shutil
+
+import live_run
+import pytest
+import tiny_run
+import torch
+from live_run import STEPS, curve, metrics, probe, train
+
+from tl_search.probe.config import ProbeConfig
+from tl_search.probe.metrics.config import Columns, MetricsConfig
+from tl_search.scoring import score
+from tl_search.search.column import Workshop
+from tl_search.store.atomic import read_json
+from tl_search.training.optim import AdamW
+
+SHORT = {"trainer": {"max_steps": 2}}  # two checkpoints: 0 and 2
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+def warnings(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory.\nTried to"), "OutOfMemoryError: CUDA out of memory. Tried to"),
+        (OSError(28, "No space left on device"), "OSError: [Errno 28] No space left on device"),
+        (ValueError("no vectors"), "no vectors"),
+    ],
+)
+def test_a_look_that_fails_costs_its_column_and_one_line(tiny, tmp_path, caplog, monkeypatch, error, said):
+    real = Workshop.run_column
+
+    def failing(workshop, revision, cells):
+        if revision.step == 0:
+            raise error
+        return real(workshop, revision, cells)
+
+    monkeypatch.setattr(Workshop, "run_column", failing)
+    train(tmp_path, plan=SHORT)
+    assert (tmp_path / "run" / "DONE.json").exists()
+    assert set(curve(tmp_path / "run", "plane/best")) == {2}
+    assert warnings(caplog) == [f"plane of step 0: {said}; this column is left out"]
+
+
+def test_a_column_of_which_no_cell_can_be_scored_is_no_column(tiny, tmp_path, caplog, monkeypatch):
+    def refuse(arm, task, vectors):
+        raise ValueError("all vectors are the same")
+
+    monkeypatch.setattr(score, "score_cell", refuse)
+    train(tmp_path, plan=SHORT)
+    first = "no cell can be scored; layer 0 on TinyPairs: all vectors are the same; this column is left out"
+    assert warnings(caplog) == [f"plane of step {step}: {first}" for step in (0, 2)]
+    assert not live_run.events(tmp_path / "run").Tags()["images"]
+
+
+def test_a_picture_that_cannot_be_drawn_costs_the_picture(tiny, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("tl_search.search.live_picture.plane_picture", lambda _: 1 / 0)
+    train(tmp_path, plan=SHORT)
+    assert set(curve(tmp_path / "run", "plane/best")) == {0, 2}
+    assert warnings(caplog)[0] == "plane of step 0 cannot be shown: ZeroDivisionError: division by zero"
+
+
+def test_a_checkpoint_that_is_gone_does_not_hold_up_the_others(tiny, tmp_path, caplog):
+    remove = tiny_run.At(12, lambda: shutil.rmtree(tmp_path / "run" / "revisions" / "step2"))
+    train(tmp_path, callbacks={"remove": remove, "plane_probe": probe(tmp_path, share=1e-9)})
+    assert set(curve(tmp_path / "run", "plane/best")) == {*STEPS} - {2}
+    (line,) = warnings(caplog)
+    assert line.startswith("plane of step 2: ")
+
+
+def test_checkpoints_of_equal_weights_are_all_caught_up_with(tiny, tmp_path, caplog):
+    still = {"optimizer": AdamW(lr=1e-30, warmup_steps=0)}
+    train(tmp_path, share=1e-9, plan=still)
+    assert set(curve(tmp_path / "run", "plane/best")) == set(STEPS)
+    assert warnings(caplog) == []
+
+
+def test_a_step_without_a_checkpoint_for_which_there_was_no_time_is_named(tiny, tmp_path, caplog):
+    train(tmp_path, share=1e-9, every=5)
+    assert set(curve(tmp_path / "run", "plane/best")) == {0, 14}
+    lost = "plane: not measured when due, and of no written revision: step 5, 10; share=null measures all"
+    assert warnings(caplog) == [lost]
+
+
+def test_a_run_that_is_told_to_stop_begins_no_look_and_scores_the_step_when_it_goes_on(tiny, tmp_path):
+    stop = tiny_run.At(2, live_run.told_to_stop)
+    with pytest.raises(SystemExit) as end:
+        train(tmp_path, callbacks={"stop": stop, "plane_probe": probe(tmp_path)})
+    assert end.value.code == 143
+    assert set(curve(tmp_path / "run", "plane/best")) == {0}
+    train(tmp_path)
+    assert set(curve(tmp_path / "run", "plane/best")) == set(STEPS)
+
+
+def test_a_run_that_is_told_to_stop_leaves_a_look_between_two_tasks(tiny, tmp_path, monkeypatch):
+    real, asked = Workshop.run_column, []
+
+    def told(workshop, revision, cells):
+        asked.append((revision.step, cells[0].task.name))
+        if revision.step == 2:
+            live_run.told_to_stop()
+        return real(workshop, revision, cells)
+
+    monkeypatch.setattr(Workshop, "run_column", told)
+    with pytest.raises(SystemExit):
+        train(tmp_path)
+    assert asked == [(0, "TinyPairs"), (0, "TinySTS"), (2, "TinyPairs")]
+    assert set(curve(tmp_path / "run", "plane/best")) == {0}
+
+
+def test_what_a_run_leaves_that_is_told_to_stop_at_its_end_is_said(tiny, tmp_path, caplog):
+    stop = tiny_run.At(2, live_run.told_to_stop)
+    slow = probe(tmp_path, share=1e-9)
+    with pytest.raises(SystemExit):
+        train(tmp_path, callbacks={"stop": stop, "plane_probe": slow}, plan=SHORT)
+    said = "plane: told to stop before the checkpoints of step 2; a search measures them"
+    assert warnings(caplog) == [said]
+    train(tmp_path, callbacks={"plane_probe": slow}, plan=SHORT)  # nothing is left to train
+    assert read_json(tmp_path / "run" / "DONE.json")["step"] == 2
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_device_that_is_not_here_is_told_before_the_first_step(tiny, tmp_path):
+    message = r"^callbacks\.plane_probe\.probe\.accelerator: no CUDA device here; must be auto or cpu, got cuda$"
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path, probe=ProbeConfig("cuda"))
+    with pytest.raises(ValueError, match=r"^callbacks\.representation_metrics\.probe\.accelerator: no CUDA"):
+        train(tmp_path, callbacks={"any": metrics(probe=ProbeConfig("cuda"))})
+    assert not (tmp_path / "run" / "revisions").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"columns": Columns.opened}, r"^metrics\.columns: must be all \(for fewer steps, give every=STEPS\), got ope"),
+        ({"columns": Columns.none}, r"^metrics\.columns: must be all .*, got none$"),
+        ({"columns": Columns.all, "only": True}, r"^metrics\.only: must be false, since it is a search that ends"),
+    ],
+)
+def test_settings_that_only_a_search_has_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        metrics(metrics=MetricsConfig(measures={"rankme": {}}, **wrong))
+
+
+def test_a_look_takes_one_device(tmp_path):
+    with pytest.raises(ValueError, match=r"^probe\.devices: must be 1, since training has the others, got 2$"):
+        probe(tmp_path, probe=ProbeConfig("cpu", devices=2))
+
+
+@pytest.mark.slow
+def test_of_two_ranks_one_looks_and_the_run_is_the_one_that_nobody_watched(tmp_path):
+    plane = probe(tmp_path, kind=live_run.ElsewherePlane)
+    callbacks = {"plane_probe": plane, "representation_metrics": metrics(kind=live_run.ElsewhereMetrics)}
+    plan = {"trainer": {"max_steps": 3, "devices": 2}}
+    train(tmp_path, callbacks=callbacks, plan=plan)
+    train(tmp_path / "alone", callbacks={}, plan=plan)
+    steps = {0, 2, 3}
+    for name in ("plane/best", "plane/objective/layer_002", "metrics/rankme/layer_002", "metrics/curvature/layer_001"):
+        assert set(curve(tmp_path / "run", name)) == steps
+    for step in steps:
+        watched, alone = (tiny_run.weights(run / "run", f"step{step}") for run in (tmp_path, tmp_path / "alone"))
+        assert tiny_run.same(watched, alone)

@@ -1,0 +1,100 @@
+"""The end of a run: settled whenever it was killed, and honest when a callback brings it early."""
+
+import pytest
+from tiny_run import PLAN, At, PowerCut, plan, same, weights
+
+from tl_search.checkpoints.index import read_index
+from tl_search.plane.schedule import NoSchedule
+from tl_search.store.atomic import read_json
+from tl_search.store.manifest import verify
+from tl_search.training.callbacks import best_checkpoint
+from tl_search.training.fit import fit
+from tl_search.training.resume import states_of
+from tl_search.training.trainer import check_trainer
+
+EARLY = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "eval/loss", "stopping_threshold": 100.0}
+
+
+class Stop(At):
+    """Asks Lightning to stop after a step."""
+
+    def __init__(self, step):
+        super().__init__(step, None)
+
+    def on_train_batch_end(self, trainer, *_):
+        trainer.should_stop = trainer.global_step == self.step
+
+
+def test_a_kill_between_the_last_state_and_the_pointer_to_the_best_is_made_good(finished, tmp_path, monkeypatch):
+    run, point_to = tmp_path / "run", best_checkpoint.point_to
+    last = read_json(finished / "checkpoints" / "best.json")
+    assert last["step"] == 14
+
+    def cut(folder, name, best):
+        if best["step"] == 14:
+            raise PowerCut
+        point_to(folder, name, best)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(best_checkpoint, "point_to", cut)
+        with pytest.raises(PowerCut):
+            fit(plan(finished.parent), run)
+    assert states_of(run)[0][1] == 14
+    assert read_json(run / "checkpoints" / "best.json")["step"] < 14
+    fit(plan(finished.parent), run)
+    assert read_json(run / "checkpoints" / "best.json") == last
+    assert verify(run / "revisions" / "best")["step"] == 14
+    assert [step for _, step in states_of(run)] == [step for _, step in states_of(finished)]
+    assert read_json(run / "DONE.json") == read_json(finished / "DONE.json")
+
+
+@pytest.mark.parametrize("schedule", [PLAN.schedule, NoSchedule()], ids=["log", "none"])
+def test_early_stopping_is_an_end_at_the_step_where_it_came(finished, tmp_path, capsys, schedule):
+    run, early = tmp_path / "run", plan(finished.parent, callbacks={"early": EARLY}, schedule=schedule)
+    fit(early, run)
+    assert "training ended early, at step 6 of 14: " in capsys.readouterr().err
+    done = read_json(run / "DONE.json")
+    assert done["step"] == 6
+    assert done["eval_loss"] == read_index(run)[-1]["eval_loss"]
+    assert "threshold" in done["early"]
+    assert same(weights(run), weights(finished, "step6"))
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+    fit(early, run)  # it is done
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_stop_between_two_revisions_is_no_end(finished, tmp_path):
+    run = tmp_path / "run"
+    with pytest.raises(SystemExit) as stopped:
+        fit(plan(finished.parent, callbacks={"stop": Stop(5)}), run)
+    assert stopped.value.code == 75
+    assert stopped.value.__notes__[0].startswith("training was stopped at step 5 of 14, which has no revision")
+    assert not (run / "DONE.json").exists()
+    fit(plan(finished.parent), run)
+    assert same(weights(run), weights(finished))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("fast_dev_run", True),
+        ("limit_train_batches", 0),
+        ("limit_train_batches", 1),  # a batch, where 1.0 is all of them
+        ("overfit_batches", 2),
+        ("max_time", "00:01:00:00"),
+        ("min_steps", 3),
+    ],
+)
+def test_what_would_end_a_run_elsewhere_is_refused(name, value):
+    with pytest.raises(ValueError, match=rf"^trainer\.{name}: must be left out, a run ends at max_steps or max_epochs"):
+        check_trainer({**PLAN.trainer, name: value})
+
+
+def test_what_ends_nothing_may_be_said():
+    check_trainer({**PLAN.trainer, "fast_dev_run": False, "limit_train_batches": 1.0, "max_time": None})
+
+
+def test_a_timer_is_refused_since_it_counts_the_time_before_a_resume_too(tmp_path):
+    timer = {"_target_": "lightning.pytorch.callbacks.Timer", "duration": {"hours": 1}}
+    with pytest.raises(ValueError, match=r"^callbacks\.timer: must not be a Timer"):
+        plan(tmp_path, callbacks={"timer": timer})

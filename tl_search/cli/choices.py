@@ -1,0 +1,56 @@
+"""Which options a training was made of (`schedule: linear`), by the names that Hydra gives to groups and packages."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tl_search.cli.identity import KEYS
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
+CHOICES = "choices"  # their key in a run's config.yaml
+_GROUPS = {*KEYS["train"], "logger"}
+
+
+def parsed(overrides: Sequence[str]) -> list["Override"]:
+    """A command line's settings, as Hydra reads them."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    return OverridesParser.create().parse_overrides(list(overrides))
+
+
+def name_of(override: "Override") -> str:
+    """As in Hydra's choices: `schedule`, `tasks@callbacks.plane_probe.tasks`; or the key of a setting."""
+    return f"{override.key_or_group}@{override.package}" if override.package else str(override.key_or_group)
+
+
+def place_of(name: str) -> str:
+    """Where in the config the node of an option is."""
+    group, _, package = name.partition("@")
+    return package or group
+
+
+def room_of(name: str) -> str:
+    """The top-level key below which it is."""
+    return place_of(name).partition(".")[0]
+
+
+def chosen(before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The options of the present job's training.
+
+    Args:
+        before: Those that the resumed run was made of, which stay where the command line names none; None for a new
+            run, whose options are all that Hydra has composed.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    if not HydraConfig.initialized():
+        return dict(before or {})
+    hydra = HydraConfig.get()
+    composed = {str(name): option for name, option in hydra.runtime.choices.items() if isinstance(option, str)}
+    composed = {name: option for name, option in composed.items() if room_of(name) in _GROUPS}
+    if before is None:
+        return composed
+    named = {room_of(name) for name in map(name_of, parsed(list(hydra.overrides.task))) if name in composed}
+    stay = {name: option for name, option in before.items() if room_of(str(name)) not in named}
+    return {**stay, **{name: option for name, option in composed.items() if room_of(name) in named}}

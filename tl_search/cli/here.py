@@ -1,0 +1,37 @@
+"""Carries out the commands that make no run of their own: in this process, one job after the other.
+
+Hydra would write a sweep's settings into the working directory, and compose and plan every job a second time.
+"""
+
+import sys
+
+from tl_search.cli.commands import Command
+from tl_search.cli.compose import CommandLine
+from tl_search.cli.errors import BadInput, explain, worst
+from tl_search.cli.preflight import Job, preflight
+
+
+def here(line: CommandLine, command: Command) -> int:
+    """Check all jobs, carry them out, and give the exit code of them all. Raises BadInput."""
+    for word in line.overrides:
+        if word.lstrip("+").startswith("launchers="):
+            raise BadInput(f"{word}: must be left out; tl {line.command} starts no jobs elsewhere")
+    jobs, codes = preflight(line, command.plan), list[int]()
+    for job, title in zip(jobs, _titles(jobs), strict=True):
+        if len(jobs) > 1:
+            print(f"# {title}", flush=True)
+        try:
+            codes.append(command.execute(job.plan, job.folder, job.config))
+        except BaseException as error:
+            code, message = explain(error)
+            print(message, file=sys.stderr, flush=True)
+            codes.append(code)
+            if not isinstance(error, Exception):  # told to stop: the other jobs, too
+                break
+    return worst(codes)
+
+
+def _titles(jobs: list[Job]) -> list[str]:
+    """Of each job, the settings in which it differs from others."""
+    words = [list(job.config.hydra.overrides.task) for job in jobs]
+    return [" ".join(word for word in own if any(word not in other for other in words)) for own in words]

@@ -1,0 +1,122 @@
+"""What a probe takes for granted, tried on a few short texts before it is used.
+
+Always in float32, whatever the model's dtype: the rounding of bfloat16 would hide a wrong mask or position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tl_search.probe import batching
+from tl_search.probe.batching import Batch
+from tl_search.probe.memory import is_full
+from tl_search.probe.states import model_name
+
+# Norm of a difference relative to the norm of the vectors: well above float32's rounding, well below what a wrong norm,
+# mask or position makes of them.
+_TOLERANCE = 1e-4
+
+
+class Sample:
+    """Three short texts of arbitrary tokens, two of them equally long; and all three as one text.
+
+    Attributes:
+        alone: The three, without padding: batches of the first and of the others.
+        packed: The three end to end.
+        padded: The long text, then the three.
+    """
+
+    def __init__(self, model: Any) -> None:
+        size, pad = model.get_input_embeddings().num_embeddings, pad_id(model)
+        tokens = torch.arange(1, 15) * 7 % size
+        tokens = torch.where(tokens == pad, (tokens + 1) % size, tokens)  # some count positions without this token
+        rows = [part.numpy() for part in tokens.split([6, 4, 4])]
+        made = [
+            batching.padded(rows[:1], 6, pad)[0],
+            batching.padded(rows[1:], 8, pad)[0],
+            batching.packed(rows, 14)[0],
+            batching.padded([tokens.numpy(), *rows], 56, pad)[0],
+        ]
+        *self.alone, self.packed, self.padded = (_moved(batch, next(model.parameters()).device) for batch in made)
+
+    def blend(self, alone: Tensor) -> Tensor:
+        """What the long text gives where tokens know nothing of each other: no proof that texts are kept apart."""
+        weight = self.packed.lengths / self.packed.lengths.sum()
+        return (alone * weight[:, None]).sum(1, keepdim=True)
+
+
+def _moved(batch: Batch, device: torch.device) -> Batch:
+    return batch._replace(**{name: getattr(batch, name).to(device) for name in ("ids", "lengths", "texts")})
+
+
+def close(ours: Tensor, theirs: Tensor) -> bool:
+    """Whether both are the same vectors (layer, text, width), in every layer; what is not finite equals nothing."""
+    if ours.shape != theirs.shape or not bool(torch.isfinite(theirs).all()):
+        return False
+    apart = (ours - theirs).flatten(1).norm(dim=1)
+    return bool((apart <= _TOLERANCE * theirs.flatten(1).norm(dim=1) + 1e-6).all())
+
+
+def pad_id(model: Any) -> int:
+    """What stands where no token is; masked, so that only models which look for it by value care."""
+    pad = getattr(model.config, "pad_token_id", None)
+    return pad if isinstance(pad, int) and 0 <= pad < model.get_input_embeddings().num_embeddings else 0
+
+
+@contextmanager
+def in_float32(model: nn.Module, blocks: nn.ModuleList) -> Iterator[None]:
+    """The model computes in float32 until the block ends; its weights are then what they were, to the bit.
+
+    Each of its blocks is widened only while it runs: a model that just fits into memory has no room for two of it.
+    """
+    inside = set(blocks.modules())
+    with _widened([part for part in model.modules() if part not in inside]), ExitStack() as hooks:
+        for block in blocks:
+            wide = hooks.enter_context(ExitStack())  # closed here when a pass ends before the block has run
+
+            def before(module: nn.Module, given: Any, wide: ExitStack = wide) -> None:
+                wide.enter_context(_widened(module.modules()))
+
+            def after(module: nn.Module, given: Any, output: Any, wide: ExitStack = wide) -> None:
+                wide.close()
+
+            hooks.callback(block.register_forward_pre_hook(before).remove)
+            hooks.callback(block.register_forward_hook(after).remove)
+        yield
+
+
+@contextmanager
+def _widened(modules: Iterable[nn.Module]) -> Iterator[None]:
+    half = [
+        (tensor, tensor.dtype)
+        for module in modules
+        for tensor in chain(module.parameters(recurse=False), module.buffers(recurse=False))
+        if tensor.dtype in (torch.float16, torch.bfloat16)
+    ]
+    try:
+        for tensor, _ in half:
+            tensor.data = tensor.data.float()
+        yield
+    finally:
+        for tensor, dtype in half:
+            tensor.data = tensor.data.to(dtype)
+
+
+@contextmanager
+def one_line(model: Any) -> Iterator[None]:
+    """What a model's own code, or a hook on it, fails with becomes one line that names the model."""
+    try:
+        yield
+    except Exception as error:
+        if is_full(error):
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            f"model: {model_name(model)} cannot be probed: a sample text fails in it ({type(error).__name__}: {reason})"
+        ) from error

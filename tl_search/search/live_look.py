@@ -1,0 +1,48 @@
+"""What a look at a model in training must leave as it was, and how it says what went wrong."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+
+import torch
+from lightning.pytorch import Trainer
+
+from tl_search.scoring.randomness import undisturbed_randomness
+
+# What a search says of every step of its work is too much between training's lines; a failure is said once per column.
+_HUSHED = {
+    "tl_search.search.column": logging.ERROR,
+    "tl_search.search.measure": logging.ERROR,
+    "tl_search.probe": logging.WARNING,
+}
+
+_LISTED = 20  # steps that one line names
+
+
+@contextmanager
+def unnoticed(trainer: Trainer) -> Iterator[None]:
+    """Random numbers go on afterwards as if nothing had happened, on the device that trains; few words are said."""
+    root = trainer.strategy.root_device
+    loggers = {logging.getLogger(name): level for name, level in _HUSHED.items()}
+    before = {logger: logger.level for logger in loggers}
+    for logger, level in loggers.items():
+        logger.setLevel(level)
+    try:
+        # the probe's own Trainer makes its device the process's current one
+        with undisturbed_randomness(), torch.cuda.device(root) if root.type == "cuda" else nullcontext():
+            yield
+    finally:
+        for logger, level in before.items():
+            logger.setLevel(level)
+
+
+def sentence(error: Exception) -> str:
+    """An error in one line; what nobody wrote for a person is named by its type."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"[:300]
+
+
+def listed(steps: Sequence[int]) -> str:
+    """Steps as people read them, the first few of many."""
+    shown = ", ".join(f"{step:,}" for step in steps[:_LISTED])
+    return shown if len(steps) <= _LISTED else f"{shown}, … ({len(steps):,} steps)"

@@ -1,0 +1,34 @@
+"""What is told of a run that has diverged: when, on which text, and from where one could try again."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tl_search.store.atomic import read_json
+from tl_search.training.revisions import DivergedError
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+
+
+def story(trainer: "Trainer", what: str, number: int) -> str:
+    """One line for the error that ends the run.
+
+    Args:
+        trainer: The run's.
+        what: Was not finite, and at which step.
+        number: Of the batch, counted from the run's start.
+    """
+    epoch, batch = divmod(number, int(trainer.num_training_batches))
+    loader = trainer.datamodule.loader  # type: ignore[attr-defined]
+    blocks = ", ".join(str(place) for place in loader.places(epoch, batch))
+    with suppress(DivergedError):  # what is on its way to the disk may be the first to hold what is not finite
+        trainer.strategy.checkpoint_io.saves.drain()  # type: ignore[attr-defined]
+    last = Path(trainer.default_root_dir, "checkpoints", "last.json")
+    good = "no checkpoint was written before"
+    if last.exists():
+        good = f"the last good checkpoint is {last.parent / read_json(last)['name']}"
+    return (
+        f"training diverged: {what} (epoch {epoch}, batch {batch}: blocks {blocks}); {good}; "
+        "a lower learning rate or a longer warm-up helps most often"
+    )

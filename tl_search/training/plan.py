@@ -1,0 +1,100 @@
+"""What a training run is made of, and which of it makes the run another one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tl_search.plane.curriculum import Curriculum
+from tl_search.plane.schedule import Schedule
+from tl_search.training.architecture import Pythia
+from tl_search.training.callbacks.best import check_entries
+from tl_search.training.data import Text
+from tl_search.training.extend import LrPolicy, last_step
+from tl_search.training.identity import plan_identity
+from tl_search.training.losses import check_terms
+from tl_search.training.optim import AdamW
+from tl_search.training.retention import Checkpointing, Weights
+from tl_search.training.rewind import AUTO
+from tl_search.training.tokens import TokenizerConfig
+from tl_search.training.trainer import check_trainer, device_count
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """The parts of a training run.
+
+    Args:
+        model: Its shape.
+        tokenizer: How text becomes tokens.
+        data: What it reads.
+        schedule: At which steps a revision is written.
+        curriculum: Which losses count when.
+        optimizer: Ours, or a mapping with the `_target_` of one of torch's.
+        trainer: Arguments of Lightning's Trainer; `max_steps`, or `max_epochs`, says how long the run is.
+        callbacks: Name → one of ours, a Lightning callback, a mapping with the `_target_` of one, or None.
+        logger: Name → likewise.
+        seed: Of weights, order and dropout, each with its own stream.
+        checkpoint: Which full states are kept, and how they are written.
+        eval_interval: Steps between eval losses; every revision gets one besides.
+        ema_decay: Of an exponential moving average of the weights, in (0, 1); None keeps no average.
+        compile: Whether torch.compile makes the model's steps faster.
+        resume: `auto` goes on from the newest whole state; `best`, or the path of a run or of one of its states, sets
+            the run back to that state. Only with a path may the length and the schedule differ from the run's.
+        lr_policy: What the learning rate does when the run's length changes.
+        cache: Folder for tokens, which several runs may share; None keeps them in the run.
+    """
+
+    model: Pythia
+    tokenizer: TokenizerConfig
+    data: Text
+    schedule: Schedule
+    curriculum: Curriculum
+    optimizer: AdamW | Mapping[str, Any]
+    trainer: Mapping[str, Any]
+    callbacks: Mapping[str, Any] = field(default_factory=dict)
+    logger: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    checkpoint: Checkpointing = field(default_factory=Checkpointing)
+    eval_interval: int = 500
+    ema_decay: float | None = None
+    compile: bool = False
+    resume: str = AUTO
+    lr_policy: LrPolicy = LrPolicy.keep
+    cache: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.eval_interval < 1:
+            raise ValueError(f"eval_interval: must be >= 1, got {self.eval_interval}")
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise ValueError(f"ema_decay: must be above 0 and below 1, or null, got {self.ema_decay}")
+        if self.checkpoint.weights is Weights.ema and self.ema_decay is None:
+            raise ValueError("ema_decay: must be given, since checkpoint.weights=ema, got null")
+        check_terms(self.curriculum)
+        check_trainer(self.trainer)
+        check_entries(self.callbacks)
+        for room in ("callbacks", "logger"):
+            for name, entry in getattr(self, room).items():
+                if isinstance(entry, str | bool | int | float | list):
+                    raise ValueError(f"{room}.{name}: must be a node with its _target_, or null, got {entry!r}")
+                if isinstance(entry, Mapping) and str(entry.get("_target_")).endswith(".Timer"):
+                    raise ValueError(f"{room}.{name}: must not be a Timer, which counts the time before a resume too; "
+                                     "a run that gets SIGUSR1 saves its state and ends with 75")  # fmt: skip
+
+    @property
+    def devices(self) -> int:
+        return device_count(self.trainer)
+
+    @property
+    def batches_per_step(self) -> int:
+        return int(self.trainer.get("accumulate_grad_batches") or 1)
+
+    def total(self, steps_per_epoch: int) -> int:
+        """The run's last step: the lower of `max_steps` and `max_epochs`, where both are given."""
+        return last_step(self.trainer, steps_per_epoch)
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the weights; the rest may change when a run goes on."""
+        names = ("model", "tokenizer", "data", "schedule", "curriculum", "optimizer", "ema_decay", "compile")
+        parts = {name: getattr(self, name) for name in names} | {"weights": self.checkpoint.weights}
+        return plan_identity(parts, self.trainer, self.seed)
