@@ -34,7 +34,8 @@ class LiveMetrics(LiveColumns):
 
     def measure(self, plane: Plane, folder: Path) -> Column:
         config, revision = self.config, plane.revisions[0]
-        measurements = ColumnMeasurements(plane, self._corpus, config.metrics, config.probe, lambda _: folder, self._folder)
+        given = (config.metrics, config.probe, lambda _: folder, self._folder)
+        measurements = ColumnMeasurements(plane, self._corpus, *given)
         failures = measurements.measure([revision])
         if failures:
             raise ValueError(failures[revision.name])
