@@ -13,6 +13,7 @@ from tl_search.probe import ranks
 from tl_search.probe.config import ProbeConfig, check_device
 from tl_search.probe.embed import embed_column
 from tl_search.store.arrays import ArrayStore
+from tl_search.store.errors import RankError
 
 TEXTS = [f"text {number}, " + "x" * (number * 7 % 23) for number in range(60)]
 NORMALISED = Extraction(FinalNorm.last_only, normalise=True, dtype=Dtype.float32)
@@ -64,7 +65,7 @@ def test_a_mistake_that_only_another_device_meets_is_told_as_itself(tmp_path):
 
 @pytest.mark.slow
 def test_a_process_that_is_killed_fails_the_column_and_the_next_one_has_a_new_one(tmp_path):
-    with pytest.raises(ranks.RankError, match="rank 1 was killed by signal 9"), ranks.working(_die, 2):
+    with pytest.raises(RankError, match="rank 1 was killed by signal 9"), ranks.working(_die, 2):
         pass
     assert not others()
     folder = make(tmp_path / "model")
@@ -82,7 +83,7 @@ def _bug(rank):
 @pytest.mark.slow
 def test_a_bug_of_another_device_brings_its_traceback():
     story = r"rank 1 failed:\nTraceback(.|\n)*in _bug(.|\n)*KeyError: 'key'"
-    with pytest.raises(ranks.RankError, match=story), ranks.working(_bug, 2):
+    with pytest.raises(RankError, match=story), ranks.working(_bug, 2):
         pass
 
 

@@ -14,12 +14,13 @@ from tiny_run import PLAN, corpus, plan, same, weights
 
 from tl_search.checkpoints.index import index_of
 from tl_search.plane.schedule import LinearSchedule
+from tl_search.store.errors import RankError
 from tl_search.training.architecture import Pythia
 from tl_search.training.corpus import TextFiles
 from tl_search.training.data import BlockLoader
 from tl_search.training.fit import fit
 from tl_search.training.loggers import TensorBoard
-from tl_search.training.ranks import RankError, launch
+from tl_search.training.ranks import launch
 from tl_search.training.retention import Checkpointing
 from tl_search.training.revisions import DivergedError
 from tl_search.training.trainer import device_count

@@ -58,6 +58,18 @@ def test_jobs_are_done_in_order_and_memory_is_used_again():
     assert len(places) <= 2
 
 
+def test_the_thread_takes_no_second_team_of_cores_and_leaves_the_trainings_alone():
+    before, seen = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    try:
+        with BackgroundWriter() as saves:
+            saves.submit(lambda: seen.append(torch.get_num_threads()))
+            saves.drain()
+            assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_third_snapshot_waits_for_the_first():
     gate, third = threading.Event(), threading.Event()
     with BackgroundWriter() as saves:

@@ -7,21 +7,17 @@ other: each takes its batches, and writes its texts' vectors where they belong.
 import atexit
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from tl_search.store.errors import portable, silence
+
 Job = Callable[[int], int]  # rank → how many texts it wrote
-
-
-class RankError(RuntimeError):
-    """A rank failed in a way that only its traceback explains."""
 
 
 class Ranks:
@@ -143,7 +139,7 @@ def _serve(rank: int, threads: int, pipe: Connection) -> None:
         try:
             answer: Any = job(rank)
         except BaseException as error:
-            answer = _portable(rank, error)
+            answer = portable(rank, error)
         pipe.send(answer)
 
 
@@ -154,23 +150,8 @@ def _die_with_parent() -> None:
     os._exit(1)
 
 
-def _portable(rank: int, error: BaseException) -> BaseException:
-    """The error itself where its sentence is for people, else its whole story as text."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    ours = bool(frames) and str(frames[-1].f_globals.get("__name__", "")).startswith("tl_search.")
-    if ours or isinstance(error, OSError):
-        try:
-            again = pickle.loads(pickle.dumps(error))
-        except Exception:  # an error of another library may not travel
-            again = None
-        if isinstance(again, type(error)):
-            return error
-    return RankError(f"rank {rank} failed:\n{''.join(traceback.format_exception(error)).rstrip()}")
-
-
 def _death(rank: int, code: int | None) -> BaseException:
     """What the end of a process that reported nothing amounts to."""
     if code == -signal.SIGTERM:  # a scheduler tells all processes at once
         return SystemExit(128 + signal.SIGTERM)
-    how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
-    return RankError(f"rank {rank} {how} and said nothing; was there enough memory?")
+    return silence(rank, code)

@@ -5,12 +5,10 @@ Lightning's own launchers run the whole command again for every rank, or cannot 
 
 import multiprocessing
 import os
-import pickle
 import signal
 import socket
 import threading
 import time
-import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
+from tl_search.store.errors import RankError, portable, silence
 from tl_search.training.quiet import one_line
 
 if TYPE_CHECKING:
@@ -127,25 +126,7 @@ def _run(rank: int, ranks: int, port: int, threads: int, job: Callable[[int], No
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
     except BaseException as error:
-        report.send(_portable(rank, error))
-
-
-def _portable(rank: int, error: BaseException) -> BaseException:
-    """The error itself where its sentence or its type says what to do, else its whole story as text."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    ours = bool(frames) and str(frames[-1].f_globals.get("__name__", "")).startswith("tl_search.")
-    if ours or isinstance(error, KeyboardInterrupt | SystemExit | OSError):
-        try:
-            again = pickle.loads(pickle.dumps(error))
-        except Exception:  # an error of another library may not travel
-            again = None
-        if isinstance(again, type(error)):
-            return error
-    return RankError(f"rank {rank} failed:\n{''.join(traceback.format_exception(error)).rstrip()}")
-
-
-class RankError(RuntimeError):
-    """A rank failed in a way that only its traceback explains."""
+        report.send(portable(rank, error))
 
 
 def _death(rank: int, code: int, received: list[int]) -> BaseException:
@@ -158,8 +139,7 @@ def _death(rank: int, code: int, received: list[int]) -> BaseException:
         return SystemExit(128 + signal.SIGTERM)
     if code == -signal.SIGINT:
         return KeyboardInterrupt()
-    how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-    return RankError(f"rank {rank} {how} and said nothing; was there enough memory?")
+    return silence(rank, code)
 
 
 def _worst(found: dict[int, BaseException | None]) -> BaseException | None:

@@ -169,6 +169,11 @@ class BackgroundWriter:
             self._changed.wait_for(lambda: not self._pending)
 
     def _work(self) -> None:
+        import torch
+
+        # a second team of OpenMP threads, even an idle one, makes the first wait otherwise at every barrier: on two
+        # cores that cost a small model's training a seventh of its speed
+        torch.set_num_threads(1)
         while (given := self._jobs.get()) is not None:
             job, snapshot = given
             try:
