@@ -1,18 +1,18 @@
-"""Tokens per second of a training run against a bare PyTorch loop of the same model and batches, interleaved.
+"""The speed of a training run against a bare PyTorch loop of the same model and batches, interleaved.
 
-    python experiments/training_speed/measure.py [--shapes tiny 14m] [--rounds 3] [--seconds 12]
+    python experiments/training_speed/measure.py [--shapes tiny 14m] [--steps 800] [--runs plain scheduled everything]
 
-All read the same blocks and make the same steps with the same AdamW. A round times, one after the other, the loop,
-the run without checkpoints, the run with the default schedule and its training states, and that with its evaluations
-and the best model besides.
+A run pauses every 25 steps, and the loop makes as many steps of its own model: a machine whose speed
+drifts slows both alike. Before a pause the run waits until what it saves is on disk, and that time is its own. Three
+runs: without checkpoints; with the default schedule and its training states; with evaluations and the best model, too.
 """
 
 import argparse
 import os
 import platform
-import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
 from tl_search.training.callbacks.finite_loss import FiniteLoss
 from tl_search.training.callbacks.progress import Progress
+from tl_search.training.callbacks.resume_state import ResumeState
 from tl_search.training.corpus import StdlibText
 from tl_search.training.data import BlockLoader, Text
 from tl_search.training.fit import fit
@@ -35,51 +36,66 @@ from tl_search.training.plan import TrainingPlan
 from tl_search.training.retention import Checkpointing
 from tl_search.training.tokens import ByteTokenizer
 
+RUNS = ("plain", "scheduled", "everything")
 SHAPES = {  # model, blocks in a batch
     "tiny": (Pythia(width=96, blocks=6, heads=3, context=256), 16),
     "14m": (Pythia(width=128, blocks=6, heads=4, context=256, vocabulary_multiple=50304), 4),
 }
 
 
-class Clock(Callback):
-    """Seconds between the end of the first step and the end of the run, with everything that is written in between."""
+class Turns(Callback):
+    """Takes the time of the run and, in its pauses, of the loop."""
 
-    def on_train_batch_end(self, trainer, *_):
-        if trainer.global_step == 1:
-            self.started = time.perf_counter()
+    def __init__(self, loop: Iterator[None], every: int = 25) -> None:
+        self.loop, self.every = loop, every
+        self.ours, self.bare = [], []  # seconds of turns
+
+    def on_train_batch_start(self, trainer, *_) -> None:
+        if trainer.global_step % self.every == 1:  # the first step of all is nobody's
+            self._turn(trainer)
+
+    def on_train_end(self, trainer, *_) -> None:
+        self._turn(trainer)
+
+    def _turn(self, trainer) -> None:
+        if trainer.global_step > 1:
+            next(found for found in trainer.callbacks if isinstance(found, ResumeState)).writer.saves.drain()
+            self.ours.append(time.perf_counter() - self.since)
+            started = time.perf_counter()
+            for _ in range((trainer.global_step - 1) - self.every * len(self.bare)):
+                next(self.loop)
+            self.bare.append(time.perf_counter() - started)
+        self.since = time.perf_counter()
 
 
-def bare(model_config, text, packed, steps: int) -> float:
-    """Seconds per step of the plainest loop, after the first step."""
+def bare(model_config, text, packed, steps: int) -> Iterator[None]:
+    """The plainest loop; each `next` makes a step."""
     model = model_config.build(packed.tokenizer, seed=0).train()
     optimizer, rate = AdamW().build(model, (Phase(0, 0, steps),))
-    batches = iter(BlockLoader(packed.train, model_config.context, text.batch_size, 1, seed=0))
-    for step in range(steps):
-        batch = next(batches)
+    for batch in BlockLoader(packed.train, model_config.context, text.batch_size, 1, seed=0):
         loss = next_token(model(input_ids=batch[:, :-1], use_cache=False).logits, batch[:, 1:])
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         rate.step()
-        if not step:
-            started = time.perf_counter()
-    return (time.perf_counter() - started) / (steps - 1)
+        yield
 
 
-def ours(plan: TrainingPlan, steps: int) -> float:
-    """Seconds per step of a run, after the first step."""
-    clock = Clock()
+def turns(plan: TrainingPlan, loop: Iterator[None]) -> Turns:
+    """A run, with the loop in its pauses."""
+    clock = Turns(loop)
+    next(loop)
     with tempfile.TemporaryDirectory() as folder:
-        fit(replace(plan, callbacks={**plan.callbacks, "clock": clock}), Path(folder, "run"))
-        return (time.perf_counter() - clock.started) / (steps - 1)
+        fit(replace(plan, callbacks={**plan.callbacks, "turns": clock}), Path(folder, "run"))
+    return clock
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=12.0, help="of one timing")
+    parser.add_argument("--steps", type=int, default=800, help="of a run: the default command's")
+    parser.add_argument("--runs", nargs="+", choices=RUNS, default=RUNS)
     arguments = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads of {os.cpu_count()}, {platform.machine()}")
     with tempfile.TemporaryDirectory() as cache:
@@ -87,7 +103,6 @@ def main() -> None:
             model, batch_size = SHAPES[name]
             text = Text(StdlibText(), batch_size=batch_size)
             packed = text.pack(ByteTokenizer(), Path(cache))
-            steps = max(10, round(arguments.seconds / bare(model, text, packed, 6)))
             everything = TrainingPlan(
                 model=model,
                 tokenizer=ByteTokenizer(),
@@ -95,7 +110,7 @@ def main() -> None:
                 schedule=LogSchedule(),
                 curriculum=Curriculum({"all": Stage("all")}),
                 optimizer=AdamW(),
-                trainer={"max_steps": steps, "accelerator": "cpu", "gradient_clip_val": 1.0},
+                trainer={"max_steps": arguments.steps, "accelerator": "cpu", "gradient_clip_val": 1.0},
                 callbacks={"progress": Progress(1e9), "finite": FiniteLoss(), "best": Best()},
                 logger={"tensorboard": TensorBoard()},
                 cache=Path(cache),
@@ -106,19 +121,19 @@ def main() -> None:
                 callbacks={key: value for key, value in everything.callbacks.items() if key != "best"},
             )
             plain = replace(scheduled, schedule=NoSchedule(), checkpoint=Checkpointing(save_interval=10**9))
-            rounds = []
-            for number in range(arguments.rounds):
-                loop = bare(model, text, packed, steps)
-                rounds.append((loop, *(loop / ours(plan, steps) for plan in (plain, scheduled, everything))))
-                shares = ", ".join(f"{share:.3f}" for share in rounds[-1][1:])
-                print(f"{name}: round {number + 1}: {loop:.4f} s a step; {shares}", flush=True)
-            loop, *shares = (statistics.median(column) for column in zip(*rounds, strict=True))
-            tokens = batch_size * model.context / loop
-            print(
-                f"{name}: {steps} steps; bare loop {tokens:,.0f} tokens/s; of its speed, without checkpoints "
-                f"{shares[0]:.3f}, with the default schedule {shares[1]:.3f}, with evaluations besides {shares[2]:.3f} "
-                f"(medians of {arguments.rounds} rounds)"
-            )
+            for run, plan in zip(RUNS, (plain, scheduled, everything), strict=True):
+                if run not in arguments.runs:
+                    continue
+                clock = turns(plan, bare(model, text, packed, arguments.steps))
+                share = sum(clock.bare) / sum(clock.ours)
+                each = sorted(loop / own for own, loop in zip(clock.ours, clock.bare, strict=True))
+                quarter = len(each) // 4
+                tokens = (arguments.steps - 1) * batch_size * model.context / sum(clock.bare)
+                print(
+                    f"{name}, {arguments.steps} steps, {run}: {share:.3f} of the bare loop's speed (middle half of the "
+                    f"turns {each[quarter]:.3f} to {each[-1 - quarter]:.3f}); the loop makes {tokens:,.0f} tokens/s",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -33,18 +33,24 @@ def load_tokenizer(folder: Path) -> Any:
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ValueError(f"{folder}: its tokenizer does not load ({_first_line(error)})") from error
     size = read_json(folder / "config.json").get("vocab_size")
-    if isinstance(
-        size, int
-    ):  # the tokens that were added to a vocabulary may lie behind the table: few texts hold them
+    if isinstance(size, int):
+        # tokens that were added to a vocabulary may lie behind the table: few texts hold them
         if tokenizer.vocab_size > size:
             last = tokenizer.vocab_size - 1
             raise ValueError(f"{folder}: its tokenizer gives token {last}, but the model has only {size}")
         if len(tokenizer) < size / 2:
-            log.warning(
-                "%s: its tokenizer has %d tokens and the model %d; it may be another model's",
-                *(folder, len(tokenizer), size),
-            )
+            _doubt(len(tokenizer), size, str(folder))
     return tokenizer
+
+
+_doubted: set[tuple[int, int]] = set()
+
+
+def _doubt(tokens: int, size: int, folder: str) -> None:
+    """Said once: the other revisions of a model have the same tokenizer."""
+    if (tokens, size) not in _doubted:
+        _doubted.add((tokens, size))
+        log.warning("%s: its tokenizer has %d tokens and the model %d; it may be another model's", folder, tokens, size)
 
 
 def architecture(folder: Path, dtype: torch.dtype) -> str:
