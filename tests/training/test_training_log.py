@@ -121,3 +121,13 @@ def test_what_watches_a_measurement_finds_it_after_a_resume(finished, tmp_path):
         fit(watched(cut=At(9, cut)), tmp_path / "run")
     fit(watched(), tmp_path / "run")
     assert (tmp_path / "run" / "DONE.json").exists()
+
+
+def test_a_run_that_goes_on_within_the_same_second_is_read_after_what_it_goes_on_from(tmp_path):
+    for step, value in ((0, 1.0), (0, 2.0), (1, 3.0)):
+        logger = TensorBoard().start(tmp_path, step - 1)
+        logger.log_metrics({"value": value}, step=step)
+        logger.finalize("success")
+    assert [tuple(point) for point in curves(tmp_path)["value"]] == [(0, 2.0), (1, 3.0)]
+    files = [*(tmp_path / "tensorboard").iterdir()]
+    assert len({file.name.split(".")[3] for file in files}) == len(files) == 3  # the seconds of their beginning

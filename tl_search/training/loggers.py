@@ -1,5 +1,6 @@
 """Where curves go."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,17 @@ class TensorBoard:
         """A logger for a run that goes on after `step`, or begins at -1; what was logged beyond it is hidden."""
         from lightning.pytorch.loggers import TensorBoardLogger
 
+        _wait_for_another_second(run / self.folder)
         return TensorBoardLogger(save_dir=run / self.folder, name="", version="", purge_step=step + 1)
+
+
+def _wait_for_another_second(folder: Path) -> None:
+    """Files are read in the order of their names, which hold the second of their beginning and then anything."""
+    seconds = [file.name.split(".")[3] for file in folder.glob("events.out.tfevents.*")]
+    newest = max((int(second) for second in seconds if second.isdigit()), default=0)
+    left = newest + 1 - time.time()
+    if 0 < left <= 1:  # a clock that was set back is not waited for
+        time.sleep(left)
 
 
 @dataclass(frozen=True)
