@@ -54,7 +54,7 @@ def test_a_term_that_begins_within_a_window_is_averaged_over_its_own_batches(log
 
 
 def test_a_killed_run_goes_on_to_the_same_curves_and_loses_at_most_the_save_interval(finished, logged, tmp_path):
-    """SIGKILL at step 11, between the scheduled 6 and 12; the state of step 8 lies within a window of the log."""
+    """SIGKILL at step 9, before its state, between the scheduled 6 and 12; step 8 lies within a window of the log."""
     run = tmp_path / "run"
     script = f"""
         import os, signal, sys
@@ -70,7 +70,7 @@ def test_a_killed_run_goes_on_to_the_same_curves_and_loses_at_most_the_save_inte
             while not (run / "checkpoints" / "step8").is_dir():
                 pass
             os.kill(os.getpid(), signal.SIGKILL)
-        callbacks = {{**PLAN.callbacks, "die": At(11, die)}}
+        callbacks = {{**PLAN.callbacks, "die": At(9, die)}}
         fit(plan(Path({str(finished.parent)!r}), **LOGGED, trainer=EVERY_THREE, callbacks=callbacks), run)
     """
     died = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False, cwd=Path(__file__).parents[2])
