@@ -24,6 +24,7 @@ from tl_search.plane.schedule import LogSchedule, NoSchedule
 from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
 from tl_search.training.callbacks.finite_loss import FiniteLoss
+from tl_search.training.callbacks.neighbours import neighbours
 from tl_search.training.callbacks.progress import Progress
 from tl_search.training.callbacks.resume_state import ResumeState
 from tl_search.training.corpus import StdlibText
@@ -59,7 +60,8 @@ class Turns(Callback):
 
     def _turn(self, trainer) -> None:
         if trainer.global_step > 1:
-            next(found for found in trainer.callbacks if isinstance(found, ResumeState)).writer.saves.drain()
+            (state,) = neighbours(trainer, ResumeState)
+            state.writer.saves.drain()
             self.ours.append(time.perf_counter() - self.since)
             started = time.perf_counter()
             for _ in range((trainer.global_step - 1) - self.every * len(self.bare)):

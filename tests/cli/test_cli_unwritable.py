@@ -27,9 +27,10 @@ def test_a_file_where_the_runs_should_be(text, capsys):
     assert (text / "taken").read_text() == "mine"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_is_closed(text, capsys):
     closed = text / "closed"
     closed.mkdir(mode=0o555)
+    if os.access(closed, os.W_OK):
+        pytest.skip("this user may write anywhere, as root does")
     assert refused(capsys, closed / "runs").endswith("Permission denied")
     assert not list(closed.iterdir())

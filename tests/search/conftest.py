@@ -65,7 +65,7 @@ def count(monkeypatch) -> Counter[tuple]:
 
         monkeypatch.setattr(module, name, counted)
 
-    counting(embed, "_pass", lambda revision, folder, texts, *_: ("pass", revision.name, texts[0], len(texts)))
+    counting(embed, "_pass", lambda _, asked, *__: ("pass", asked.revision.name, asked.texts[0], len(asked.texts)))
     counting(score, "score_cell", lambda arm, task, _: ("cell", arm.label, task.name, task.split))
     counting(resample, "confirm_cell", lambda arm, task, *_: ("cell", arm.label, task.name, task.split))
     return counts

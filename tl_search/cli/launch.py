@@ -35,7 +35,7 @@ def run_job(config: DictConfig) -> int:
         code = command.execute(command.plan(build(config)), folder, config)
     except BaseException as error:
         code, message = explain(error)
-        if code == BAD_INPUT and command.name not in commands.RUNLESS:
+        if code == BAD_INPUT:
             forget(folder)
         print(message, file=sys.stderr, flush=True)
         if isinstance(error, SystemExit) and error.code != code:  # none at all, which a process ends well with

@@ -20,7 +20,10 @@ SUCCESSORS = {
     "target_checkpoints": "schedule.first_epoch_checkpoints",
     "log_steps_first_epoch": "schedule.first_epoch_checkpoints=null",
 }
-KINDS = {"log": (LogSchedule, "linear_interval"), "linear": (LinearSchedule, "log_base")}  # and the other's own key
+KINDS: dict[str, tuple[type[LogSchedule | LinearSchedule], str]] = {  # and the other's own key
+    "log": (LogSchedule, "linear_interval"),
+    "linear": (LinearSchedule, "log_base"),
+}
 
 
 def old_schedule(content: Any) -> tuple[LogSchedule | LinearSchedule, list[str]]:

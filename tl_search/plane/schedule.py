@@ -4,6 +4,7 @@ Step 0, every epoch's end and the last step belong to a schedule, except where a
 removes them, nor a step that is listed by hand.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -26,7 +27,7 @@ class Schedule(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(ABC):
     """A rule that spaces checkpoints, joined with steps listed by hand and with other schedules.
 
     Args:
@@ -48,9 +49,9 @@ class Rule:
             if isinstance(entry, str) and entry not in NAMED:
                 raise ValueError(f"also[{place}]: must be a step or one of {', '.join(NAMED)}, got {entry!r}")
 
+    @abstractmethod
     def spaced(self, horizon: Horizon) -> set[int]:
         """The steps of the schedule's own rule."""
-        raise NotImplementedError
 
     def pinned(self, horizon: Horizon) -> set[int]:
         """The steps that the horizon alone asks for."""
@@ -125,9 +126,9 @@ class EpochRule(Rule):
                 )
         return steps
 
+    @abstractmethod
     def in_epoch(self, start: int, end: int) -> Iterable[int]:
         """The rule's steps in an epoch; its last step may be left out."""
-        raise NotImplementedError
 
 
 class LogMode(Enum):

@@ -10,7 +10,7 @@ Vectors are written where they will lie, layer by layer in one file, so a column
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -108,7 +108,8 @@ def embed_column(
         with store.create(key, layout, notes) as arrays:
             yield [arrays[layer_name(layer)] for layer in layers]
 
-    _fill(room, revision, folder, texts, extraction, probe, layers, (), ArrayStore(store.folder / "tokens"))
+    tokens = ArrayStore(store.folder / "tokens")
+    _fill(room, _Asked(revision, folder, texts, extraction, probe, layers, tokens=tokens))
     return key
 
 
@@ -137,63 +138,56 @@ def column_vectors(
         column = np.empty((len(layers), len(texts), width), np.float32)
         yield list(column)
 
-    _fill(room, revision, folder, texts, extraction, replace(probe, devices=1), None, observers, None)
+    _fill(room, _Asked(revision, folder, texts, extraction, replace(probe, devices=1), observers=observers))
     return column
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a column is made of, and who watches; with `tokens` kept where there is a store for them."""
+
+    revision: Revision
+    folder: Path
+    texts: Sequence[str]
+    extraction: Extraction
+    probe: ProbeConfig
+    layers: Sequence[int] | None = None
+    observers: "Sequence[Observer]" = ()
+    tokens: ArrayStore | None = None
 
 
 class _Again(Exception):  # noqa: N818  (no failure yet: float32 may do better)
     """A column's vectors are at fault; the message says how."""
 
 
-def _fill(
-    room: Room,
-    revision: Revision,
-    folder: Path,
-    texts: Sequence[str],
-    extraction: Extraction,
-    config: ProbeConfig,
-    layers: Sequence[int] | None,
-    observers: "Sequence[Observer]",
-    tokens: ArrayStore | None,
-) -> None:
+def _fill(room: Room, asked: _Asked) -> None:
     """One pass, or two."""
-    may_repeat = not observers and extraction.dtype is not Dtype.float32
+    may_repeat = not asked.observers and asked.extraction.dtype is not Dtype.float32
     try:
-        return _pass(revision, folder, texts, extraction, config, layers, observers, tokens, room, may_repeat)
+        return _pass(room, asked, may_repeat)
     except _Again as fault:
         log.warning("%s; computing the column again in float32", fault)
-    extraction = replace(extraction, dtype=Dtype.float32)
-    return _pass(revision, folder, texts, extraction, config, layers, observers, tokens, room, False)
+    return _pass(room, replace(asked, extraction=replace(asked.extraction, dtype=Dtype.float32)), False)
 
 
-def _pass(
-    revision: Revision,
-    folder: Path,
-    texts: Sequence[str],
-    extraction: Extraction,
-    config: ProbeConfig,
-    layers: Sequence[int] | None,
-    observers: "Sequence[Observer]",
-    store: ArrayStore | None,
-    room: Room,
-    may_repeat: bool,
-) -> None:
+def _pass(room: Room, asked: _Asked, may_repeat: bool) -> None:
     from tl_search.probe.faults import faults, normalise
     from tl_search.probe.kept import kept_probe
     from tl_search.probe.ranks import kept_ranks, working
     from tl_search.probe.tokens import tokens_of
     from tl_search.probe.work import Sent, Work
 
+    revision, folder, extraction, config = asked.revision, asked.folder, asked.extraction, asked.probe
     if config.devices > 1:
         kept_ranks(config.devices)  # they import while the model is loaded here
     probe = kept_probe(revision, folder, extraction)
-    chosen = probe.every_layer if layers is None else sorted(set(layers))
+    chosen = probe.every_layer if asked.layers is None else sorted(set(asked.layers))
     for layer in chosen:
         if layer not in probe.every_layer:
             raise ValueError(f"layers: must lie in 0..{probe.every_layer[-1]} at {revision.name}, got {layer}")
     if not chosen:
         raise ValueError("layers: must be at least one, got none")
-    tokens = tokens_of(revision, folder, texts, extraction, probe.position_limit, store)
+    tokens = tokens_of(revision, folder, asked.texts, extraction, probe.position_limit, asked.tokens)
     size, largest = probe.model.get_input_embeddings().num_embeddings, int(tokens.ids.max())
     if largest >= size:
         raise ValueError(f"{folder}: its tokenizer gives token {largest}, but the model has only {size}")
@@ -208,9 +202,9 @@ def _pass(
                 written = work.run(tokens, column, heed=ranks.heed)
             written += ranks.written
         else:
-            written = work.run(tokens, column, observers=observers)
-        if written != len(texts):
-            raise RuntimeError(f"{written} of {len(texts)} texts were embedded")
+            written = work.run(tokens, column, observers=asked.observers)
+        if written != len(asked.texts):
+            raise RuntimeError(f"{written} of {len(asked.texts)} texts were embedded")
         _judge(faults(chosen, column, tokens.rows), revision, extraction.dtype, may_repeat)
         if extraction.normalise:
             for vectors in column:

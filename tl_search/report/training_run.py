@@ -135,8 +135,8 @@ def _headline(revisions: tuple[WrittenRevision, ...], kept: tuple[BestSoFar, ...
     written = f"{count(len(revisions), 'revision')}, the last at step {revisions[-1].step:,}"
     if kept:
         return f"{written}; {'; '.join(printable(str(best)) for best in kept)}."
-    evaluated = [revision for revision in revisions if revision.eval_loss is not None]
+    evaluated = {revision.name: revision.eval_loss for revision in revisions if revision.eval_loss is not None}
     if not evaluated:
         return f"{written}; none was evaluated."
-    best = min(evaluated, key=lambda revision: revision.eval_loss)  # type: ignore[arg-type,return-value]  # none is None
-    return f"{written}; best so far: {printable(best.name)} with eval loss {best.eval_loss:.4f}."
+    best = min(evaluated, key=lambda name: evaluated[name])
+    return f"{written}; best so far: {printable(best)} with eval loss {evaluated[best]:.4f}."

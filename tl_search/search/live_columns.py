@@ -25,6 +25,7 @@ from tl_search.search.live_look import listed, sentence, unnoticed
 from tl_search.store.atomic import ASIDE
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.measurements import Measurements
+from tl_search.training.callbacks.neighbours import neighbours
 from tl_search.training.callbacks.resume_state import ResumeState
 from tl_search.training.callbacks.scheduled_checkpoint import ScheduledCheckpoint
 
@@ -88,9 +89,9 @@ class LiveColumns(Callback, ABC):
         return self._interrupts.received is not None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        callbacks: Any = trainer.callbacks  # type: ignore[attr-defined]  # a list, which Lightning does not declare
-        self._checkpoints = next(one for one in callbacks if isinstance(one, ScheduledCheckpoint))
-        self._interrupts = next(one for one in callbacks if isinstance(one, ResumeState)).interrupts
+        (self._checkpoints,) = neighbours(trainer, ScheduledCheckpoint)
+        (state,) = neighbours(trainer, ResumeState)
+        self._interrupts = state.interrupts
         self._scheduled = frozenset(self._checkpoints.writer.scheduled)
         self._due = self.pace.due(self._scheduled, trainer.max_steps)
         if not trainer.is_global_zero:
@@ -98,7 +99,7 @@ class LiveColumns(Callback, ABC):
         with self._named(), undisturbed_randomness():
             self.prepare()
         if self.pace.share is not None:
-            self._warn_watchers(callbacks, self.pace.share)
+            self._warn_watchers(neighbours(trainer, Callback), self.pace.share)
         root = trainer.strategy.root_device
         if root.type == "cuda" and root.index and self.pace.probe.accelerator != "cpu":
             where = f"looks take GPU 0, while training has {root.index}; CUDA_VISIBLE_DEVICES={root.index} joins them"

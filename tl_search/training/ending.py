@@ -36,10 +36,12 @@ def check_end(trainer: "Trainer", steps: Collection[int], total: int) -> None:
     """Raises EndedEarly, or SystemExit(75) between two revisions, when Lightning has ended before the last step."""
     from lightning.pytorch.callbacks import EarlyStopping
 
+    from tl_search.training.callbacks.neighbours import neighbours
+
     step = trainer.global_step
     if step >= total:
         return
-    stoppers = [found for found in trainer.callbacks if isinstance(found, EarlyStopping)]  # type: ignore[attr-defined]
+    stoppers = neighbours(trainer, EarlyStopping)
     told = next((found.stopping_reason_message for found in stoppers if found.stopping_reason_message), None)
     reason = " ".join((told or "a callback asked for it").split()).removesuffix(". Signaling Trainer to stop.")
     if step in steps:

@@ -57,14 +57,17 @@ def measure_column(
     Raises:
         ValueError: as in `probe.embed.embed_column`.
     """
-    try:
+
+    def measured(extraction: Extraction) -> Measured:
         return Measured(_measure(revision, folder, texts, extraction, probe, config), extraction.dtype)
+
+    try:
+        return measured(extraction)
     except NonFiniteError as error:
         if extraction.dtype is Dtype.float32:
             raise
         log.warning("%s; measuring the column again in float32", error)
-    again = replace(extraction, dtype=Dtype.float32)
-    return Measured(_measure(revision, folder, texts, again, probe, config), again.dtype)
+    return measured(replace(extraction, dtype=Dtype.float32))
 
 
 def _measure(

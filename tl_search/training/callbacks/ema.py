@@ -6,6 +6,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from transformers import PreTrainedModel
 
+from tl_search.training.callbacks.neighbours import neighbours
+
 
 class Ema(EMAWeightAveraging):
     """Lightning's average, updated once per optimizer step; part of what resumes.
@@ -24,8 +26,7 @@ class Ema(EMAWeightAveraging):
     @classmethod
     def of(cls, trainer: Trainer) -> "Ema | None":
         """The average of a run, if it keeps one."""
-        found = (callback for callback in trainer.callbacks if isinstance(callback, cls))  # type: ignore[attr-defined]
-        return next(found, None)
+        return next(iter(neighbours(trainer, cls)), None)
 
     @property
     def module(self) -> Any:

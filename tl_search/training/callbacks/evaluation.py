@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tl_search.training.callbacks.ema import Ema
 from tl_search.training.callbacks.measurements import Measurements
+from tl_search.training.callbacks.neighbours import neighbours
 
 
 class Evaluation(Callback):
@@ -45,7 +46,7 @@ class Evaluation(Callback):
         if not math.isfinite(loss):
             return  # no number to keep; the training loss says it too, and decides
         board.publish(trainer, {"eval/loss": loss, "eval/perplexity": perplexity(loss)})
-        announced = any(getattr(callback, "announces", False) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+        announced = any(getattr(callback, "announces", False) for callback in neighbours(trainer, Callback))
         if trainer.is_global_zero and not announced:  # BestCheckpoint says it with its verdict
             say(step, loss_words(loss))
 

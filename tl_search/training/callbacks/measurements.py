@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from tl_search.training.callbacks.neighbours import neighbours
+
 
 class Measurements(Callback):
     """The latest value of every measurement and the step that it belongs to; part of what resumes.
@@ -21,9 +23,8 @@ class Measurements(Callback):
     @classmethod
     def of(cls, trainer: Trainer) -> "Measurements":
         """The board of a run. Raises ValueError when its Trainer has none."""
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]  # a list, which Lightning does not declare
-            if isinstance(callback, cls):
-                return callback
+        for board in neighbours(trainer, cls):
+            return board
         raise ValueError("callbacks: must hold Measurements, on which measurements are published")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

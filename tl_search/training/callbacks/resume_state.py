@@ -8,6 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
+from tl_search.training.callbacks.neighbours import neighbours
 from tl_search.training.diverging import story
 from tl_search.training.interrupts import Interrupts, Stopped
 from tl_search.training.ranks import agreed
@@ -38,7 +39,7 @@ class ResumeState(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.step, self.since = trainer.global_step, time.monotonic()
-        self.bests = [found for found in trainer.callbacks if isinstance(found, BestCheckpoint)]  # type: ignore[attr-defined]
+        self.bests = neighbours(trainer, BestCheckpoint)
         folder = self.writer.run / "checkpoints" / f"step{self.step}"
         missing = any(self.step in best.kept for best in self.bests) and not folder.is_dir()  # of the very first step
         if agreed(trainer, int(missing)):
