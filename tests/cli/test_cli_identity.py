@@ -34,7 +34,9 @@ def test_what_changes_results_changes_the_directory(change):
     assert folder("train", change).name.rpartition("-")[2] != folder("train").name.rpartition("-")[2]
 
 
-@pytest.mark.parametrize("change", ["trainer.accelerator=cpu", "logger=none", "runs=elsewhere", "cache=null"])
+@pytest.mark.parametrize(
+    "change", ["trainer.accelerator=cpu", "logger=none", "runs=elsewhere", "cache=null", "data.workers=2"]
+)
 def test_where_and_how_it_runs_does_not(change):
     assert folder("train", change).name == folder("train").name
 

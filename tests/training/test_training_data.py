@@ -57,6 +57,15 @@ def test_a_restored_loader_goes_on_with_the_very_next_batch(consumed, seed):
         assert torch.equal(next(rest), next(batches))
 
 
+def test_batches_made_ahead_are_the_same_and_the_place_is_that_of_what_was_consumed():
+    whole, ahead = BlockLoader(TOKENS, 5, 3, 2, seed=1), BlockLoader(TOKENS, 5, 3, 2, seed=1, workers=2)
+    state = torch.get_rng_state()
+    for expected, batch, _ in zip(whole, ahead, range(3), strict=False):
+        assert torch.equal(batch, expected)
+        assert ahead.state_dict() == whole.state_dict()
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_a_state_of_other_data_is_refused():
     state = BlockLoader(TOKENS, 5, 4, 1, seed=0).state_dict()
     with pytest.raises(ValueError, match=r"^data: blocks was 20"):

@@ -1,12 +1,14 @@
 """Whatever stops a run, the same call goes on and ends with the same bits."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,26 @@ def test_a_run_told_to_stop_saves_that_very_step_and_says_how_it_ended(finished,
     assert states(run) == ["step4", "step7"]
     fit(plan(finished.parent), run)
     assert same(weights(run), weights(finished))
+
+
+def test_workers_leave_a_signal_to_the_run_and_may_be_others_after_it(finished, tmp_path):
+    """The terminal and the scheduler signal the whole group of processes."""
+
+    def all_of_them():
+        workers = multiprocessing.active_children()
+        pids = [worker.pid for worker in workers]
+        subprocess.run(["sh", "-c", f"kill -TERM {' '.join(map(str, pids))} {os.getpid()}"], check=True)
+        ended.append(wait([worker.sentinel for worker in workers], timeout=0.3))
+        assert len(workers) == 2
+
+    ended, text = [], plan(finished.parent).data
+    with pytest.raises(SystemExit) as stop:
+        fit(plan(finished.parent, data=replace(text, workers=2), callbacks={"s": At(8, all_of_them)}), tmp_path / "run")
+    assert (stop.value.code, ended) == (143, [[]])
+    assert states(tmp_path / "run") == ["step4", "step8"]
+    fit(plan(finished.parent, data=replace(text, workers=1)), tmp_path / "run")
+    assert same(weights(tmp_path / "run"), weights(finished))
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])

@@ -33,7 +33,7 @@ class TextData(LightningDataModule):
         super().__init__()
         self.tokens_per_step = text.batch_size * batches_per_step * ranks * context
         self.loader = BlockLoader(
-            packed.train, context, text.batch_size, batches_per_step, seed, text.drop_last, rank, ranks
+            packed.train, context, text.batch_size, batches_per_step, seed, text.drop_last, rank, ranks, text.workers
         )
         self.held_out: list[Tensor] = held_out_batches(
             packed.validation, context, text.batch_size, text.validation_batches

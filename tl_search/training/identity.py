@@ -14,7 +14,9 @@ from tl_search.store.keys import digest
 from tl_search.training.trainer import device_count
 
 # What a resumed run may change: where and how it runs and what it says, not what it learns.
-_FREE = frozenset({"_target_", "accelerator", "devices", "num_nodes", "strategy", "log_every_n_steps", "profiler"})
+_FREE = frozenset(
+    {"_target_", "accelerator", "devices", "num_nodes", "strategy", "log_every_n_steps", "profiler", "workers"}
+)
 
 
 def plain(value: Any) -> Any:
@@ -26,7 +28,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if is_dataclass(value):
-        named = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        named = {field.name: plain(getattr(value, field.name)) for field in fields(value) if field.name not in _FREE}
         return {"class": type(value).__name__, **named}
     return value
 

@@ -18,9 +18,8 @@ from tl_search.probe.metrics.config import OF_TOKENS, MetricsConfig
 from tl_search.probe.metrics.spectrum import precise
 from tl_search.probe.observe import Rectangle
 
-_WAITING = (
-    2**25
-)  # bytes of states that are set aside at most: in fp64, and with what metrics make of them, some times it
+# Bytes of states that are set aside at most; in fp64, and with what metrics make of them, it is some times as much.
+_WAITING = 2**25
 _TOKENS = 32  # on an accelerator, prompts are filled up to a multiple of so many tokens: fewer, larger calls
 
 
