@@ -131,7 +131,7 @@ class Probe(LightningModule):
             parts = packing.rectangles(states, batch) if batch.groups else padded
             if observers is not None:
                 observers.tell(number, parts)
-            return torch.cat([pool(part.states, part.lengths, pooling) for part in parts])
+            return torch.cat([pool(part.states, None if batch.groups else part.lengths, pooling) for part in parts])
 
         def arrive(states: Tensor) -> None:
             nonlocal number

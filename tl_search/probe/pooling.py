@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 def pool(
-    states: Float[Tensor, "text token width"], lengths: Int[Tensor, " text"], pooling: Pooling
+    states: Float[Tensor, "text token width"], lengths: Int[Tensor, " text"] | None, pooling: Pooling
 ) -> Float[Tensor, "text width"]:
-    """One vector per text; `lengths` are the real tokens, >= 1, which come first, and only they take part.
+    """One vector per text; `lengths` are the real tokens, >= 1, which come first, and only they take part;
+    without `lengths` all are real.
 
     `weighted_mean` weighs a token by its place, 1, 2, …: a causal model's later tokens have seen more of the text
     (Muennighoff, 2022, arXiv:2202.08904).
@@ -24,14 +25,17 @@ def pool(
     if pooling is Pooling.cls:
         return states[:, 0].float()
     if pooling is Pooling.last:
-        return states[torch.arange(len(states), device=states.device), lengths - 1].float()
+        last = -1 if lengths is None else lengths - 1
+        return states[torch.arange(len(states), device=states.device), last].float()
     states = states.float()
     place = torch.arange(states.shape[1], device=states.device)
-    padding = place[None] >= lengths[:, None]
+    weight = place + 1.0 if pooling is Pooling.weighted_mean else torch.ones_like(place, dtype=torch.float32)
+    weight = weight.expand(states.shape[:2])
+    if lengths is not None:
+        padding = place >= lengths[:, None]
+        weight = weight.masked_fill(padding, 0.0)
+        # not weight 0 alone: what a model computes at padding may be NaN, and 0 × NaN is NaN
+        states = states.masked_fill(padding[..., None], -torch.inf if pooling is Pooling.max else 0.0)
     if pooling is Pooling.max:
-        return states.masked_fill(padding[..., None], -torch.inf).amax(1)
-    weight = (place + 1.0 if pooling is Pooling.weighted_mean else torch.ones_like(place, dtype=torch.float32))[None]
-    weight = weight.masked_fill(padding, 0.0)
-    # not weight 0 alone: what a model computes at padding may be NaN, and 0 × NaN is NaN
-    states = states.masked_fill(padding[..., None], 0.0)
+        return states.amax(1)
     return torch.bmm((weight / weight.sum(1, keepdim=True))[:, None], states)[:, 0]

@@ -49,7 +49,7 @@ class ProgressLines(Callback):
         measured = Measurements.of(trainer).latest.get("eval/loss")
         held_out = f" (eval {measured[1]:.3f})" if measured else ""
         return (
-            f"step {step:,}/{trainer.max_steps:,}  loss {loss:.3f}{held_out}  perplexity {perplexity(loss):.1f}  "
+            f"step {step:,}/{trainer.max_steps:,}  loss {loss:.3f}{held_out}  perplexity {perplexity(loss):,.1f}  "
             f"lr {trainer.optimizers[0].param_groups[0]['lr']:.1e}  {tokens:,.0f} tokens/s  "
             f"{_clock((trainer.max_steps - step) / rate)} left"
         )
