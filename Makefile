@@ -20,6 +20,7 @@ test: .venv/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: .venv/.ready
+	$(BIN)/pip install -q -c constraints.txt -e ".[dev,published]"
 	$(BIN)/python -m pytest -rs
 
 lint: .venv/.ready

@@ -73,6 +73,16 @@ def test_final_norm_last_only_gives_the_librarys_hidden_states(folders, tmp_path
         np.testing.assert_allclose(vectors[:, number], expected, atol=1e-5, rtol=1e-5)
 
 
+def test_texts_longer_than_the_window_are_not_packed(tmp_path):
+    """Packed attention has no window: one text beyond it, and the whole column is padded."""
+    folder, texts = make(tmp_path / "mistral", "mistral", sliding_window=8), ["short", "a text of thirty tokens or so"]
+    for some in (texts[:1], texts):
+        vectors = embed(folder, some, tmp_path, final_norm=FinalNorm.last_only)
+        for number, text in enumerate(some):
+            expected = [state.mean(0).numpy() for state in hidden_states(folder, text)]
+            np.testing.assert_allclose(vectors[:, number], expected, atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if FAMILIES[name][2]])
 def test_the_final_norm_makes_a_difference_exactly_where_it_is_applied(folders, tmp_path, name):
     everywhere, last, nowhere = (

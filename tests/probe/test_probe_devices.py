@@ -53,6 +53,7 @@ def test_more_devices_than_batches_leave_some_idle(tmp_path):
 
 
 def test_a_mistake_that_only_another_device_meets_is_told_as_itself(tmp_path):
+    column(make(tmp_path / "first", seed=4), tmp_path / "zero", 2)  # the other process has a model to swap weights in
     folder = make(tmp_path / "model", seed=5)
     column(folder, tmp_path / "one", 1)  # this process has the weights now
     (folder / "model.safetensors").write_bytes(b"<html>not found</html>")

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 from probe.tiny_models import hidden_states, make
 
 from tl_search.plane.extraction import BeginToken, Dtype, Extraction, FinalNorm, Pooling
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import embed_column
+from tl_search.probe.pooling import pool
 from tl_search.store.arrays import ArrayStore
 
 TEXTS = ("a", "some longer text", "hello", "jello")
@@ -59,6 +61,16 @@ def test_pooling_is_over_real_tokens(request, model, pooling, tmp_path):
     for number, text in enumerate(TEXTS):
         expected = [BY_HAND[pooling](state.numpy()) for state in hidden_states(folder, text)]
         np.testing.assert_allclose(vectors[:, number], expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("lengths", [None, [7, 3, 1]])
+@pytest.mark.parametrize("pooling", Pooling)
+def test_states_of_any_dtype_are_pooled_in_fp32(pooling, lengths):
+    states = torch.randn(3, 7, 16, generator=torch.Generator().manual_seed(0)).bfloat16()
+    lengths = lengths and torch.tensor(lengths)
+    found = pool(states, lengths, pooling)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, pool(states.float(), lengths, pooling))
 
 
 def test_normalised_vectors_have_length_one_and_the_same_direction(folder, tmp_path):

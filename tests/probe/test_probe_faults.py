@@ -56,12 +56,12 @@ def test_a_column_that_overflows_is_computed_again_in_fp32(tmp_path, said):
     assert key != plain_key
     assert (notes["dtype"], plain_notes["dtype"]) == ("float32", "float32")
     (line,) = [record.message for record in said.records if "again in float32" in record.message]
-    assert line.startswith("step7: layer 0: 100.0% of the vectors hold NaN or infinity (dtype float16)")
+    assert line.startswith("step7: layer 0: 5 of 5 vectors hold NaN or infinity (dtype float16)")
 
 
 def test_a_column_that_overflows_in_fp32_too_fails(tmp_path):
     folder = change(make(tmp_path / "model"), "embed_in.weight", lambda weight: weight * torch.inf)
-    with pytest.raises(NonFiniteError, match=r"step7: layer 0: 100\.0% .* \(dtype float32\)"):
+    with pytest.raises(NonFiniteError, match=r"step7: layer 0: 5 of 5 vectors .* \(dtype float32\)"):
         column(folder, tmp_path, extraction=Extraction(dtype=Dtype.bfloat16))
 
 
@@ -74,7 +74,7 @@ def test_a_column_that_does_not_overflow_keeps_its_dtype(tmp_path):
 def test_layers_that_tell_nothing_are_named(tmp_path, said, value, what):
     folder = change(make(tmp_path / "model"), "embed_in.weight", lambda weight: torch.full_like(weight, value))
     column(folder, tmp_path)
-    assert f"step7: layer 0: 100.0% of the vectors are {what}" in said.messages
+    assert f"step7: layer 0: 5 of 5 vectors are {what}" in said.messages
 
 
 def test_a_column_that_underflows_is_computed_again_in_fp32(tmp_path, said):
@@ -85,7 +85,7 @@ def test_a_column_that_underflows_is_computed_again_in_fp32(tmp_path, said):
     assert all(np.array_equal(arrays[name], exact[name]) for name in exact)
     assert arrays["layer_000"].any(1).all()
     assert notes["dtype"] == "float32"
-    sentence = "layer 0: 100.0% of the vectors are all zero (dtype float16); computing the column again in float32"
+    sentence = "layer 0: 5 of 5 vectors are all zero (dtype float16); computing the column again in float32"
     assert f"step7: {sentence}" in said.messages
 
 
@@ -94,7 +94,7 @@ def test_layers_that_tell_nothing_in_fp32_either_are_kept(tmp_path, said):
     _, notes, _ = column(folder, tmp_path, extraction=Extraction(FinalNorm.none, dtype=Dtype.bfloat16))
     assert notes["dtype"] == "float32"
     assert sum("again in float32" in line for line in said.messages) == 1
-    assert said.messages[1:] == [f"step7: layer {layer}: 100.0% of the vectors are the same" for layer in range(4)]
+    assert said.messages[1:] == [f"step7: layer {layer}: 5 of 5 vectors are the same" for layer in range(4)]
 
 
 def test_token_embeddings_may_well_be_the_same(tmp_path, said):
@@ -102,7 +102,7 @@ def test_token_embeddings_may_well_be_the_same(tmp_path, said):
     last = Extraction(FinalNorm.none, Pooling.last, dtype=Dtype.bfloat16)
     _, notes, _ = column(make(tmp_path / "model"), tmp_path, ["one.", "second.", "a third.", "a fourth"], last)
     assert notes["dtype"] == "bfloat16"
-    assert said.messages == ["step7: layer 0: 75.0% of the vectors are the same"]
+    assert said.messages == ["step7: layer 0: 3 of 4 vectors are the same"]
 
 
 def test_vectors_of_the_same_tokens_are_no_fault(tmp_path, said):
@@ -125,7 +125,7 @@ def test_one_bad_vector_is_found_wherever_it_is(place):
     vectors = np.random.default_rng(0).standard_normal((9000, 24)).astype(np.float32)
     vectors[place, 7] = np.nan
     (fault,) = faults.faults([3], [vectors], [])
-    assert fault == (3, "0.0% of the vectors hold NaN or infinity", True, True)
+    assert fault == (3, "1 of 9,000 vectors hold NaN or infinity", True, True)
 
 
 def test_texts_that_are_cut_are_counted(tmp_path, said):

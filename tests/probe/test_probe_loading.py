@@ -1,9 +1,10 @@
-"""A tokenizer and a model that do not belong together are told apart where their sizes can tell."""
+"""A loaded model owns its weights; a tokenizer that is not the model's is told where sizes can tell."""
 
 import pytest
+import torch
 from probe.tiny_models import make
 
-from tl_search.probe.loading import load_tokenizer
+from tl_search.probe.loading import load_model, load_tokenizer, swap_weights
 
 
 def test_a_vocabulary_larger_than_the_models_is_refused_though_no_text_shows_it(tmp_path):
@@ -27,3 +28,21 @@ def test_a_vocabulary_of_less_than_half_the_models_is_said(tmp_path, caplog, siz
     assert len(found) == lines
     if lines:
         assert found[0].endswith("model: its tokenizer has 259 tokens and the model 519; it may be another model's")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_models_weights_do_not_change_with_the_file_that_they_came_from(tmp_path, dtype, swapped):
+    model = load_model(make(tmp_path / "first", seed=1), dtype)
+    if swapped:
+        assert swap_weights(model, make(tmp_path / "second", seed=2))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    for file in tmp_path.glob("*/model.safetensors"):
+        with file.open("r+b") as opened:  # the same file, and as long: a shorter one would end the test's process
+            opened.write(bytes(file.stat().st_size))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_tied_weights_stay_tied(tmp_path):
+    model = load_model(make(tmp_path, "t5"), torch.float32)
+    assert model.shared.weight is model.encoder.embed_tokens.weight is model.decoder.embed_tokens.weight

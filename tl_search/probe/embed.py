@@ -40,6 +40,10 @@ class NonFiniteError(ValueError):
     """Some vectors hold NaN or infinity; the message names the revision, the layer and how many."""
 
 
+class ImpreciseError(ValueError):
+    """A column's vectors are at fault, and float32 may do better; the message says how."""
+
+
 def layer_name(layer: int) -> str:
     """The name of a layer's array in a column."""
     return f"layer_{layer:03d}"
@@ -123,11 +127,13 @@ def column_vectors(
 ) -> np.ndarray:
     """The column itself, of shape (layer, text, width) in fp32, computed now; `observers` see its token states.
 
-    Observers cannot unsee a pass, so with them there is no second one in float32. They sit in this process, so one
-    device computes, whatever `probe.devices` says.
+    Observers cannot unsee a pass, so with them it is the caller who begins anew in float32. They sit in this process,
+    so one device computes, whatever `probe.devices` says.
 
     Raises:
         ValueError, NonFiniteError: as `embed_column`.
+        ImpreciseError: observers have seen a pass that gives NaN, infinity, zeros or vectors that are the same, in a
+            dtype shorter than float32.
     """
     column = np.empty(0, np.float32)
 
@@ -156,21 +162,26 @@ class _Asked:
     tokens: ArrayStore | None = None
 
 
-class _Again(Exception):  # noqa: N818  (no failure yet: float32 may do better)
-    """A column's vectors are at fault; the message says how."""
-
-
 def _fill(room: Room, asked: _Asked) -> None:
-    """One pass, or two."""
-    may_repeat = not asked.observers and asked.extraction.dtype is not Dtype.float32
+    """One pass, or two.
+
+    The second one is of all texts. So one that overflows float16 gives its neighbours in the column float32 vectors,
+    which the arm's identity does not tell; the warning does, and the store's notes.
+    """
     try:
-        return _pass(room, asked, may_repeat)
-    except _Again as fault:
+        return _pass(room, asked)
+    except ImpreciseError as fault:
+        if asked.observers:
+            raise
         log.warning("%s; computing the column again in float32", fault)
-    return _pass(room, replace(asked, extraction=replace(asked.extraction, dtype=Dtype.float32)), False)
+    return _pass(room, replace(asked, extraction=in_float32(asked.extraction)))
 
 
-def _pass(room: Room, asked: _Asked, may_repeat: bool) -> None:
+def in_float32(extraction: Extraction) -> Extraction:
+    return replace(extraction, dtype=Dtype.float32)
+
+
+def _pass(room: Room, asked: _Asked) -> None:
     from tl_search.probe.faults import faults, normalise
     from tl_search.probe.kept import kept_probe
     from tl_search.probe.ranks import kept_ranks, working
@@ -205,18 +216,18 @@ def _pass(room: Room, asked: _Asked, may_repeat: bool) -> None:
             written = work.run(tokens, column, observers=asked.observers)
         if written != len(asked.texts):
             raise RuntimeError(f"{written} of {len(asked.texts)} texts were embedded")
-        _judge(faults(chosen, column, tokens.rows), revision, extraction.dtype, may_repeat)
+        _judge(faults(chosen, column, tokens.rows), revision, extraction.dtype)
         if extraction.normalise:
             for vectors in column:
                 normalise(vectors)
 
 
-def _judge(found: "Sequence[Fault]", revision: Revision, dtype: Dtype, may_repeat: bool) -> None:
+def _judge(found: "Sequence[Fault]", revision: Revision, dtype: Dtype) -> None:
     """Raise what may become better, or cannot be kept; say the rest, since other layers can be scored."""
     told = [f"{revision.name}: layer {fault.layer}: {fault.what}" for fault in found]
     for fault, line in zip(found, told, strict=True):
-        if fault.by_rounding and may_repeat:
-            raise _Again(f"{line} (dtype {dtype.value})")
+        if fault.by_rounding and dtype is not Dtype.float32:
+            raise ImpreciseError(f"{line} (dtype {dtype.value})")
         if fault.fatal:
             raise NonFiniteError(f"{line} (dtype {dtype.value})")
     for line in told:

@@ -20,7 +20,7 @@ class Fault(NamedTuple):
 
     Args:
         layer: Which.
-        what: `12.3% of the vectors hold NaN or infinity`.
+        what: `1 of 5,000 vectors hold NaN or infinity`: a share would round to nothing, or to all.
         fatal: Whether the layer's vectors are no numbers; else they are, and tell nothing.
         by_rounding: Whether a wider dtype may give better ones.
     """
@@ -40,17 +40,17 @@ def faults(layers: Sequence[int], column: Sequence[np.ndarray], rows: Sequence[R
         rows: The texts' tokens: what is the same of the same tokens is no fault.
     """
     found: list[Fault] = []
-    alike: float | None = None
+    alike: int | None = None
     for layer, vectors in zip(layers, column, strict=True):
         broken, zero = _broken_and_zero(vectors)
         if broken:
-            return [Fault(layer, f"{broken:.1%} of the vectors hold NaN or infinity", True, True)]
+            return [Fault(layer, f"{_of(broken, vectors)} hold NaN or infinity", True, True)]
         if zero:
-            found.append(Fault(layer, f"{zero:.1%} of the vectors are all zero", False, True))
+            found.append(Fault(layer, f"{_of(zero, vectors)} are all zero", False, True))
         elif same := _same(vectors):
             alike = _alike(rows) if alike is None else alike
             if same > alike:  # and in layer 0 by the texts, not by rounding: their last token is often the same
-                found.append(Fault(layer, f"{same:.1%} of the vectors are the same", False, layer > 0))
+                found.append(Fault(layer, f"{_of(same, vectors)} are the same", False, layer > 0))
     return found
 
 
@@ -60,31 +60,35 @@ def normalise(vectors: np.ndarray) -> None:
         part /= np.maximum(np.linalg.norm(part, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
 
 
+def _of(count: int, vectors: np.ndarray) -> str:
+    return f"{count:,} of {len(vectors):,} vectors"
+
+
 def _parts(vectors: np.ndarray) -> Iterator[np.ndarray]:
     plain = np.asarray(vectors)
     return (plain[start : start + _AT_ONCE] for start in range(0, len(plain), _AT_ONCE))
 
 
-def _broken_and_zero(vectors: np.ndarray) -> tuple[float, float]:
-    """The shares of vectors that hold NaN or infinity, and of those that are all zero."""
+def _broken_and_zero(vectors: np.ndarray) -> tuple[int, int]:
+    """How many vectors hold NaN or infinity, and how many are all zero."""
     counts = np.zeros(2, np.int64)
     for part in _parts(vectors):
         counts += (~np.isfinite(part).all(1)).sum(), (~part.any(1)).sum()
-    broken, zero = counts / len(vectors)
-    return float(broken), float(zero)
+    broken, zero = counts.tolist()
+    return broken, zero
 
 
-def _same(vectors: np.ndarray) -> float:
-    """The share of the most common vector where it is at least half, else 0: what half of them are, the median is."""
+def _same(vectors: np.ndarray) -> int:
+    """How many are the most common vector if at least half are, else 0: what half of them are, the median is."""
     first = vectors[:, 0].copy()
     middle = vectors[np.argpartition(first, len(first) // 2)[len(first) // 2]].copy()
     allowed = _ROUNDING * float(np.abs(middle).max())
     if 2 * np.count_nonzero(np.abs(first - middle[0]) <= allowed) < len(first):
-        return 0.0
+        return 0
     equal = sum(int((np.abs(part - middle) <= allowed).all(1).sum()) for part in _parts(vectors))
-    return equal / len(vectors) if 2 * equal >= len(vectors) else 0.0
+    return equal if 2 * equal >= len(vectors) else 0
 
 
-def _alike(rows: Sequence[Row]) -> float:
-    """The share of the texts that have the most common tokens."""
-    return Counter(row.tobytes() for row in rows).most_common(1)[0][1] / len(rows)
+def _alike(rows: Sequence[Row]) -> int:
+    """How many texts have the most common tokens."""
+    return Counter(row.tobytes() for row in rows).most_common(1)[0][1]

@@ -93,7 +93,18 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
     missing = sorted(name for name in found["missing_keys"] if not _unused(name))
     if missing:
         raise ValueError(f"{folder}: lacks {len(missing)} weights of its model, {missing[0]} among them")
+    _own(model)
     return model.eval()
+
+
+def _own(model: torch.nn.Module) -> None:
+    """Copy what is only a view of the weights' file, one tensor at a time.
+
+    A kept model would change with its file, and end the process with SIGBUS where the file has become shorter.
+    """
+    for tensor in (*model.parameters(), *model.buffers()):  # tied weights are one tensor, and come once
+        if not tensor.untyped_storage().resizable():  # memory that torch did not allocate
+            tensor.data = tensor.data.clone()
 
 
 @torch.no_grad()

@@ -17,6 +17,7 @@ from tl_search.store.keys import digest, text_digest
 
 Row = np.ndarray  # one text's token ids, int32
 
+_SOME = "a A 1"  # a text of which every tokenizer knows something
 _AT_ONCE = 4096  # a tokenizer's own account of a text is many times as large as its ids
 
 # Lists of texts kept in memory: more than the tasks of most suites.
@@ -112,7 +113,7 @@ def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit
     """
     length = min(extraction.max_length, limit or extraction.max_length)
     begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.cls_token_id
-    own = tokenizer("")["input_ids"][:1] == [begin]
+    own = _first(tokenizer, True) == [begin] != _first(tokenizer, False)
     add = extraction.begin is BeginToken.always and not own
     if add and begin is None:
         raise ValueError("begin: must be tokenizer or never (the model's tokenizer has no BOS token), got always")
@@ -146,3 +147,8 @@ def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit
             lengths[number] = len(row)
         parts.append(np.fromiter(chain.from_iterable(rows), np.int32))
     return Tokens(np.concatenate(parts), lengths, cut)
+
+
+def _first(tokenizer: Any, special: bool) -> list[int]:
+    """The first id of a text that has some: of an empty one, an EOS would be the first, and often is the BOS too."""
+    return tokenizer(_SOME, add_special_tokens=special)["input_ids"][:1]

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from torch.utils.serialization import config as torch_files
 
 from tl_search.store.atomic import naming, require_space, write_file
 from tl_search.training.saving import BackgroundWriter
@@ -44,8 +45,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def write_state(state: dict[str, Any], target: Path) -> None:
-    """Write it whole or not at all."""
-    with write_file(target) as aside, naming(target), aside.open("wb") as file:
+    """Write it whole or not at all; without zip's checksums, since the manifest's are read where it matters."""
+    no_checksums = torch_files.patch("save.compute_crc32", False)
+    with write_file(target) as aside, naming(target), aside.open("wb") as file, no_checksums:
         torch.save(state, file)
 
 

@@ -21,7 +21,7 @@ class Checkpointing:
     with other settings, what was kept for good before and what a pointer still names.
 
     Args:
-        save_interval: Steps between states: what a kill can cost at most.
+        save_interval: Steps between states: what a kill can cost, beside those that were made while one was written.
         save_minutes: A state is due after so many minutes without one, too; None goes by steps alone.
         save_last: Newest of these states that are kept, at least 1; a second is there to fall back on.
         every_n_scheduled: The state of every n-th scheduled step is kept for good, to branch from; None keeps none.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +18,7 @@ from torch import Tensor
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
-from tl_search.probe.embed import NonFiniteError, column_vectors
+from tl_search.probe.embed import ImpreciseError, column_vectors, in_float32
 from tl_search.probe.metrics.accumulate import Pooled, Spectral
 from tl_search.probe.metrics.config import OF_TOKENS, OF_VIEWS, MetricsConfig
 from tl_search.probe.metrics.prompts import TokenMetrics
@@ -52,10 +51,11 @@ def measure_column(
 ) -> Measured:
     """One pass over the texts, and over their views where the config asks for any.
 
-    As with embeddings, what gives NaN or infinity in a shorter dtype is passed again in float32.
+    As with embeddings, what gives NaN, infinity, zeros or vectors that are the same in a shorter dtype is passed again
+    in float32.
 
     Raises:
-        ValueError: as in `probe.embed.embed_column`.
+        ValueError, NonFiniteError: as in `probe.embed.embed_column`.
     """
 
     def measured(extraction: Extraction) -> Measured:
@@ -63,11 +63,9 @@ def measure_column(
 
     try:
         return measured(extraction)
-    except NonFiniteError as error:
-        if extraction.dtype is Dtype.float32:
-            raise
-        log.warning("%s; measuring the column again in float32", error)
-    return measured(replace(extraction, dtype=Dtype.float32))
+    except ImpreciseError as fault:
+        log.warning("%s; measuring the column again in float32", fault)
+    return measured(in_float32(extraction))
 
 
 def _measure(

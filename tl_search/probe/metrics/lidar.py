@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tl_search.probe.metrics.accumulate import Views
-from tl_search.probe.metrics.spectrum import eigenvalues, precise
+from tl_search.probe.metrics.spectrum import eigenvalues, precise, shannon
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
@@ -39,7 +39,7 @@ def lidar(
     values = eigenvalues(torch.linalg.solve_triangular(factor, between.mT, upper=False).mT)
     total = values.sum(-1, keepdim=True)
     shares = values / total.masked_fill(total == 0, 1.0) + eps
-    return torch.special.entr(shares).sum(-1).exp().masked_fill(failed != 0, math.nan)
+    return shannon(shares).exp().masked_fill(failed != 0, math.nan)
 
 
 class LiDAR(Views):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from tl_search.probe.metrics.accumulate import Spectral
-from tl_search.probe.metrics.spectrum import eigenvalues, prepare
+from tl_search.probe.metrics.spectrum import eigenvalues, prepare, shannon
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
@@ -24,6 +23,7 @@ def rankme(vectors: Float[Tensor, "*batch text width"], *, eps: float = 1e-7) ->
         eps: Added to every share, >= 0.
 
     Example:
+        >>> import torch
         >>> round(rankme(torch.eye(5)).item(), 3)
         5.0
     """
@@ -34,7 +34,7 @@ def _rank(values: Float[Tensor, "*batch side"], eps: float) -> Float[Tensor, "*b
     values = values.sqrt()
     total = values.sum(-1, keepdim=True)
     shares = values / total.masked_fill(total == 0, 1.0) + eps
-    return torch.special.entr(shares).sum(-1).exp()
+    return shannon(shares).exp()
 
 
 class RankMe(Spectral):

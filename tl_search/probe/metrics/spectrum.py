@@ -80,9 +80,16 @@ def entropy(weights: Float[Tensor, "*batch side"], alpha: float = 1.0) -> Float[
     total = weights.sum(-1, keepdim=True)
     shares = weights / total.masked_fill(total == 0, 1.0)
     if alpha == 1:
-        return torch.special.entr(shares).sum(-1)
-    power = (shares**alpha).sum(-1)
+        return shannon(shares)
+    none = shares == 0
+    power = (shares.masked_fill(none, 1.0) ** alpha).masked_fill(none, 0.0).sum(-1)
     return torch.log(power.masked_fill(total[..., 0] == 0, 1.0)) / (1 - alpha)
+
+
+def shannon(shares: Float[Tensor, "*batch side"]) -> Float[Tensor, "*batch"]:
+    """−Σ p ln p. A share of 0 has no part in it: there the slope is infinite, which would make every gradient NaN."""
+    none = shares == 0
+    return torch.special.entr(shares.masked_fill(none, 1.0)).masked_fill(none, 0.0).sum(-1)
 
 
 def scaled(
