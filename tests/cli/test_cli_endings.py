@@ -120,6 +120,9 @@ def test_a_run_trains_once_and_the_same_command_changes_nothing(tmp_path, monkey
     about = read_json(run / "run.json")
     assert (about["command"], about["seed"]) == ("train", 0)
     assert run.name == f"{about['name']}-{about['digest']}"
+    settings = [file.read_text() for file in run.glob("*/*/run.yaml")]  # of revisions and of full states
+    assert len(settings) >= 4
+    assert set(settings) == {(run / "config.yaml").read_text()}
     before = {path: path.stat().st_mtime_ns for path in (run / "revisions").rglob("*")}
     assert main(["train", "-m", *TINY, "trainer.max_steps=2,2"]) == 0  # a sweep finds it too
     assert {path: path.stat().st_mtime_ns for path in (run / "revisions").rglob("*")} == before

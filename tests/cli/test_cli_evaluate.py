@@ -1,8 +1,11 @@
 """What a run recorded of a revision can be measured again, from the run alone."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from omegaconf import OmegaConf
 from tiny_training import TINY, only_run
 
 from tl_search.cli.main import main
@@ -34,6 +37,17 @@ def test_the_recorded_eval_loss_is_measured_again_bit_for_bit_and_nothing_is_wri
     assert said.count(f"{recorded:.8f}") == 2
     assert "eval perplexity" in said
     assert files(trained) == before
+
+
+@pytest.mark.parametrize("changes", [{}, {"devices": 4}, {"accelerator": "tpu"}], ids=["one", "four", "tpu"])
+def test_a_run_of_other_devices_is_measured_on_what_is_here(trained, tmp_path, changes, capsys):
+    run = Path(shutil.copytree(trained, tmp_path / "run", symlinks=True))
+    config = OmegaConf.load(run / "config.yaml")
+    config.trainer.update({"accelerator": "mps" if torch.cuda.is_available() else "cuda", **changes})
+    OmegaConf.save(config, run / "config.yaml")
+    with pytest.warns(UserWarning, match=f"accelerator={config.trainer.accelerator}, which is not here: measured on"):
+        assert main(["evaluate", f"{run}"]) == 0
+    assert "they agree" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from omegaconf import OmegaConf
 from tiny_training import TINY, only_run
 
 from tl_search.cli.main import main
-from tl_search.store.atomic import read_json
+from tl_search.store.atomic import read_json, write_json
 from tl_search.store.lock import RunLock
 from tl_search.store.manifest import read_manifest, write_manifest
+from tl_search.training.tokens import TrainedTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +146,7 @@ def test_text_that_is_no_longer_the_same_is_refused(run, capsys):
     Path("text.txt").write_text("other words\n" * 400)
     config.data.corpus.path = "text.txt"
     OmegaConf.save(config, run / "config.yaml")
-    assert "data.corpus.path was " in refused(capsys, "train", f"resume={run}")
+    assert "data.corpus.path: must hold the corpus that " in refused(capsys, "train", f"resume={run}")
 
 
 @pytest.mark.parametrize(
@@ -208,3 +209,33 @@ def test_best_of_a_run_that_does_not_exist_leaves_no_trace(tmp_path, monkeypatch
     assert main(["train", *TINY, "resume=best"]) == 2
     assert "holds no training state to go on from" in capsys.readouterr().err
     assert list(Path("runs/train").iterdir()) == []
+
+
+def test_another_vocabulary_under_the_same_name_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = (*TINY, "tokenizer=pretrained", "tokenizer.name=letters")
+    TrainedTokenizer(258).build(["the cat sat on the mat"]).save_pretrained("letters")
+    assert main(["train", *words]) == 0
+    run = only_run()
+    TrainedTokenizer(258).build(["der Hund lag auf dem Hund"]).save_pretrained("letters")
+    kept = {name: (run / name).read_bytes() for name in ("run.json", "config.yaml", "DONE.json")}
+    capsys.readouterr()
+    assert main(["train", f"resume={run}", "trainer.max_steps=6"]) == 2
+    error = capsys.readouterr().err
+    assert "was started with another configuration: tokenizer was " in error
+    assert "corpus was" not in error
+    assert {name: (run / name).read_bytes() for name in kept} == kept
+
+
+def test_a_folder_that_belongs_to_another_config_is_refused_with_the_difference(run, capsys):
+    config = OmegaConf.load(run / "config.yaml")
+    config.seed = 1
+    OmegaConf.save(config, run / "config.yaml")
+    write_json(run / "run.json", {**read_json(run / "run.json"), "digest": "another"})
+    capsys.readouterr()
+    before = snapshot(run / "revisions")
+    assert main(["train", *TINY]) == 2
+    error = capsys.readouterr().err
+    assert f"{run.name}: belongs to another config (seed was 1, now 0); set name=OTHER, or go on with that run" in error
+    assert snapshot(run / "revisions") == before
+    assert OmegaConf.load(run / "config.yaml").seed == 1

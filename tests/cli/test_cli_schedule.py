@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tl_search.training.corpus import HubDataset
+
 ROOT = Path(__file__).resolve().parents[2]
 THREE_EPOCHS = "horizon.epoch_ends=[333,666,1000]"
 LOG = [
@@ -56,6 +58,23 @@ def test_the_epoch_is_counted_from_the_text_and_nothing_stays(schedule, folder):
     ]
     assert any(line.startswith("Time, an estimate: ") for line in lines)
     assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("count", "first"),
+    [
+        (1000, "An epoch has about 312 steps (an estimate, from the first 10 of 1000 documents)"),
+        (None, "An epoch's length is unknown ("),
+    ],
+)
+def test_an_epoch_of_a_remote_data_set_is_an_estimate_and_said_to_be_one(schedule, monkeypatch, count, first):
+    monkeypatch.setattr(HubDataset, "glimpse", lambda self, few: (["a" * 39] * 10, count))
+    lines = schedule(
+        "data=hub", "data.corpus.name=owner/books", "tokenizer=bytes", "model.context=16", "data.batch_size=8",
+        "data.validation_share=0", "trainer.max_steps=70", "schedule=none",
+    )  # fmt: skip
+    assert lines[0].startswith(first)
+    assert lines[1] == "Epoch 1 (0-70): 1 checkpoint: 70"
 
 
 def test_a_study_of_training_may_be_looked_at(schedule, monkeypatch):

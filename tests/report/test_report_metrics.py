@@ -17,11 +17,15 @@ def write(path, value):
     path.write_text(json.dumps(value))
 
 
-def measure(folder, values, corpus="c1"):
-    """Files of {(step, layer): metrics}."""
+SETTINGS = {"options": {"measures": {"rankme": {"eps": 1e-7}}}, "extraction": {"pooling": "mean"}, "rules": 2}
+
+
+def measure(folder, values, corpus="c1", weights="{:064x}", **settings):
+    """Files of {(step, layer): metrics}; the weights of step 100 · n are n, as those of a synthetic training run."""
     write(folder / "cache/metrics/corpus.json", {"hash": corpus})
     for (step, layer), metrics in values.items():
         about = {"revision": f"step{step}", "step": step, "layer": layer, "corpus": corpus, "metrics": metrics}
+        about |= {"weights": weights.format(step // 100), **SETTINGS, **settings}
         write(folder / f"cache/metrics/model/step{step}/layer_{layer:03d}.json", about)
     return folder
 
@@ -51,8 +55,44 @@ def test_steps_are_ordered_as_numbers(tmp_path):
 def test_files_of_another_corpus_do_not_count(tmp_path):
     measure(tmp_path, VALUES)
     measure(tmp_path, {(10, 1): {"rankme": 3.0}}, corpus="c2")
-    (row,) = read_measured(tmp_path).rows
-    assert (row.arms, row.final) == (1, 3.0)
+    measured = read_measured(tmp_path)
+    (row,) = measured.rows
+    assert (row.arms, row.final, measured.left_out) == (1, 3.0, 3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"options": {"measures": {"rankme": {"eps": 0.01}}}}, {"extraction": {"pooling": "last"}}, {"rules": 3}],
+    ids=lambda change: next(iter(change)),
+)
+def test_only_files_of_the_newest_column_s_settings_count(tmp_path, change):
+    measure(tmp_path, VALUES)
+    measure(tmp_path, {(20, 0): {"rankme": 4.0}, (20, 1): {"rankme": 5.0}}, **change)
+    measured = read_measured(tmp_path)
+    assert measured.rows == (Extremes("rankme", (4.0, Place("step20", 0)), (5.0, Place("step20", 1)), 5.0, 2),)
+    assert measured.left_out == 4
+    measure(tmp_path, {(20, 0): {"rankme": 6.0}})  # back again, and cut short after one layer
+    assert read_measured(tmp_path).rows[1].arms == 5
+
+
+def test_of_a_training_run_only_weights_that_it_still_has_count(tmp_path, capsys):
+    run = write_training_run(tmp_path, losses=(None, 5.1, 3.2, 3.4))  # steps 0, 100, 200, 300
+    measure(run, {(step, 0): {"rankme": float(step)} for step in (100, 150, 300)})
+    measure(run, {(0, 0): {"rankme": -1.0}, (200, 0): {"rankme": -1.0}}, weights="another")
+    measure(run, {(400, 0): {"rankme": 400.0}}, rules=1)  # of steps that the run was made shorter by
+    measured = read_measured(run)
+    # step 150 was looked at between two revisions
+    assert measured.rows == (Extremes("rankme", (100.0, Place("step100", 0)), (300.0, Place("step300", 0)), 300.0, 3),)
+    assert measured.left_out == 3
+    write_report(run)
+    told = capsys.readouterr().out
+    assert "3 files in cache/metrics left out: of other weights, texts or settings than" in told
+    assert "Without labels, over 3 arms" in told
+
+
+def test_nothing_is_said_of_files_where_all_count(tmp_path, capsys):
+    write_report(measure(write_training_run(tmp_path), VALUES))
+    assert "left out" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"corpus": "c1"}'])
@@ -95,6 +135,8 @@ def test_names_are_text_on_the_page(tmp_path):
     folder = measure(write_search_run(tmp_path, pulls=2), {(0, 0): {hostile: 1.0}})
     result = json.loads((folder / "result.json").read_text())
     write(folder / "result.json", {**result, "unmeasured": {hostile: hostile}})
+    measure(folder, {(0, 1): {"rankme": 1.0}}, rules=1)
     page = render_page(read_findings(folder), read_measured(folder))
     assert "<script" not in page
     assert "{{ 7 * 7 }}" in page
+    assert "1 file in cache/metrics left out" in page

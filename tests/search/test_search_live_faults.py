@@ -6,12 +6,17 @@ import live_run
 import pytest
 import tiny_run
 import torch
-from live_run import STEPS, curve, metrics, probe, train
+from live_run import STEPS, SUITE, curve, metrics, probe, train
 
+from tl_search.plane.extraction import Extraction
+from tl_search.plane.objective import CategoryMean, Mean
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.metrics.config import Columns, MetricsConfig
 from tl_search.scoring import score
+from tl_search.scoring.suites import Suite
 from tl_search.search.column import Workshop
+from tl_search.search.live_columns import LiveColumns
+from tl_search.search.live_plane import LivePlane
 from tl_search.store.atomic import read_json
 from tl_search.training.optim import AdamW
 
@@ -88,6 +93,73 @@ def test_a_step_without_a_checkpoint_for_which_there_was_no_time_is_named(tiny, 
     assert set(curve(tmp_path / "run", "plane/best")) == {0, 14}
     lost = "plane: not measured when due, and of no written revision: step 5, 10; share=null measures all"
     assert warnings(caplog) == [lost]
+
+
+def columns(folder, step):
+    """What a saved state of a run knows as measured."""
+    told = torch.load(folder / f"run/checkpoints/step{step}/state.ckpt", weights_only=True)["callbacks"]
+    return dict(next(state["columns"] for name, state in told.items() if name in ("LivePlane", "LiveMetrics")))
+
+
+def cut_and_resumed(folder, before, after):
+    """A run of six steps whose looks change at step 4, where two columns are measured: its columns then and at last."""
+    six, stop = {"trainer": {"max_steps": 6}}, tiny_run.At(5, tiny_run.cut)
+    with pytest.raises(tiny_run.PowerCut):
+        train(folder, callbacks={"look": before, "stop": stop}, plan=six)
+    then = columns(folder, 4)
+    train(folder, callbacks={"look": after}, plan=six)
+    return then, columns(folder, 6)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"tasks": Suite(("TinySTS",))}, {"tasks": SUITE}),
+        ({"tasks": Suite(("TinySTS",)), "extraction": Extraction(max_length=8)}, {"tasks": Suite(("TinySTS",))}),
+    ],
+    ids=["tasks", "extraction"],
+)
+def test_columns_of_other_settings_are_measured_again_by_a_run_that_goes_on(tiny, tmp_path, caplog, before, after):
+    then, now = cut_and_resumed(tmp_path, probe(tmp_path, **before), probe(tmp_path, **after))
+    assert warnings(caplog) == ["plane: its settings changed; the columns of step 0, 2 are due again"]
+    assert then.keys() == {0, 2}
+    assert now.keys() == {0, 2, 6}
+    assert all(column.keys() == {*after["tasks"].names} for column in now.values())
+    assert all(then[step] != now[step] for step in then)
+
+
+def test_metrics_of_other_options_are_measured_again_by_a_run_that_goes_on(tiny, tmp_path, caplog):
+    option = MetricsConfig(columns=Columns.all, measures={"rankme": {"eps": 0.01}})
+    _, now = cut_and_resumed(tmp_path, metrics(), metrics(metrics=option))
+    assert warnings(caplog) == ["metrics: its settings changed; the columns of step 0, 2 are due again"]
+    assert {step: list(column) for step, column in now.items()} == {step: ["rankme"] for step in (0, 2, 6)}
+
+
+def test_an_objective_that_weighs_tasks_otherwise_makes_other_columns(tiny, tmp_path):
+    told = []
+    for objective in (Mean(), CategoryMean()):
+        tasks = Suite(("TinyClassification", "TinyF1Classification", "TinySTS"))
+        look = LivePlane(probe(tmp_path, tasks=tasks, objective=objective))
+        look.prepare()
+        told.append(look.identity())
+    assert told[0] != told[1]
+
+
+def test_columns_of_the_same_in_other_words_are_kept(tiny, tmp_path, caplog, monkeypatch):
+    measured, real = [], LivePlane.measure
+    monkeypatch.setattr(LivePlane, "measure", lambda *of: measured.append(of[1].revisions[0].step) or real(*of))
+    other = probe(tmp_path, tasks=Suite(tuple(reversed(SUITE.names))), objective=CategoryMean(), final_seconds=1.0)
+    cut_and_resumed(tmp_path, other, probe(tmp_path))
+    assert warnings(caplog) == []
+    assert measured == [0, 2, 6]
+
+
+def test_columns_of_a_run_that_did_not_say_what_they_are_of_are_kept(tiny, tmp_path, caplog, monkeypatch):
+    real = LiveColumns.state_dict
+    monkeypatch.setattr(LiveColumns, "state_dict", lambda look: {k: v for k, v in real(look).items() if k != "of"})
+    then, now = cut_and_resumed(tmp_path, probe(tmp_path, tasks=Suite(("TinySTS",))), probe(tmp_path, every=2))
+    assert "settings changed" not in caplog.text
+    assert then.items() <= now.items()
 
 
 def test_a_run_that_is_told_to_stop_begins_no_look_and_scores_the_step_when_it_goes_on(tiny, tmp_path):

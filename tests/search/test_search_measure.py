@@ -108,6 +108,15 @@ def test_measuring_alone_scores_nothing(measured, tmp_path):
     assert not list((tmp_path / "ledger").glob("??/*.json"))
 
 
+def test_measuring_alone_needs_no_second_checkpoint(plan, tmp_path, capsys):
+    make(tmp_path / "models/step8", num_hidden_layers=1)
+    assert run_search(plan(metrics=ONLY, source=FolderCheckpoints(str(tmp_path / "models"))), tmp_path / "run") == 0
+    write_report(tmp_path / "run")
+    told = capsys.readouterr().out
+    assert "1 checkpoint × 2 layers, measured without labels" in told
+    assert "over 2 arms" in told
+
+
 def test_a_report_of_measuring_alone_says_where_each_metric_is_lowest_and_highest(measured, capsys):
     write_report(measured)
     told = capsys.readouterr().out

@@ -113,7 +113,7 @@ def test_the_smallest_plane_two_checkpoints_one_block_one_task(plan, tmp_path, b
 
 def test_one_checkpoint_is_no_plane(plan, tmp_path):
     make(tmp_path / "models/step0", num_hidden_layers=1)
-    with pytest.raises(ValueError, match=r"models has 1 revision\(s\); a search needs two"):
+    with pytest.raises(ValueError, match=r"models has 1 revision\(s\); a search needs two \(metrics\.only=true"):
         survey(plan(source=FolderCheckpoints(str(tmp_path / "models"))))
 
 

@@ -9,6 +9,7 @@ import pytest
 from tl_search.bandits.exhaustive import Exhaustive
 from tl_search.checkpoints.folder import FolderCheckpoints
 from tl_search.plane.revision import Revision
+from tl_search.probe.metrics.config import Columns, MetricsConfig
 from tl_search.search.run import run_search
 from tl_search.search.weights import Weights
 
@@ -96,3 +97,18 @@ def test_a_search_fetches_ahead_and_nothing_twice_or_again_when_all_is_known(pla
     assert [name for name, thread in Watched.fetched if thread != "fetching"] == ["step64"]  # the final column is first
     run_search(watched, tmp_path / "again")
     assert [name for name, _ in Watched.fetched] == names
+
+
+def test_measuring_alone_fetches_ahead_what_is_not_measured_yet(plan, models, tmp_path):
+    Watched.fetched.clear()
+    few = MetricsConfig(Columns.all, only=True, corpus_max_examples_per_task=4, measures={"rankme": {}})
+    run_search(plan(source=Watched(str(models)), metrics=few), tmp_path / "run")
+    ahead = [("step4", "fetching"), ("step16", "fetching"), ("step64", "fetching")]
+    assert Watched.fetched[1:] == ahead
+    assert Watched.fetched[0] == ("step0", threading.current_thread().name)
+    (tmp_path / "run/DONE.json").unlink()
+    for name in ("step4", "step64"):
+        next((tmp_path / "run/cache/metrics").glob(f"*/{name}/layer_001.json")).unlink()
+    Watched.fetched.clear()
+    run_search(plan(source=Watched(str(models)), metrics=few), tmp_path / "run")
+    assert Watched.fetched == [("step4", threading.current_thread().name), ("step64", "fetching")]

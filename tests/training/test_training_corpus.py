@@ -4,6 +4,7 @@ import pytest
 
 from tl_search.store.stdlib import modules
 from tl_search.training.corpus import HubDataset, StdlibText, TextFiles
+from tl_search.training.tokens import PretrainedTokenizer
 
 
 def test_files_come_by_name_whether_named_by_folder_or_pattern(tmp_path):
@@ -13,6 +14,25 @@ def test_files_come_by_name_whether_named_by_folder_or_pattern(tmp_path):
     assert list(TextFiles(str(tmp_path)).documents()) == ["a.txt", "b.txt", "deep/c.txt"]
     assert list(TextFiles(str(tmp_path / "**" / "*.txt")).documents()) == ["a.txt", "b.txt", "deep/c.txt"]
     assert list(TextFiles(str(tmp_path / "b.txt")).documents()) == ["b.txt"]
+
+
+@pytest.mark.parametrize("here", ["plain", "odd [1]"])
+@pytest.mark.parametrize("path", ["deep", "d*/*.txt", "deep/a.txt", "../{here}/deep"])
+def test_files_stay_those_of_the_working_directory_in_which_they_were_named(tmp_path, monkeypatch, here, path):
+    (tmp_path / here / "deep").mkdir(parents=True)
+    (tmp_path / here / "deep" / "a.txt").write_text("text")
+    monkeypatch.chdir(tmp_path / here)
+    files = TextFiles(path.format(here=here))
+    monkeypatch.chdir(tmp_path)
+    assert list(files.documents()) == ["text"]
+
+
+def test_a_folder_of_a_data_set_or_tokenizer_stays_what_it_was_and_a_name_on_the_hub_is_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "owner").mkdir()
+    for named in (HubDataset, PretrainedTokenizer):
+        assert named("owner").name == str(tmp_path / "owner")
+        assert named("owner/name").name == "owner/name"
 
 
 def test_a_path_without_files_is_refused(tmp_path):

@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from tl_search.checkpoints.index import index_of
 from tl_search.plane.schedule import LinearSchedule
+from tl_search.store.atomic import read_json
 from tl_search.training.fit import fit
 from tl_search.training.retention import Checkpointing, Weights
 
@@ -51,6 +52,7 @@ def test_eval_losses_are_of_the_weights_that_revisions_hold(tmp_path):
         losses = [model(input_ids=batch, labels=batch).loss * len(batch) for batch in batches]
     expected = float(sum(losses)) / sum(map(len, batches))
     assert index_of(tmp_path / "run").records()[-1]["eval_loss"] == pytest.approx(expected, rel=1e-5)
+    assert read_json(tmp_path / "run" / "run.json")["weights"] == "ema"
 
 
 @pytest.mark.parametrize("changes", [{}, {"accumulate_grad_batches": 2}, {"precision": "bf16-mixed"}], ids=str)
@@ -81,9 +83,16 @@ def test_revisions_of_an_average_need_one():
 
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("c++")), reason="no C++ compiler for torch.compile")
 @pytest.mark.slow
-def test_a_compiled_model_leaves_plain_names(tmp_path):
-    fit(plan(tmp_path, compile=True, ema_decay=0.9, trainer={"max_steps": 2}), tmp_path / "run")
-    names = [*weights(tmp_path / "run"), *state(tmp_path / "run", 2)["state_dict"]]
+def test_a_compiled_model_leaves_plain_names_and_resumes_bit_for_bit(tmp_path):
+    asked = {"compile": True, "ema_decay": 0.9, "trainer": {"max_steps": 4}, "save_interval": 2}
+    fit(plan(tmp_path, **asked), tmp_path / "whole")
+    with pytest.raises(PowerCut):
+        fit(plan(tmp_path, **asked, callbacks={"cut": At(3, cut)}), tmp_path / "run")
+    fit(plan(tmp_path, **asked), tmp_path / "run")
+    whole, resumed = state(tmp_path / "whole", 4), state(tmp_path / "run", 4)
+    for key in ("state_dict", "averaging_state"):
+        assert same(whole[key], resumed[key])
+    names = [*weights(tmp_path / "run"), *resumed["state_dict"]]
     assert not any("_orig_mod" in name for name in names)
     AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "revisions" / "main", local_files_only=True)
 

@@ -9,7 +9,9 @@ from tl_search.store.atomic import read_json
 from tl_search.store.manifest import verify
 from tl_search.training.callbacks import best_checkpoint
 from tl_search.training.fit import fit
+from tl_search.training.optim import AdamW
 from tl_search.training.resume import states_of
+from tl_search.training.revisions import DivergedError
 from tl_search.training.trainer import check_trainer
 
 EARLY = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "eval/loss", "stopping_threshold": 100.0}
@@ -72,6 +74,25 @@ def test_a_stop_between_two_revisions_is_no_end(finished, tmp_path):
     assert not (run / "DONE.json").exists()
     fit(plan(finished.parent), run)
     assert same(weights(run), weights(finished))
+
+
+@pytest.mark.parametrize("interval", [1, 4])
+def test_weights_that_only_the_last_save_finds_bad_tell_the_whole_story(tmp_path, interval):
+    """The thread that saves finds them when no step is left in which training would hear of it."""
+    wild = plan(
+        tmp_path,
+        optimizer=AdamW(lr=1e30, warmup_steps=0),
+        schedule=NoSchedule(),
+        eval_interval=14,
+        callbacks={},
+        save_interval=interval,
+        trainer={"max_steps": 2},
+    )
+    good = r"the last good checkpoint is .*/checkpoints/step1" if interval == 1 else "no checkpoint was written before"
+    story = rf"the weights after step 2 are not finite \(epoch 0, batch 1: blocks \d+, \d+, \d+, \d+\); {good}; a lower"
+    with pytest.raises(DivergedError, match="^training diverged: " + story):
+        fit(wild, tmp_path / "run")
+    assert not (tmp_path / "run" / "DONE.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,14 @@ def test_only_a_path_makes_a_run_longer_and_what_is_done_is_not_cut_off(finished
     ("changes", "said"),
     [
         pytest.param({"trainer": {"max_steps": 20, "accelerator": "cuda"}}, "^trainer: ", marks=without_cuda),
-        ({"trainer": {"max_steps": -1, "max_epochs": 1}}, "already at step 14 >= max_steps 6"),
+        (
+            {"trainer": {"max_steps": -1, "max_epochs": 2}},
+            r"^trainer\.max_epochs: \S+ is already at step 14, and max_epochs 2 ends at 12; set a higher \S+s$",
+        ),
+        (
+            {"trainer": {"max_steps": 40, "max_epochs": 1}},
+            r"max_epochs 1 ends at 6; set a higher trainer\.max_epochs, or null for max_steps 40 alone",
+        ),
         ({"schedule": LinearSchedule(None, 7, checkpoint_schedule=(5, 5000))}, r"checkpoint_schedule\[1\]: must be at"),
     ],
 )
@@ -180,6 +187,13 @@ def test_a_change_that_is_refused_has_changed_nothing(finished, tmp_path, change
         fit(longer(finished, run, cache=tmp_path / "cache", **changes), run, lambda: accepted.append(True))
     assert snapshot(run) == before
     assert not accepted
+
+
+def test_a_run_that_was_limited_by_epochs_goes_on_to_a_step_without_them(tmp_path):
+    trainer, run = {"max_steps": -1, "max_epochs": 1}, tmp_path / "run"
+    fit(plan(tmp_path, trainer=trainer), run)
+    fit(plan(tmp_path, trainer={"max_steps": 8, "max_epochs": None}, resume=str(run)), run)
+    assert read_json(run / "DONE.json")["step"] == 8
 
 
 def test_a_run_of_epochs_is_made_longer_by_epochs(tmp_path):

@@ -15,6 +15,7 @@ from tl_search.store.lock import LockedError, RunLock
 from tl_search.store.manifest import verify
 from tl_search.training.callbacks.finite_loss import FiniteLoss
 from tl_search.training.callbacks.progress import Progress
+from tl_search.training.corpus import TextFiles
 from tl_search.training.data import Text
 from tl_search.training.fit import fit
 from tl_search.training.loggers import TensorBoard
@@ -205,3 +206,20 @@ def test_a_trainer_argument_that_the_run_sets_itself_is_refused(tmp_path):
 def test_a_corpus_smaller_than_a_step_is_refused(tmp_path):
     with pytest.raises(ValueError, match="must fill a step of 400"):
         fit(plan(tmp_path, data=Text(plan(tmp_path).data.corpus, batch_size=400)), tmp_path / "run")
+
+
+def test_a_corpus_without_documents_is_refused(tmp_path):
+    class Nothing(TextFiles):
+        def documents(self):
+            return iter(())
+
+    with pytest.raises(ValueError, match=r"^data\.corpus: must hold text, got no document$"):
+        fit(plan(tmp_path, data=Text(Nothing("nowhere"), batch_size=4)), tmp_path / "run")
+
+
+def test_held_out_text_that_fills_no_block_is_refused(tmp_path):
+    asked = plan(tmp_path)
+    (tmp_path / "corpus" / "9.txt").write_text("short")
+    message = r"^data\.validation_share: must hold out a block of 16 tokens, got 0\.1 \(6 tokens\); 0 measures no eval"
+    with pytest.raises(ValueError, match=message):
+        fit(replace(asked, data=replace(asked.data, validation_share=0.1)), tmp_path / "run")

@@ -7,14 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lightning.pytorch.callbacks import EarlyStopping
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_run import PLAN, At, PowerCut, cut, plan, same, weights
+from transformers import AutoModelForCausalLM
 
 from tl_search.checkpoints.index import read_index
 from tl_search.plane.schedule import LinearSchedule
 from tl_search.training.fit import fit
 from tl_search.training.loggers import TensorBoard
+from tl_search.training.optim import AdamW
 
 CLOCKS = {"train/steps_per_second", "train/tokens_per_second", "train/peak_memory_bytes"}
 SPARSE = LinearSchedule(first_epoch_checkpoints=None, linear_interval=100)  # the epochs' ends 6, 12 and the last, 14
@@ -43,6 +46,42 @@ def test_speed_memory_and_the_rest_are_logged(logged):
     assert found.keys() == expected
     assert [step for step, _ in found["train/loss"]] == [1, 3, 6, 9, 12]
     assert all(value > 0 for name in CLOCKS for _, value in found[name])
+
+
+class Batches(Callback):
+    """Remembers what was trained on."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+        self.seen.append(batch)
+
+
+def test_points_are_the_batches_own_losses_the_gradients_norm_and_the_planned_rate(tmp_path):
+    """Computed again by transformers from the revisions, each of which saw two batches before the next one."""
+    batches = Batches()
+    asked = plan(
+        tmp_path,
+        model=replace(PLAN.model, dropout=0.0),
+        schedule=LinearSchedule(first_epoch_checkpoints=None, linear_interval=1),
+        optimizer=AdamW(lr=1e-2, warmup_steps=4),
+        trainer={"max_steps": 3, "accumulate_grad_batches": 2, "gradient_clip_val": 1e-3, **EVERY_THREE},
+        logger=LOGGED["logger"],
+        callbacks={"batches": batches},
+    )
+    fit(asked, tmp_path / "run")
+    losses, norms = [], []
+    for step in range(3):
+        model = AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "revisions" / f"step{step}")
+        pair = [model(input_ids=batch, labels=batch).loss for batch in batches.seen[2 * step : 2 * step + 2]]
+        losses += [float(loss) for loss in pair]
+        (sum(pair) / 2).backward()
+        norms.append(float(torch.nn.utils.get_total_norm([weight.grad for weight in model.parameters()])))
+    found = {name: dict(points) for name, points in curves(tmp_path / "run").items()}
+    assert found["train/loss"] == pytest.approx({1: sum(losses[:2]) / 2, 3: sum(losses[2:]) / 4}, rel=1e-5)
+    assert found["train/grad_norm"] == pytest.approx({1: norms[0], 3: norms[2]}, rel=1e-4)
+    assert found["train/lr"] == pytest.approx({1: 2 / 4 * 1e-2, 3: 4 / 4 * 1e-2})
 
 
 def test_a_term_that_begins_within_a_window_is_averaged_over_its_own_batches(logged, finished):

@@ -53,6 +53,24 @@ def test_a_cut_inside_an_accumulated_step_is_exact_too(tmp_path):
     assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
 
 
+def test_a_run_told_to_stop_inside_an_accumulated_step_finishes_that_step(tmp_path):
+    class Inside(Callback):
+        def on_train_batch_start(self, trainer, module, batch, batch_idx):
+            seen.append((trainer.global_step, batch_idx))
+            if batch_idx == 4 * 5 + 1:  # the second of four
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    seen, run, few = [], tmp_path / "run", replace(plan(tmp_path).data, batch_size=1)
+    asked = {"data": few, "trainer": {"accumulate_grad_batches": 4, "max_steps": 9}}
+    fit(plan(tmp_path, **asked), tmp_path / "whole")
+    with pytest.raises(SystemExit) as stop:
+        fit(plan(tmp_path, **asked, callbacks={"inside": Inside()}), run)
+    assert (stop.value.code, seen[-1]) == (143, (5, 23))
+    assert states(run) == ["step4", "step6"]
+    fit(plan(tmp_path, **asked), run)
+    assert same(weights(run), weights(tmp_path / "whole"))
+
+
 def test_a_resumed_run_repeats_at_most_the_save_interval(finished, tmp_path):
     run, seen = tmp_path / "run", []
     with pytest.raises(PowerCut):

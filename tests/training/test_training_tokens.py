@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
+from tl_search.training.architecture import Pythia
 from tl_search.training.corpus import TextFiles
 from tl_search.training.packing import pack
-from tl_search.training.tokens import ByteTokenizer, PretrainedTokenizer, TrainedTokenizer
+from tl_search.training.tokens import ByteTokenizer, PretrainedTokenizer, TrainedTokenizer, rows
 
 BYTES = ByteTokenizer().build()
 TEXTS = ["the cat sat on the mat, " * 20, "der Löwe schläft heute, " * 20, "and a third text " * 20]
@@ -52,6 +53,32 @@ def test_a_trained_tokenizer_is_shorter_than_bytes_and_loses_nothing(tmp_path):
     for text in [*TEXTS, "unseen: 漢字 \x00"]:
         assert loaded.decode(loaded(text)["input_ids"]) == text
     assert len(loaded(TEXTS[0])["input_ids"]) < len(TEXTS[0]) / 2
+
+
+@pytest.fixture
+def gappy(tmp_path):
+    """Thirteen tokens, of which the last, the end of text, has the id 70,000."""
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    words = {letter: number for number, letter in enumerate("acehmnort su")}
+    tokenizer = Tokenizer(models.WordLevel({**words, "<end>": 70_000}, unk_token="a"))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>").save_pretrained(tmp_path / "gappy")
+    return PretrainedTokenizer(str(tmp_path / "gappy"))
+
+
+def test_a_vocabulary_with_gaps_is_as_large_as_its_last_id(gappy, corpus, tmp_path):
+    built = gappy.build()
+    assert (len(built), built.eos_token_id, rows(built)) == (13, 70_000, 70_001)
+    packed = pack(corpus, gappy, 0.0, tmp_path / "cache")
+    assert (packed.train.dtype, packed.train.max()) == (np.uint32, 70_000)
+    assert Pythia(16, 1, 2, 16).config(built).vocab_size == 70_001
+    assert Pythia(16, 1, 2, 16, vocabulary_multiple=64).config(built).vocab_size == 70_016
+
+
+@pytest.mark.parametrize("config", [ByteTokenizer(), TrainedTokenizer(300)], ids=["bytes", "trained"])
+def test_a_vocabulary_without_gaps_is_as_large_as_it_is_long(config):
+    assert rows(config.build(TEXTS)) == len(config.build(TEXTS))
 
 
 def test_documents_follow_each_other_closed_by_the_end_of_text(corpus, tmp_path):

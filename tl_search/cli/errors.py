@@ -38,6 +38,10 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, which takes the same way out as Ctrl-C: state is made safe on the way."""
 
 
+class Requeued(Terminated):
+    """SIGUSR1 or SIGUSR2, by which a scheduler says that the time is nearly over and the command is to come again."""
+
+
 def nearest(word: object, options: Iterable[object]) -> str:
     """`; did you mean log? (options: linear, log)`; without the list where it is long and something in it is near."""
     names = sorted({str(option) for option in options})
@@ -55,7 +59,7 @@ def explain(error: BaseException) -> tuple[int, str]:
     """The exit code and the message for an error that ended a command; only a bug's message is a traceback."""
     if isinstance(error, JobFailed):
         return error.code, error.message
-    if isinstance(error, SystemExit) and error.code == TRY_AGAIN:
+    if isinstance(error, Requeued) or (isinstance(error, SystemExit) and error.code == TRY_AGAIN):
         told = getattr(error, "__notes__", ())
         return TRY_AGAIN, "; ".join(told) or "stopped as it was asked to, to be queued again; the same command goes on"
     # without a code: Lightning's way to end of SIGTERM while it starts

@@ -9,7 +9,17 @@ from omegaconf import DictConfig
 from tl_search.cli import commands
 from tl_search.cli.build import build
 from tl_search.cli.compose import CommandLine, conf_dir
-from tl_search.cli.errors import BAD_INPUT, DONE, INTERRUPTED, TERMINATED, TRY_AGAIN, JobFailed, explain, worst
+from tl_search.cli.errors import (
+    BAD_INPUT,
+    DONE,
+    INTERRUPTED,
+    TERMINATED,
+    TRY_AGAIN,
+    JobFailed,
+    Requeued,
+    explain,
+    worst,
+)
 from tl_search.cli.preflight import Job
 from tl_search.cli.record import forget
 from tl_search.cli.resumed import resumed
@@ -62,7 +72,9 @@ def launch(line: CommandLine, jobs: list[Job]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as they are, instead of as Hydra's own report
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=line.command)(run_job)()
-    except BaseException:
+    except BaseException as error:
+        if codes and codes[-1] == TRY_AGAIN and isinstance(error, Requeued):
+            raise SystemExit(TRY_AGAIN) from error  # whatever came of other jobs
         if not codes or codes[-1] not in (INTERRUPTED, TERMINATED):  # not told yet
             raise
     finally:

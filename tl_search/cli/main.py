@@ -13,17 +13,18 @@ from types import FrameType
 
 from tl_search import __version__
 from tl_search.cli import commands
-from tl_search.cli.errors import BAD_INPUT, DONE, BadInput, Terminated, explain, nearest
+from tl_search.cli.errors import BAD_INPUT, DONE, BadInput, Requeued, Terminated, explain, nearest
 from tl_search.cli.help import command_page, overview
 from tl_search.training.quiet import one_line
 
 HELP = {"-h", "--help", "help"}
+_ENDING = {signal.SIGTERM: Terminated, signal.SIGUSR1: Requeued, signal.SIGUSR2: Requeued}
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit code."""
     words = list(sys.argv[1:] if words is None else words)
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = {number: signal.signal(number, _terminate) for number in _ENDING}
     told, warnings.formatwarning = warnings.formatwarning, one_line
     try:
         return _dispatch(words)
@@ -39,7 +40,8 @@ def main(words: Sequence[str] | None = None) -> int:
         print(message, file=sys.stderr)
         return code
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         warnings.formatwarning = told
 
 
@@ -89,5 +91,5 @@ def _run(name: str, rest: list[str]) -> int:
     return launch(line, preflight(line, command.plan))
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise _ENDING[signal.Signals(number)]

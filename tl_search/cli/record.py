@@ -16,6 +16,7 @@ from tl_search.cli.hidden import redact
 from tl_search.cli.identity import KEYS, run_digest
 from tl_search.cli.mistakes import readable
 from tl_search.store.atomic import read_json, write_json, write_text
+from tl_search.training.places import MOVABLE
 
 PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "mteb", "scikit-learn", "numpy", "scipy", "hydra-core")
 WHERE = ("runs", "cache", "ledger", "embeddings")
@@ -88,12 +89,16 @@ def about(command: str, name: str, digest: str, seed: int | None) -> dict[str, A
 def _resolved(config: DictConfig, keys: list[str], command: str) -> dict[str, Any]:
     """The values of some keys, with interpolations to any other key replaced by what they give.
 
-    A training run may be resumed from another working directory, where its folders are still to be found.
+    A training run may be resumed from another working directory, where its folders are still to be found, and its text.
     """
     config = copy.deepcopy(config)
-    for key in WHERE if command == "train" else ():
-        if config.get(key):
-            config[key] = str(Path(config[key]).resolve())
+    if command == "train":
+        for key in WHERE:
+            if config.get(key):
+                config[key] = str(Path(config[key]).resolve())
+        for key, anywhere in MOVABLE.items():
+            if isinstance(place := OmegaConf.select(config, key), str):
+                OmegaConf.update(config, key, anywhere(place))
     return {
         key: OmegaConf.to_container(config[key], resolve=True) if OmegaConf.is_config(config[key]) else config[key]
         for key in keys

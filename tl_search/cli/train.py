@@ -25,7 +25,7 @@ def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
     """The training that the parts of a config make up. Raises ValueError."""
     from tl_search.plane.horizon import Horizon
     from tl_search.training.corpus import TextFiles
-    from tl_search.training.extend import check_length, extension
+    from tl_search.training.extend import check_length, check_text, extension
     from tl_search.training.plan import TrainingPlan
     from tl_search.training.rewind import Target, check_start
 
@@ -41,7 +41,8 @@ def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
         change = extension(target.run, planned.identity())
         done = check_start(target.run, target)
         if change and most > 0:
-            check_length(target.run, most, done)
+            check_length(target.run, planned.trainer, most, done)
+        check_text(target.run, planned)
     if most > 0:
         try:
             planned.schedule.kept(Horizon(most))  # which the length in epochs can only shorten

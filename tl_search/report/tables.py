@@ -52,6 +52,8 @@ def print_measured(measured: Measured, console: Console) -> None:
     """Where each metric without labels is lowest and highest, and what could not be measured."""
     for revision, reason in measured.unmeasured.items():
         console.print(_text(f"{revision} could not be measured: {reason}"))
+    if measured.remark:
+        console.print(_text(measured.remark))
     if not measured.rows:
         return
     table = _table("metric", "lowest", "highest", "last layer of\nthe latest")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
 
 from tl_search.checkpoints.digests import folder_digests
-from tl_search.checkpoints.index import read_index
 from tl_search.checkpoints.run import RunCheckpoints
 from tl_search.checkpoints.source import shape_of
 from tl_search.plane.arm import Plane
@@ -21,8 +21,9 @@ from tl_search.plane.revision import Revision
 from tl_search.probe.config import check_device, settled
 from tl_search.scoring.randomness import undisturbed_randomness
 from tl_search.search.live import Live
-from tl_search.search.live_look import listed, sentence, unnoticed
+from tl_search.search.live_look import indexed, listed, monitored, sentence, unnoticed
 from tl_search.store.atomic import ASIDE
+from tl_search.store.keys import digest
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.measurements import Measurements
 from tl_search.training.callbacks.neighbours import neighbours
@@ -62,11 +63,16 @@ class LiveColumns(Callback, ABC):
         self._open: list[int] = []
         self._lost: list[int] = []
         self._step = -1
+        self._of: str | None = None  # digest of what columns are of, so that others are not taken for measured
         self._until: float | None = None  # when `final_seconds` are over
 
     @abstractmethod
     def prepare(self) -> None:
         """Load what every column needs. Raises ValueError before the first step is lost."""
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """What columns are of, beside weights and extraction; plain values, known once prepared."""
 
     @abstractmethod
     def measure(self, plane: Plane, folder: Path) -> Column | None:
@@ -94,22 +100,22 @@ class LiveColumns(Callback, ABC):
         self._interrupts = state.interrupts
         self._scheduled = frozenset(self._checkpoints.writer.scheduled)
         self._due = self.pace.due(self._scheduled, trainer.max_steps)
-        if not trainer.is_global_zero:
-            return
+        if trainer.is_global_zero:
+            self._prepare(trainer)
+        self._of = trainer.strategy.broadcast(self._of)  # all ranks must agree on which columns are measured
+
+    def _prepare(self, trainer: Trainer) -> None:
         with self._named(), undisturbed_randomness():
             self.prepare()
-        if self.pace.share is not None:
-            self._warn_watchers(neighbours(trainer, Callback), self.pace.share)
+        self._of = digest({"extraction": self.extraction.identity(), **self.identity()})
+        if self.pace.share is not None:  # what is kept by a number must not silently be another on a slower machine
+            for name in monitored(neighbours(trainer, Callback), self.noun):
+                left = f"measured only where share={self.pace.share:g} leaves time; share=null measures all"
+                log.warning("%s: %s", name, left)
         root = trainer.strategy.root_device
         if root.type == "cuda" and root.index and self.pace.probe.accelerator != "cpu":
             where = f"looks take GPU 0, while training has {root.index}; CUDA_VISIBLE_DEVICES={root.index} joins them"
             log.warning("%s: %s", self.noun, where)
-
-    def _warn_watchers(self, callbacks: Any, share: float) -> None:
-        """What is kept or stopped by a number must not silently be another on a slower machine."""
-        monitors = {str(getattr(getattr(one, "config", one), "monitor", "")) for one in callbacks}
-        for name in sorted(name for name in monitors if name.startswith(f"{self.noun}/")):
-            log.warning("%s: measured only where share=%g leaves time; share=null measures all", name, share)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started = time.monotonic()
@@ -181,7 +187,7 @@ class LiveColumns(Callback, ABC):
         Returns:
             Whether there was one, and no wish to stop.
         """
-        lines = _index(trainer)
+        lines = indexed(Path(trainer.default_root_dir))
         step = next((step for step in self._open if step in lines), None)
         found = None if step is None else self._attempt(step, partial(self._then, trainer, lines[step]))
         if step is None or found is None:
@@ -204,7 +210,7 @@ class LiveColumns(Callback, ABC):
         while more and self._open and self._may_in_the_end():
             with self._timed(trainer):
                 more = self._catch_up(trainer)
-        self._say_open(_index(trainer))
+        self._say_open(indexed(Path(trainer.default_root_dir)))
 
     def _say_open(self, written: Collection[int]) -> None:
         """What a search can still measure, and what nothing can."""
@@ -280,16 +286,13 @@ class LiveColumns(Callback, ABC):
     def state_dict(self) -> dict[str, Any]:
         elapsed = self._elapsed if hasattr(self, "_started") else self.before
         columns = [[step, dict(column)] for step, column in self.columns.items()]
-        return {"columns": columns, "spent": self.spent, "elapsed": elapsed}
+        return {"of": self._of, "columns": columns, "spent": self.spent, "elapsed": elapsed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """After `setup`. Columns of other tasks or settings are due again, from what is written of their steps."""
         self.columns = dict(state_dict["columns"])
+        if self.columns and state_dict.get("of", self._of) != self._of:  # earlier versions did not say
+            say, steps = rank_zero_only(log.warning), listed(sorted(self.columns))
+            say("%s: its settings changed; the columns of step %s are due again", self.noun, steps)
+            self.columns = {}
         self.spent, self.before = state_dict["spent"], state_dict["elapsed"]
-
-
-def _index(trainer: Trainer) -> dict[int, dict[str, Any]]:
-    """By step: what the run's index says of its revisions; of one that cannot be read, nothing."""
-    try:
-        return {line["step"]: line for line in read_index(Path(trainer.default_root_dir))}
-    except (OSError, ValueError):
-        return {}

@@ -1,12 +1,15 @@
-"""What a look at a model in training must leave as it was, and how it says what went wrong."""
+"""What a look at a model in training must leave as it was, who waits for it, and how it says what went wrong."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
 
+from tl_search.checkpoints.index import read_index
 from tl_search.scoring.randomness import undisturbed_randomness
 
 # What a search says of every step of its work is too much between training's lines; a failure is said once per column.
@@ -34,6 +37,20 @@ def unnoticed(trainer: Trainer) -> Iterator[None]:
     finally:
         for logger, level in before.items():
             logger.setLevel(level)
+
+
+def monitored(callbacks: Iterable[Any], noun: str) -> list[str]:
+    """The measurements below `noun` by which something is kept or stopped."""
+    names = {str(getattr(getattr(one, "config", one), "monitor", "")) for one in callbacks}
+    return sorted(name for name in names if name.startswith(f"{noun}/"))
+
+
+def indexed(run: Path) -> dict[int, dict[str, Any]]:
+    """By step: what the run's index says of its revisions; of one that cannot be read, nothing."""
+    try:
+        return {line["step"]: line for line in read_index(run)}
+    except (OSError, ValueError):
+        return {}
 
 
 def sentence(error: Exception) -> str:

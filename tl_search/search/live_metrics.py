@@ -1,6 +1,7 @@
 """Metrics without labels of every layer, as training goes on."""
 
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 
@@ -8,7 +9,8 @@ from tl_search.plane.arm import Plane
 from tl_search.probe.embed import layer_name
 from tl_search.search.live import RepresentationMetrics
 from tl_search.search.live_columns import Column, LiveColumns
-from tl_search.search.measure import ColumnMeasurements, draw_corpus
+from tl_search.search.measure import RULES, ColumnMeasurements, draw_corpus
+from tl_search.search.weights import Weights
 from tl_search.store.atomic import read_json
 
 
@@ -32,9 +34,12 @@ class LiveMetrics(LiveColumns):
     def prepare(self) -> None:
         self._corpus = draw_corpus(self.config.tasks.corpus_texts(), self.config.metrics)
 
+    def identity(self) -> dict[str, Any]:
+        return {"corpus": self._corpus.hash, "options": self.config.metrics.identity(), "rules": RULES}
+
     def measure(self, plane: Plane, folder: Path) -> Column:
         config, revision = self.config, plane.revisions[0]
-        given = (config.metrics, config.probe, lambda _: folder, self._folder)
+        given = (config.metrics, config.probe, Weights(lambda _: folder), self._folder)
         measurements = ColumnMeasurements(plane, self._corpus, *given)
         failures = measurements.measure([revision])
         if failures:

@@ -46,6 +46,9 @@ class LivePlane(LiveColumns):
         self._suite = SuiteTexts(tasks.selection(), tasks.texts(tasks.selection_split, self.config.ledger / "texts"))
         self._weights = self.config.objective.weights(self._suite.tasks)
 
+    def identity(self) -> dict[str, Any]:
+        return {"tasks": {task.name: task.identity() for task in self._suite.tasks}, "weights": self._weights}
+
     def measure(self, plane: Plane, folder: Path) -> Column | None:
         ledger, embeddings = Ledger(self.config.ledger), ArrayStore(self.config.embeddings)
         workshop = Workshop(Weights(lambda _: folder), plane, self._suite, self.config.probe, embeddings, ledger)

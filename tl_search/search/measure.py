@@ -7,8 +7,9 @@ is not measured again.
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import layer_name
 from tl_search.probe.metrics.config import MetricsConfig
+from tl_search.search.weights import Weights
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest, safe_name, text_digest
 
@@ -86,7 +88,7 @@ class ColumnMeasurements:
         corpus: What they are measured on.
         config: What is measured.
         probe: Where the pass runs.
-        fetch: A revision to its loadable folder.
+        weights: Where revisions come from.
         folder: `cache/metrics` of a run.
     """
 
@@ -94,34 +96,33 @@ class ColumnMeasurements:
     corpus: Corpus
     config: MetricsConfig
     probe: ProbeConfig
-    fetch: Callable[[Revision], Path]
+    weights: Weights
     folder: Path
 
     def measure(self, revisions: Iterable[Revision]) -> dict[str, str]:
-        """Measure the columns that are not measured yet. Returns why a revision could not be, by its name."""
-        write_json(self.folder / "corpus.json", self._about_corpus())
-        reasons = {revision.name: self.measure_revision(revision) for revision in revisions}
-        return {name: reason for name, reason in reasons.items() if reason is not None}
+        """Measure the columns whose files are not whole; the next revision is fetched while one is measured.
 
-    def measure_revision(self, revision: Revision) -> str | None:
-        """Measure its column unless its files are whole. Returns why it cannot be measured, which fails it alone.
+        A model that the probe has kept of a revision is used again, so the best time is right after its embedding.
 
-        A model that the probe has kept of this revision is used again, so the best time is right after its embedding.
+        Returns:
+            Why a revision could not be measured, by its name; the others are.
 
         Raises:
-            OSError: its weights cannot be had now, or a file cannot be written.
+            OSError: weights cannot be had now, or a file cannot be written.
         """
-        if self.whole(revision):
-            return None
-        try:
-            self._measure(revision)
-        except (ValueError, RuntimeError, MemoryError) as error:
-            if not _of_this_column(error):
-                raise
-            reason = " ".join(str(error).split()) or "out of memory"
-            log.warning("%s cannot be measured: %s", revision.name, reason)
-            return reason
-        return None
+        write_json(self.folder / "corpus.json", self._about_corpus())
+        missing = [revision for revision in revisions if not self.whole(revision)]
+        reasons = {}
+        for revision, following in pairwise([*missing, None]):
+            assert revision is not None
+            try:
+                self._measure(revision, following)
+            except (ValueError, RuntimeError, MemoryError) as error:
+                if not _of_this_column(error):
+                    raise
+                reasons[revision.name] = " ".join(str(error).split()) or "out of memory"
+                log.warning("%s cannot be measured: %s", revision.name, reasons[revision.name])
+        return reasons
 
     def path(self, revision: Revision, layer: int) -> Path:
         """`<model>/<revision>/layer_000.json`, each name made safe."""
@@ -131,11 +132,13 @@ class ColumnMeasurements:
         """Whether every layer's file is there and of these weights, texts and settings."""
         return all(self._is_of(self.path(revision, layer), self._about(revision, layer)) for layer in self.plane.layers)
 
-    def _measure(self, revision: Revision) -> None:
+    def _measure(self, revision: Revision, following: Revision | None) -> None:
         from tl_search.probe.metrics.column import measure_column
 
         log.info("%s: measuring %d texts at every layer", revision.name, len(self.corpus.texts))
-        folder = self.fetch(revision)
+        folder = self.weights.folder(revision)
+        if following is not None:  # only now: before, this one might still be on its way
+            self.weights.expect(following)
         texts, extraction = self.corpus.texts, self.plane.extraction
         layers, dtype = measure_column(revision, folder, texts, extraction, self.probe, self.config)
         for layer, metrics in enumerate(layers):

@@ -93,9 +93,10 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     # what cannot be measured or confirmed is said now, not when the search is over
     measured = folder / "cache" / "metrics"
     corpus = draw_corpus(plan.tasks.corpus_texts(), plan.metrics) if plan.metrics.columns is not Columns.none else None
+    weights_of = Weights(plan.source.fetch)
     if plan.metrics.only and corpus is not None:
         _write_plane(folder, plan, plane, {"tasks": []})
-        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, plan.source.fetch, measured)
+        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, weights_of, measured)
         failed = measurements.measure(plane.revisions)
         exit_code = 3 if failed else 0
         write_json(folder / "DONE.json", {"exit_code": exit_code, "unmeasured": failed})
@@ -118,8 +119,8 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     policy = plan.bandit.start(problem)
     about = {"model": plane.model, "policy": type(plan.bandit).__name__.lower()}
     trajectory = Trajectory(folder, about, exhaustive.total)
-    weights_of, embeddings, ledger = Weights(plan.source.fetch), ArrayStore(plan.embeddings), Ledger(plan.ledger)
-    workshop = Workshop(weights_of, plane, selection, plan.probe, embeddings, ledger)
+    stores = ArrayStore(plan.embeddings), Ledger(plan.ledger)
+    workshop = Workshop(weights_of, plane, selection, plan.probe, *stores)
     started = time.monotonic()
     budget = plan.budget if getattr(plan.bandit, "budgeted", True) else Budget(share=None)
     search = Search(problem, policy, workshop, selection.tasks, budget, plan.stopping, trajectory)
@@ -142,7 +143,7 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     write_json(folder / "result.json", result)
     if corpus is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
-        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, weights_of.folder, measured)
+        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, weights_of, measured)
         result["unmeasured"] = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
         write_json(folder / "result.json", result)
         exit_code = 3 if result["unmeasured"] else exit_code
@@ -154,12 +155,14 @@ def survey(plan: SearchPlan) -> Plane:
     """The plane that the plan's sampling makes of its source's revisions.
 
     Raises:
-        ValueError: fewer than two revisions: there would be no time axis to search; or the probe's device is not here.
+        ValueError: no time axis to search, since there are fewer than two revisions, which measuring alone does not
+            need; or the probe's device is not here.
     """
     check_device(plan.probe)
     revisions = plan.sampling.pick(plan.source.revisions())
-    if len(revisions) < 2:
-        raise ValueError(f"checkpoints: {plan.source.model} has {len(revisions)} revision(s); a search needs two")
+    if len(revisions) < 2 and not plan.metrics.only:
+        few = f"{plan.source.model} has {len(revisions)} revision(s)"
+        raise ValueError(f"checkpoints: {few}; a search needs two (metrics.only=true measures one)")
     extraction = settled(plan.extraction, plan.probe.accelerator)
     return Plane(plan.source.model, tuple(revisions), plan.source.shape().n_layers, extraction)
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tl_search.training.tokens import rows
+
 if TYPE_CHECKING:
     from transformers import GPTNeoXConfig, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -51,17 +53,19 @@ class Pythia:
 
     def parameters(self, vocabulary: int) -> int:
         """How many numbers the model learns, with the vocabulary of a tokenizer."""
-        rows = -(-vocabulary // self.vocabulary_multiple) * self.vocabulary_multiple
         block = 12 * self.width**2 + 13 * self.width  # attention 4, feed-forward 8 squares; biases, two layer norms
-        return 2 * rows * self.width + self.blocks * block + 2 * self.width
+        return 2 * self.embedding_rows(vocabulary) * self.width + self.blocks * block + 2 * self.width
+
+    def embedding_rows(self, vocabulary: int) -> int:
+        """Rows of the embedding for a vocabulary."""
+        return -(-vocabulary // self.vocabulary_multiple) * self.vocabulary_multiple
 
     def config(self, tokenizer: "PreTrainedTokenizerBase") -> "GPTNeoXConfig":
         """The transformers configuration, with the vocabulary of the tokenizer."""
         from transformers import GPTNeoXConfig
 
-        rows = -(-len(tokenizer) // self.vocabulary_multiple) * self.vocabulary_multiple
         return GPTNeoXConfig(
-            vocab_size=rows,
+            vocab_size=self.embedding_rows(rows(tokenizer)),
             hidden_size=self.width,
             num_hidden_layers=self.blocks,
             num_attention_heads=self.heads,

@@ -46,7 +46,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 def write_state(state: dict[str, Any], target: Path) -> None:
     """Write it whole or not at all; without zip's checksums, since the manifest's are read where it matters."""
-    no_checksums = torch_files.patch("save.compute_crc32", False)
+    no_checksums = torch_files.patch("save.compute_crc32", False)  # type: ignore[attr-defined]  # which it gets at import
     with write_file(target) as aside, naming(target), aside.open("wb") as file, no_checksums:
         torch.save(state, file)
 

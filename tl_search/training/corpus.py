@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from glob import has_magic
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
+
+from tl_search.training.places import absolute, local
 
 
 class Corpus(Protocol):
@@ -43,19 +44,22 @@ class TextFiles:
     """UTF-8 text files, one document each, by name.
 
     Args:
-        path: A file, a folder (all files below it) or a pattern such as `books/**/*.txt`.
+        path: A file, a folder (all files below it) or a pattern such as `books/**/*.txt`; made absolute.
     """
 
     path: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", absolute(self.path))
 
     def files(self) -> list[Path]:
         """Raises ValueError when there is none."""
         place = Path(self.path)
         found: Iterable[Path]
-        if has_magic(self.path):
-            found = Path(place.anchor or ".").glob(self.path.removeprefix(place.anchor))
-        else:
+        if place.exists():
             found = [place] if place.is_file() else place.rglob("*")
+        else:
+            found = Path(place.anchor).glob(self.path.removeprefix(place.anchor))
         files = sorted(file for file in found if file.is_file())
         if not files:
             raise ValueError(f"path: must name a text file, a folder of them or a pattern, got {self.path!r}: no file")
@@ -76,7 +80,7 @@ class HubDataset:
     """A column of a data set on the Hugging Face Hub, or in a folder that `datasets` can read.
 
     Args:
-        name: Of the data set: `owner/name`, or a folder.
+        name: Of the data set: `owner/name`, or a folder, which is made absolute.
         split: `train`, or a part of it: `train[:10000]`.
         column: That holds the text.
         configuration: Of the data set, where it has several.
@@ -88,6 +92,9 @@ class HubDataset:
     column: str = "text"
     configuration: str | None = None
     revision: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", local(self.name))
 
     @property
     def is_remote(self) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tl_search.checkpoints.index import read_index
 from tl_search.store.atomic import write_json
 from tl_search.store.keys import digest
+from tl_search.training.identity import as_recorded
 from tl_search.training.resume import drop_states
 from tl_search.training.revisions import write_main
 from tl_search.training.rewind import cut_off, forget_rewinding, load_state
@@ -75,6 +76,6 @@ def finish(plan: "TrainingPlan", folder: Path, step: int, early: str | None = No
     cut_off(folder, step)
     write_main(folder, step)
     eval_loss = next(line["eval_loss"] for line in read_index(folder) if line["name"] == f"step{step}")
-    done = {"step": step, "eval_loss": eval_loss, "digest": digest(plan.identity())}
+    done = {"step": step, "eval_loss": eval_loss, "digest": digest(as_recorded(folder, plan.identity()))}
     write_json(folder / "DONE.json", done if early is None else {**done, "early": early})
     forget_rewinding(folder)

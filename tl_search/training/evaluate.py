@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from tl_search.training.optim import Phase
 from tl_search.training.quiet import quiet
 
 if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
     from torch import Tensor
 
     from tl_search.training.packing import PackedText
@@ -114,7 +116,6 @@ def _held_out(plan: "TrainingPlan", packed: "PackedText") -> "list[Tensor]":
 
 
 def _validate(plan: "TrainingPlan", folder: Path, held_out: "list[Tensor]") -> float:
-    from lightning.pytorch import Trainer
     from torch.utils.data import DataLoader
     from transformers import AutoModelForCausalLM
 
@@ -123,10 +124,29 @@ def _validate(plan: "TrainingPlan", folder: Path, held_out: "list[Tensor]") -> f
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32", local_files_only=True)
     optimizer = TorchOptimizer(plan.optimizer) if isinstance(plan.optimizer, Mapping) else plan.optimizer
     module = CausalLM(model, plan.curriculum, optimizer, [Phase(0, 0, 1)])
-    kept: dict[str, Any] = {key: plan.trainer[key] for key in ("accelerator", "precision") if key in plan.trainer}
-    trainer = Trainer(
-        **kept, devices=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, use_distributed_sampler=False,
-    )  # fmt: skip
+    trainer = _trainer(plan.trainer.get("accelerator") or "auto", plan.trainer.get("precision"))
     trainer.validate(module, DataLoader(held_out, batch_size=None), verbose=False)  # type: ignore[arg-type]
     return module.validated
+
+
+def _trainer(accelerator: Any, precision: Any) -> "Trainer":
+    """For one device of the kind that the run had; where this machine has none, of the best kind that it has."""
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+    from lightning.pytorch import Trainer
+    from lightning.pytorch.plugins.environments import LightningEnvironment
+
+    try:
+        return Trainer(
+            accelerator=accelerator, precision=precision, devices=1, logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False,
+            plugins=[LightningEnvironment()],  # inside a SLURM job too, whose signals are not for this Trainer
+        )  # fmt: skip
+    except (MisconfigurationException, ModuleNotFoundError, ValueError) as error:  # which Lightning takes it for
+        if accelerator == "auto":
+            raise ValueError(f"trainer: {' '.join(str(error).split())}") from error
+    found = _trainer("auto", precision)
+    here = found.strategy.root_device.type
+    warnings.warn(
+        f"the run was trained with accelerator={accelerator}, which is not here: measured on {here}", stacklevel=2
+    )
+    return found

@@ -11,12 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest
-from tl_search.training.identity import differences, flat
+from tl_search.training.corpus import fingerprint
+from tl_search.training.identity import as_recorded, differences, flat
 from tl_search.training.optim import Phase
+from tl_search.training.places import moved
+
+if TYPE_CHECKING:
+    from tl_search.training.plan import TrainingPlan
 
 # What a run survives; of settings that do not decide the weights its record says nothing.
 _FREE = re.compile(r"(trainer\.max_steps|trainer\.max_epochs|schedule|checkpoint)(\.|$)")
@@ -73,9 +78,10 @@ def extension(run: Path, identity: Mapping[str, Any]) -> Extension | None:
     """
     path = run / "run.json"
     before = read_json(path).get("plan") if path.exists() else None
-    if before is None or before == identity:
+    now = json.loads(json.dumps(as_recorded(run, identity)))
+    if before is None or before == now:
         return None
-    found = Extension(before, json.loads(json.dumps(identity)))
+    found = Extension(before, now)
     refused = [key for key in found.changed if not re.match(_FREE, key)]
     if refused:
         old, new = ({key: flat(plan).get(key) for key in refused} for plan in (found.before, found.now))
@@ -89,7 +95,7 @@ def extension(run: Path, identity: Mapping[str, Any]) -> Extension | None:
 def is_done(run: Path, plan: Mapping[str, Any]) -> bool:
     """Whether a run has been trained to the end of this very plan."""
     path = run / "DONE.json"
-    return path.exists() and read_json(path).get("digest") == digest(plan)
+    return path.exists() and read_json(path).get("digest") == digest(as_recorded(run, plan))
 
 
 def last_step(trainer: Mapping[str, Any], steps_per_epoch: int) -> int:
@@ -98,10 +104,31 @@ def last_step(trainer: Mapping[str, Any], steps_per_epoch: int) -> int:
     return min(limit for limit in (steps, epochs * steps_per_epoch) if limit > 0)
 
 
-def check_length(run: Path, total: int, done: int) -> None:
-    """Raises ValueError when a changed plan leaves nothing to do."""
-    if total <= done:
+def check_length(run: Path, trainer: Mapping[str, Any], total: int, done: int) -> None:
+    """Raises ValueError when a changed plan, which ends at step `total`, leaves nothing to do."""
+    if total > done:
+        return
+    steps = trainer.get("max_steps") or -1
+    if steps == total:
         raise ValueError(f"trainer.max_steps: {run} is already at step {done} >= max_steps {total}; nothing to do")
+    way = f", or null for max_steps {steps} alone to say where the run ends" if steps > done else ""
+    raise ValueError(
+        f"trainer.max_epochs: {run} is already at step {done}, and max_epochs {trainer['max_epochs']} ends at {total}; "
+        f"set a higher trainer.max_epochs{way}"
+    )
+
+
+def check_text(run: Path, plan: "TrainingPlan") -> None:
+    """What lies in another place than a run's record says must be what the run was trained on. Raises ValueError."""
+    record, now = read_json(run / "run.json"), plan.identity()
+    for place in moved(record["plan"], now) if "data" in record else ():
+        if place.startswith("data."):
+            part, found = "corpus", fingerprint(plan.data.corpus)[0]
+        else:
+            part, found = "tokenizer", digest(plan.tokenizer.build(()).backend_tokenizer.to_str())
+        if found != record["data"][part]:
+            was, new = flat(record["plan"])[place], flat(now)[place]
+            raise ValueError(f"{place}: must hold the {part} that {run} was trained on, in {was}; got another in {new}")
 
 
 def phases(run: Path, total: int) -> tuple[Phase, ...]:

@@ -48,8 +48,17 @@ def fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None] = lambda:
         ValueError: the folder holds a run of another plan, or only damaged states.
         DivergedError: the loss, or a weight, is not finite.
         LockedError: another process trains there.
-        KeyboardInterrupt, SystemExit: the run was told to stop; its state is on disk.
+        KeyboardInterrupt, SystemExit: the run was told to stop; its state is on disk. One that was told so after its
+            last step is finished first.
     """
+    with Interrupts() as interrupts:
+        interrupts.listen()
+        _fit(plan, folder, accepted, interrupts)
+    if interrupts.received is not None:
+        interrupts.end()
+
+
+def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interrupts: Interrupts) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _ownership(folder):
         target = Target.parse(plan.resume)
@@ -65,7 +74,7 @@ def fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None] = lambda:
             data = _data(plan, packed)
             horizon = horizon_of(plan, data.steps_per_epoch)
             if change:
-                check_length(folder, horizon.total, reached)
+                check_length(folder, plan.trainer, horizon.total, reached)
             if target.run is not None:  # may have another logger, and this machine may lack what the first one had
                 make_trainer(plan.trainer, folder, horizon.total, [], _loggers(plan, folder, reached))
             steps = scheduled_steps(plan.schedule, horizon)
@@ -83,14 +92,15 @@ def fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None] = lambda:
             end, early = horizon.total, None
             try:
                 if start < end and plan.devices > 1:
-                    launch(train, plan.devices)
+                    interrupts.received = launch(train, plan.devices)
                 elif start < end:
-                    train()
+                    train(interrupts=interrupts)
                 elif state is not None:
                     settle(plan, folder, state, due)
             except EndedEarly as told:
                 print(told, file=sys.stderr, flush=True)
                 end, early = told.step, told.reason
+        interrupts.listen("finishing the run")
         finish(plan, folder, end, early)
 
 
@@ -108,6 +118,7 @@ def _train(
     start: int,
     due: Collection[int],
     rank: int = 0,
+    interrupts: Interrupts | None = None,
 ) -> None:
     """Train from a state, which is that of step `start`, to the last step; with several devices, as one rank.
 
@@ -119,6 +130,7 @@ def _train(
         start: Completed steps.
         due: Steps that have a revision.
         rank: Of this process.
+        interrupts: The run's; None gives a rank its own, since signals come to each of them.
 
     Raises:
         EndedEarly: a callback has ended the run, which is done all the same.
@@ -151,7 +163,7 @@ def _train(
     with (
         quiet(),
         compiled(model, plan.compile),
-        Interrupts(speaks=rank == 0) as interrupts,
+        Interrupts(speaks=rank == 0) if interrupts is None else nullcontext(interrupts) as interrupts,
         BackgroundWriter(plan.checkpoint.asynchronous) as saves,
     ):
         sizes = (data.steps_per_epoch, data.tokens_per_step)
@@ -171,14 +183,15 @@ def _train(
         trainer = make_trainer(plan.trainer, folder, total, callbacks, _loggers(plan, folder, done), saves)
         try:
             trainer.fit(module, datamodule=data, ckpt_path=state, weights_only=True)
+            check_end(trainer, steps, total)
         except (Stopped, SystemExit) as error:
+            interrupts.listen("finishing what is being saved")  # Lightning has put back the handlers before
             saves.drain()
             if interrupts.received is not None:
                 interrupts.end()
             if isinstance(error.__context__, KeyboardInterrupt):  # before we listened; Lightning says exit code 1
                 raise error.__context__ from None
             raise
-    check_end(trainer, steps, total)
 
 
 def _callback(entry: Any) -> "Callback":

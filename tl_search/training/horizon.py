@@ -12,6 +12,7 @@ from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import Schedule, warning
 from tl_search.training.data import BlockLoader, count_blocks, steps_in_epoch
 from tl_search.training.estimate import vocabulary
+from tl_search.training.tokens import rows
 from tl_search.training.trainer import device_count
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def measure_epoch(plan: "TrainingPlan") -> Epoch:
             packed.train, plan.model.context, plan.data.batch_size, plan.batches_per_step, plan.seed,
             plan.data.drop_last, ranks=device_count(plan.trainer),
         )  # fmt: skip
-        return Epoch(loader.steps, len(packed.tokenizer))
+        return Epoch(loader.steps, rows(packed.tokenizer))
 
 
 def _estimated(plan: "TrainingPlan", corpus: Any) -> Epoch:
@@ -95,7 +96,7 @@ def _estimated(plan: "TrainingPlan", corpus: Any) -> Epoch:
     if not documents:
         raise ValueError("data.corpus: must hold text, got no document")
     tokenizer = plan.tokenizer.build(iter(documents))
-    known = vocabulary(plan.tokenizer) or len(tokenizer)  # trained on so little, it has fewer tokens than it will have
+    known = vocabulary(plan.tokenizer) or rows(tokenizer)  # trained on so little, it has fewer tokens than it will have
     if total is None:
         return Epoch(None, known, f"nobody says how many documents {corpus.name} has")
     encoded = tokenizer.backend_tokenizer.encode_batch_fast(documents, add_special_tokens=False)

@@ -11,6 +11,7 @@ from typing import Any
 from tl_search import __version__
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest
+from tl_search.training.places import put_back
 from tl_search.training.trainer import device_count
 
 # What a resumed run may change: where and how it runs and what it says, not what it learns.
@@ -41,6 +42,13 @@ def plan_identity(parts: Mapping[str, Any], trainer: Mapping[str, Any], seed: in
     return {**{name: plain(part) for name, part in parts.items()}, "trainer": kept, "seed": seed}
 
 
+def as_recorded(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan with the places that the folder's record gives: what lies there is compared by its digest."""
+    path = folder / "run.json"
+    known = read_json(path).get("plan") if path.exists() else None
+    return put_back(known or {}, identity)
+
+
 def claim(folder: Path, identity: Mapping[str, Any], **facts: Any) -> None:
     """Write the identity into the folder's `run.json`, beside what is there, or make sure that it is the same.
 
@@ -49,7 +57,8 @@ def claim(folder: Path, identity: Mapping[str, Any], **facts: Any) -> None:
     """
     path = folder / "run.json"
     known = read_json(path) if path.exists() else {}
-    for key, value in (("plan", dict(identity)), *facts.items()):
+    identity = as_recorded(folder, identity)
+    for key, value in (("plan", identity), *facts.items()):
         if key in known and known[key] != value and key == "plan" and known.get("history"):
             raise ValueError(
                 f"run: {folder} has been changed since it was started: {differences(value, known[key])}; "
@@ -63,10 +72,10 @@ def claim(folder: Path, identity: Mapping[str, Any], **facts: Any) -> None:
     own = {
         "command": "train",
         "name": folder.name,
-        "digest": digest(dict(identity)),
+        "digest": digest(identity),
         "seed": identity["seed"],
         "versions": _versions(),
-        "plan": dict(identity),
+        "plan": identity,
         **facts,
     }
     if any(key not in known for key in own):

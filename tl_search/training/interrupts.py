@@ -1,4 +1,4 @@
-"""Signals as wishes that are granted at the next step's end, with the state on disk."""
+"""Signals as wishes, which are granted once what was begun is on disk."""
 
 import os
 import signal
@@ -15,9 +15,10 @@ class Stopped(Exception):  # noqa: N818  # it is no error: somebody asked for it
 
 
 class Interrupts:
-    """Remembers a signal instead of dying of it; a second one ends the run where it stands.
+    """Remembers a signal while there is something to finish, instead of dying of it; a second one ends the run there.
 
-    What is on disk is whole at any moment, so the second costs at most the steps since the last state.
+    What is on disk is whole at any moment, so the second costs at most the steps since the last state. Who remembers
+    a signal to the end of the block must `end` then.
 
     Args:
         speaks: Whether it says so on the console; of several ranks one does.
@@ -26,6 +27,7 @@ class Interrupts:
     def __init__(self, speaks: bool = True) -> None:
         self.speaks = speaks
         self.received: int | None = None
+        self._first: str | None = None
         self._handed_on = False
         self._before: dict[int, Any] = {}
 
@@ -38,8 +40,13 @@ class Interrupts:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def listen(self) -> None:
-        """Put the handlers up."""
+    def listen(self, first: str | None = None) -> None:
+        """Put the handlers up, also where somebody else has put theirs since.
+
+        Args:
+            first: What is finished before the run ends as it is told; None ends it where it stands.
+        """
+        self._first = first
         for number in self._before:
             signal.signal(number, self._receive)
 
@@ -47,9 +54,11 @@ class Interrupts:
         if self.received is not None:
             self.end()
         self.received = number
+        if self._first is None:
+            self.end()
         word = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         if self.speaks:  # by os.write, since a signal may come while a buffered stream is being written
-            os.write(2, f"{word}: saving at the end of this step; once more stops at once\n".encode())
+            os.write(2, f"{word}: {self._first}; once more stops at once\n".encode())
 
     def end(self) -> NoReturn:
         """End the process's work as the signal would have: KeyboardInterrupt, or SystemExit(143).

@@ -1,5 +1,6 @@
 """Where curves go."""
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +56,18 @@ class WeightsAndBiases:
     offline: bool = False
 
     def start(self, run: Path, step: int) -> "Logger":
-        """Raises ValueError where the package is missing."""
+        """Raises ValueError where the package is missing, or a login."""
         from importlib.util import find_spec
 
         if find_spec("wandb") is None:
             raise ValueError("logger.wandb: needs a package that is missing; pip install 'tl-search[wandb]'")
+        if not self.offline and os.environ.get("WANDB_MODE", "online") == "online":
+            import wandb
+
+            if not wandb.login(prompt=False, verify=False):
+                raise ValueError(
+                    "logger.wandb: needs `wandb login` or WANDB_API_KEY; logger.wandb.offline=true needs none"
+                )
         from lightning.pytorch.loggers import WandbLogger
 
         return WandbLogger(

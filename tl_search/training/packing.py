@@ -13,7 +13,7 @@ from tl_search.store.atomic import write_dir
 from tl_search.store.keys import digest
 from tl_search.store.manifest import DamagedError, verify, write_manifest
 from tl_search.training.corpus import Corpus, fingerprint
-from tl_search.training.tokens import TokenizerConfig
+from tl_search.training.tokens import TokenizerConfig, rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -103,7 +103,7 @@ def _is_whole(folder: Path) -> bool:
 def _write(
     folder: Path, corpus: Corpus, count: int, tokenizer: "PreTrainedTokenizerFast", validation_share: float
 ) -> None:
-    dtype = np.uint16 if len(tokenizer) <= 1 << 16 else np.uint32
+    dtype = np.uint16 if rows(tokenizer) <= 1 << 16 else np.uint32
     with write_dir(folder) as aside:
         with _Row(aside / "train.npy", dtype) as train, _Row(aside / "validation.npy", dtype) as validation:
             for number, tokens in enumerate(_encode(corpus.documents(), tokenizer, dtype)):

@@ -29,7 +29,7 @@ _TRY_AGAIN = 75  # sysexits' EX_TEMPFAIL
 _GRACE = 30.0  # seconds in which the other ranks may notice by themselves that one has failed
 
 
-def launch(job: Callable[[int], None], ranks: int) -> None:
+def launch(job: Callable[[int], None], ranks: int) -> int | None:
     """Run `job(rank)` in one process per rank, and end as they end.
 
     A signal to this process goes to all of them; the first error of its own that a rank reports is raised here.
@@ -37,6 +37,9 @@ def launch(job: Callable[[int], None], ranks: int) -> None:
     Args:
         job: Can be pickled.
         ranks: How many.
+
+    Returns:
+        A signal that came when none of them had anything left to stop; it is still to be heeded.
     """
     import torch
 
@@ -61,7 +64,7 @@ def launch(job: Callable[[int], None], ranks: int) -> None:
                 process.join()
         error = _worst(found)
     if error is None:
-        return
+        return next(iter(received), None)
     if isinstance(error, KeyboardInterrupt | SystemExit) and received:
         before = signal.getsignal(received[0])
         if received[0] in (signal.SIGUSR1, signal.SIGUSR2) and callable(before):

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
+from tl_search.training.places import local
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -68,12 +70,15 @@ class PretrainedTokenizer:
     """A ready-made tokenizer from a folder or the Hub.
 
     Args:
-        name: `owner/name`, or a folder.
+        name: `owner/name`, or a folder, which is made absolute.
         revision: Commit, tag or branch.
     """
 
     name: str
     revision: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", local(self.name))
 
     def build(self, documents: Iterable[str] = ()) -> "PreTrainedTokenizerFast":
         from transformers import AutoTokenizer
@@ -84,6 +89,11 @@ class PretrainedTokenizer:
         if tokenizer.eos_token_id is None:
             raise ValueError(f"name: must have an end-of-text token to separate documents, got {self.name!r}")
         return cast("PreTrainedTokenizerFast", tokenizer)
+
+
+def rows(tokenizer: "PreTrainedTokenizerBase") -> int:
+    """How many rows an embedding needs: a ready-made vocabulary may have gaps, and then its last id tells."""
+    return max(tokenizer.get_vocab().values()) + 1
 
 
 def _finish(tokenizer: "Tokenizer", word_pattern: bool) -> "PreTrainedTokenizerFast":

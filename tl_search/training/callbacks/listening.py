@@ -1,4 +1,4 @@
-"""From which moment on signals are wishes."""
+"""From which moment on a signal waits for the step's end."""
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -6,7 +6,7 @@ from tl_search.training.interrupts import Interrupts
 
 
 class Listening(Callback):
-    """Puts up the run's signal handlers; the first callback, since others may take long before the first step.
+    """Puts up the run's signal handlers; the first callback, since others may take long before and after the steps.
 
     Not sooner: Lightning puts up its own just before, which end the run without saving.
 
@@ -18,4 +18,7 @@ class Listening(Callback):
         self.interrupts = interrupts
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.interrupts.listen()
+        self.interrupts.listen("saving at the end of this step")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.interrupts.listen("finishing the run, whose last step is done")

@@ -33,11 +33,10 @@ class ProgressLines(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if not trainer.is_global_zero:
-            return
         step, now = trainer.global_step, time.monotonic()
-        over = step == trainer.max_steps and step > self.last
-        if not over and (now - self.written < self.seconds or step == self.first):
+        if not trainer.is_global_zero or step == self.last:  # as between the batches of a step
+            return
+        if step < trainer.max_steps and now - self.written < self.seconds:
             return
         self.last, self.written = step, now
         _say(self._line(trainer, outputs, step, now - self.started))
@@ -48,8 +47,10 @@ class ProgressLines(Callback):
         tokens = trainer.datamodule.tokens_per_step * rate  # type: ignore[attr-defined]
         measured = Measurements.of(trainer).latest.get("eval/loss")
         held_out = f" (eval {measured[1]:.3f})" if measured else ""
+        # of the loss, other terms than the next token's may be a part
+        guess = f"perplexity {perplexity(float(outputs['next_token'])):,.1f}  " if "next_token" in outputs else ""
         return (
-            f"step {step:,}/{trainer.max_steps:,}  loss {loss:.3f}{held_out}  perplexity {perplexity(loss):,.1f}  "
+            f"step {step:,}/{trainer.max_steps:,}  loss {loss:.3f}{held_out}  {guess}"
             f"lr {trainer.optimizers[0].param_groups[0]['lr']:.1e}  {tokens:,.0f} tokens/s  "
             f"{_clock((trainer.max_steps - step) / rate)} left"
         )

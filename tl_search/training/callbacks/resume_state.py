@@ -63,6 +63,9 @@ class ResumeState(Checkpoint):
         if wish == _STOP:
             raise Stopped
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.writer.saves.drain()  # here, where an error still passes `on_exception`
+
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         # the thread that saves finds what is not finite before three losses do, but knows nothing of batches
         if isinstance(exception, DivergedError) and exception.step:

@@ -1,0 +1,52 @@
+"""Where a run's text and tokenizer lie: a place, which may change, beside what lies there, which is told by digests."""
+
+import copy
+import os
+from collections.abc import Callable, Mapping
+from glob import escape, has_magic
+from pathlib import Path
+from typing import Any
+
+
+def absolute(path: str) -> str:
+    """A file, a folder or a pattern, as it is to be found from any working directory."""
+    is_pattern = has_magic(path) and not Path(path).exists()
+    return str(Path(escape(os.getcwd()) if is_pattern else os.getcwd(), path))
+
+
+def local(name: str) -> str:
+    """A folder as it is to be found from any working directory; any other name, such as one on the Hub, as it is."""
+    return absolute(name) if Path(name).is_dir() else name
+
+
+# Settings that say where something lies, and how each is written so that it says so anywhere.
+MOVABLE: Mapping[str, Callable[[str], str]] = {
+    "data.corpus.path": absolute,
+    "data.corpus.name": local,
+    "tokenizer.name": local,
+}
+
+
+def moved(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The places on this machine that a plan gives otherwise than the recorded one.
+
+    A name on the Hub is no place: another one is another text before it is downloaded.
+    """
+    pairs = {key: (_at(before, key), _at(now, key)) for key in MOVABLE}
+    return [key for key, (old, new) in pairs.items() if old and new and old != new and os.path.isabs(new)]
+
+
+def put_back(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """`now` with the places of `before`, so that the two differ in what decides the weights."""
+    settled: dict[str, Any] = copy.deepcopy(dict(now))
+    for key in moved(before, now):
+        room, _, leaf = key.rpartition(".")
+        _at(settled, room)[leaf] = _at(before, key)
+    return settled
+
+
+def _at(plan: Mapping[str, Any], key: str) -> Any:
+    value: Any = plan
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
