@@ -20,6 +20,14 @@ ENDS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard():
+    """A shell starts what it runs in the background deaf to it, and tests may run there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def tell(number):
     os.kill(os.getpid(), number)
 
