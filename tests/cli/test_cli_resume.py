@@ -130,7 +130,7 @@ def test_a_path_that_is_no_run_or_state_is_refused(run, capsys):
     Path("empty").mkdir()
     torch.save({"weight": torch.zeros(2)}, "plain.pt")
     for path, said in {
-        "nowhere": "resume: there is no run nowhere",
+        "nowhere": "resume: there is no folder nowhere",
         "empty": "resume: empty is no run (no run.json)",
         "plain.pt": "resume: plain.pt is a file with weights only",
         str(run / "revisions" / "main"): "holds weights only, from which no training goes on",

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from tl_search.cli.commands import Command
 from tl_search.cli.errors import DONE, INCOMPLETE, nearest
 from tl_search.cli.train import recorded
+from tl_search.store.missing import no_folder
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
@@ -32,7 +33,7 @@ def plan(parts: Mapping[str, Any]) -> Evaluated:
     run, named = split(str(parts["run"]))
     name = named or "main"
     if not run.is_dir():
-        raise ValueError(f"run: there is no folder {run}")
+        raise ValueError(f"run: {no_folder(run)}")
     if not (run / "config.yaml").is_file() or not (run / "revisions").is_dir():
         raise ValueError(f"run: {run} is no training run (it needs config.yaml and revisions/)")
     names = revision_names(run)

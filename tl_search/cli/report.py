@@ -7,13 +7,14 @@ from typing import Any
 from omegaconf import DictConfig
 
 from tl_search.cli.commands import Command
+from tl_search.store.missing import no_folder
 
 
 def plan(parts: Mapping[str, Any]) -> Path:
     """The run directory to report on. Raises ValueError when it is none."""
     folder = Path(str(parts["run"]))
     if not folder.is_dir():
-        raise ValueError(f"run: there is no folder {folder}")
+        raise ValueError(f"run: {no_folder(folder)}")
     if not any((folder / name).exists() for name in ("run.json", "plane.json", "checkpoints/index.jsonl")):
         raise ValueError(f"run: {folder} is not a run directory (it holds neither run.json nor plane.json)")
     return folder

@@ -11,6 +11,7 @@ from tl_search.cli.build import construct
 from tl_search.cli.commands import Command
 from tl_search.cli.record import begin
 from tl_search.store.lock import RunLock
+from tl_search.store.missing import no_folder
 
 if TYPE_CHECKING:
     from tl_search.search.run import SearchPlan
@@ -20,7 +21,8 @@ def plan(parts: Mapping[str, Any]) -> "SearchPlan":
     """The search that the parts of a config make up. Raises ValueError."""
     path = getattr(parts["checkpoints"], "path", None)
     if path is not None and not Path(path).is_dir():
-        raise ValueError(f"checkpoints.path: there is no folder {path}; tl train makes one, or tl run does both")
+        hint = "tl train makes one, or tl run does both"
+        raise ValueError(f"checkpoints.path: {no_folder(Path(path), hint)}")
     return assemble(parts)
 
 

@@ -11,6 +11,7 @@ from tl_search.checkpoints.index import forget_after, read_index
 from tl_search.plane.revision import step_of
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.manifest import DamagedError, verify
+from tl_search.store.missing import no_folder
 from tl_search.training.resume import STATE, newest_state, quarantine, states_of
 
 AUTO, BEST = "auto", "best"
@@ -54,7 +55,7 @@ def split(text: str) -> tuple[Path, str | None]:
 def check_run(run: Path) -> None:
     """Raises ValueError, saying what the path is, when it is no training run that could go on."""
     if not run.exists():
-        raise ValueError(f"resume: there is no run {run}")
+        raise ValueError(f"resume: {no_folder(run)}")
     if run.is_file():
         raise ValueError(f"resume: {run} is a file{_kind(run)}; must be a run, RUN@stepN or RUN/checkpoints/stepN")
     about = run / "run.json"
