@@ -1,6 +1,7 @@
 """What layers measured without labels, in a report: the extremes of each metric, and nothing that names could do."""
 
 import json
+import re
 
 import pytest
 from synthetic_run import write_search_run, write_training_run
@@ -116,6 +117,7 @@ def test_a_search_and_a_training_run_show_the_same_table(tmp_path, capsys):
     page = (tmp_path / "search/report/index.html").read_text()
     assert "rankme" in page
     assert "7.5" in page
+    assert re.findall(r'<section id="(\w+)"', page) == re.findall(r'<a href="#(\w+)"', page.partition("</nav>")[0])
 
 
 def test_a_search_that_only_measures_is_reported_before_its_first_column_and_says_what_failed(tmp_path, capsys):
