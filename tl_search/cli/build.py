@@ -72,7 +72,7 @@ def _construct(target: str, given: Mapping[str, Any], path: str) -> Any:
 
 def construct(cls: type[T], given: Mapping[str, Any], prefix: str = "") -> T:
     """An object of one of our dataclasses, its types checked first; `prefix` goes before every message."""
-    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
+    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]  # T is one
     for key in given:
         if key not in fields:
             raise BadInput(f"{prefix}{key}: unknown key{nearest(key, fields)}")

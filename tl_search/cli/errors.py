@@ -1,6 +1,5 @@
 """One clear line for every mistake, and an exit code for every way to end."""
 
-import difflib
 import errno
 import importlib
 import traceback
@@ -8,6 +7,7 @@ from collections.abc import Iterable
 
 from tl_search.store.errors import chain
 from tl_search.store.lock import LockedError
+from tl_search.store.nearest import did_you_mean
 
 DONE, BUG, BAD_INPUT, INCOMPLETE, LOCKED, DIVERGED, TRY_AGAIN, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 5, 75, 130, 143
 
@@ -45,9 +45,8 @@ class Requeued(Terminated):
 def nearest(word: object, options: Iterable[object]) -> str:
     """`; did you mean log? (options: linear, log)`; without the list where it is long and something in it is near."""
     names = sorted({str(option) for option in options})
-    close = difflib.get_close_matches(str(word), names, 1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    return hint + (f" (options: {', '.join(names)})" if names and not (close and len(names) > MANY) else "")
+    hint = did_you_mean(word, names)
+    return hint + (f" (options: {', '.join(names)})" if names and not (hint and len(names) > MANY) else "")
 
 
 def worst(codes: Iterable[int]) -> int:

@@ -49,7 +49,7 @@ def check(command: str, config: DictConfig, plan: Plan) -> Job:
     tree = OmegaConf.to_container(config, resolve=False)
     assert isinstance(tree, dict)
     check_targets(tree)  # type: ignore[arg-type]  # the keys of a primary config are names
-    check_secrets({key: value for key, value in tree.items() if key != "hydra"})  # type: ignore[misc]
+    check_secrets({key: value for key, value in tree.items() if key != "hydra"})  # type: ignore[misc]  # names, as above
     known = {"hydra", "run", *NOT_IDENTITY, *KEYS[command]} if command in KEYS else {"hydra", "run"}
     known |= {"checkpoints"} if command == "run" else set()
     for key in map(str, tree):

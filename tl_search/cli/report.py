@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from tl_search.cli.commands import Command
-from tl_search.store.missing import no_folder
+from tl_search.store.nearest import no_folder
 
 
 def plan(parts: Mapping[str, Any]) -> Path:

@@ -1,10 +1,10 @@
 """Where and how widely the probe runs; nothing here changes a vector, so none of it is part of an arm's identity."""
 
-import difflib
 import os
 from dataclasses import dataclass, replace
 
 from tl_search.plane.extraction import Dtype, Extraction
+from tl_search.store.nearest import did_you_mean
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 
@@ -27,8 +27,7 @@ class ProbeConfig:
 
     def __post_init__(self) -> None:
         if self.accelerator not in ACCELERATORS:
-            nearest = difflib.get_close_matches(self.accelerator, ACCELERATORS, 1)
-            hint = f"; did you mean {nearest[0]}?" if nearest else ""
+            hint = did_you_mean(self.accelerator, ACCELERATORS)
             raise ValueError(f"accelerator: must be one of {', '.join(ACCELERATORS)}, got {self.accelerator!r}{hint}")
         if self.devices < 1:
             raise ValueError(f"devices: must be >= 1, got {self.devices}")

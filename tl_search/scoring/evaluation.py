@@ -6,7 +6,6 @@ per process, and every evaluation gets its own copy of it as it was then.
 """
 
 import copy
-import difflib
 import json
 import math
 import tempfile
@@ -25,6 +24,7 @@ import numpy as np
 from tl_search.plane.pull import TaskSpec
 from tl_search.scoring.randomness import undisturbed_randomness
 from tl_search.scoring.tasks import get_task
+from tl_search.store.nearest import did_you_mean
 
 BATCH = 1024  # texts that mteb hands over at once; vectors are looked up, so only the loader's overhead counts
 
@@ -133,9 +133,7 @@ def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path |
 def nearest(field: str, value: str, known: Iterable[str]) -> str:
     """The error line for a value that is none of the known ones."""
     known = list(known)
-    near = difflib.get_close_matches(value, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{field}: must be one of {', '.join(known)}, got {value!r}{hint}"
+    return f"{field}: must be one of {', '.join(known)}, got {value!r}{did_you_mean(value, known)}"
 
 
 def _subset(name: str, subset: str | None, known: list[str]) -> str:

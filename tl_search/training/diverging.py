@@ -20,10 +20,10 @@ def story(trainer: "Trainer", what: str, number: int) -> str:
         number: Of the batch, counted from the run's start.
     """
     epoch, batch = divmod(number, int(trainer.num_training_batches))
-    loader = trainer.datamodule.loader  # type: ignore[attr-defined]
+    loader = trainer.datamodule.loader  # type: ignore[attr-defined]  # ours, which Lightning does not declare
     blocks = ", ".join(str(place) for place in loader.places(epoch, batch))
     with suppress(DivergedError):  # what is on its way to the disk may be the first to hold what is not finite
-        trainer.strategy.checkpoint_io.saves.drain()  # type: ignore[attr-defined]
+        trainer.strategy.checkpoint_io.saves.drain()  # type: ignore[attr-defined]  # ours, too
     last = Path(trainer.default_root_dir, "checkpoints", "last.json")
     good = "no checkpoint was written before"
     if last.exists():

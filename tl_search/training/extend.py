@@ -19,6 +19,7 @@ from tl_search.training.corpus import fingerprint
 from tl_search.training.identity import as_recorded, differences, flat
 from tl_search.training.optim import Phase
 from tl_search.training.places import moved
+from tl_search.training.tokens import digest_of
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
@@ -125,7 +126,7 @@ def check_text(run: Path, plan: "TrainingPlan") -> None:
         if place.startswith("data."):
             part, found = "corpus", fingerprint(plan.data.corpus)[0]
         else:
-            part, found = "tokenizer", digest(plan.tokenizer.build(()).backend_tokenizer.to_str())
+            part, found = "tokenizer", digest_of(plan.tokenizer.build(()))
         if found != record["data"][part]:
             was, new = flat(record["plan"])[place], flat(now)[place]
             raise ValueError(f"{place}: must hold the {part} that {run} was trained on, in {was}; got another in {new}")

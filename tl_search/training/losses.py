@@ -1,10 +1,10 @@
 """Loss terms by name; a curriculum's stages weigh them."""
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from tl_search.plane.curriculum import Curriculum
+from tl_search.store.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,8 +42,7 @@ def check_terms(curriculum: Curriculum) -> None:
     for name, stage in curriculum.stages.items():
         for term in stage.losses:
             if term not in LOSSES:
-                near = get_close_matches(term, LOSSES, 1)
-                hint = f"; did you mean {near[0]}?" if near else ""
+                hint = did_you_mean(term, LOSSES)
                 raise ValueError(
                     f"curriculum.stages.{name}.losses: must name terms out of {', '.join(LOSSES)}, got {term!r}{hint}"
                 )

@@ -13,7 +13,7 @@ from tl_search.store.atomic import write_dir
 from tl_search.store.keys import digest
 from tl_search.store.manifest import DamagedError, verify, write_manifest
 from tl_search.training.corpus import Corpus, fingerprint
-from tl_search.training.tokens import TokenizerConfig, rows
+from tl_search.training.tokens import TokenizerConfig, digest_of, rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -65,7 +65,7 @@ def pack(corpus: Corpus, config: TokenizerConfig, validation_share: float, cache
     if not count:
         raise ValueError("data.corpus: must hold text, got no document")
     tokenizer = _tokenizer(corpus, corpus_digest, config, cache)
-    tokenizer_digest = digest(tokenizer.backend_tokenizer.to_str())
+    tokenizer_digest = digest_of(tokenizer)
     folder = cache / "tokens" / digest([1, corpus_digest, tokenizer_digest, validation_share])
     if not _is_whole(folder):
         _write(folder, corpus, count, tokenizer, validation_share)

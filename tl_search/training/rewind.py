@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,7 +10,7 @@ from tl_search.checkpoints.index import forget_after, read_index
 from tl_search.plane.revision import step_of
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.manifest import DamagedError, verify
-from tl_search.store.missing import no_folder
+from tl_search.store.nearest import nearest, no_folder
 from tl_search.training.resume import STATE, newest_state, quarantine, states_of
 
 AUTO, BEST = "auto", "best"
@@ -135,8 +134,8 @@ def state_folder(run: Path, state: str | None) -> Path:
             raise ValueError(f"resume: {run} has no best state (no {pointer.relative_to(run)})")
         state = str(read_json(pointer)["name"])
     if state not in names:
-        near = get_close_matches(state, names, 1) or names[:1]
-        raise ValueError(f"resume: {run} has no state {state}; did you mean {near[0]}? (states: {', '.join(names)})")
+        near = nearest(state, names) or names[0]
+        raise ValueError(f"resume: {run} has no state {state}; did you mean {near}? (states: {', '.join(names)})")
     return run / "checkpoints" / state
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
+from tl_search.store.keys import digest
 from tl_search.training.places import local
 
 if TYPE_CHECKING:
@@ -94,6 +95,11 @@ class PretrainedTokenizer:
 def rows(tokenizer: "PreTrainedTokenizerBase") -> int:
     """How many rows an embedding needs: a ready-made vocabulary may have gaps, and then its last id tells."""
     return max(tokenizer.get_vocab().values()) + 1
+
+
+def digest_of(tokenizer: "PreTrainedTokenizerFast") -> str:
+    """Of everything that decides which tokens a text becomes."""
+    return digest(tokenizer.backend_tokenizer.to_str())
 
 
 def _finish(tokenizer: "Tokenizer", word_pattern: bool) -> "PreTrainedTokenizerFast":

@@ -110,12 +110,8 @@ def make_trainer(
         if _is_half(given) and trainer.strategy.root_device.type == "cpu":  # Lightning would take another one
             raise ValueError(f"precision: must be 32-true, bf16-mixed, … on a CPU, got {given['precision']}")
         return trainer
-    except (
-        MisconfigurationException,
-        ImportError,
-        ValueError,
-        TypeError,
-    ) as error:  # this machine may lack what was asked for
+    # this machine may lack what was asked for
+    except (MisconfigurationException, ImportError, ValueError, TypeError) as error:
         said = " ".join(str(error).split())
         raise ValueError(f"trainer.{said}" if said.startswith("precision: ") else f"trainer: {said}") from error
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import Enum
 from importlib import import_module
 from typing import Any
+
+from tl_search.store.nearest import did_you_mean
 
 SPECTRAL = {"alpha": 1.0, "centre": False, "row_norm": False, "normalisation": "raw"}
 # Metric → its options and their defaults, which are those of its class.
@@ -120,12 +121,13 @@ class MetricsConfig:
 def _settled(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """All options of a metric."""
     if name not in OPTIONS:
-        raise ValueError(f"measures: must be of {', '.join(OPTIONS)}, got {name!r}{_hint(name, OPTIONS)}")
+        raise ValueError(f"measures: must be of {', '.join(OPTIONS)}, got {name!r}{did_you_mean(name, OPTIONS)}")
     known = OPTIONS[name]
     for key, value in options.items():
         where = f"measures.{name}.{key}"
         if key not in known:
-            raise ValueError(f"{where}: unknown key; {name} has {', '.join(known) or 'no options'}{_hint(key, known)}")
+            hint = did_you_mean(key, known)
+            raise ValueError(f"{where}: unknown key; {name} has {', '.join(known) or 'no options'}{hint}")
         kind = type(known[key])
         if type(value) is not kind and not (kind is float and type(value) is int):
             words = {float: "a number", int: "an integer", bool: "true or false", str: "text"}
@@ -134,8 +136,3 @@ def _settled(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         if not holds(value):
             raise ValueError(f"{where}: must be {rule}, got {value!r}")
     return {key: type(default)(options.get(key, default)) for key, default in known.items()}
-
-
-def _hint(name: str, known: Mapping[str, Any]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import warnings
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from tl_search.store.atomic import ASIDE, read_json, sync_folder, write_json
+from tl_search.store.nearest import did_you_mean
 from tl_search.training.callbacks.best import Best, check_name
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.evaluation import loss_words, say
@@ -151,10 +151,9 @@ class BestCheckpoint(Checkpoint):
         unmeasured = monitor.startswith("eval/") and "eval/loss" not in known  # no text is held out
         if not trainer.is_global_zero or self.seen >= 0 or monitor in known or unmeasured:
             return
-        near = get_close_matches(monitor, known, 1)
         warnings.warn(
             f"callbacks.{self.entry}.monitor: nothing was measured under the name {monitor}, so no best was kept"
-            + (f"; did you mean {near[0]}?" if near else "")
+            + did_you_mean(monitor, known)
             + (f" (measured: {', '.join(sorted(known))})" if known else ""),
             stacklevel=1,
         )

@@ -44,14 +44,14 @@ class ProgressLines(Callback):
     def _line(self, trainer: Trainer, outputs: Any, step: int, seconds: float) -> str:
         loss = float(outputs["loss"]) * trainer.accumulate_grad_batches
         rate = (step - self.first) / seconds
-        tokens = trainer.datamodule.tokens_per_step * rate  # type: ignore[attr-defined]
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]  # ours, which Lightning does not declare
         measured = Measurements.of(trainer).latest.get("eval/loss")
         held_out = f" (eval {measured[1]:.3f})" if measured else ""
         # of the loss, other terms than the next token's may be a part
         guess = f"perplexity {perplexity(float(outputs['next_token'])):,.1f}  " if "next_token" in outputs else ""
         return (
             f"step {step:,}/{trainer.max_steps:,}  loss {loss:.3f}{held_out}  {guess}"
-            f"lr {trainer.optimizers[0].param_groups[0]['lr']:.1e}  {tokens:,.0f} tokens/s  "
+            f"lr {trainer.optimizers[0].param_groups[0]['lr']:.1e}  {data.tokens_per_step * rate:,.0f} tokens/s  "
             f"{_clock((trainer.max_steps - step) / rate)} left"
         )
 
