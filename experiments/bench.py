@@ -13,7 +13,7 @@ import tokenizers
 import torch
 import transformers
 
-from tl_search.store.stdlib import modules
+from tl_search.text.stdlib import modules
 
 SHAPES = {  # blocks, width, heads
     "demo": (6, 96, 4),

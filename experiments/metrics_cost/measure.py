@@ -24,8 +24,8 @@ from omegaconf import OmegaConf
 sys.path.append(str(Path(__file__).parents[1]))
 from bench import SHAPES, docstrings, interleaved, save
 
-from tl_search.cli.build import build
-from tl_search.cli.compose import conf_dir
+from tl_search.cli.config.build import build
+from tl_search.cli.config.compose import conf_dir
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig

@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 from omegaconf import OmegaConf
 
-from tl_search.cli.build import build, construct
+from tl_search.cli.config.build import build, construct
 from tl_search.cli.errors import BadInput
 from tl_search.plane.costs import AnalyticCosts
 from tl_search.plane.curriculum import Curriculum, Stage

@@ -5,9 +5,9 @@ import os
 import pytest
 
 from tl_search.cli import commands
-from tl_search.cli.compose import CommandLine, compose_job, configs, jobs, parse
+from tl_search.cli.config.compose import CommandLine, compose_job, configs, jobs, parse
+from tl_search.cli.config.preflight import preflight
 from tl_search.cli.main import main
-from tl_search.cli.preflight import preflight
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from omegaconf import OmegaConf
 from tiny_training import TINY, only_run
 
 from tl_search.cli import commands
-from tl_search.cli.compose import parse
+from tl_search.cli.config.compose import parse
+from tl_search.cli.config.preflight import preflight
 from tl_search.cli.main import main
-from tl_search.cli.preflight import preflight
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest
 from tl_search.training.tokens import TrainedTokenizer

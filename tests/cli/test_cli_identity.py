@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tl_search.cli import commands
-from tl_search.cli.compose import compose_job, configs, parse
+from tl_search.cli.config.compose import compose_job, configs, parse
+from tl_search.cli.config.preflight import preflight
 from tl_search.cli.identity import KEYS, NOT_IDENTITY, identity
-from tl_search.cli.preflight import preflight
 
 
 def folders(*words):

@@ -6,9 +6,9 @@ import pytest
 from tiny_training import TINY, only_run
 
 from tl_search.cli import commands
-from tl_search.cli.compose import compose_job, configs
+from tl_search.cli.config.compose import compose_job, configs
+from tl_search.cli.config.preflight import check
 from tl_search.cli.main import main
-from tl_search.cli.preflight import check
 
 ELSEWHERE = ("ledger=there/ledger", "embeddings=there/embeddings")
 QUICK = (

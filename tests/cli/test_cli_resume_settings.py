@@ -8,11 +8,11 @@ from omegaconf import OmegaConf
 from tiny_training import TINY, only_run
 
 from tl_search.cli import commands
-from tl_search.cli.compose import parse
+from tl_search.cli.config.compose import parse
+from tl_search.cli.config.preflight import preflight
+from tl_search.cli.config.resumed import with_choices
 from tl_search.cli.errors import BadInput
 from tl_search.cli.main import main
-from tl_search.cli.preflight import preflight
-from tl_search.cli.resumed import with_choices
 from tl_search.store.atomic import read_json
 
 SPACED = ("schedule=linear", "schedule.linear_interval=2", "callbacks.best.monitor=eval/perplexity")
@@ -117,7 +117,7 @@ def test_its_tokens_are_found_from_another_working_directory(run, trained):
 
 def test_a_training_of_tl_run_goes_on_like_any_other(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tl_search.cli.search.execute", lambda *_, **__: 0)
+    monkeypatch.setattr("tl_search.cli.commands.search.execute", lambda *_, **__: 0)
     assert main(["run", *TINY, "schedule=linear"]) == 0
     run = only_run()
     every = ("schedule.linear_interval=1", "schedule.first_epoch_checkpoints=null")

@@ -3,8 +3,8 @@
 import pytest
 from omegaconf import OmegaConf
 
+from tl_search.cli.config.secrets import check_secrets, redact
 from tl_search.cli.errors import BadInput
-from tl_search.cli.hidden import check_secrets, redact
 from tl_search.cli.main import main
 
 CANARY = "hf_canaryCANARYcanaryCANARY"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from tl_search.cli.build import build
+from tl_search.cli.config.build import build
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.revision import Revision
 

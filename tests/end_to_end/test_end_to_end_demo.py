@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from tl_search.cli import commands
-from tl_search.cli.compose import parse
-from tl_search.cli.preflight import preflight
+from tl_search.cli.config.compose import parse
+from tl_search.cli.config.preflight import preflight
 from tl_search.plane.costs import CostTable
 from tl_search.scoring.ledger import Ledger
 from tl_search.search.column import Workshop
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
+from tl_search.search.prefetch import Weights
 from tl_search.search.run import survey
 from tl_search.search.texts import SuiteTexts
-from tl_search.search.weights import Weights
 from tl_search.store.arrays import ArrayStore
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from tl_search.cli.build import build
+from tl_search.cli.config.build import build
 from tl_search.plane.extraction import BeginToken, Dtype, Extraction, FinalNorm, Pooling
 
 PRESETS = Path(__file__).resolve().parents[2] / "conf" / "extraction"

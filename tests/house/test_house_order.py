@@ -38,7 +38,9 @@ def test_every_relative_link_leads_somewhere(page):
 HEAVY = ("torch", "lightning", "transformers", "mteb", "datasets", "sklearn", "scipy", "matplotlib")
 
 
-@pytest.mark.parametrize("module", ["tl_search", "tl_search.cli.main", "tl_search.cli.search", "tl_search.cli.train"])
+@pytest.mark.parametrize(
+    "module", ["tl_search", "tl_search.cli.main", "tl_search.cli.commands.search", "tl_search.cli.commands.train"]
+)
 def test_starting_pulls_in_no_heavy_library(module):
     code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "[]\n"

@@ -7,13 +7,13 @@ import signal
 import pytest
 from probe.tiny_models import make
 
+from tl_search.errors.ranks import RankError
 from tl_search.plane.extraction import Dtype, Extraction, FinalNorm
 from tl_search.plane.revision import Revision
 from tl_search.probe import ranks
 from tl_search.probe.config import ProbeConfig, check_device
 from tl_search.probe.embed import embed_column
 from tl_search.store.arrays import ArrayStore
-from tl_search.store.errors import RankError
 
 TEXTS = [f"text {number}, " + "x" * (number * 7 % 23) for number in range(60)]
 NORMALISED = Extraction(FinalNorm.last_only, normalise=True, dtype=Dtype.float32)

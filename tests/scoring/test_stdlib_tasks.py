@@ -16,7 +16,7 @@ import torch
 from tl_search.scoring import stdlib_functions as source
 from tl_search.scoring import stdlib_items as items
 from tl_search.scoring.tasks import get_task, task_names
-from tl_search.store import stdlib
+from tl_search.text import stdlib
 
 SPLITS = ("selection", "confirmation")
 

@@ -13,10 +13,10 @@ import torch
 from tiny_run import PLAN, corpus, plan, same, weights
 
 from tl_search.checkpoints.index import index_of
+from tl_search.errors.ranks import RankError
 from tl_search.plane.schedule import LinearSchedule
-from tl_search.store.errors import RankError
+from tl_search.text.corpus import TextFiles
 from tl_search.training.architecture import Pythia
-from tl_search.training.corpus import TextFiles
 from tl_search.training.data import BlockLoader
 from tl_search.training.fit import fit
 from tl_search.training.loggers import TensorBoard

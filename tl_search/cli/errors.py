@@ -5,9 +5,9 @@ import importlib
 import traceback
 from collections.abc import Iterable
 
-from tl_search.store.errors import chain
+from tl_search.errors.nearest import did_you_mean
+from tl_search.errors.ranks import chain
 from tl_search.store.lock import LockedError
-from tl_search.store.nearest import did_you_mean
 
 DONE, BUG, BAD_INPUT, INCOMPLETE, LOCKED, DIVERGED, TRY_AGAIN, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 5, 75, 130, 143
 

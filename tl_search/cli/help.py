@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from tl_search.cli import commands
-from tl_search.cli.compose import OWN_GROUPS, conf_dir, root
+from tl_search.cli.config.searchpath import OWN_GROUPS, conf_dir, root
 
 WIDTH = 110
 

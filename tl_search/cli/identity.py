@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from tl_search.cli.config.renamed import first_named
 from tl_search.store.keys import digest
 from tl_search.training.trainer import device_count
 
@@ -65,7 +66,7 @@ def identity(config: DictConfig, command: str) -> dict[str, Any]:
 
 
 def run_digest(config: DictConfig, command: str) -> str:
-    return digest(identity(config, command), 8)
+    return digest(first_named(identity(config, command)), 8)
 
 
 def _settled(dtype: str, accelerator: str) -> str:

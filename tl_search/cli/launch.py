@@ -7,8 +7,11 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from tl_search.cli import commands
-from tl_search.cli.build import build
-from tl_search.cli.compose import CommandLine, conf_dir
+from tl_search.cli.config.build import build
+from tl_search.cli.config.compose import CommandLine
+from tl_search.cli.config.preflight import Job
+from tl_search.cli.config.resumed import resumed
+from tl_search.cli.config.searchpath import conf_dir
 from tl_search.cli.errors import (
     BAD_INPUT,
     DONE,
@@ -20,9 +23,7 @@ from tl_search.cli.errors import (
     explain,
     worst,
 )
-from tl_search.cli.preflight import Job
 from tl_search.cli.record import forget
-from tl_search.cli.resumed import resumed
 from tl_search.store.atomic import read_json
 
 # Exit codes of the jobs of this process, in order; None in a process that a launcher started for one job.

@@ -59,7 +59,7 @@ def _dispatch(words: list[str]) -> int:
         print(__version__)
         return DONE
     if name == "init":
-        from tl_search.cli.init import init
+        from tl_search.cli.commands.init import init
 
         return init(rest)
     if name not in commands.NAMES:
@@ -71,11 +71,11 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _run(name: str, rest: list[str]) -> int:
-    from tl_search.cli.compose import compose_job, configs, jobs, parse
-    from tl_search.cli.here import here
+    from tl_search.cli.config.compose import compose_job, configs, jobs, parse
+    from tl_search.cli.config.preflight import preflight
+    from tl_search.cli.config.resumed import with_choices
+    from tl_search.cli.in_process import here
     from tl_search.cli.launch import launch
-    from tl_search.cli.preflight import preflight
-    from tl_search.cli.resumed import with_choices
 
     command = commands.find(name)
     line = with_choices(parse(name, rest, command.bare))

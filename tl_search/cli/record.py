@@ -10,11 +10,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tl_search import __version__
-from tl_search.cli.choices import CHOICES, chosen
+from tl_search.cli.config.choices import CHOICES, chosen
+from tl_search.cli.config.hydra_errors import readable
+from tl_search.cli.config.renamed import first_named
+from tl_search.cli.config.secrets import redact
 from tl_search.cli.errors import BadInput
-from tl_search.cli.hidden import redact
 from tl_search.cli.identity import KEYS, run_digest
-from tl_search.cli.mistakes import readable
 from tl_search.store.atomic import read_json, write_json, write_text
 from tl_search.training.places import MOVABLE
 
@@ -70,7 +71,8 @@ def _differences(folder: Path, config: DictConfig, command: str) -> str:
     before = OmegaConf.to_container(read(folder), resolve=True)
     assert isinstance(before, dict)
     kept = _resolved(config, [key for key in KEYS[command] if key in config], command)
-    return differences({key: value for key, value in before.items() if key in KEYS[command]}, kept)
+    was = {key: value for key, value in before.items() if key in KEYS[command]}
+    return differences(first_named(was), first_named(kept))
 
 
 def forget(folder: Path) -> None:

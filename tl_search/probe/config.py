@@ -3,8 +3,8 @@
 import os
 from dataclasses import dataclass, replace
 
+from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.extraction import Dtype, Extraction
-from tl_search.store.nearest import did_you_mean
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from tl_search.store.errors import portable, silence
+from tl_search.errors.ranks import portable, silence
 
 Job = Callable[[int], int]  # rank → how many texts it wrote
 

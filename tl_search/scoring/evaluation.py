@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.pull import TaskSpec
 from tl_search.scoring.randomness import undisturbed_randomness
 from tl_search.scoring.tasks import get_task
-from tl_search.store.nearest import did_you_mean
 
 BATCH = 1024  # texts that mteb hands over at once; vectors are looked up, so only the loader's overhead counts
 

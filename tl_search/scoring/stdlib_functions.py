@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from tl_search.store.stdlib import PARTS, Module, modules
+from tl_search.text.stdlib import PARTS, Module, modules
 
 _LONG_LINE = 16  # characters: shorter lines (`return None`, `else:`) are everyone's
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d+|[^\w\s]")

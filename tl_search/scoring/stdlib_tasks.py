@@ -33,7 +33,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tl_search.scoring import stdlib_items as items
 from tl_search.scoring.stdlib_functions import digest
-from tl_search.store.stdlib import fingerprint, python_version
+from tl_search.text.stdlib import fingerprint, python_version
 
 SPLITS = ("selection", "confirmation")
 _RULES = 1  # raise it when the making of any task changes: scores of other rules are other scores

@@ -16,8 +16,8 @@ from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import column_key, embed_column, layer_name
 from tl_search.scoring.ledger import Ledger
+from tl_search.search.prefetch import Weights
 from tl_search.search.texts import SuiteTexts
-from tl_search.search.weights import Weights
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.keys import text_digest
 

@@ -10,7 +10,7 @@ from tl_search.probe.embed import layer_name
 from tl_search.search.live import RepresentationMetrics
 from tl_search.search.live_columns import Column, LiveColumns
 from tl_search.search.measure import RULES, ColumnMeasurements, draw_corpus
-from tl_search.search.weights import Weights
+from tl_search.search.prefetch import Weights
 from tl_search.store.atomic import read_json
 
 

@@ -15,8 +15,8 @@ from tl_search.scoring.ledger import Ledger
 from tl_search.search.column import Cell, Workshop
 from tl_search.search.live import PlaneProbe
 from tl_search.search.live_columns import Column, LiveColumns
+from tl_search.search.prefetch import Weights
 from tl_search.search.texts import SuiteTexts
-from tl_search.search.weights import Weights
 from tl_search.store.arrays import ArrayStore
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import layer_name
 from tl_search.probe.metrics.config import MetricsConfig
-from tl_search.search.weights import Weights
+from tl_search.search.prefetch import Weights
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest, safe_name, text_digest
 

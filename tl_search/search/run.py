@@ -28,9 +28,9 @@ from tl_search.search.column import Workshop
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_corpus
+from tl_search.search.prefetch import Weights
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
-from tl_search.search.weights import Weights
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.atomic import read_json, sweep_litter, write_json
 

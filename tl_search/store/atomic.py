@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tl_search.store.errors import chain
+from tl_search.errors.ranks import chain
 
 ASIDE = ".aside-"
 _UMASK = os.umask(0o077)  # at import: it is read by being set, which other threads would notice

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tl_search.store.errors import chain
+from tl_search.errors.ranks import chain
 
 if TYPE_CHECKING:
     from torch.nn import Module

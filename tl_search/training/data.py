@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tl_search.store.keys import digest
-from tl_search.training.corpus import Corpus
+from tl_search.text.corpus import Corpus
 from tl_search.training.packing import PackedText, pack
 from tl_search.training.tokens import TokenizerConfig
 from tl_search.training.workers import made_ahead

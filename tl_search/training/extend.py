@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest
-from tl_search.training.corpus import fingerprint
+from tl_search.text.corpus import fingerprint
 from tl_search.training.identity import as_recorded, differences, flat
 from tl_search.training.optim import Phase
 from tl_search.training.places import moved

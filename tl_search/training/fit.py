@@ -139,11 +139,11 @@ def _train(
 
     from tl_search.training.callbacks.batch_seed import BatchSeed
     from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
+    from tl_search.training.callbacks.curves import Metrics
     from tl_search.training.callbacks.ema import Ema
     from tl_search.training.callbacks.evaluation import Evaluation
     from tl_search.training.callbacks.listening import Listening
     from tl_search.training.callbacks.measurements import Measurements
-    from tl_search.training.callbacks.metrics import Metrics
     from tl_search.training.callbacks.resume_state import ResumeState
     from tl_search.training.callbacks.scheduled_checkpoint import ScheduledCheckpoint
     from tl_search.training.module import CausalLM

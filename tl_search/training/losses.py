@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.curriculum import Curriculum
-from tl_search.store.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor

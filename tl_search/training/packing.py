@@ -12,7 +12,7 @@ import numpy as np
 from tl_search.store.atomic import write_dir
 from tl_search.store.keys import digest
 from tl_search.store.manifest import DamagedError, verify, write_manifest
-from tl_search.training.corpus import Corpus, fingerprint
+from tl_search.text.corpus import Corpus, fingerprint
 from tl_search.training.tokens import TokenizerConfig, digest_of, rows
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
-from tl_search.store.errors import RankError, portable, silence
+from tl_search.errors.ranks import RankError, portable, silence
 from tl_search.training.quiet import one_line
 
 if TYPE_CHECKING:

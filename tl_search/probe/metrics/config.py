@@ -6,7 +6,7 @@ from enum import Enum
 from importlib import import_module
 from typing import Any
 
-from tl_search.store.nearest import did_you_mean
+from tl_search.errors.nearest import did_you_mean
 
 SPECTRAL = {"alpha": 1.0, "centre": False, "row_norm": False, "normalisation": "raw"}
 # Metric → its options and their defaults, which are those of its class.

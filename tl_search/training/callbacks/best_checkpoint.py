@@ -12,8 +12,8 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from tl_search.errors.nearest import did_you_mean
 from tl_search.store.atomic import ASIDE, read_json, sync_folder, write_json
-from tl_search.store.nearest import did_you_mean
 from tl_search.training.callbacks.best import Best, check_name
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.evaluation import loss_words, say

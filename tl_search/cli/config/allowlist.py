@@ -7,8 +7,8 @@ anything is imported.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tl_search.cli.config.signature import parameters
 from tl_search.cli.errors import BadInput, nearest
-from tl_search.cli.signature import parameters
 
 OURS = "tl_search."
 ALLOWED = {

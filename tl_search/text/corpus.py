@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from tl_search.training.places import absolute, local
+from tl_search.text.places import absolute, local
 
 
 class Corpus(Protocol):
@@ -27,13 +27,13 @@ class StdlibText:
     part: str = "train"
 
     def __post_init__(self) -> None:
-        from tl_search.store.stdlib import PARTS
+        from tl_search.text.stdlib import PARTS
 
         if self.part not in PARTS:
             raise ValueError(f"part: must be one of {', '.join(PARTS)}, got {self.part!r}")
 
     def documents(self) -> Iterator[str]:
-        from tl_search.store.stdlib import modules
+        from tl_search.text.stdlib import modules
 
         for module in modules(self.part):
             yield module.read()

@@ -44,7 +44,7 @@ def test_what_is_wrong_with_one_job_is_told_before_any_starts(refused):
     ("error", "code", "jobs"), [(ValueError("a bug"), 1, 2), (Terminated(), 143, 1), (KeyboardInterrupt(), 130, 1)]
 )
 def test_an_error_ends_its_job_and_a_signal_all_of_them(folder, monkeypatch, capsys, error, code, jobs):
-    from tl_search.cli import schedule
+    from tl_search.cli.commands.schedule import command as schedule
 
     def fail(plan):
         raise error

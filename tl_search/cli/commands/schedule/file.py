@@ -7,10 +7,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from tl_search.cli.build import build
-from tl_search.cli.convert import convert
+from tl_search.cli.commands.schedule.old_files import old_schedule
+from tl_search.cli.config.build import build
+from tl_search.cli.config.convert import convert
 from tl_search.cli.errors import BadInput, nearest
-from tl_search.cli.schedule_old import old_schedule
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import Schedule
 

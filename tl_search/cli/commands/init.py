@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tl_search.cli.compose import OWN_GROUPS, PACKAGE
+from tl_search.cli.config.searchpath import OWN_GROUPS, PACKAGE
 from tl_search.cli.errors import DONE, BadInput
 from tl_search.store.atomic import write_dir
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from tl_search.cli.build import build, construct
-from tl_search.cli.commands import Command
+from tl_search.cli.command import Command
+from tl_search.cli.config.build import build, construct
+from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.identity import KEYS
-from tl_search.cli.mistakes import readable
 from tl_search.cli.record import begin, read, renew
 from tl_search.store.lock import RunLock
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
     """The training that the parts of a config make up. Raises ValueError."""
     from tl_search.plane.horizon import Horizon
-    from tl_search.training.corpus import TextFiles
+    from tl_search.text.corpus import TextFiles
     from tl_search.training.extend import check_length, check_text, extension
     from tl_search.training.plan import TrainingPlan
     from tl_search.training.rewind import Target, check_start

@@ -1,6 +1,5 @@
-"""What a command is, and which there are."""
+"""What a command is."""
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ Bare = tuple[str, ...] | Callable[[Sequence[str]], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Command:
-    """One command; `cli/<name>.py` holds it, `conf/<name>.yaml` its settings.
+    """One command; `cli/commands/<name>` holds it, `conf/<name>.yaml` its settings.
 
     Args:
         name: As typed.
@@ -33,11 +32,3 @@ class Command:
     bare: Bare
     plan: Callable[[Mapping[str, Any]], Any]
     execute: Callable[[Any, Path, DictConfig], int]
-
-
-NAMES = ("train", "search", "report", "run", "schedule", "evaluate")
-RUNLESS = ("report", "schedule", "evaluate")  # make no run of their own: carried out here, without Hydra's launchers
-
-
-def find(name: str) -> Command:
-    return importlib.import_module(f"tl_search.cli.{name}").COMMAND

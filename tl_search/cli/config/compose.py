@@ -1,7 +1,6 @@
 """From a command line to composed configs: where files are looked for, and which jobs a sweep stands for."""
 
 import itertools
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,13 +10,10 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from tl_search.cli import identity as _registers_the_resolver  # noqa: F401
-from tl_search.cli.commands import Bare
+from tl_search.cli.command import Bare
+from tl_search.cli.config.hydra_errors import readable
+from tl_search.cli.config.searchpath import OWN_GROUPS, conf_dir, root
 from tl_search.cli.errors import BadInput
-from tl_search.cli.mistakes import readable
-
-OWN_GROUPS = ("experiments", "launchers")  # groups that the person's own folder may hold
-
-PACKAGE = Path(__file__).resolve().parent.parent
 
 # Hydra's own flags, by what follows them; all others would be misread as overrides.
 BARE_FLAGS = {"-m", "--multirun", "-r", "--run", "--resolve", "--hydra-help", "--version", "-sc", "--shell-completion"}
@@ -26,17 +22,6 @@ VALUE_FLAGS = {"-c", "--cfg", "-p", "--package", "-i", "--info", "-cd", "--confi
 SETTING = re.compile(r"(?:\+\+?)?[A-Za-z_][\w./@:$-]*=|~")
 SHOWN = ("job", "hydra", "all")
 NO_JOB = {"--hydra-help", "--version", "-sc", "--shell-completion", "-i", "--info"}
-
-
-def conf_dir() -> Path:
-    """`conf/` of the installed package, else the one beside it in a checkout."""
-    inside = PACKAGE / "conf"
-    return inside if inside.is_dir() else PACKAGE.parent / "conf"
-
-
-def root() -> Path:
-    """The person's own folder: its `experiments/` and `launchers/` are config groups."""
-    return Path(os.environ.get("TL_ROOT") or ".").resolve()
 
 
 @dataclass(frozen=True)
@@ -74,7 +59,7 @@ def parse(command: str, words: Sequence[str], main_argument: Bare = ()) -> Comma
         words: What stands behind it.
         main_argument: What its bare words stand for, as in Command.
     """
-    from tl_search.cli import studies
+    from tl_search.cli.config import studies
 
     studies.register()
     flags: list[str] = []

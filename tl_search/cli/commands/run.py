@@ -6,8 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from tl_search.cli import search, train
-from tl_search.cli.commands import Command
+from tl_search.cli.command import Command
+from tl_search.cli.commands import search, train
 
 FOREVER = float("inf")
 

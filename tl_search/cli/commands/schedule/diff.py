@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tl_search.cli import train
+from tl_search.cli.commands import train
+from tl_search.cli.commands.schedule.file import read_schedule
+from tl_search.cli.commands.schedule.output import epoch_length, listed
 from tl_search.cli.errors import BadInput
-from tl_search.cli.schedule_file import read_schedule
-from tl_search.cli.schedule_output import epoch_length, listed
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import NAMED, Schedule
 

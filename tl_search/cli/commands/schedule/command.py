@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from tl_search.cli.commands import Command
-from tl_search.cli.compose import quoted
-from tl_search.cli.convert import convert
+from tl_search.cli.command import Command
+from tl_search.cli.commands.schedule.diff import check_words, compare
+from tl_search.cli.commands.schedule.extension import extended
+from tl_search.cli.commands.schedule.file import given_horizon, read_schedule
+from tl_search.cli.commands.schedule.output import SUFFIXES, costs, epoch_length, epoch_lines, summary, written
+from tl_search.cli.config.compose import quoted
+from tl_search.cli.config.convert import convert
 from tl_search.cli.errors import BadInput
-from tl_search.cli.schedule_diff import check_words, compare
-from tl_search.cli.schedule_extension import extended
-from tl_search.cli.schedule_file import given_horizon, read_schedule
-from tl_search.cli.schedule_output import SUFFIXES, costs, epoch_length, epoch_lines, summary, written
 from tl_search.plane.horizon import Horizon
 from tl_search.store.atomic import write_bytes
 
@@ -44,7 +44,7 @@ class SchedulePlan:
 
 def plan(parts: Mapping[str, Any]) -> SchedulePlan:
     """What is asked, checked as far as can be without reading text. Raises ValueError."""
-    from tl_search.cli.train import plan as train
+    from tl_search.cli.commands.train import plan as train
     from tl_search.training.horizon import scheduled_steps
 
     horizon, notes = given_horizon(parts["horizon"]), tuple[str, ...]()

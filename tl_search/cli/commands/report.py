@@ -6,8 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from tl_search.cli.commands import Command
-from tl_search.store.nearest import no_folder
+from tl_search.cli.command import Command
+from tl_search.errors.nearest import no_folder
 
 
 def plan(parts: Mapping[str, Any]) -> Path:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tl_search.store.stdlib import modules
-from tl_search.training.corpus import HubDataset, StdlibText, TextFiles
+from tl_search.text.corpus import HubDataset, StdlibText, TextFiles
+from tl_search.text.stdlib import modules
 from tl_search.training.tokens import PretrainedTokenizer
 
 

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from tl_search.cli.choices import CHOICES, name_of, parsed, place_of, room_of
-from tl_search.cli.compose import CommandLine, conf_dir
+from tl_search.cli.config.choices import CHOICES, name_of, parsed, place_of, room_of
+from tl_search.cli.config.compose import CommandLine
+from tl_search.cli.config.hydra_errors import readable
+from tl_search.cli.config.renamed import current
+from tl_search.cli.config.searchpath import conf_dir
 from tl_search.cli.errors import BadInput
 from tl_search.cli.identity import KEYS
-from tl_search.cli.mistakes import readable
 from tl_search.cli.record import WHERE, read
 from tl_search.training.rewind import Target, check_run
 
@@ -152,7 +154,11 @@ def _with_entries(option: Any, before: Any) -> Any:
     mixed = copy.deepcopy(option)
     for name, entry in before.items():
         named = option.get(name)
-        if isinstance(entry, DictConfig) and isinstance(named, DictConfig) and entry._target_ == named._target_:
+        if (
+            isinstance(entry, DictConfig)
+            and isinstance(named, DictConfig)
+            and current(entry._target_) == current(named._target_)
+        ):
             mixed[name] = entry
     return mixed
 

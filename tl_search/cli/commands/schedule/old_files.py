@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tl_search.cli.build import construct
-from tl_search.cli.convert import convert
+from tl_search.cli.config.build import construct
+from tl_search.cli.config.convert import convert
 from tl_search.cli.errors import BadInput
 from tl_search.plane.schedule import LinearSchedule, LogSchedule
 

@@ -5,10 +5,10 @@ Hydra would write a sweep's settings into the working directory, and compose and
 
 import sys
 
-from tl_search.cli.commands import Command
-from tl_search.cli.compose import CommandLine
+from tl_search.cli.command import Command
+from tl_search.cli.config.compose import CommandLine
+from tl_search.cli.config.preflight import Job, preflight
 from tl_search.cli.errors import BadInput, explain, worst
-from tl_search.cli.preflight import Job, preflight
 
 
 def here(line: CommandLine, command: Command) -> int:

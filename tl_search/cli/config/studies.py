@@ -11,7 +11,7 @@ from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 
-from tl_search.cli.compose import OWN_GROUPS
+from tl_search.cli.config.searchpath import OWN_GROUPS
 
 SCHEME = "studies"
 

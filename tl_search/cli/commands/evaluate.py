@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from tl_search.cli.commands import Command
+from tl_search.cli.command import Command
+from tl_search.cli.commands.train import recorded
 from tl_search.cli.errors import DONE, INCOMPLETE, nearest
-from tl_search.cli.train import recorded
-from tl_search.store.nearest import no_folder
+from tl_search.errors.nearest import no_folder
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from tl_search.cli.build import construct
-from tl_search.cli.commands import Command
+from tl_search.cli.command import Command
+from tl_search.cli.config.build import construct
 from tl_search.cli.record import begin
+from tl_search.errors.nearest import no_folder
 from tl_search.store.lock import RunLock
-from tl_search.store.nearest import no_folder
 
 if TYPE_CHECKING:
     from tl_search.search.run import SearchPlan

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tl_search.store.nearest import no_folder
+from tl_search.errors.nearest import no_folder
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tl_search.cli.convert import convert, hints
+from tl_search.cli.config.allowlist import ALLOWED, OURS, check_arguments, check_targets
+from tl_search.cli.config.convert import convert, hints
+from tl_search.cli.config.renamed import current
 from tl_search.cli.errors import BadInput, first_line, import_class, nearest
-from tl_search.cli.foreign import ALLOWED, OURS, check_arguments, check_targets
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ def _value(node: DictConfig | ListConfig, key: Any, path: str) -> Any:
 
 
 def _construct(target: str, given: Mapping[str, Any], path: str) -> Any:
-    cls = import_class(target, path)
+    cls = import_class(current(target), path)
     if not dataclasses.is_dataclass(cls) or not cls.__module__.startswith(OURS):
         raise BadInput(f"{path}._target_: {target} is not a class that a config may name")
     return construct(cls, given, f"{path}.")

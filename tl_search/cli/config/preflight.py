@@ -8,15 +8,15 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from tl_search.cli.build import build
 from tl_search.cli.commands import RUNLESS
-from tl_search.cli.compose import CommandLine, compose_job, configs, jobs
+from tl_search.cli.config.allowlist import check_targets
+from tl_search.cli.config.build import build
+from tl_search.cli.config.compose import CommandLine, compose_job, configs, jobs
+from tl_search.cli.config.hydra_errors import readable
+from tl_search.cli.config.resumed import resumed, target
+from tl_search.cli.config.secrets import check_secrets
 from tl_search.cli.errors import BadInput, nearest
-from tl_search.cli.foreign import check_targets
-from tl_search.cli.hidden import check_secrets
 from tl_search.cli.identity import KEYS, NOT_IDENTITY
-from tl_search.cli.mistakes import readable
-from tl_search.cli.resumed import resumed, target
 
 Plan = Callable[[Mapping[str, Any]], Any]
 

@@ -1,0 +1,13 @@
+"""The commands of `tl`, a module each."""
+
+import importlib
+
+from tl_search.cli.command import Command
+
+NAMES = ("train", "search", "report", "run", "schedule", "evaluate")
+RUNLESS = ("report", "schedule", "evaluate")  # make no run of their own: carried out here, without Hydra's launchers
+
+
+def find(name: str) -> Command:
+    """The command of that name; importing it is what makes it known."""
+    return importlib.import_module(f"tl_search.cli.commands.{name}").COMMAND

@@ -1,0 +1,19 @@
+"""Where config files are looked for: `conf/` of this project, and the folder that a person works in."""
+
+import os
+from pathlib import Path
+
+OWN_GROUPS = ("experiments", "launchers")  # groups that the person's own folder may hold
+
+PACKAGE = Path(__file__).resolve().parents[2]
+
+
+def conf_dir() -> Path:
+    """`conf/` of the installed package, else the one beside it in a checkout."""
+    inside = PACKAGE / "conf"
+    return inside if inside.is_dir() else PACKAGE.parent / "conf"
+
+
+def root() -> Path:
+    """The person's own folder: its `experiments/` and `launchers/` are config groups."""
+    return Path(os.environ.get("TL_ROOT") or ".").resolve()
