@@ -98,7 +98,7 @@ def test_a_launcher_sends_even_a_single_job_away(launcher, monkeypatch):
     assert config.hydra.mode.name == "MULTIRUN"
     assert config.hydra.launcher._target_.startswith("hydra_plugins.hydra_submitit_launcher")
     assert config.hydra.launcher.timeout_min >= 11  # below, submitit takes every preemption for a time-out
-    assert len(preflight(parse("train", [f"launchers={launcher}", "seed=0,1"]), commands.find("train").plan)) == 2
+    assert len(preflight(parse("train", [f"launchers={launcher}", "seed=0,1"]), commands.find("train"))) == 2
 
 
 def test_hydras_own_flags_go_through(here, capfd):

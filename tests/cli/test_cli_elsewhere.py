@@ -111,7 +111,7 @@ def test_another_name_on_the_hub_is_told_before_it_is_asked_for(run, capsys):
 def test_the_same_command_finds_a_run_of_before_paths_were_made_absolute(place, monkeypatch):
     monkeypatch.chdir(place)
     words = parse("train", RELATIVE)
-    (job,) = preflight(words, commands.find("train").plan)
+    (job,) = preflight(words, commands.find("train"))
     made = only_run()
     assert job.folder.resolve() == made
     copy = Path(shutil.copytree(made, made.with_name("kept"), symlinks=True))

@@ -22,7 +22,7 @@ QUICK = (
 def test_every_command_that_trains_takes_the_places_of_scores_and_vectors(command, option):
     with configs():
         job = compose_job(command, [f"callbacks={option}", *ELSEWHERE])
-        assert check(command, job, commands.find(command).plan).plan
+        assert check(commands.find(command), job).plan
         entry = job.callbacks.plane_probe
         assert (entry.ledger, entry.embeddings) == ("there/ledger", "there/embeddings")
         usual = compose_job(command, [f"callbacks={option}", "runs=other"]).callbacks.plane_probe

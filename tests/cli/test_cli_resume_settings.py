@@ -37,7 +37,7 @@ def run(trained, tmp_path, monkeypatch):
 def settings(*words):
     """What the jobs of a command line would train with."""
     line = with_choices(parse("train", words))
-    return [job.config for job in preflight(line, commands.find("train").plan)]
+    return [job.config for job in preflight(line, commands.find("train"))]
 
 
 def setting(*words):

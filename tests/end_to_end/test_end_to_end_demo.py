@@ -60,7 +60,7 @@ def test_the_search_spends_less_than_a_third_and_ends_within_a_point_of_the_best
 
 def test_on_two_tasks_a_trained_layer_beats_every_token_embedding_and_every_random_layer(runs, everything):
     """On confirmation data, paired, by more than intervals that hold for all controls at once."""
-    (job,) = preflight(parse("run", [DEMO, f"runs={runs}"]), commands.find("run").plan)
+    (job,) = preflight(parse("run", [DEMO, f"runs={runs}"]), commands.find("run"))
     _, plan = job.plan
     plane = survey(plan)
     arms = {(arm.revision.name, arm.layer): arm for arm in plane.arms()}
@@ -70,7 +70,7 @@ def test_on_two_tasks_a_trained_layer_beats_every_token_embedding_and_every_rand
     tasks = suite.confirmation()
     texts = SuiteTexts(tasks, suite.texts(suite.confirmation_split))
     workshop = Workshop(
-        Weights(plan.source.fetch), plane, texts, plan.probe, ArrayStore(plan.embeddings), Ledger(plan.ledger)
+        Weights(plan.checkpoints.fetch), plane, texts, plan.probe, ArrayStore(plan.embeddings), Ledger(plan.ledger)
     )
     controls = {arm: None for arm in plane.arms() if arm.layer == 0 or arm.revision == first}
     learned = [place for place, arm in arms.items() if arm not in controls]

@@ -49,7 +49,7 @@ def test_every_study_composes_and_builds_for_its_command(path, monkeypatch, tmp_
     place = [str(tmp_path)] if command == "search" else []
     line = parse(command, [*place, f"experiments={option}"], commands.find(command).bare)
     with configs():
-        assert check(command, compose_job(command, line.overrides), commands.find(command).plan).plan
+        assert check(commands.find(command), compose_job(command, line.overrides)).plan
 
 
 def test_there_are_studies():
@@ -73,4 +73,4 @@ def test_every_option_of_every_group_builds(group, tmp_path):
             )
             more = gaps.get(f"{group}/{path.stem}", [])
             job = compose_job(command, [f"{group}={path.stem}", *place, *more])
-            assert check(command, job, commands.find(command).plan).plan, path
+            assert check(commands.find(command), job).plan, path

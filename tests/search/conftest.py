@@ -73,7 +73,7 @@ def count(monkeypatch) -> Counter[tuple]:
 
 def usual_plan(models: Path, folder: Path, **parts: Any) -> SearchPlan:
     usual: dict[str, Any] = {
-        "source": FolderCheckpoints(str(models)),
+        "checkpoints": FolderCheckpoints(str(models)),
         "sampling": Dense(),
         "extraction": Extraction(max_length=64),
         "probe": ProbeConfig(accelerator="cpu"),

@@ -49,7 +49,7 @@ def test_a_checkpoint_that_diverged_fails_alone_and_is_not_embedded_for_every_la
     weights = tmp_path / "models/step16/model.safetensors"
     save_file({name: array * np.nan for name, array in load_file(weights).items()}, weights, {"format": "pt"})
     source = FolderCheckpoints(str(tmp_path / "models"))
-    assert run_search(plan(source=source, bandit=Exhaustive()), tmp_path / "run") == 3
+    assert run_search(plan(checkpoints=source, bandit=Exhaustive()), tmp_path / "run") == 3
     result = answer(tmp_path / "run")
     assert {tuple(cell["arm"]) for cell in result["skipped"]} == {("step16", layer) for layer in range(3)}
     assert all("hold NaN or infinity" in cell["reason"] for cell in result["skipped"])
@@ -61,7 +61,7 @@ def test_a_damaged_checkpoint_fails_alone(plan, models, tmp_path):
     source = FolderCheckpoints(str(tmp_path / "models"))
     source.revisions()
     (tmp_path / "models/step4/model.safetensors").write_bytes(b"gone")
-    assert run_search(plan(source=source, bandit=Exhaustive()), tmp_path / "run") == 3
+    assert run_search(plan(checkpoints=source, bandit=Exhaustive()), tmp_path / "run") == 3
     assert {cell["arm"][0] for cell in answer(tmp_path / "run")["skipped"]} == {"step4"}
 
 

@@ -52,7 +52,7 @@ def test_a_search_of_the_run_finds_every_cell_scored(watched, plan, tmp_path, mo
     places = {"ledger": tmp_path / "ledger", "embeddings": watched / "embeddings"}
     scored = []
     monkeypatch.setattr(score, "score_cell", lambda arm, task, _: scored.append((arm.label, task.name)))
-    run_search(plan(source=source, tasks=SUITE, **everything, **places), tmp_path / "search")
+    run_search(plan(checkpoints=source, tasks=SUITE, **everything, **places), tmp_path / "search")
     assert scored == []
     assert read_json(tmp_path / "search" / "result.json")["arms_scored"] == 3 * len(STEPS)
 

@@ -110,7 +110,9 @@ def test_measuring_alone_scores_nothing(measured, tmp_path):
 
 def test_measuring_alone_needs_no_second_checkpoint(plan, tmp_path, capsys):
     make(tmp_path / "models/step8", num_hidden_layers=1)
-    assert run_search(plan(metrics=ONLY, source=FolderCheckpoints(str(tmp_path / "models"))), tmp_path / "run") == 0
+    assert (
+        run_search(plan(metrics=ONLY, checkpoints=FolderCheckpoints(str(tmp_path / "models"))), tmp_path / "run") == 0
+    )
     write_report(tmp_path / "run")
     told = capsys.readouterr().out
     assert "1 checkpoint × 2 layers, measured without labels" in told
@@ -169,7 +171,7 @@ def test_damaged_weights_fail_alone(plan, models, tmp_path):
     weights = {name: weight * float("nan") for name, weight in load_file(file).items()}
     save_file(weights, file, {"format": "pt"})
     source = FolderCheckpoints(str(tmp_path / "models"))
-    assert run_search(plan(metrics=ONLY, source=source), tmp_path / "run") == 3
+    assert run_search(plan(metrics=ONLY, checkpoints=source), tmp_path / "run") == 3
     ((name, reason),) = read_json(tmp_path / "run/DONE.json")["unmeasured"].items()
     assert name == "step4"
     assert "layer 0" in reason
@@ -181,7 +183,7 @@ def test_two_views_are_measured_too(plan, tmp_path):
     make(tmp_path / "models/step8", seed=1, num_hidden_layers=1)
     metrics = replace(ONLY, measures={name: {} for name in OPTIONS})
     source = FolderCheckpoints(str(tmp_path / "models"))
-    assert run_search(plan(metrics=metrics, source=source), tmp_path / "run") == 0
+    assert run_search(plan(metrics=metrics, checkpoints=source), tmp_path / "run") == 0
     for data in files(tmp_path / "run").values():
         told = json.loads(data)["metrics"]
         assert told.keys() == OPTIONS.keys()

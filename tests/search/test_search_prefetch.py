@@ -90,7 +90,7 @@ class Watched(FolderCheckpoints):
 
 def test_a_search_fetches_ahead_and_nothing_twice_or_again_when_all_is_known(plan, models, tmp_path):
     Watched.fetched.clear()
-    watched = plan(source=Watched(str(models)), bandit=Exhaustive())
+    watched = plan(checkpoints=Watched(str(models)), bandit=Exhaustive())
     run_search(watched, tmp_path / "run")
     names = [name for name, _ in Watched.fetched]
     assert sorted(names) == ["step0", "step16", "step4", "step64"]
@@ -102,7 +102,7 @@ def test_a_search_fetches_ahead_and_nothing_twice_or_again_when_all_is_known(pla
 def test_measuring_alone_fetches_ahead_what_is_not_measured_yet(plan, models, tmp_path):
     Watched.fetched.clear()
     few = MetricsConfig(Columns.all, only=True, corpus_max_examples_per_task=4, measures={"rankme": {}})
-    run_search(plan(source=Watched(str(models)), metrics=few), tmp_path / "run")
+    run_search(plan(checkpoints=Watched(str(models)), metrics=few), tmp_path / "run")
     ahead = [("step4", "fetching"), ("step16", "fetching"), ("step64", "fetching")]
     assert Watched.fetched[1:] == ahead
     assert Watched.fetched[0] == ("step0", threading.current_thread().name)
@@ -110,5 +110,5 @@ def test_measuring_alone_fetches_ahead_what_is_not_measured_yet(plan, models, tm
     for name in ("step4", "step64"):
         next((tmp_path / "run/cache/metrics").glob(f"*/{name}/layer_001.json")).unlink()
     Watched.fetched.clear()
-    run_search(plan(source=Watched(str(models)), metrics=few), tmp_path / "run")
+    run_search(plan(checkpoints=Watched(str(models)), metrics=few), tmp_path / "run")
     assert Watched.fetched == [("step4", threading.current_thread().name), ("step64", "fetching")]

@@ -103,7 +103,7 @@ def test_the_smallest_plane_two_checkpoints_one_block_one_task(plan, tmp_path, b
     for number, name in enumerate(("step0", "step8")):
         make(tmp_path / "models" / name, seed=number, num_hidden_layers=1)
     source = FolderCheckpoints(str(tmp_path / "models"))
-    small = plan(source=source, tasks=Suite(("TinySTS",)), bandit=bandit, budget=Budget(share=1.0))
+    small = plan(checkpoints=source, tasks=Suite(("TinySTS",)), bandit=bandit, budget=Budget(share=1.0))
     assert run_search(small, tmp_path / "run") == 0
     result = answer(tmp_path / "run")
     assert [verdict["task"] for verdict in result["tasks"]] == ["TinySTS"]
@@ -114,7 +114,7 @@ def test_the_smallest_plane_two_checkpoints_one_block_one_task(plan, tmp_path, b
 def test_one_checkpoint_is_no_plane(plan, tmp_path):
     make(tmp_path / "models/step0", num_hidden_layers=1)
     with pytest.raises(ValueError, match=r"models has 1 revision\(s\); a search needs two \(metrics\.only=true"):
-        survey(plan(source=FolderCheckpoints(str(tmp_path / "models"))))
+        survey(plan(checkpoints=FolderCheckpoints(str(tmp_path / "models"))))
 
 
 # Interrupted
@@ -186,7 +186,7 @@ def test_goes_on_only_with_the_checkpoints_that_it_began_with(plan, copied, mode
     (copied / "DONE.json").unlink()
     make(more / "step128", seed=9, num_hidden_layers=2)
     with pytest.raises(ValueError, match="since this search began, its revisions, exhaustive changed"):
-        run_search(plan(source=FolderCheckpoints(str(more))), copied)
+        run_search(plan(checkpoints=FolderCheckpoints(str(more))), copied)
 
 
 def test_two_searches_at_once_share_one_ledger(plan, finished, tmp_path):

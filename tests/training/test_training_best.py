@@ -11,6 +11,7 @@ from lightning.pytorch import Callback
 from tiny_run import At, PowerCut, cut, plan, same, weights
 
 from tl_search.runs.index import read_index
+from tl_search.runs.pointers import Pointer
 from tl_search.store.manifest import verify
 from tl_search.training.callbacks.best import Best, Mode
 from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
@@ -113,16 +114,14 @@ def test_several_stand_side_by_side_and_a_cut_run_ends_with_the_same_files(finis
 def test_a_cut_before_the_pointer_moves_leaves_the_old_best_and_the_next_start_mends_it(
     finished, tmp_path, monkeypatch
 ):
-    from tl_search.training.callbacks import best_checkpoint
+    run, lead = tmp_path / "run", Pointer.lead
 
-    run, point = tmp_path / "run", best_checkpoint.point_to
-
-    def torn(run, name, best):
-        if best["step"] == 9:
+    def torn(pointer, run):
+        if pointer.step == 9:
             raise PowerCut
-        point(run, name, best)
+        lead(pointer, run)
 
-    monkeypatch.setattr(best_checkpoint, "point_to", torn)
+    monkeypatch.setattr(Pointer, "lead", torn)
     with pytest.raises(PowerCut):
         fit(plan(finished.parent), run)
     assert whole(run)["step"] == 7

@@ -5,12 +5,12 @@ from tiny_run import PLAN, At, PowerCut, plan, same, weights
 
 from tl_search.plane.schedule import NoSchedule
 from tl_search.runs.index import read_index
+from tl_search.runs.pointers import Pointer
+from tl_search.runs.states import states_of
 from tl_search.store.atomic import read_json
 from tl_search.store.manifest import verify
-from tl_search.training.callbacks import best_checkpoint
 from tl_search.training.fit import fit
 from tl_search.training.optim import AdamW
-from tl_search.training.resume import states_of
 from tl_search.training.revisions import DivergedError
 from tl_search.training.trainer import check_trainer
 
@@ -28,17 +28,17 @@ class Stop(At):
 
 
 def test_a_kill_between_the_last_state_and_the_pointer_to_the_best_is_made_good(finished, tmp_path, monkeypatch):
-    run, point_to = tmp_path / "run", best_checkpoint.point_to
+    run, lead = tmp_path / "run", Pointer.lead
     last = read_json(finished / "checkpoints" / "best.json")
     assert last["step"] == 14
 
-    def cut(folder, name, best):
-        if best["step"] == 14:
+    def cut(pointer, run):
+        if pointer.step == 14:
             raise PowerCut
-        point_to(folder, name, best)
+        lead(pointer, run)
 
     with monkeypatch.context() as patch:
-        patch.setattr(best_checkpoint, "point_to", cut)
+        patch.setattr(Pointer, "lead", cut)
         with pytest.raises(PowerCut):
             fit(plan(finished.parent), run)
     assert states_of(run)[0][1] == 14

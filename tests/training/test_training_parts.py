@@ -11,9 +11,9 @@ from omegaconf import OmegaConf
 from torch.nn.functional import cross_entropy
 
 from tl_search.plane.curriculum import Curriculum, Stage
+from tl_search.runs.identity import differences
 from tl_search.training.architecture import Pythia
 from tl_search.training.checkpoint_io import AtomicCheckpointIO
-from tl_search.training.identity import differences
 from tl_search.training.losses import LOSSES, check_terms
 from tl_search.training.optim import AdamW, Phase
 from tl_search.training.tokens import ByteTokenizer

@@ -10,11 +10,12 @@ from tiny_run import PLAN, plan, same, weights
 
 from tl_search.checkpoints.run import RunCheckpoints
 from tl_search.runs.index import read_index
+from tl_search.runs.states import states_of
+from tl_search.runs.target import Start, Target
 from tl_search.store.atomic import read_json
 from tl_search.training.callbacks.best import Best, Mode
 from tl_search.training.fit import fit
-from tl_search.training.resume import states_of
-from tl_search.training.rewind import Target, check_start, split
+from tl_search.training.start import check_start
 
 KEEPS_ALL = replace(PLAN.checkpoint, save_interval=2, save_last=50)
 
@@ -33,7 +34,7 @@ def run(trained, tmp_path):
 
 
 def test_the_step_that_a_run_goes_on_from_is_that_of_the_state_it_names(run):
-    assert [check_start(run, Target.parse(f"{run}{name}")) for name in ("", "@step4", "/checkpoints/step8")] == [
+    assert [check_start(run, Start.parse(f"{run}{name}")) for name in ("", "@step4", "/checkpoints/step8")] == [
         14,
         4,
         8,
@@ -74,6 +75,6 @@ def test_the_best_of_all_may_be_the_state_before_the_first_step(finished, tmp_pa
 
 def test_a_path_with_an_at_sign_is_a_path(tmp_path):
     (tmp_path / "a@b").mkdir()
-    assert split(f"{tmp_path}/a@b") == (tmp_path / "a@b", None)
-    assert split(f"{tmp_path}/a@b@step3") == (tmp_path / "a@b", "step3")
-    assert split("run@best") == (Path("run"), "best")
+    assert Target.parse(f"{tmp_path}/a@b") == Target(tmp_path / "a@b")
+    assert Target.parse(f"{tmp_path}/a@b@step3") == Target(tmp_path / "a@b", "step3")
+    assert Target.parse("run@best") == Target(Path("run"), "best")

@@ -1,4 +1,4 @@
-"""What a command is."""
+"""What a command is: all that the command line asks of one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +23,12 @@ class Command:
             function from all bare words to overrides, where there may be several.
         plan: Built parts → what the command works on. No side effects; raises ValueError for what does not fit.
         execute: (plan, run directory, composed config) → exit code. Everything that costs.
+        parts: Gives the classes whose fields are its top-level settings; a function, so that they are imported late.
+        settings: Its other top-level settings that decide something.
+        places: Its other top-level settings: folders that runs share.
+        derived: Settings of `parts` that follow from the others, so that the run's name need not hold them.
+        makes_run: Whether it makes a run directory. One that makes none is carried out here, without Hydra's launchers.
+        resumes: Whether `resume=RUN` puts its settings on top of those of an earlier run.
     """
 
     name: str
@@ -32,3 +38,9 @@ class Command:
     bare: Bare
     plan: Callable[[Mapping[str, Any]], Any]
     execute: Callable[[Any, Path, DictConfig], int]
+    parts: Callable[[], tuple[type, ...]] = tuple
+    settings: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    derived: tuple[str, ...] = ()
+    makes_run: bool = True
+    resumes: bool = False

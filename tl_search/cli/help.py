@@ -31,7 +31,7 @@ def command_page(name: str) -> str:
     command = commands.find(name)
     texts = _texts(name)
     groups = [entry for text in texts for entry in _groups(text)]
-    if name in commands.RUNLESS:
+    if not command.makes_run:
         groups = [(group, default) for group, default in groups if group != "launchers"]
     parts = [command.summary, "", f"usage: tl {name} {command.usage}"]
     if groups:

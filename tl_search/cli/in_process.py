@@ -16,7 +16,7 @@ def here(line: CommandLine, command: Command) -> int:
     for word in line.overrides:
         if word.lstrip("+").startswith("launchers="):
             raise BadInput(f"{word}: must be left out; tl {line.command} starts no jobs elsewhere")
-    jobs, codes = preflight(line, command.plan), list[int]()
+    jobs, codes = preflight(line, command), list[int]()
     for job, title in zip(jobs, _titles(jobs), strict=True):
         if len(jobs) > 1:
             print(f"# {title}", flush=True)

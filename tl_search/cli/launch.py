@@ -1,6 +1,7 @@
 """Hands checked jobs to Hydra, which runs them here, as a sweep, or on a cluster; and learns how they ended."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from tl_search.cli.config.resumed import resumed
 from tl_search.cli.config.searchpath import conf_dir
 from tl_search.cli.errors import (
     BAD_INPUT,
-    DONE,
     INTERRUPTED,
     TERMINATED,
     TRY_AGAIN,
@@ -23,11 +23,13 @@ from tl_search.cli.errors import (
     explain,
     worst,
 )
-from tl_search.cli.record import forget
-from tl_search.store.atomic import read_json
+from tl_search.runs.layout import RunPaths
+from tl_search.runs.record import Done
 
 # Exit codes of the jobs of this process, in order; None in a process that a launcher started for one job.
 _ended: list[int] | None = None
+# The jobs that this process has checked, by their folders and overrides: what was built for that is not built again.
+_checked: dict[tuple[Path, tuple[str, ...]], Job] = {}
 
 
 def run_job(config: DictConfig) -> int:
@@ -41,13 +43,15 @@ def run_job(config: DictConfig) -> int:
     hydra = HydraConfig.get()
     command, folder = commands.find(str(hydra.job.config_name)), Path(hydra.runtime.output_dir)
     try:
-        if command.name == "train":
-            config = resumed(config, hydra)
-        code = command.execute(command.plan(build(config)), folder, config)
+        job = _checked.get((folder.resolve(), tuple(hydra.overrides.task)))
+        if job is None:
+            config = resumed(config, hydra) if command.resumes else config
+            job = Job(config, folder, command.plan(build(config)))
+        code = command.execute(job.plan, folder, job.config)
     except BaseException as error:
         code, message = explain(error)
         if code == BAD_INPUT:
-            forget(folder)
+            _remove_unstarted(folder)
         print(message, file=sys.stderr, flush=True)
         if isinstance(error, SystemExit) and error.code != code:  # none at all, which a process ends well with
             raise SystemExit(code) from error
@@ -68,6 +72,7 @@ def launch(line: CommandLine, jobs: list[Job]) -> int:
     global _ended
     codes: list[int] = []
     _ended = codes
+    _checked.update({(job.folder.resolve(), tuple(job.config.hydra.overrides.task)): job for job in jobs})
     words, environment = sys.argv, dict(os.environ)
     sys.argv = [f"tl {line.command}", *line.flags, *line.overrides]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as they are, instead of as Hydra's own report
@@ -80,6 +85,7 @@ def launch(line: CommandLine, jobs: list[Job]) -> int:
             raise
     finally:
         _ended = None
+        _checked.clear()
         sys.argv = words
         os.environ.clear()
         os.environ.update(environment)
@@ -87,8 +93,16 @@ def launch(line: CommandLine, jobs: list[Job]) -> int:
 
 
 def _code_on_disk(folder: Path) -> int:
-    try:
-        return int(read_json(folder / "DONE.json").get("exit_code", DONE))
-    except FileNotFoundError:
-        print(f"error: {folder}: not finished (no DONE.json); the same command goes on", file=sys.stderr)
-        return TRY_AGAIN
+    done = Done.read(folder)
+    if done is not None:
+        return done.exit_code
+    print(f"error: {folder}: not finished (no DONE.json); the same command goes on", file=sys.stderr)
+    return TRY_AGAIN
+
+
+def _remove_unstarted(folder: Path) -> None:
+    """Remove a run that ended on a mistake before it did anything: it holds only what it says about itself."""
+    run = RunPaths(folder)
+    said = {run.record, run.config, run.hydra, run.lock}
+    if all(entry in said or entry.suffix == ".log" for entry in folder.iterdir()):
+        shutil.rmtree(folder)

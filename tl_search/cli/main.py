@@ -78,7 +78,8 @@ def _run(name: str, rest: list[str]) -> int:
     from tl_search.cli.launch import launch
 
     command = commands.find(name)
-    line = with_choices(parse(name, rest, command.bare))
+    line = parse(name, rest, command.bare)
+    line = with_choices(line) if command.resumes else line
     if line.runs_nothing:
         return launch(line, [])
     if line.shows_config:  # a config with gaps may be looked at, so only composing is checked
@@ -86,9 +87,9 @@ def _run(name: str, rest: list[str]) -> int:
             for overrides in jobs(line):
                 compose_job(name, overrides)
         return launch(line, [])
-    if name in commands.RUNLESS:
+    if not command.makes_run:
         return here(line, command)
-    return launch(line, preflight(line, command.plan))
+    return launch(line, preflight(line, command))
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.extraction import Dtype, Extraction
@@ -24,6 +25,8 @@ class ProbeConfig:
     accelerator: str = "auto"
     devices: int = 1
     tokens_per_batch: int | None = None
+
+    DECIDES: ClassVar = {"files": "tokens_per_batch", "free": "accelerator devices"}
 
     def __post_init__(self) -> None:
         if self.accelerator not in ACCELERATORS:

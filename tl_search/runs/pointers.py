@@ -1,4 +1,4 @@
-"""What names the best state and the best model of a run, by a measurement: `checkpoints/NAME.json`, `revisions/NAME`."""
+"""What names the best state and model of a run, by a measurement: `checkpoints/NAME.json` and `revisions/NAME`."""
 
 import os
 import re

@@ -3,7 +3,7 @@
 import importlib.metadata
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -77,10 +77,6 @@ class RunRecord:
             {name: _plain(value) for name, value in given.items() if name not in optional or value not in empty},
         )
         return self
-
-    def changed(self, plan: Mapping[str, Any], entry: Mapping[str, Any]) -> Self:
-        """The record of a run whose plan has changed; `entry` says what, and from which step on."""
-        return replace(self, plan=plan, history=(*self.history, entry))
 
 
 def _plain(value: Any) -> Any:

@@ -12,10 +12,9 @@ from tl_search.plane.revision import step_of
 from tl_search.runs.index import forget_after, read_index
 from tl_search.runs.layout import SETTINGS, STATE, RunPaths
 from tl_search.runs.pointers import pointers
+from tl_search.runs.target import BEST
 from tl_search.store.atomic import ASIDE, read_json, write_dir, write_json, write_text
 from tl_search.store.manifest import DamagedError, read_manifest, verify, write_manifest
-
-BEST = "best"
 
 
 def save_state(run: Path, step: int, facts: Mapping[str, Any], settings: str, write: Callable[[Path], None]) -> None:

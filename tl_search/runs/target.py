@@ -1,4 +1,4 @@
-"""What a command line names of runs: RUN, RUN@stepN, RUN@best, RUN/checkpoints/stepN or RUN/revisions/NAME."""
+"""What a command line names of runs: RUN, RUN@stepN, RUN@best or RUN/checkpoints/stepN."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,8 @@ from typing import Self
 
 from tl_search.plane.revision import step_of
 from tl_search.runs.layout import STATE, RunPaths
+
+AUTO, BEST = "auto", "best"
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,34 @@ class Target:
         """Takes every form. A path that exists is a run, whatever is in its name."""
         path = Path(text)
         folder = path.parent if path.name == STATE else path
-        run = RunPaths(folder.parent.parent)
-        if folder.parent in (run.states, run.revisions) and (folder.parent == run.revisions or step_of(folder.name)):
-            return cls(run.folder, folder.name)
+        run = folder.parent.parent
+        if folder.parent == RunPaths(run).states and step_of(folder.name) is not None:
+            return cls(run, folder.name)
         before, at, name = text.rpartition("@")
         return cls(Path(before), name) if at and not path.exists() else cls(path)
 
     def __str__(self) -> str:
         return str(self.run) if self.name is None else f"{self.run}@{self.name}"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a training starts, as its setting `resume` says.
+
+    Args:
+        run: A run directory; None is the run that the settings name.
+        state: `stepN` or `best`; None is the newest state, or the beginning of a run that has none.
+    """
+
+    run: Path | None = None
+    state: str | None = None
+
+    @classmethod
+    def parse(cls, resume: str) -> Self:
+        """`auto`, `best`, or a target whose name is that of a state. Raises ValueError."""
+        if resume in (AUTO, BEST):
+            return cls(None, None if resume == AUTO else BEST)
+        target = Target.parse(resume)
+        if target.name not in (None, BEST) and step_of(str(target.name)) is None:
+            raise ValueError(f"resume: must name a state as best or stepN after the @, got {target.name!r}")
+        return cls(target.run, target.name)

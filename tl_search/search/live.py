@@ -5,7 +5,7 @@ Quick to import: a config names its classes. What they start is in `live_plane` 
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Mean, Objective
@@ -53,6 +53,8 @@ class PlaneProbe(Live):
     objective: Objective = field(default_factory=Mean)
     ledger: Path = Path("runs/ledger")
     embeddings: Path = Path("runs/embeddings")
+
+    DECIDES: ClassVar = {"files": "objective", "free": "ledger embeddings"}
 
     def start(self) -> "Callback":
         from tl_search.search.live_plane import LivePlane

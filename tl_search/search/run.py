@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tl_search import __version__
 from tl_search.bandits.policy import Problem
@@ -44,7 +44,7 @@ class SearchPlan:
     """Everything that a search is made of.
 
     Args:
-        source: Where revisions come from.
+        checkpoints: Where revisions come from.
         sampling: Which of them form the plane.
         extraction: How texts become vectors.
         probe: Devices and batch sizes.
@@ -61,7 +61,7 @@ class SearchPlan:
         metrics: What is measured without labels.
     """
 
-    source: CheckpointSource
+    checkpoints: CheckpointSource
     sampling: Sampling
     extraction: Extraction
     probe: ProbeConfig
@@ -76,6 +76,12 @@ class SearchPlan:
     ledger: Path
     embeddings: Path
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+
+    DECIDES: ClassVar = {
+        "files": "checkpoints sampling extraction probe tasks metrics objective bandit costs stopping "
+        "budget confirm seed",
+        "free": "ledger embeddings",
+    }
 
 
 def run_search(plan: SearchPlan, folder: Path) -> int:
@@ -93,7 +99,7 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     # what cannot be measured or confirmed is said now, not when the search is over
     measured = folder / "cache" / "metrics"
     corpus = draw_corpus(plan.tasks.corpus_texts(), plan.metrics) if plan.metrics.columns is not Columns.none else None
-    weights_of = Weights(plan.source.fetch)
+    weights_of = Weights(plan.checkpoints.fetch)
     if plan.metrics.only and corpus is not None:
         _write_plane(folder, plan, plane, {"tasks": []})
         measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, weights_of, measured)
@@ -106,7 +112,7 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     for task in held_out.tasks:
         check_confirmable(task)
     weights = plan.objective.weights(selection.tasks)
-    parameters = plan.source.shape().parameters
+    parameters = plan.checkpoints.shape().parameters
     table = plan.costs.table(parameters, selection.sizes())
     exhaustive = table.exhaustive(len(plane.revisions), len(plane.layers))
     _write_plane(folder, plan, plane, _charged(plan, selection.tasks, weights, table, exhaustive))
@@ -159,12 +165,12 @@ def survey(plan: SearchPlan) -> Plane:
             need; or the probe's device is not here.
     """
     check_device(plan.probe)
-    revisions = plan.sampling.pick(plan.source.revisions())
+    revisions = plan.sampling.pick(plan.checkpoints.revisions())
     if len(revisions) < 2 and not plan.metrics.only:
-        few = f"{plan.source.model} has {len(revisions)} revision(s)"
+        few = f"{plan.checkpoints.model} has {len(revisions)} revision(s)"
         raise ValueError(f"checkpoints: {few}; a search needs two (metrics.only=true measures one)")
     extraction = settled(plan.extraction, plan.probe.accelerator)
-    return Plane(plan.source.model, tuple(revisions), plan.source.shape().n_layers, extraction)
+    return Plane(plan.checkpoints.model, tuple(revisions), plan.checkpoints.shape().n_layers, extraction)
 
 
 def choose(search: Search, with_controls: bool) -> Finalists:
@@ -211,7 +217,7 @@ def _write_plane(folder: Path, plan: SearchPlan, plane: Plane, charged: Mapping[
         "model": plane.model,
         "revisions": [asdict(revision) for revision in plane.revisions],
         "n_layers": plane.n_layers,
-        "parameters": plan.source.shape().parameters,
+        "parameters": plan.checkpoints.shape().parameters,
         "extraction": plane.extraction.identity(),
         **charged,
         "versions": {"tl_search": __version__, **{name: importlib.metadata.version(name) for name in PACKAGES}},

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -41,6 +41,11 @@ class Text:
     validation_batches: int = 8
     drop_last: bool = True
     workers: int = 0
+
+    DECIDES: ClassVar = {
+        "weights": "corpus batch_size validation_share validation_batches drop_last",
+        "free": "workers",
+    }
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "validation_batches"):

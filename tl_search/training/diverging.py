@@ -4,6 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tl_search.runs.layout import RunPaths
 from tl_search.store.atomic import read_json
 from tl_search.training.revisions import DivergedError
 
@@ -24,7 +25,7 @@ def story(trainer: "Trainer", what: str, number: int) -> str:
     blocks = ", ".join(str(place) for place in loader.places(epoch, batch))
     with suppress(DivergedError):  # what is on its way to the disk may be the first to hold what is not finite
         trainer.strategy.checkpoint_io.saves.drain()  # type: ignore[attr-defined]  # ours, too
-    last = Path(trainer.default_root_dir, "checkpoints", "last.json")
+    last = RunPaths(Path(trainer.default_root_dir)).last
     good = "no checkpoint was written before"
     if last.exists():
         good = f"the last good checkpoint is {last.parent / read_json(last)['name']}"

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_search.store.atomic import read_json
+from tl_search.runs.identity import differences
+from tl_search.runs.layout import RunPaths
+from tl_search.runs.record import RunRecord
 from tl_search.store.manifest import verify
 from tl_search.training.foreign import TorchOptimizer
-from tl_search.training.identity import differences
 from tl_search.training.optim import Phase
 from tl_search.training.quiet import quiet
 
@@ -69,7 +70,7 @@ class Reproduction:
 
 def revision_names(run: Path) -> list[str]:
     """Those that can be evaluated, in the order of training, `best` and `main` last."""
-    folder = run / "revisions"
+    folder = RunPaths(run).revisions
     names = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
     return sorted(names, key=lambda name: (not name.startswith("step"), len(name), name))
 
@@ -85,7 +86,7 @@ def evaluate(plan: "TrainingPlan", run: Path, name: str) -> Reproduction:
     Raises:
         ValueError: the revision is damaged, has no recorded eval loss, or the run's text is no longer the same.
     """
-    folder = run / "revisions" / name
+    folder = RunPaths(run).revision(name)
     facts = verify(folder)
     if facts.get("eval_loss") is None:
         why = "was written between two evaluations" if plan.data.validation_share else "data.validation_share=0"
@@ -98,11 +99,12 @@ def evaluate(plan: "TrainingPlan", run: Path, name: str) -> Reproduction:
 
 
 def _text(plan: "TrainingPlan", run: Path) -> "PackedText":
-    places = [place for place in (plan.cache, run / "cache") if place is not None and place.is_dir()]
+    places = [place for place in (plan.cache, RunPaths(run).cache) if place is not None and place.is_dir()]
     with tempfile.TemporaryDirectory() as elsewhere:
         packed = plan.data.pack(plan.tokenizer, places[0] if places else Path(elsewhere))
         now = {"corpus": packed.corpus_digest, "tokenizer": packed.tokenizer_digest}
-        before = read_json(run / "run.json")["data"]
+        record = RunRecord.read(run)
+        before = record.data if record else None
         if now != before:
             raise ValueError(f"run: {run} was trained on other text: {differences(before, now)}")
         return packed

@@ -5,27 +5,24 @@ learning rate is a function of that history, so that an extended run resumes lik
 """
 
 import json
-import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_search.store.atomic import read_json, write_json
+from tl_search.runs.identity import Decides, as_recorded, decisions, differences, flat
+from tl_search.runs.layout import RunPaths
+from tl_search.runs.places import moved
+from tl_search.runs.record import Done, RunRecord
 from tl_search.store.keys import digest
 from tl_search.text.corpus import fingerprint
-from tl_search.training.identity import as_recorded, differences, flat
 from tl_search.training.optim import Phase
-from tl_search.training.places import moved
 from tl_search.training.tokens import digest_of
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
-
-# What a run survives; of settings that do not decide the weights its record says nothing.
-_FREE = re.compile(r"(trainer\.max_steps|trainer\.max_epochs|schedule|checkpoint)(\.|$)")
 
 
 class LrPolicy(Enum):
@@ -63,10 +60,11 @@ class Extension:
         """Make it the run's plan from `step` on."""
         totals = [last_step(plan["trainer"], steps_per_epoch) for plan in (self.before, self.now)]
         entry = {"step": step, "changed": self.changed, "lr_policy": policy.value, "total": totals}
-        known = read_json(run / "run.json")
-        write_json(run / "run.json", {**known, "plan": self.now, "history": [*known.get("history", []), entry]})
+        known = RunRecord.read(run)
+        assert known is not None
+        replace(known, plan=self.now, history=(*known.history, entry)).write(run)
         # after the record: a kill in between leaves a DONE.json whose digest is another plan's
-        (run / "DONE.json").unlink(missing_ok=True)
+        RunPaths(run).done.unlink(missing_ok=True)
         if totals[0] != totals[1]:
             warnings.warn(horizon_warning(step, totals[0], totals[1], policy), stacklevel=2)
 
@@ -77,13 +75,13 @@ def extension(run: Path, identity: Mapping[str, Any]) -> Extension | None:
     Raises:
         ValueError: it changes what decides the weights of steps that are done.
     """
-    path = run / "run.json"
-    before = read_json(path).get("plan") if path.exists() else None
+    record = RunRecord.read(run)
+    before = record.plan if record else None
     now = json.loads(json.dumps(as_recorded(run, identity)))
     if before is None or before == now:
         return None
     found = Extension(before, now)
-    refused = [key for key in found.changed if not re.match(_FREE, key)]
+    refused = [key for key in found.changed if not _may_change(key)]
     if refused:
         old, new = ({key: flat(plan).get(key) for key in refused} for plan in (found.before, found.now))
         raise ValueError(
@@ -93,10 +91,19 @@ def extension(run: Path, identity: Mapping[str, Any]) -> Extension | None:
     return found
 
 
+def _may_change(key: str) -> bool:
+    """Whether a run can go on with another value of a setting of its plan, such as `schedule.log_base`."""
+    from tl_search.training.plan import TrainingPlan
+    from tl_search.training.trainer import STEPS
+
+    part, _, rest = key.partition(".")
+    return rest in STEPS if part == "trainer" else decisions(TrainingPlan).get(part) is Decides.steps
+
+
 def is_done(run: Path, plan: Mapping[str, Any]) -> bool:
     """Whether a run has been trained to the end of this very plan."""
-    path = run / "DONE.json"
-    return path.exists() and read_json(path).get("digest") == digest(as_recorded(run, plan))
+    done = Done.read(run)
+    return done is not None and done.facts.get("digest") == digest(as_recorded(run, plan))
 
 
 def last_step(trainer: Mapping[str, Any], steps_per_epoch: int) -> int:
@@ -121,21 +128,23 @@ def check_length(run: Path, trainer: Mapping[str, Any], total: int, done: int) -
 
 def check_text(run: Path, plan: "TrainingPlan") -> None:
     """What lies in another place than a run's record says must be what the run was trained on. Raises ValueError."""
-    record, now = read_json(run / "run.json"), plan.identity()
-    for place in moved(record["plan"], now) if "data" in record else ():
+    record, now = RunRecord.read(run), plan.identity()
+    if record is None or record.plan is None or record.data is None:
+        return
+    for place in moved(record.plan, now):
         if place.startswith("data."):
             part, found = "corpus", fingerprint(plan.data.corpus)[0]
         else:
             part, found = "tokenizer", digest_of(plan.tokenizer.build(()))
-        if found != record["data"][part]:
-            was, new = flat(record["plan"])[place], flat(now)[place]
+        if found != record.data[part]:
+            was, new = flat(record.plan)[place], flat(now)[place]
             raise ValueError(f"{place}: must hold the {part} that {run} was trained on, in {was}; got another in {new}")
 
 
 def phases(run: Path, total: int) -> tuple[Phase, ...]:
     """The learning rate of a run of `total` steps, as its history has it."""
-    history = read_json(run / "run.json").get("history", [])
-    return phases_of(history, total)
+    record = RunRecord.read(run)
+    return phases_of(record.history if record else (), total)
 
 
 def phases_of(history: Sequence[Mapping[str, Any]], total: int) -> tuple[Phase, ...]:

@@ -7,17 +7,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tl_search.runs.finish import finish
+from tl_search.runs.identity import claim
 from tl_search.runs.index import read_index
+from tl_search.runs.layout import RunPaths
+from tl_search.runs.states import cut_off
+from tl_search.runs.target import Start
 from tl_search.store.atomic import read_json, sweep_litter
 from tl_search.store.lock import RunLock
 from tl_search.training.callbacks.best import Best
 from tl_search.training.compiling import compiled
 from tl_search.training.data import stream
-from tl_search.training.ending import EndedEarly, check_end, finish, settle
 from tl_search.training.extend import check_length, extension, is_done, phases
 from tl_search.training.foreign import TorchOptimizer, construct
 from tl_search.training.horizon import horizon_of, scheduled_steps
-from tl_search.training.identity import claim
 from tl_search.training.interrupts import Interrupts, Stopped
 from tl_search.training.packing import PackedText
 from tl_search.training.plan import TrainingPlan
@@ -25,9 +28,9 @@ from tl_search.training.quiet import quiet
 from tl_search.training.ranks import launch
 from tl_search.training.retention import Weights
 from tl_search.training.revisions import RevisionWriter, settings
-from tl_search.training.rewind import Target, check_start, cut_off, starting_state
 from tl_search.training.saving import BackgroundWriter
-from tl_search.training.trainer import make_trainer
+from tl_search.training.start import check_start, settle, starting_state
+from tl_search.training.trainer import EndedEarly, check_end, make_trainer
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -61,28 +64,28 @@ def fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None] = lambda:
 def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interrupts: Interrupts) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _ownership(folder):
-        target = Target.parse(plan.resume)
-        reached = check_start(folder, target) if target.run is not None else 0
-        change = extension(folder, plan.identity()) if target.run is not None else None
+        origin = Start.parse(plan.resume)
+        reached = check_start(folder, origin) if origin.run is not None else 0
+        change = extension(folder, plan.identity()) if origin.run is not None else None
         known = change.before if change else plan.identity()
         claim(folder, known, weights=plan.checkpoint.weights.value)
-        if is_done(folder, known) and not change and not target.state:
+        if is_done(folder, known) and not change and not origin.state:
             return accepted()
         with quiet():
-            packed = plan.data.pack(plan.tokenizer, plan.cache or folder / "cache")
+            packed = plan.data.pack(plan.tokenizer, plan.cache or RunPaths(folder).cache)
             packed.tokenizer.model_max_length = plan.model.context
             data = _data(plan, packed)
             horizon = horizon_of(plan, data.steps_per_epoch)
             if change:
                 check_length(folder, plan.trainer, horizon.total, reached)
-            if target.run is not None:  # may have another logger, and this machine may lack what the first one had
+            if origin.run is not None:  # may have another logger, and this machine may lack what the first one had
                 make_trainer(plan.trainer, folder, horizon.total, [], _loggers(plan, folder, reached))
             steps = scheduled_steps(plan.schedule, horizon)
             # only text that can be trained on is the run's: too little of it may be mended, and the run begun again
             claim(folder, known, data={"corpus": packed.corpus_digest, "tokenizer": packed.tokenizer_digest})
             accepted()
             sweep_litter(folder)
-            state, start = starting_state(folder, target) or (None, 0)
+            state, start = starting_state(folder, origin) or (None, 0)
             if change:
                 change.record(folder, start, data.steps_per_epoch, plan.lr_policy)
             cut_off(folder, horizon.total)
@@ -101,7 +104,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
                 print(told, file=sys.stderr, flush=True)
                 end, early = told.step, told.reason
         interrupts.listen("finishing the run")
-        finish(plan, folder, end, early)
+        finish(folder, plan.identity(), end, early)
 
 
 def _data(plan: TrainingPlan, packed: PackedText, rank: int = 0) -> "TextData":

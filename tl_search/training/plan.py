@@ -3,21 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tl_search.plane.curriculum import Curriculum
 from tl_search.plane.schedule import Schedule
+from tl_search.runs.identity import Decides, decisions, plain
+from tl_search.runs.target import AUTO
 from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import check_entries
 from tl_search.training.data import Text
 from tl_search.training.extend import LrPolicy, last_step
-from tl_search.training.identity import plan_identity
 from tl_search.training.losses import check_terms
 from tl_search.training.optim import AdamW
 from tl_search.training.retention import Checkpointing, Weights
-from tl_search.training.rewind import AUTO
 from tl_search.training.tokens import TokenizerConfig
-from tl_search.training.trainer import check_trainer, device_count
+from tl_search.training.trainer import FREE, check_trainer, device_count
+
+_PLANNED = (Decides.weights, Decides.steps)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,14 @@ class TrainingPlan:
     lr_policy: LrPolicy = LrPolicy.keep
     cache: Path | None = None
 
+    # of `trainer`, each argument decides for itself, and `checkpoint.weights` decides weights
+    DECIDES: ClassVar = {
+        "weights": "model tokenizer data curriculum optimizer trainer seed ema_decay compile",
+        "steps": "schedule",
+        "files": "callbacks checkpoint eval_interval",
+        "free": "logger resume lr_policy cache",
+    }
+
     def __post_init__(self) -> None:
         if self.eval_interval < 1:
             raise ValueError(f"eval_interval: must be >= 1, got {self.eval_interval}")
@@ -94,7 +104,9 @@ class TrainingPlan:
         return last_step(self.trainer, steps_per_epoch)
 
     def identity(self) -> dict[str, Any]:
-        """What decides the weights; the rest may change when a run goes on."""
-        names = ("model", "tokenizer", "data", "schedule", "curriculum", "optimizer", "ema_decay", "compile")
-        parts = {name: getattr(self, name) for name in names} | {"weights": self.checkpoint.weights}
-        return plan_identity(parts, self.trainer, self.seed)
+        """The settings that decide weights and steps, as plain values; the others may change when a run goes on."""
+        parts = {name: plain(getattr(self, name)) for name, what in decisions(type(self)).items() if what in _PLANNED}
+        trainer = {key: plain(value) for key, value in self.trainer.items() if key not in {"_target_", *FREE}}
+        if self.devices > 1:  # each reads a batch of its own
+            trainer["devices"] = self.devices
+        return {**parts, "weights": self.checkpoint.weights.value, "trainer": trainer, "seed": self.seed}

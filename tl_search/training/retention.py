@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
 
 
 class Weights(Enum):
@@ -35,6 +36,12 @@ class Checkpointing:
     every_n_scheduled: int | None = None
     weights: Weights = Weights.raw
     asynchronous: bool = True
+
+    DECIDES: ClassVar = {
+        "weights": "weights",
+        "files": "save_interval save_minutes save_last every_n_scheduled",
+        "free": "asynchronous",
+    }
 
     def __post_init__(self) -> None:
         for name in ("save_interval", "save_last"):

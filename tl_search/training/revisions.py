@@ -1,13 +1,12 @@
 """What a training run leaves for a search: folders that `transformers` loads as they are."""
 
-import os
-import shutil
 from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_search.runs.index import add_revision
+from tl_search.runs.layout import SETTINGS, RunPaths
 from tl_search.store.atomic import require_space, write_dir, write_text
 from tl_search.store.manifest import write_manifest
 from tl_search.training.saving import BackgroundWriter
@@ -15,8 +14,6 @@ from tl_search.training.saving import BackgroundWriter
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-CONFIG = "run.yaml"  # the run's settings, in every folder that it leaves
 
 
 class DivergedError(RuntimeError):
@@ -76,7 +73,7 @@ class RevisionWriter:
         """Write, or write again, the revision of a scheduled step, and enter it in the index."""
         facts = {**self.facts(step, stage), "eval_loss": eval_loss}
         self._save(model, f"step{step}", facts)
-        folder = self.run / "revisions" / f"step{step}"
+        folder = RunPaths(self.run).revision(f"step{step}")
         self.saves.submit(partial(add_revision, self.run, folder, **facts, best=best))
 
     def write_aside(self, model: "PreTrainedModel", name: str, step: int, stage: str, eval_loss: float | None) -> None:
@@ -84,7 +81,7 @@ class RevisionWriter:
         self._save(model, name, {**self.facts(step, stage), "eval_loss": eval_loss})
 
     def _save(self, model: "PreTrainedModel", name: str, facts: Mapping[str, Any]) -> None:
-        weights, folder = model.state_dict(), self.run / "revisions" / name
+        weights, folder = model.state_dict(), RunPaths(self.run).revision(name)
         require_space(folder, sum(weight.nbytes for weight in weights.values()))
         self.saves.save(facts["step"], weights, partial(self._fill, model, folder, facts))
 
@@ -93,26 +90,15 @@ class RevisionWriter:
         with write_dir(folder) as aside:
             model.save_pretrained(aside, state_dict=dict(weights))
             self.tokenizer.save_pretrained(aside)
-            write_text(aside / CONFIG, self.settings)
+            write_text(aside / SETTINGS, self.settings)
             write_manifest(aside, **facts)
-
-
-def write_main(run: Path, step: int) -> None:
-    """`revisions/main`: the files of the last step under the name that a model's users look for."""
-    source = run / "revisions" / f"step{step}"
-    with write_dir(run / "revisions" / "main") as aside:
-        for file in sorted(source.iterdir()):
-            try:
-                os.link(file, aside / file.name)
-            except OSError:  # a file system without hard links
-                shutil.copyfile(file, aside / file.name)
 
 
 def settings(run: Path, identity: Mapping[str, Any]) -> str:
     """What every folder of a run says of its settings: the command's resolved config, else the plan alone."""
     import yaml
 
-    config = run / "config.yaml"
+    config = RunPaths(run).config
     return config.read_text() if config.is_file() else yaml.safe_dump(dict(identity), sort_keys=False)
 
 

@@ -1,7 +1,7 @@
 """Lightning's Trainer: which of its arguments a run leaves to the person, and whether they make sense."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
 
     from tl_search.training.saving import BackgroundWriter
+
+TRY_AGAIN = 75  # sysexits' EX_TEMPFAIL
+
+# What each argument of Lightning's Trainer decides of a run (`runs/identity.py`); all others decide the weights.
+STEPS = frozenset({"max_steps", "max_epochs"})
+FREE = frozenset({"accelerator", "devices", "num_nodes", "strategy", "log_every_n_steps", "profiler"})
 
 # Lightning's own lists, spelled out: importing it to check a word takes seconds.
 _ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps", "tpu")
@@ -118,3 +124,34 @@ def make_trainer(
 
 def _is_half(given: Mapping[str, Any]) -> bool:
     return str(given.get("precision")) in ("16-mixed", "16-true", "16")
+
+
+class EndedEarly(Exception):  # noqa: N818  # it is no error: a callback is there for it
+    """A callback has ended the run at a step that has a revision, which is its last one."""
+
+    def __init__(self, step: int, total: int, reason: str) -> None:
+        super().__init__(step, total, reason)
+        self.step, self.total, self.reason = step, total, reason
+
+    def __str__(self) -> str:
+        return f"training ended early, at step {self.step} of {self.total}: {self.reason}"
+
+
+def check_end(trainer: "Trainer", steps: Collection[int], total: int) -> None:
+    """Raises EndedEarly, or SystemExit(75) between two revisions, when Lightning has ended before the last step."""
+    from lightning.pytorch.callbacks import EarlyStopping
+
+    from tl_search.training.callbacks.neighbours import neighbours
+
+    step = trainer.global_step
+    if step >= total:
+        return
+    stoppers = neighbours(trainer, EarlyStopping)
+    told = next((found.stopping_reason_message for found in stoppers if found.stopping_reason_message), None)
+    reason = " ".join((told or "a callback asked for it").split()).removesuffix(". Signaling Trainer to stop.")
+    if step in steps:
+        raise EndedEarly(step, total, reason)
+    error = SystemExit(TRY_AGAIN)
+    error.add_note(f"training was stopped at step {step} of {total}, which has no revision: {reason}; "
+                   "the same command goes on from the newest state")  # fmt: skip
+    raise error

@@ -5,7 +5,6 @@ import importlib
 from tl_search.cli.command import Command
 
 NAMES = ("train", "search", "report", "run", "schedule", "evaluate")
-RUNLESS = ("report", "schedule", "evaluate")  # make no run of their own: carried out here, without Hydra's launchers
 
 
 def find(name: str) -> Command:

@@ -11,6 +11,8 @@ from tl_search.cli.command import Command
 from tl_search.cli.commands.train import recorded
 from tl_search.cli.errors import DONE, INCOMPLETE, nearest
 from tl_search.errors.nearest import no_folder
+from tl_search.runs.layout import RunPaths
+from tl_search.runs.target import Target
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
@@ -28,13 +30,12 @@ class Evaluated:
 def plan(parts: Mapping[str, Any]) -> Evaluated:
     """The revision that `RUN@NAME` names. Raises ValueError."""
     from tl_search.training.evaluate import revision_names
-    from tl_search.training.rewind import split
 
-    run, named = split(str(parts["run"]))
-    name = named or "main"
+    target = Target.parse(str(parts["run"]))
+    run, name = target.run, target.name or "main"
     if not run.is_dir():
         raise ValueError(f"run: {no_folder(run)}")
-    if not (run / "config.yaml").is_file() or not (run / "revisions").is_dir():
+    if not RunPaths(run).config.is_file() or not RunPaths(run).revisions.is_dir():
         raise ValueError(f"run: {run} is no training run (it needs config.yaml and revisions/)")
     names = revision_names(run)
     if name not in names:
@@ -63,4 +64,6 @@ COMMAND = Command(
     bare=("run={}",),
     plan=plan,
     execute=execute,
+    settings=("run",),
+    makes_run=False,
 )

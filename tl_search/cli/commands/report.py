@@ -40,4 +40,6 @@ COMMAND = Command(
     bare=("run={}",),
     plan=plan,
     execute=execute,
+    settings=("run",),
+    makes_run=False,
 )

@@ -37,4 +37,6 @@ COMMAND = Command(
     bare=(),
     plan=plan,
     execute=execute,
+    parts=lambda: (*train.COMMAND.parts(), *search.COMMAND.parts()),
+    derived=("checkpoints",),  # the run that the settings of the training name
 )

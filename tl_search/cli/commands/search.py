@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from tl_search.cli.command import Command
 from tl_search.cli.config.build import construct
-from tl_search.cli.record import begin
+from tl_search.cli.config.recorded import begin
 from tl_search.errors.nearest import no_folder
 from tl_search.store.lock import RunLock
 
@@ -31,7 +31,7 @@ def assemble(parts: Mapping[str, Any]) -> "SearchPlan":
     from tl_search.search.run import SearchPlan
 
     names = {field.name for field in fields(SearchPlan)}
-    return construct(SearchPlan, {"source": parts["checkpoints"], **{n: p for n, p in parts.items() if n in names}})
+    return construct(SearchPlan, {name: part for name, part in parts.items() if name in names})
 
 
 def execute(plan: "SearchPlan", folder: Path, config: DictConfig, command: str = "search") -> int:
@@ -44,6 +44,12 @@ def execute(plan: "SearchPlan", folder: Path, config: DictConfig, command: str =
         code = run_search(plan, folder)
         write_report(folder)
     return code
+
+
+def _parts() -> tuple[type, ...]:
+    from tl_search.search.run import SearchPlan
+
+    return (SearchPlan,)
 
 
 COMMAND = Command(
@@ -64,4 +70,5 @@ COMMAND = Command(
     bare=("checkpoints=run", "checkpoints.path={}"),
     plan=plan,
     execute=execute,
+    parts=_parts,
 )

@@ -11,8 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from tl_search.cli.command import Command
 from tl_search.cli.config.build import build, construct
 from tl_search.cli.config.hydra_errors import readable
-from tl_search.cli.identity import KEYS
-from tl_search.cli.record import begin, read, renew
+from tl_search.cli.config.naming import deciding_keys
+from tl_search.cli.config.recorded import begin, read, renew
+from tl_search.runs.target import Start
 from tl_search.store.lock import RunLock
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
     from tl_search.text.corpus import TextFiles
     from tl_search.training.extend import check_length, check_text, extension
     from tl_search.training.plan import TrainingPlan
-    from tl_search.training.rewind import Target, check_start
+    from tl_search.training.start import check_start
 
     names = {field.name for field in fields(TrainingPlan)}
     planned = construct(TrainingPlan, {name: part for name, part in parts.items() if name in names})
@@ -36,13 +37,13 @@ def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
             planned.data.corpus.files()
         except ValueError as error:
             raise ValueError(f"data.corpus.{error}") from error
-    target, most = Target.parse(planned.resume), planned.trainer.get("max_steps") or -1
-    if target.run is not None:
-        change = extension(target.run, planned.identity())
-        done = check_start(target.run, target)
+    start, most = Start.parse(planned.resume), planned.trainer.get("max_steps") or -1
+    if start.run is not None:
+        change = extension(start.run, planned.identity())
+        done = check_start(start.run, start)
         if change and most > 0:
-            check_length(target.run, planned.trainer, most, done)
-        check_text(target.run, planned)
+            check_length(start.run, planned.trainer, most, done)
+        check_text(start.run, planned)
     if most > 0:
         try:
             planned.schedule.kept(Horizon(most))  # which the length in epochs can only shorten
@@ -55,7 +56,9 @@ def recorded(run: Path) -> "TrainingPlan":
     """How a run was trained, by what it says of itself. Raises BadInput or ValueError when that no longer fits."""
     said = read(run)
     with readable():
-        return plan(build(OmegaConf.create({key: said[key] for key in (*KEYS["train"], "cache") if key in said})))
+        return plan(
+            build(OmegaConf.create({key: said[key] for key in (*deciding_keys("train"), "cache") if key in said}))
+        )
 
 
 def execute(plan: "TrainingPlan", folder: Path, config: DictConfig, wait: float = 0.0) -> int:
@@ -68,18 +71,23 @@ def execute(plan: "TrainingPlan", folder: Path, config: DictConfig, wait: float 
         wait: Seconds to wait for another process that is training the same run.
     """
     from tl_search.training.fit import fit
-    from tl_search.training.rewind import Target
 
     if wait and (folder / "run.lock" / "owner.json").exists():
         log.info("%s: another process trains this run; waiting for it", folder)
     with RunLock(folder, wait=wait):
-        if Target.parse(plan.resume).run is None:
+        if Start.parse(plan.resume).run is None:
             begin(folder, "train", config)
             fit(plan, folder)
         else:
             fit(plan, folder, accepted=lambda: renew(folder, "train", config))
     log.info("%s: this training is done; search it: tl search %s", folder, folder)
     return 0
+
+
+def _parts() -> tuple[type, ...]:
+    from tl_search.training.plan import TrainingPlan
+
+    return (TrainingPlan,)
 
 
 COMMAND = Command(
@@ -96,4 +104,7 @@ COMMAND = Command(
     bare=(),
     plan=plan,
     execute=execute,
+    parts=_parts,
+    places=("ledger", "embeddings"),
+    resumes=True,
 )

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tl_search.cli.identity import KEYS
+from tl_search.cli.config.naming import deciding_keys
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 CHOICES = "choices"  # their key in a run's config.yaml
-_GROUPS = {*KEYS["train"], "logger"}
 
 
 def parsed(overrides: Sequence[str]) -> list["Override"]:
@@ -48,7 +47,9 @@ def chosen(before: Mapping[str, Any] | None) -> dict[str, Any]:
         return dict(before or {})
     hydra = HydraConfig.get()
     composed = {str(name): option for name, option in hydra.runtime.choices.items() if isinstance(option, str)}
-    composed = {name: option for name, option in composed.items() if room_of(name) in _GROUPS}
+    composed = {
+        name: option for name, option in composed.items() if room_of(name) in {*deciding_keys("train"), "logger"}
+    }
     if before is None:
         return composed
     named = {room_of(name) for name in map(name_of, parsed(list(hydra.overrides.task))) if name in composed}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from tl_search.cli import identity as _registers_the_resolver  # noqa: F401
 from tl_search.cli.command import Bare
+from tl_search.cli.config import naming as _registers_the_resolvers  # noqa: F401
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.searchpath import OWN_GROUPS, conf_dir, root
 from tl_search.cli.errors import BadInput

@@ -1,24 +1,22 @@
 """Everything that can be wrong with a command line, said before job 0 starts and before anything is written."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from tl_search.cli.commands import RUNLESS
+from tl_search.cli.command import Command
 from tl_search.cli.config.allowlist import check_targets
 from tl_search.cli.config.build import build
 from tl_search.cli.config.compose import CommandLine, compose_job, configs, jobs
 from tl_search.cli.config.hydra_errors import readable
+from tl_search.cli.config.naming import known_keys
 from tl_search.cli.config.resumed import resumed, target
 from tl_search.cli.config.secrets import check_secrets
 from tl_search.cli.errors import BadInput, nearest
-from tl_search.cli.identity import KEYS, NOT_IDENTITY
-
-Plan = Callable[[Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -36,22 +34,21 @@ class Job:
     plan: Any
 
 
-def preflight(line: CommandLine, plan: Plan) -> list[Job]:
+def preflight(line: CommandLine, command: Command) -> list[Job]:
     """Compose, check and build every job of a command line. Raises BadInput for the first mistake of any of them."""
     with configs():
-        return [check(line.command, compose_job(line.command, overrides), plan) for overrides in jobs(line)]
+        return [check(command, compose_job(command.name, overrides)) for overrides in jobs(line)]
 
 
-def check(command: str, config: DictConfig, plan: Plan) -> Job:
+def check(command: Command, config: DictConfig) -> Job:
     """Build one composed job. Raises BadInput."""
-    if command in ("train", "schedule"):
+    if command.resumes:
         config = resumed(config, config.hydra)
     tree = OmegaConf.to_container(config, resolve=False)
     assert isinstance(tree, dict)
     check_targets(tree)  # type: ignore[arg-type]  # the keys of a primary config are names
     check_secrets({key: value for key, value in tree.items() if key != "hydra"})  # type: ignore[misc]  # names, as above
-    known = {"hydra", "run", *NOT_IDENTITY, *KEYS[command]} if command in KEYS else {"hydra", "run"}
-    known |= {"checkpoints"} if command == "run" else set()
+    known = known_keys(command.name)
     for key in map(str, tree):
         if key not in known:
             raise BadInput(f"{key}: unknown key{nearest(key, known & set(tree) - {'hydra'})}")
@@ -62,10 +59,10 @@ def check(command: str, config: DictConfig, plan: Plan) -> Job:
     if "seed" in parts and not (type(parts["seed"]) is int and 0 <= parts["seed"] < 2**32):
         raise BadInput(f"seed: must be an integer from 0 to 2**32 - 1, got {parts['seed']!r}")
     try:
-        planned = plan(parts)
+        planned = command.plan(parts)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    return Job(config, _folder(config, parts, makes_run=command not in RUNLESS), planned)
+    return Job(config, _folder(config, parts, makes_run=command.makes_run), planned)
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:

@@ -15,27 +15,27 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from tl_search.cli.config.choices import CHOICES, name_of, parsed, place_of, room_of
 from tl_search.cli.config.compose import CommandLine
 from tl_search.cli.config.hydra_errors import readable
+from tl_search.cli.config.naming import deciding_keys
+from tl_search.cli.config.recorded import SHARED, read
 from tl_search.cli.config.renamed import current
 from tl_search.cli.config.searchpath import conf_dir
 from tl_search.cli.errors import BadInput
-from tl_search.cli.identity import KEYS
-from tl_search.cli.record import WHERE, read
-from tl_search.training.rewind import Target, check_run
+from tl_search.runs.target import Start
+from tl_search.training.start import check_run
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
-_RECORDED = (*KEYS["train"], "logger")
-_OF_THIS_COMMAND = {"resume", "lr_policy", "launchers", "name", "hydra", *WHERE}
+_OF_THIS_COMMAND = {"resume", "lr_policy", "launchers", "name", "hydra", *SHARED}
 
 
-def target(config: Mapping[str, Any]) -> Target:
+def target(config: Mapping[str, Any]) -> Start:
     """What a config's `resume` names. Raises BadInput."""
     resume = config.get("resume", "auto")
     if not isinstance(resume, str) or not resume:
         raise BadInput(f"resume: must be auto, best or a path, got {resume!r}")
     try:
-        return Target.parse(resume)
+        return Start.parse(resume)
     except ValueError as error:
         raise BadInput(str(error)) from error
 
@@ -46,9 +46,7 @@ def with_choices(line: CommandLine) -> CommandLine:
     Jobs of a sweep that go on with several runs get the options that these have in common. What is wrong with the
     line or the run is said later, once, by whoever needs it.
     """
-    if line.command not in ("train", "schedule") or not any(
-        word.lstrip("+").startswith("resume=") for word in line.overrides
-    ):
+    if not any(word.lstrip("+").startswith("resume=") for word in line.overrides):
         return line
     with readable():
         given = parsed(line.overrides)
@@ -86,7 +84,7 @@ def resumed(config: DictConfig, hydra: Any) -> DictConfig:
     recorded = _record(run)
     merged = copy.deepcopy(config)
     with readable(), open_dict(merged):
-        for key in _RECORDED:
+        for key in (*deciding_keys("train"), "logger"):
             if key in recorded:
                 merged[key] = recorded[key]
         _relink(merged, recorded)
@@ -95,7 +93,7 @@ def resumed(config: DictConfig, hydra: Any) -> DictConfig:
         assert isinstance(overrides, list)
         given = parsed(overrides)
         named = {name_of(override) for override in given}
-        for key in WHERE:  # its tokens lie there, wherever this command is given; unless they are gone
+        for key in SHARED:  # its tokens lie there, wherever this command is given; unless they are gone
             if key in recorded and key not in named and (recorded[key] is None or Path(recorded[key]).is_dir()):
                 merged[key] = recorded[key]
         _override(merged, config, hydra.runtime.choices, recorded.get(CHOICES) or {}, given)
@@ -105,7 +103,7 @@ def resumed(config: DictConfig, hydra: Any) -> DictConfig:
 def _relink(merged: DictConfig, recorded: DictConfig) -> None:
     """Let callbacks follow the folders again that the record has resolved: `ledger=OTHER` is for them, too."""
     for entry in (merged.get("callbacks") or {}).values():
-        for key in WHERE:
+        for key in SHARED:
             if OmegaConf.is_dict(entry) and key in entry and entry[key] == recorded.get(key):
                 entry[key] = f"${{{key}}}"
 
@@ -170,7 +168,7 @@ def _runs(override: "Override") -> Iterator[Path]:
     value: Any = override.value()
     for item in value.list if isinstance(value, ChoiceSweep) else [value]:
         try:
-            run = Target.parse(item.text if isinstance(item, QuotedString) else str(item)).run
+            run = Start.parse(item.text if isinstance(item, QuotedString) else str(item)).run
         except ValueError:
             continue
         if run is not None:

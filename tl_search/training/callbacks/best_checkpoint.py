@@ -1,9 +1,6 @@
 """The best evaluation of a run: its full state, and its model under `revisions/best`."""
 
 import math
-import os
-import re
-import shutil
 import warnings
 from functools import partial
 from pathlib import Path
@@ -13,7 +10,9 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from tl_search.errors.nearest import did_you_mean
-from tl_search.store.atomic import ASIDE, read_json, sync_folder, write_json
+from tl_search.runs.layout import RunPaths
+from tl_search.runs.pointers import Pointer
+from tl_search.store.atomic import read_json
 from tl_search.training.callbacks.best import Best, check_name
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.evaluation import loss_words, say
@@ -54,7 +53,7 @@ class BestCheckpoint(Checkpoint):
 
     @property
     def pointer(self) -> Path:
-        return self.writer.run / "checkpoints" / f"{self.name}.json"
+        return RunPaths(self.writer.run).pointer(self.name)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._forget_missing(trainer.is_global_zero)
@@ -67,7 +66,7 @@ class BestCheckpoint(Checkpoint):
 
     def _forget_missing(self, first: bool) -> None:
         """Begin anew when the best is gone: the run was set back to a time whose best had yet to make room."""
-        checkpoints, revisions = self.pointer.parent, self.writer.run / "revisions"
+        checkpoints, revisions = self.pointer.parent, RunPaths(self.writer.run).revisions
         self.kept = {step: value for step, value in self.kept.items() if (checkpoints / f"step{step}").is_dir()}
         if self.best is not None and (
             self.best["step"] not in self.kept or not (revisions / self.best["revision"]).is_dir()
@@ -144,7 +143,7 @@ class BestCheckpoint(Checkpoint):
         """
         if self.best is not None and self.pointed != self.best:
             self.pointed = self.best
-            self.writer.saves.submit(partial(point_to, self.writer.run, self.name, self.best))
+            self.writer.saves.submit(partial(Pointer(self.name, **self.best).lead, self.writer.run))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         known, monitor = Measurements.of(trainer).latest, self.config.monitor
@@ -169,24 +168,3 @@ class BestCheckpoint(Checkpoint):
             return
         self.seen, self.best = state_dict["seen"], state_dict["best"]
         self.kept = dict(state_dict["kept"])
-
-
-def point_to(run: Path, name: str, best: dict[str, Any]) -> None:
-    """Let `checkpoints/NAME.json` and the link `revisions/NAME` lead to a best, if it is there.
-
-    State and model got their names when they were whole, so that they are there is enough.
-    """
-    revisions, pointer = run / "revisions", run / "checkpoints" / f"{name}.json"
-    if not (run / "checkpoints" / best["name"]).is_dir() or not (revisions / best["revision"]).is_dir():
-        return
-    aside = revisions / f"{ASIDE}{name}"
-    aside.unlink(missing_ok=True)
-    aside.symlink_to(best["revision"], target_is_directory=True)
-    os.replace(aside, revisions / name)
-    sync_folder(revisions)
-    write_json(pointer, best)
-    for older in revisions.glob(f"{name}-step*"):
-        if older.name != best["revision"] and re.fullmatch(r"-step\d+", older.name.removeprefix(name)):
-            doomed = older.with_name(f"{ASIDE}{older.name}")  # a half-removed model must not bear its name
-            os.replace(older, doomed)
-            shutil.rmtree(doomed)

@@ -7,12 +7,13 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from tl_search.runs.layout import RunPaths
+from tl_search.runs.states import drop_states, save_state
 from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
 from tl_search.training.callbacks.neighbours import neighbours
 from tl_search.training.diverging import story
 from tl_search.training.interrupts import Interrupts, Stopped
 from tl_search.training.ranks import agreed
-from tl_search.training.resume import drop_states, save_state
 from tl_search.training.retention import Checkpointing
 from tl_search.training.revisions import DivergedError, RevisionWriter, check_finite
 
@@ -40,7 +41,7 @@ class ResumeState(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.step, self.since = trainer.global_step, time.monotonic()
         self.bests = neighbours(trainer, BestCheckpoint)
-        folder = self.writer.run / "checkpoints" / f"step{self.step}"
+        folder = RunPaths(self.writer.run).state(self.step)
         missing = any(self.step in best.kept for best in self.bests) and not folder.is_dir()  # of the very first step
         if agreed(trainer, int(missing)):
             self._save(trainer, pl_module, self.step)
@@ -89,7 +90,7 @@ class ResumeState(Checkpoint):
                 logger.save()  # a run that goes on from here logs nothing of what was before
             saves.save(step, module.model.state_dict(), partial(check_finite, step))
         place = partial(save_state, run, step, facts, self.writer.settings)
-        trainer.save_checkpoint(run / "checkpoints" / f"step{step}", weights_only=False, storage_options=place)
+        trainer.save_checkpoint(RunPaths(run).state(step), weights_only=False, storage_options=place)
         self.since = time.monotonic()
         if trainer.is_global_zero:
             self._point()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from tl_search.cli.command import Command
+from tl_search.cli.commands import train
 from tl_search.cli.commands.schedule.diff import check_words, compare
 from tl_search.cli.commands.schedule.extension import extended
 from tl_search.cli.commands.schedule.file import given_horizon, read_schedule
@@ -17,6 +18,7 @@ from tl_search.cli.config.compose import quoted
 from tl_search.cli.config.convert import convert
 from tl_search.cli.errors import BadInput
 from tl_search.plane.horizon import Horizon
+from tl_search.runs.target import Start
 from tl_search.store.atomic import write_bytes
 
 if TYPE_CHECKING:
@@ -44,7 +46,6 @@ class SchedulePlan:
 
 def plan(parts: Mapping[str, Any]) -> SchedulePlan:
     """What is asked, checked as far as can be without reading text. Raises ValueError."""
-    from tl_search.cli.commands.train import plan as train
     from tl_search.training.horizon import scheduled_steps
 
     horizon, notes = given_horizon(parts["horizon"]), tuple[str, ...]()
@@ -53,7 +54,7 @@ def plan(parts: Mapping[str, Any]) -> SchedulePlan:
     source, output = (convert(parts[key], Path | None, key) for key in ("from", "output"))
     pair = convert(parts["diff"], tuple[str, str] | None, "diff")
     _check_use(source, output, pair)
-    training = train(parts)
+    training = train.plan(parts)
     if source is not None:
         try:
             found = read_schedule(source)
@@ -108,7 +109,6 @@ def execute(plan: SchedulePlan, folder: Path, config: DictConfig) -> int:
 def describe(plan: SchedulePlan) -> list[str]:
     """The schedule's steps per epoch, and what its checkpoints would cost; writes `output`."""
     from tl_search.training.horizon import Epoch, horizon_of, measure_epoch, scheduled_steps
-    from tl_search.training.rewind import Target
 
     lines = [f"note: {note}" for note in plan.notes]
     if plan.horizon is None:
@@ -121,7 +121,7 @@ def describe(plan: SchedulePlan) -> list[str]:
         warnings.simplefilter("always")
         steps = scheduled_steps(plan.training.schedule, horizon)
     more = [f"warning: {warning.message}" for warning in caught]
-    run = Target.parse(plan.training.resume).run
+    run = Start.parse(plan.training.resume).run
     if run is not None:
         steps, known = extended(plan.training, run, steps, horizon, epoch.steps)
         more += known
@@ -159,4 +159,9 @@ COMMAND = Command(
     bare=bare,
     plan=plan,
     execute=execute,
+    parts=train.COMMAND.parts,
+    settings=("horizon", "from", "output", "diff"),
+    places=("ledger", "embeddings"),
+    makes_run=False,
+    resumes=True,
 )

@@ -11,6 +11,7 @@ from tl_search.cli.commands.schedule.output import epoch_length, listed
 from tl_search.cli.errors import BadInput
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import NAMED, Schedule
+from tl_search.runs.layout import RunPaths
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
@@ -101,7 +102,7 @@ def _horizon(sides: Sequence[Side], training: "TrainingPlan", given: Horizon | N
             return side.horizon, _length(side.horizon, side.name)
     whose = "this command's settings"
     for side in sides:
-        if side.schedule is None and (Path(side.name) / "config.yaml").is_file():
+        if side.schedule is None and RunPaths(Path(side.name)).config.is_file():
             training, whose = _recorded(Path(side.name)), f"the settings of {side.name}"
             break
     epoch = measure_epoch(training)
@@ -121,4 +122,4 @@ def _recorded(run: Path) -> "TrainingPlan":
         planned = train.recorded(run)
     except (BadInput, ValueError) as error:
         raise BadInput(f"diff: {run}: {error}; give its length: horizon.total=STEPS") from error
-    return planned if planned.cache else replace(planned, cache=run / "cache")
+    return planned if planned.cache else replace(planned, cache=RunPaths(run).cache)

@@ -24,10 +24,11 @@ def extended(
     """
     from tl_search.plane.revision import step_of
     from tl_search.runs.index import read_index
+    from tl_search.runs.states import find_state
+    from tl_search.runs.target import Start
     from tl_search.training.extend import extension, horizon_warning, last_step
-    from tl_search.training.rewind import Target, state_folder
 
-    start = step_of(state_folder(run, Target.parse(training.resume).state).name) or 0
+    start = step_of(find_state(run, Start.parse(training.resume).state).name) or 0
     there = {int(revision["step"]) for revision in read_index(run) if revision["step"] <= horizon.total}
     ahead = {step for step in steps if step > start}
     lines = [

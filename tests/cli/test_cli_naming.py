@@ -6,14 +6,14 @@ import pytest
 
 from tl_search.cli import commands
 from tl_search.cli.config.compose import compose_job, configs, parse
+from tl_search.cli.config.naming import deciding_keys, identity, known_keys
 from tl_search.cli.config.preflight import preflight
-from tl_search.cli.identity import KEYS, NOT_IDENTITY, identity
 
 
 def folders(*words):
     command, *rest = words
     line = parse(command, rest, commands.find(command).bare)
-    return [job.folder for job in preflight(line, commands.find(command).plan)]
+    return [job.folder for job in preflight(line, commands.find(command))]
 
 
 def folder(*words):
@@ -64,19 +64,20 @@ def test_metrics_that_are_not_measured_do_not_tell_searches_apart(tmp_path):
     assert folder(*search, "metrics=fast").name != folder(*search).name
     assert folder(*search, "metrics.columns=all").name == folder(*search, "metrics=fast").name
     with configs():
-        assert set(identity(compose_job("search", ["checkpoints.path=x"]), "search")) == {*KEYS["search"]} - {"metrics"}
+        found = identity(compose_job("search", ["checkpoints.path=x"]), "search")
+        assert set(found) == {*deciding_keys("search")} - {"metrics"}
 
 
 def test_run_shares_the_training_run_of_tl_train_among_the_jobs_of_a_sweep():
     words = ["-m", "schedule=log,linear", "sampling=sparse,log", "bandit=ucb,ts"]
-    jobs = preflight(parse("run", words), commands.find("run").plan)
+    jobs = preflight(parse("run", words), commands.find("run"))
     assert len({job.folder for job in jobs}) == 8
-    trained = {Path(searching.source.path) for _, searching in (job.plan for job in jobs)}
+    trained = {Path(searching.checkpoints.path) for _, searching in (job.plan for job in jobs)}
     assert trained == set(folders("train", "-m", "schedule=log,linear"))
 
 
 def test_extraction_auto_is_settled_before_it_names_a_run(monkeypatch):
-    monkeypatch.setattr("tl_search.cli.identity.GPU_DRIVERS", ())
+    monkeypatch.setattr("tl_search.cli.config.naming.GPU_DRIVERS", ())
     with configs():
         config = compose_job("search", ["checkpoints.path=x"])
         assert identity(config, "search")["extraction"]["dtype"] == "float32"
@@ -86,9 +87,8 @@ def test_extraction_auto_is_settled_before_it_names_a_run(monkeypatch):
 def test_every_setting_is_known_to_be_identity_or_not(command):
     with configs():
         keys = set(compose_job(command, []))
-    keys -= {"checkpoints"} if command == "run" else set()
-    assert keys <= set(KEYS[command]) | NOT_IDENTITY
-    assert set(KEYS[command]) <= keys
+    assert keys <= known_keys(command)
+    assert set(deciding_keys(command)) <= keys
 
 
 @pytest.mark.parametrize("other", ["train", "search"])

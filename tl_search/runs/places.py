@@ -1,4 +1,4 @@
-"""Where a run's text and tokenizer lie: a place, which may change, beside what lies there, which is told by digests."""
+"""Settings that say where a run's text and tokenizer lie. The place may change; what lies there is told by digests."""
 
 import copy
 import os
@@ -7,8 +7,8 @@ from typing import Any
 
 from tl_search.text.places import absolute, local
 
-# Settings that say where something lies, and how each is written so that it says so anywhere.
-MOVABLE: Mapping[str, Callable[[str], str]] = {
+# Each such setting, and how it is written so that it can be found from any working directory.
+PLACES: Mapping[str, Callable[[str], str]] = {
     "data.corpus.path": absolute,
     "data.corpus.name": local,
     "tokenizer.name": local,
@@ -16,20 +16,20 @@ MOVABLE: Mapping[str, Callable[[str], str]] = {
 
 
 def moved(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The places on this machine that a plan gives otherwise than the recorded one.
+    """The places on this machine that one plan gives otherwise than another.
 
     A name on the Hub is no place: another one is another text before it is downloaded.
     """
-    pairs = {key: (_at(before, key), _at(now, key)) for key in MOVABLE}
+    pairs = {key: (_at(before, key), _at(now, key)) for key in PLACES}
     return [key for key, (old, new) in pairs.items() if old and new and old != new and os.path.isabs(new)]
 
 
 def put_back(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """`now` with the places of `before`, so that the two differ in what decides the weights."""
+    """`now` with the places of `before`, so that the two differ only in what decides the weights."""
     settled: dict[str, Any] = copy.deepcopy(dict(now))
     for key in moved(before, now):
-        room, _, leaf = key.rpartition(".")
-        _at(settled, room)[leaf] = _at(before, key)
+        parent, _, leaf = key.rpartition(".")
+        _at(settled, parent)[leaf] = _at(before, key)
     return settled
 
 

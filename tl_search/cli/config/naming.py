@@ -1,4 +1,4 @@
-"""A run's name on disk: a digest of what changes its results, so that the same command finds its own directory.
+"""A run's name on disk: a digest of what decides its files, so that the same command finds its own directory.
 
 Alone, in a sweep, on a cluster, after a kill: `hydra.run.dir` and `hydra.sweep.subdir` both end in
 `${tl.digest:COMMAND}`.
@@ -10,46 +10,38 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from tl_search.cli import commands
 from tl_search.cli.config.renamed import first_named
+from tl_search.runs.identity import Decides, decisions, named
+from tl_search.runs.target import Start
 from tl_search.store.keys import digest
-from tl_search.training.trainer import device_count
+from tl_search.training.trainer import FREE, device_count
 
-TRAINING = (
-    "model", "tokenizer", "data", "schedule", "curriculum", "optimizer", "trainer", "callbacks", "seed",
-    "checkpoint", "eval_interval", "ema_decay", "compile",
-)  # fmt: skip
-SEARCH = (
-    "checkpoints", "sampling", "extraction", "probe", "tasks", "objective", "bandit", "costs", "stopping", "budget",
-    "confirm", "metrics", "seed",
-)  # fmt: skip
-KEYS: dict[str, tuple[str, ...]] = {
-    "train": TRAINING,
-    "search": SEARCH,
-    "schedule": (*TRAINING, "horizon", "from", "output", "diff"),
-    # `checkpoints` of such a run is the run that the training keys name; its path says nothing more.
-    "run": tuple(dict.fromkeys((*TRAINING, *(key for key in SEARCH if key != "checkpoints")))),
-}
-# Top-level keys that may change without changing results: where and how, not what.
-NOT_IDENTITY = {
-    "hydra", "runs", "name", "resume", "lr_policy", "logger", "ledger", "embeddings", "cache", "launchers",
-    "experiments",
-}  # fmt: skip
+# Callbacks that change no file but their own, by their names under `callbacks`; and the beginning of what they publish,
+# by which another callback may decide something.
+ONLOOKERS = {"progress": None, "plane_probe": "plane/", "representation_metrics": "metrics/"}
 GPU_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
-# The same, wherever they stand below a key of identity.
-NOT_IDENTITY_BELOW = {
-    "accelerator", "devices", "num_nodes", "workers", "num_workers", "pin_memory", "prefetch", "progress",
-    "asynchronous", "enable_progress_bar", "enable_model_summary", "log_every_n_steps", "strategy", "profiler",
-    "ledger", "embeddings",
-}  # fmt: skip
-# Callbacks that only look on, by the beginning of what they publish; unless another one acts on that.
-LOOKING_ON = {"plane_probe": "plane/", "representation_metrics": "metrics/"}
+
+
+def deciding_keys(command: str) -> tuple[str, ...]:
+    """The top-level settings of a command that decide what its run leaves."""
+    found = commands.find(command)
+    fields = [name for cls in found.parts() for name, what in decisions(cls).items() if what is not Decides.free]
+    return tuple(name for name in dict.fromkeys((*fields, *found.settings)) if name not in found.derived)
+
+
+def known_keys(command: str) -> set[str]:
+    """All top-level settings of a command."""
+    found = commands.find(command)
+    fields = {name for cls in found.parts() for name in decisions(cls)}
+    return {*fields, *found.settings, "hydra", "runs", "name", "resume", "launchers", "experiments", *found.places}
 
 
 def identity(config: DictConfig, command: str) -> dict[str, Any]:
     """What makes a run of `command` this run, as plain values."""
     kept: dict[str, Any] = {
         key: OmegaConf.to_container(config[key], resolve=True) if OmegaConf.is_config(config[key]) else config[key]
-        for key in KEYS[command]
+        for key in deciding_keys(command)
         if key in config and not OmegaConf.is_missing(config, key)
     }
     if "extraction" in kept:
@@ -59,13 +51,14 @@ def identity(config: DictConfig, command: str) -> dict[str, Any]:
         kept.pop("metrics", None)  # how nothing is measured makes no difference
     if kept.get("callbacks"):
         kept["callbacks"] = _acting(kept["callbacks"])
-    free = _without(kept)
+    counted = named(kept, {"lightning.pytorch.Trainer": set(FREE)})
     if (devices := device_count(kept.get("trainer") or {})) > 1:  # each reads a batch of its own
-        free["trainer"]["devices"] = devices
-    return free
+        counted["trainer"]["devices"] = devices
+    return counted
 
 
 def run_digest(config: DictConfig, command: str) -> str:
+    """The end of the run directory's name: 8 hex digits."""
     return digest(first_named(identity(config, command)), 8)
 
 
@@ -82,22 +75,18 @@ def _settled(dtype: str, accelerator: str) -> str:
 def _acting(callbacks: Mapping[str, Any]) -> dict[str, Any]:
     """The callbacks that can change what a run leaves, such as which revision is its best."""
     entries = [entry for entry in callbacks.values() if isinstance(entry, Mapping)]
-    watched = [str(entry.get("monitor") or "") for entry in entries]
-    idle = {name for name, room in LOOKING_ON.items() if not any(monitor.startswith(room) for monitor in watched)}
+    monitors = [str(entry.get("monitor") or "") for entry in entries]
+    idle = {
+        name
+        for name, published in ONLOOKERS.items()
+        if published is None or not any(monitor.startswith(published) for monitor in monitors)
+    }
     return {name: entry for name, entry in callbacks.items() if name not in idle}
-
-
-def _without(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _without(item) for key, item in value.items() if key not in NOT_IDENTITY_BELOW}
-    return [_without(item) for item in value] if isinstance(value, list) else value
 
 
 def run_folder(ordinary: str, config: DictConfig) -> str:
     """Where a training writes: its ordinary place, or the run that `resume` names by its path."""
-    from tl_search.training.rewind import Target
-
-    run = Target.parse(str(config.get("resume", "auto"))).run
+    run = Start.parse(str(config.get("resume", "auto"))).run
     return ordinary if run is None else str(run.resolve())
 
 
