@@ -4,7 +4,7 @@ import pytest
 from tiny_run import PLAN, At, PowerCut, plan, same, weights
 
 from tl_search.checkpoints.index import read_index
-from tl_search.plane.schedule import NoSchedule
+from tl_search.plane.schedules.none import NoSchedule
 from tl_search.store.atomic import read_json
 from tl_search.store.manifest import verify
 from tl_search.training.callbacks import best_checkpoint

@@ -14,7 +14,7 @@ from tiny_run import PLAN, At, PowerCut, cut, plan, same, weights
 from transformers import AutoModelForCausalLM
 
 from tl_search.checkpoints.index import read_index
-from tl_search.plane.schedule import LinearSchedule
+from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.training.fit import fit
 from tl_search.training.loggers import TensorBoard
 from tl_search.training.optim import AdamW

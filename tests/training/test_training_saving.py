@@ -16,7 +16,7 @@ from tiny_run import PLAN, At, PowerCut, cut, plan, same, weights
 from torch.nn import Linear
 
 from tl_search.checkpoints.index import read_index
-from tl_search.plane.schedule import LinearSchedule
+from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.store.manifest import verify
 from tl_search.training.checkpoint_io import AtomicCheckpointIO
 from tl_search.training.fit import fit
