@@ -137,3 +137,13 @@ def test_a_written_file_that_was_spoilt_is_one_line(refused, folder, content, me
 def test_what_a_file_makes_useless_is_refused(refused, folder, words, message):
     (folder / "old.yaml").write_text("log_base: 2")
     assert refused(*words.split(), "horizon.total=9").startswith(message)
+
+
+def test_a_file_that_names_a_schedule_by_its_former_module_is_read(schedule, folder):
+    """As `output=` wrote it while all schedules were in one module."""
+    (folder / "steps.yaml").write_text(
+        "schedule:\n  _target_: tl_search.plane.schedule.EverySchedule\n  interval: 40\n"
+        "  also: [{_target_: tl_search.plane.schedule.NoSchedule, checkpoint_schedule: [7]}]\n"
+        "horizon: {total: 100, epoch_ends: [100]}\nsteps: [0, 7, 40, 80, 100]\n"
+    )
+    assert schedule("from=steps.yaml", "horizon.total=100")[0] == "Epoch 1 (0-100): 5 checkpoints: 0, 7, 40, 80, 100"
