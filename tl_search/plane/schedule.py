@@ -60,7 +60,7 @@ def named(name: str) -> Schedule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpacedSchedule(ABC):
+class SpacedSchedule:
     """A schedule with a rule of its own, to which steps listed by hand and other schedules can be added.
 
     Args:
@@ -85,9 +85,9 @@ class SpacedSchedule(ABC):
                 except ValueError as error:
                     raise ValueError(f"also[{place}]: {error}") from error
 
-    @abstractmethod
     def spaced(self, horizon: Horizon) -> set[int]:
-        """The steps that the schedule's own rule gives; pinned and listed steps may be left out."""
+        """The steps that the schedule's own rule gives, if it has one; pinned and listed steps may be left out."""
+        return set()
 
     def pinned(self, horizon: Horizon) -> set[int]:
         """The steps that are kept because of the run's length and its epochs."""
@@ -122,7 +122,7 @@ class SpacedSchedule(ABC):
 
 
 @dataclass(frozen=True)
-class EpochSchedule(SpacedSchedule):
+class EpochSchedule(SpacedSchedule, ABC):
     """A schedule whose rule starts again in every epoch. The first epoch may be spaced evenly instead.
 
     Args:

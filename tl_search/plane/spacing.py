@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence, Set
-from itertools import pairwise
 
 MOST = 1_000_000  # checkpoints of one schedule; more is a mistake, and would fill the memory
 
@@ -69,12 +68,3 @@ def check_rising(name: str, steps: Sequence[int]) -> None:
         if step <= before:
             raise ValueError(f"{name}[{place}]: must be above {before}, the step before it, got {step}")
         before = step
-
-
-def summary(steps: Sequence[int]) -> str:
-    """`38 checkpoints, gaps of 1 to 128 steps`: how many, and the smallest and the largest gap."""
-    gaps = [later - earlier for earlier, later in pairwise(steps)]
-    if not gaps:
-        return f"{len(steps)} checkpoint"
-    span = f"{min(gaps)} to {max(gaps)}" if min(gaps) < max(gaps) else f"{min(gaps)}"
-    return f"{len(steps)} checkpoints, gaps of {span} step{'' if span == '1' else 's'}"

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import SpacedSchedule
 
 
@@ -19,6 +18,3 @@ class ExplicitSchedule(SpacedSchedule):
         super().__post_init__()
         if not self.checkpoint_schedule:
             raise ValueError("checkpoint_schedule: must list at least one step, got none")
-
-    def spaced(self, horizon: Horizon) -> set[int]:
-        return set()

@@ -10,8 +10,5 @@ from tl_search.plane.schedule import SpacedSchedule
 class NoSchedule(SpacedSchedule):
     """The final model, and the steps that are listed by hand; neither step 0 nor the ends of epochs."""
 
-    def spaced(self, horizon: Horizon) -> set[int]:
-        return set()
-
     def pinned(self, horizon: Horizon) -> set[int]:
         return {horizon.total}

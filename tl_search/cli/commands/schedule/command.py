@@ -13,12 +13,11 @@ from tl_search.cli.commands.schedule.costs import costs
 from tl_search.cli.commands.schedule.diff import check_words, compare
 from tl_search.cli.commands.schedule.extension import extended
 from tl_search.cli.commands.schedule.file import SUFFIXES, given_horizon, read_schedule, written
-from tl_search.cli.commands.schedule.text import epoch_length, epoch_lines
+from tl_search.cli.commands.schedule.text import epoch_length, epoch_lines, summary
 from tl_search.cli.config.compose import quoted
 from tl_search.cli.config.convert import convert
 from tl_search.cli.errors import BadInput
 from tl_search.plane.horizon import Horizon
-from tl_search.plane.spacing import summary
 from tl_search.store.atomic import write_bytes
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import io
 from collections.abc import Sequence
 from itertools import pairwise
 
+from tl_search.cli.commands.schedule.text import summary
 from tl_search.plane.horizon import Horizon
-from tl_search.plane.spacing import summary
 
 MOST_LINES = 400  # ends of epochs; more of them would be a grey area
 
@@ -32,9 +32,9 @@ def picture(steps: Sequence[int], horizon: Horizon, kind: str) -> bytes:
         gaps.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     else:
         gaps.set_yticks([])
-    gaps.set_ylabel("steps since the\nprevious checkpoint", color=ink)
+    gaps.set_ylabel("steps since the\ncheckpoint before", color=ink)
     ends = horizon.epoch_ends if len(horizon.epoch_ends) <= MOST_LINES else ()
-    gaps.set_title(f"{summary(steps)}{'; dotted: end of an epoch' if ends else ''}", loc="left", color=ink)
+    gaps.set_title(f"{summary(steps)}{'; dotted: an epoch ends' if ends else ''}", loc="left", color=ink)
     where.vlines(list(steps), 0, 1, color=dots, linewidth=0.8)
     where.set_ylim(0, 1)
     where.set_yticks([])

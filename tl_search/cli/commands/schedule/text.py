@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tl_search.plane.horizon import Horizon
@@ -38,3 +39,12 @@ def epoch_lines(steps: Sequence[int], horizon: Horizon) -> list[str]:
         text = f"Epoch {number} ({first}-{last}): {len(own)} checkpoint{'' if len(own) == 1 else 's'}"
         lines.append(f"{text}: {listed(own)}" if own else text)
     return _ends(lines)
+
+
+def summary(steps: Sequence[int]) -> str:
+    """`38 checkpoints, gaps of 1 to 128 steps`: how many, and the smallest and the largest gap."""
+    gaps = [later - earlier for earlier, later in pairwise(steps)]
+    if not gaps:
+        return f"{len(steps)} checkpoint"
+    span = f"{min(gaps)} to {max(gaps)}" if min(gaps) < max(gaps) else f"{min(gaps)}"
+    return f"{len(steps)} checkpoints, gaps of {span} step{'' if span == '1' else 's'}"
