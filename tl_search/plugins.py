@@ -1,4 +1,4 @@
-"""Parts that a config names by one word, a module each: those of this package, and those of packages that a person allows.
+"""Parts that a config names by one word, a module each: ours, and those of packages that a person allows.
 
 A loss term, a label-free metric and an embedded task are found by the name of their module. Beside our own folder of
 each kind, the folder of the same name in every allowed package is looked at: `my_package/losses/margin.py` makes

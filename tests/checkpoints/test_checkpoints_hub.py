@@ -6,10 +6,10 @@ import shutil
 import pytest
 from probe.tiny_models import make
 
-from tl_search.checkpoints.digests import folder_digests
 from tl_search.checkpoints.hub import HubCheckpoints
 from tl_search.checkpoints.retry import UnreachableError
 from tl_search.plane.revision import Revision
+from tl_search.runs.digests import folder_digests
 from tl_search.store.manifest import DamagedError
 
 

@@ -5,12 +5,12 @@ import shutil
 import pytest
 from probe.tiny_models import make
 
-from tl_search.checkpoints.digests import folder_digests, weight_files
 from tl_search.checkpoints.folder import FolderCheckpoints
-from tl_search.checkpoints.index import add_revision
 from tl_search.checkpoints.run import RunCheckpoints
 from tl_search.checkpoints.source import in_training_order
 from tl_search.plane.revision import Revision
+from tl_search.runs.digests import folder_digests, weight_files
+from tl_search.runs.index import add_revision
 from tl_search.store.manifest import DamagedError, write_manifest
 
 

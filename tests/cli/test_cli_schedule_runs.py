@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tiny_training import TINY, only_run
 
-from tl_search.checkpoints.index import index_of, read_index
 from tl_search.cli.main import main
+from tl_search.runs.index import index_of, read_index
 from tl_search.store.atomic import read_json
 
 

@@ -5,12 +5,12 @@ import shutil
 import pytest
 from checkpoints.hub_fixtures import MODEL, hub, published  # noqa: F401
 
-from tl_search.checkpoints.digests import folder_digests
 from tl_search.checkpoints.folder import FolderCheckpoints
 from tl_search.checkpoints.hub import HubCheckpoints
-from tl_search.checkpoints.index import add_revision
 from tl_search.checkpoints.run import RunCheckpoints
 from tl_search.checkpoints.source import CheckpointSource, ModelShape
+from tl_search.runs.digests import folder_digests
+from tl_search.runs.index import add_revision
 from tl_search.store.manifest import write_manifest
 
 

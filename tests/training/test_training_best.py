@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import Callback
 from tiny_run import At, PowerCut, cut, plan, same, weights
 
-from tl_search.checkpoints.index import read_index
+from tl_search.runs.index import read_index
 from tl_search.store.manifest import verify
 from tl_search.training.callbacks.best import Best, Mode
 from tl_search.training.callbacks.best_checkpoint import BestCheckpoint

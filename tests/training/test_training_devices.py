@@ -12,9 +12,9 @@ import pytest
 import torch
 from tiny_run import PLAN, corpus, plan, same, weights
 
-from tl_search.checkpoints.index import index_of
 from tl_search.errors.ranks import RankError
 from tl_search.plane.schedules.linear import LinearSchedule
+from tl_search.runs.index import index_of
 from tl_search.text.corpus import TextFiles
 from tl_search.training.architecture import Pythia
 from tl_search.training.data import BlockLoader

@@ -3,8 +3,8 @@
 import pytest
 from tiny_run import PLAN, At, PowerCut, plan, same, weights
 
-from tl_search.checkpoints.index import read_index
 from tl_search.plane.schedules.none import NoSchedule
+from tl_search.runs.index import read_index
 from tl_search.store.atomic import read_json
 from tl_search.store.manifest import verify
 from tl_search.training.callbacks import best_checkpoint

@@ -8,8 +8,8 @@ import pytest
 import torch
 from tiny_run import At, PowerCut, cut, plan, same, weights
 
-from tl_search.checkpoints.index import read_index
 from tl_search.plane.schedules.linear import LinearSchedule
+from tl_search.runs.index import read_index
 from tl_search.store.atomic import read_json
 from tl_search.training.extend import LrPolicy, extension, phases_of
 from tl_search.training.fit import fit

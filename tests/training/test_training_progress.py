@@ -7,7 +7,7 @@ import pytest
 from lightning.pytorch import Callback
 from tiny_run import EPOCH, At, PowerCut, cut, plan
 
-from tl_search.checkpoints.index import read_index
+from tl_search.runs.index import read_index
 from tl_search.training.callbacks import progress_lines
 from tl_search.training.callbacks.evaluation import perplexity
 from tl_search.training.callbacks.progress import Progress

@@ -16,7 +16,7 @@ import torch
 from lightning.pytorch import Callback
 from tiny_run import At, PowerCut, cut, plan, same, weights
 
-from tl_search.checkpoints.index import index_of, read_index
+from tl_search.runs.index import index_of, read_index
 from tl_search.training.fit import fit
 
 

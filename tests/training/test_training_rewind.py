@@ -8,8 +8,8 @@ import pytest
 from safetensors.torch import load_file
 from tiny_run import PLAN, plan, same, weights
 
-from tl_search.checkpoints.index import read_index
 from tl_search.checkpoints.run import RunCheckpoints
+from tl_search.runs.index import read_index
 from tl_search.store.atomic import read_json
 from tl_search.training.callbacks.best import Best, Mode
 from tl_search.training.fit import fit

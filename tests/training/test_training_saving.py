@@ -15,8 +15,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from tiny_run import PLAN, At, PowerCut, cut, plan, same, weights
 from torch.nn import Linear
 
-from tl_search.checkpoints.index import read_index
 from tl_search.plane.schedules.linear import LinearSchedule
+from tl_search.runs.index import read_index
 from tl_search.store.manifest import verify
 from tl_search.training.checkpoint_io import AtomicCheckpointIO
 from tl_search.training.fit import fit

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tl_search.checkpoints.digests import CONFIG, folder_digests
 from tl_search.checkpoints.source import ModelShape, from_names, shape_of
 from tl_search.plane.revision import Revision
+from tl_search.runs.digests import CONFIG, folder_digests
 from tl_search.store.manifest import DamagedError
 
 

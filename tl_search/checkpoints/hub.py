@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tl_search.checkpoints import digests
 from tl_search.checkpoints.retry import patiently
 from tl_search.checkpoints.source import ModelShape, from_names, shape_of
 from tl_search.plane.revision import Revision, check_name, step_of
+from tl_search.runs import digests
 from tl_search.store.atomic import read_json
 from tl_search.store.manifest import DamagedError, file_digest
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tl_search.checkpoints.digests import folder_digests
-from tl_search.checkpoints.index import read_index
 from tl_search.checkpoints.source import ModelShape, in_training_order, log, shape_of
 from tl_search.plane.revision import Revision
+from tl_search.runs.digests import folder_digests
+from tl_search.runs.index import read_index
 from tl_search.store.manifest import DamagedError, verify
 
 

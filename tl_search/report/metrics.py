@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tl_search.checkpoints.index import read_index
 from tl_search.report.findings import reading
 from tl_search.report.place import Place
 from tl_search.report.sentences import count, printable
 from tl_search.report.training_run import INDEX
+from tl_search.runs.index import read_index
 
 
 class Extremes(NamedTuple):

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tl_search.checkpoints.index import index_of, read_index
 from tl_search.report.sentences import count, printable
+from tl_search.runs.index import index_of, read_index
 from tl_search.store.atomic import read_json
 
 INDEX = Path("checkpoints", "index.jsonl")

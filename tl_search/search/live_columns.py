@@ -13,12 +13,12 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from tl_search.checkpoints.digests import folder_digests
 from tl_search.checkpoints.run import RunCheckpoints
 from tl_search.checkpoints.source import shape_of
 from tl_search.plane.arm import Plane
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import check_device, settled
+from tl_search.runs.digests import folder_digests
 from tl_search.scoring.randomness import undisturbed_randomness
 from tl_search.search.live import Live
 from tl_search.search.live_look import indexed, listed, monitored, sentence, unnoticed

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
-from tl_search.checkpoints.index import read_index
+from tl_search.runs.index import read_index
 from tl_search.scoring.randomness import undisturbed_randomness
 
 # What a search says of every step of its work is too much between training's lines; a failure is said once per column.

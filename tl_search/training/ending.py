@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tl_search.checkpoints.index import read_index
+from tl_search.runs.index import read_index
 from tl_search.store.atomic import write_json
 from tl_search.store.keys import digest
 from tl_search.training.identity import as_recorded

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_search.checkpoints.index import read_index
+from tl_search.runs.index import read_index
 from tl_search.store.atomic import read_json, sweep_litter
 from tl_search.store.lock import RunLock
 from tl_search.training.callbacks.best import Best

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_search.checkpoints.index import add_revision
+from tl_search.runs.index import add_revision
 from tl_search.store.atomic import require_space, write_dir, write_text
 from tl_search.store.manifest import write_manifest
 from tl_search.training.saving import BackgroundWriter

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tl_search.checkpoints.index import forget_after, read_index
 from tl_search.errors.nearest import nearest, no_folder
 from tl_search.plane.revision import step_of
+from tl_search.runs.index import forget_after, read_index
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.manifest import DamagedError, verify
 from tl_search.training.resume import STATE, newest_state, quarantine, states_of

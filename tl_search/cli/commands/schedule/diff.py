@@ -74,7 +74,7 @@ def check_words(pair: Sequence[str]) -> None:
 
 
 def _side(word: str) -> Side:
-    from tl_search.checkpoints.index import read_index
+    from tl_search.runs.index import read_index
 
     path = Path(word)
     try:

@@ -22,8 +22,8 @@ def extended(
         horizon: How long the run will be.
         epoch: Steps of an epoch, if they were counted.
     """
-    from tl_search.checkpoints.index import read_index
     from tl_search.plane.revision import step_of
+    from tl_search.runs.index import read_index
     from tl_search.training.extend import extension, horizon_warning, last_step
     from tl_search.training.rewind import Target, state_folder
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from tl_search.checkpoints.digests import folder_digests
-from tl_search.checkpoints.index import add_revision, index_of, read_index
+from tl_search.runs.digests import folder_digests
+from tl_search.runs.index import add_revision, index_of, read_index
 
 
 def revision(folder, weight=1.0, **config):

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tl_search.checkpoints.digests import folder_digests
+from tl_search.runs.digests import folder_digests
+from tl_search.runs.layout import RunPaths
 from tl_search.store.atomic import write_text
 from tl_search.store.journal import Journal
 from tl_search.store.manifest import NAME, read_manifest
@@ -12,7 +13,7 @@ from tl_search.store.manifest import NAME, read_manifest
 
 def index_of(run: Path) -> Journal:
     """The log behind the index."""
-    return Journal(run / "checkpoints" / "index.jsonl")
+    return Journal(RunPaths(run).index)
 
 
 def add_revision(

@@ -1,0 +1,140 @@
+"""Where everything in a run directory lies: the one place that knows the names of its files and folders."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+STATE = "state.ckpt"  # in the folder of a full training state
+SETTINGS = "run.yaml"  # the run's settings, in every state and every revision
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The files and folders of one run. A training run and a search each have a part of them.
+
+    Args:
+        folder: The run directory.
+    """
+
+    folder: Path
+
+    @property
+    def record(self) -> Path:
+        """Who the run is (`RunRecord`)."""
+        return self.folder / "run.json"
+
+    @property
+    def config(self) -> Path:
+        """The resolved config that it was started with, or goes on with."""
+        return self.folder / "config.yaml"
+
+    @property
+    def done(self) -> Path:
+        """Is there once the run is finished; an exit code never says so."""
+        return self.folder / "DONE.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "run.lock"
+
+    @property
+    def hydra(self) -> Path:
+        """What Hydra writes about the job."""
+        return self.folder / ".hydra"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.folder / "tensorboard"
+
+    # A training run
+
+    @property
+    def revisions(self) -> Path:
+        """Loadable models."""
+        return self.folder / "revisions"
+
+    def revision(self, name: str) -> Path:
+        return self.revisions / name
+
+    @property
+    def states(self) -> Path:
+        """Full training states, the pointers to them, and the index of revisions."""
+        return self.folder / "checkpoints"
+
+    def state(self, step: int) -> Path:
+        """Folder of the full state after `step` optimizer steps."""
+        return self.states / f"step{step}"
+
+    @property
+    def index(self) -> Path:
+        """One line per revision."""
+        return self.states / "index.jsonl"
+
+    def pointer(self, name: str) -> Path:
+        """What names the best state by a measurement, for a `Best` of that name."""
+        return self.states / f"{name}.json"
+
+    @property
+    def last(self) -> Path:
+        """What names the newest state."""
+        return self.pointer("last")
+
+    @property
+    def rewound(self) -> Path:
+        """Is there while a run goes on from an older state to which it was set back."""
+        return self.pointer("rewound")
+
+    @property
+    def quarantine(self) -> Path:
+        """What was damaged, or belongs to steps that the run was set back from; nothing is deleted."""
+        return self.folder / "quarantine"
+
+    @property
+    def cache(self) -> Path:
+        """Tokens of the training text, where no shared cache is set."""
+        return self.folder / "cache"
+
+    # A search
+
+    @property
+    def plane(self) -> Path:
+        """What is searched, and at which prices."""
+        return self.folder / "plane.json"
+
+    @property
+    def pulls(self) -> Path:
+        """The policy's decisions in order, append-only."""
+        return self.folder / "pulls.jsonl"
+
+    @property
+    def bandit_state(self) -> Path:
+        """A view of the pulls: scores, costs, what the policy believes."""
+        return self.folder / "bandit_state.json"
+
+    @property
+    def result(self) -> Path:
+        """The answer, once it is confirmed."""
+        return self.folder / "result.json"
+
+    @property
+    def scores(self) -> Path:
+        """mteb's own result of every cell that the search used."""
+        return self.folder / "scores"
+
+    @property
+    def metrics(self) -> Path:
+        """Label-free metrics, one file per layer."""
+        return self.folder / "cache" / "metrics"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report"
+
+    @property
+    def is_training(self) -> bool:
+        """Whether revisions were written here."""
+        return self.index.is_file()
+
+    @property
+    def is_search(self) -> bool:
+        """Whether a plane is searched here."""
+        return self.plane.is_file()

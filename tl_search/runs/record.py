@@ -1,0 +1,116 @@
+"""`run.json`: who a run is. Written before its work by `begin`, and by nothing else but the methods here."""
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+from tl_search import __version__
+from tl_search.runs.layout import RunPaths
+from tl_search.store.atomic import read_json, write_json
+
+PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "mteb", "scikit-learn", "numpy", "scipy", "hydra-core")
+
+
+def versions() -> dict[str, str]:
+    """What the run's numbers depend on beside its settings, by package."""
+    own = {"python": platform.python_version(), "tl-search": __version__}
+    return own | {package: importlib.metadata.version(package) for package in PACKAGES}
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run says of itself.
+
+    Args:
+        command: That began it: train, search or run.
+        name: The beginning of its folder's name.
+        digest: Of the settings that it was started with, as in the folder's name (`runs/identity.py`).
+        seed: Of the run; None for one that has none.
+        versions: Package → version that it was started with.
+        plan: Of a training: the settings that decide weights and steps, as they hold now.
+        data: Of a training: digests of its text (`corpus`) and of its tokenizer (`tokenizer`).
+        weights: Of a training: whether revisions hold the trained weights (`raw`) or their average (`ema`).
+        history: Of a training: what was changed since it was started, and from which step on.
+        parent: The run and the state that it was branched from; None for one that began by itself.
+    """
+
+    command: str
+    name: str
+    digest: str
+    seed: int | None = None
+    versions: Mapping[str, str] = field(default_factory=versions)
+    plan: Mapping[str, Any] | None = None
+    data: Mapping[str, str] | None = None
+    weights: str | None = None
+    history: tuple[Mapping[str, Any], ...] = ()
+    parent: Mapping[str, Any] | None = None
+
+    @classmethod
+    def read(cls, run: Path) -> Self | None:
+        """The record of a run directory; None where there is none.
+
+        Raises:
+            ValueError: it is damaged; the message names the file.
+        """
+        path = RunPaths(run).record
+        if not path.is_file():
+            return None
+        value = read_json(path)
+        if not isinstance(value, dict):
+            raise ValueError(f"{path}: damaged, holds no record of a run")
+        known = {one.name: value[one.name] for one in fields(cls) if one.name in value}
+        missing = {"command", "name", "digest"} - known.keys()
+        if missing:
+            raise ValueError(f"{path}: damaged, has no entry {min(missing)!r}")
+        return cls(**{**known, "history": tuple(known.get("history", ())), "versions": known.get("versions", {})})
+
+    def write(self, run: Path) -> Self:
+        """Replace the record of a run directory; entries that hold nothing are left out."""
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        empty = (None, ())
+        optional = {"plan", "data", "weights", "history", "parent"}
+        write_json(
+            RunPaths(run).record,
+            {name: _plain(value) for name, value in given.items() if name not in optional or value not in empty},
+        )
+        return self
+
+    def changed(self, plan: Mapping[str, Any], entry: Mapping[str, Any]) -> Self:
+        """The record of a run whose plan has changed; `entry` says what, and from which step on."""
+        return replace(self, plan=plan, history=(*self.history, entry))
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True)
+class Done:
+    """`DONE.json`: a run is finished.
+
+    Args:
+        exit_code: Of the command; 3 when cells could not be scored or measured.
+        facts: Of a training: step, eval_loss, the digest of its plan, `early` (why it ended before its last step); of
+            a search: pulls, unmeasured.
+    """
+
+    exit_code: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, run: Path) -> Self | None:
+        """None for a run that is not finished. Raises ValueError for a damaged file."""
+        path = RunPaths(run).done
+        if not path.is_file():
+            return None
+        value = read_json(path)
+        if not isinstance(value, dict) or not isinstance(value.get("exit_code", 0), int):
+            raise ValueError(f"{path}: damaged, says no exit code")
+        return cls(value.pop("exit_code", 0), value)
+
+    def write(self, run: Path) -> None:
+        code = {} if "step" in self.facts else {"exit_code": self.exit_code}
+        write_json(RunPaths(run).done, {**code, **self.facts})

@@ -1,0 +1,210 @@
+"""The full training states of a run: written, found again, set back to, removed."""
+
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from tl_search.errors.nearest import nearest
+from tl_search.plane.revision import step_of
+from tl_search.runs.index import forget_after, read_index
+from tl_search.runs.layout import SETTINGS, STATE, RunPaths
+from tl_search.runs.pointers import pointers
+from tl_search.store.atomic import ASIDE, read_json, write_dir, write_json, write_text
+from tl_search.store.manifest import DamagedError, read_manifest, verify, write_manifest
+
+BEST = "best"
+
+
+def save_state(run: Path, step: int, facts: Mapping[str, Any], settings: str, write: Callable[[Path], None]) -> None:
+    """Write the state of a step, and point to it.
+
+    Args:
+        run: The run directory.
+        step: Completed optimizer steps.
+        facts: For the manifest; `for_good` is true of a state that is never to be removed.
+        settings: The run's, as YAML.
+        write: Fills the path that it is given.
+    """
+    paths = RunPaths(run)
+    with write_dir(paths.state(step)) as aside:
+        write(aside / STATE)
+        write_text(aside / SETTINGS, settings)
+        write_manifest(aside, **facts)
+    _point_to_newest(paths, step)
+
+
+def states_of(run: Path) -> list[tuple[Path, int]]:
+    """(folder, step) of the full states, the newest first. The step is read from the name: a clock can be wrong."""
+    steps = {folder: step_of(folder.name) for folder in RunPaths(run).states.glob("step*") if folder.is_dir()}
+    return sorted(((folder, step) for folder, step in steps.items() if step is not None), key=lambda found: -found[1])
+
+
+def drop_states(run: Path, doomed: Callable[[list[int]], Collection[int]]) -> None:
+    """Remove the states of those steps that `doomed` picks, whatever kept them when they were written.
+
+    What a pointer names stays, also when no setting of the run moves that pointer any more; and so does what is
+    marked `for_good`, also when the schedule has changed since.
+    """
+    steps = {step: folder for folder, step in states_of(run)}
+    named = {read_json(pointer).get("name") for pointer in RunPaths(run).states.glob("*.json")}
+    for step in doomed(list(steps)):
+        if steps[step].name not in named and not _is_for_good(steps[step]):
+            remove_folder(steps[step])
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that others look for by its name, which a half-removed one must not bear."""
+    aside = folder.with_name(f"{ASIDE}{folder.name}")
+    os.replace(folder, aside)
+    shutil.rmtree(aside)
+
+
+def _is_for_good(folder: Path) -> bool:
+    try:
+        return bool(read_manifest(folder).get("for_good"))
+    except DamagedError:
+        return False
+
+
+def newest_state(run: Path) -> tuple[Path, int] | None:
+    """The newest state that is whole, and its step; damaged ones are put into quarantine with a warning.
+
+    Raises:
+        ValueError: there were states, and none is whole: starting over is for the owner to decide.
+    """
+    paths, states = RunPaths(run), states_of(run)
+    for number, (folder, step) in enumerate(states):
+        try:
+            if verified(folder)["step"] != step:
+                raise DamagedError(f"{folder}: holds another step than its name says")
+        except DamagedError as error:
+            older = states[number + 1][0] if number + 1 < len(states) else None
+            moved = quarantine(run, folder)
+            fall_back = f"trying {older}" if older else "there is no older one"
+            warnings.warn(f"damaged training state {folder}: {error}; moved to {moved}, {fall_back}", stacklevel=2)
+        else:
+            return folder / STATE, step
+    if states or paths.last.exists():
+        raise ValueError(
+            f"run: {run} holds no undamaged training state to go on from; remove {paths.states} to start over"
+        )
+    return None
+
+
+def find_state(run: Path, name: str | None) -> Path:
+    """The folder of the state `stepN` or `best`; None is the newest.
+
+    Raises:
+        ValueError: there is none of that name; the message lists the names that there are.
+    """
+    paths = RunPaths(run)
+    names = [folder.name for folder, _ in states_of(run)]
+    if not names:
+        raise ValueError(f"resume: {run} holds no training state to go on from")
+    if name is None or is_set_back(run, name):
+        return paths.states / names[0]
+    if name == BEST:
+        pointer = paths.pointer(BEST)
+        if not pointer.is_file():
+            raise ValueError(f"resume: {run} has no best state (no {pointer.relative_to(run)})")
+        name = str(read_json(pointer)["name"])
+    if name not in names:
+        near = nearest(name, names) or names[0]
+        raise ValueError(f"resume: {run} has no state {name}; did you mean {near}? (states: {', '.join(names)})")
+    return paths.states / name
+
+
+def whole_state(run: Path, name: str | None) -> tuple[Path, int]:
+    """The file of a state that `find_state` finds, and its step, once all of its files were read and agree.
+
+    Raises:
+        ValueError: it is not there, or it is damaged; the message names those that may be used instead.
+    """
+    folder = find_state(run, name)
+    try:
+        return folder / STATE, int(verified(folder)["step"])
+    except DamagedError as error:
+        others = [found.name for found, _ in states_of(run) if found != folder]
+        hint = f"; others: {', '.join(f'{run}@{other}' for other in others)}" if others else ""
+        raise ValueError(f"resume: damaged training state: {error}{hint}") from error
+
+
+def set_back(run: Path, name: str) -> None:
+    """Make a state the newest one: newer states, and pointers to them, go into quarantine."""
+    paths, folder = RunPaths(run), find_state(run, name)
+    step = step_of(folder.name)
+    assert step is not None
+    paths.done.unlink(missing_ok=True)  # first: a run whose states are half gone is not done
+    for newer, at in states_of(run):
+        if at > step:
+            quarantine(run, newer)
+    for pointer in pointers(run):
+        if pointer.step > step:  # the best of steps that are yet to come
+            paths.quarantine.mkdir(exist_ok=True)
+            path, link = paths.pointer(pointer.entry), paths.revision(pointer.entry)
+            os.replace(path, paths.quarantine / path.name)
+            if link.is_symlink():
+                link.unlink()
+    _point_to_newest(paths, step)
+    write_json(paths.rewound, {"name": name})
+
+
+def is_set_back(run: Path, name: str) -> bool:
+    """Whether the run was set back to this state, and has not finished since."""
+    mark = RunPaths(run).rewound
+    return mark.exists() and read_json(mark) == {"name": name}
+
+
+def end_setting_back(run: Path) -> None:
+    """From now on, to name an older state is to set the run back once more."""
+    RunPaths(run).rewound.unlink(missing_ok=True)
+
+
+def quarantine(run: Path, folder: Path, name: str = "") -> Path:
+    """Put a folder, such as a state, where no run looks for one, and say where. Nothing is deleted."""
+    name, place = name or folder.name, RunPaths(run).quarantine
+    place.mkdir(exist_ok=True)
+    number, target = 1, place / name
+    while target.exists():
+        number += 1
+        target = place / f"{name}-{number}"
+    os.replace(folder, target)
+    return target
+
+
+def cut_off(run: Path, last: int) -> None:
+    """Put the revisions after the run's last step into quarantine: no search is to see them in a shortened run."""
+    for line in read_index(run):
+        folder = RunPaths(run).revision(line["name"])
+        if line["step"] > last and folder.is_dir():
+            quarantine(run, folder, f"revision-{line['name']}")
+    forget_after(run, last)
+
+
+# What this process has read and found whole: folder → its manifest, and size, time and place of every file.
+_verified: dict[Path, tuple[dict[str, Any], list[tuple[int, ...]]]] = {}
+
+
+def verified(folder: Path) -> dict[str, Any]:
+    """The manifest of a state that is whole. Gigabytes are read once per process, unless a file has changed since.
+
+    Raises:
+        DamagedError: a file is missing, or not what the manifest says.
+    """
+    place = folder.resolve()
+    if place not in _verified or _verified[place][1] != _signature(place):
+        manifest = verify(folder)
+        _verified[place] = manifest, _signature(place)
+    return _verified[place][0]
+
+
+def _signature(folder: Path) -> list[tuple[int, ...]]:
+    facts = [path.stat() for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [(fact.st_ino, fact.st_size, fact.st_mtime_ns, fact.st_ctime_ns) for fact in facts]
+
+
+def _point_to_newest(paths: RunPaths, step: int) -> None:
+    write_json(paths.last, {"name": paths.state(step).name, "step": step})
