@@ -20,7 +20,8 @@ import torch
 from lightning.pytorch import Callback
 
 from tl_search.plane.curriculum import Curriculum, Stage
-from tl_search.plane.schedule import LogSchedule, NoSchedule
+from tl_search.plane.schedules.log import LogSchedule
+from tl_search.plane.schedules.none import NoSchedule
 from tl_search.text.corpus import StdlibText
 from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best

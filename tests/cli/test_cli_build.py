@@ -14,7 +14,7 @@ from tl_search.plane.costs import AnalyticCosts
 from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.plane.extraction import BeginToken, Dtype, Extraction, FinalNorm, Pooling
 from tl_search.plane.sampling import Sparse
-from tl_search.plane.schedule import LogMode, LogSchedule
+from tl_search.plane.schedules.log import LogMode, LogSchedule
 
 
 def node(**entries):
@@ -23,7 +23,7 @@ def node(**entries):
 
 def test_a_dataclass_is_built_with_its_enums_by_name():
     built = build(
-        node(schedule={"_target_": "tl_search.plane.schedule.LogSchedule", "log_base": 3, "log_mode": "offset"})
+        node(schedule={"_target_": "tl_search.plane.schedules.log.LogSchedule", "log_base": 3, "log_mode": "offset"})
     )
     assert built == {"schedule": LogSchedule(log_base=3.0, log_mode=LogMode.offset)}
 

@@ -58,7 +58,7 @@ def test_a_search_path_of_the_persons_own_joins_ours(here, words):
     study(here / "experiments", "mine", "seed: 7\n")
     (here / "more" / "schedule").mkdir(parents=True)
     (here / "more" / "schedule" / "twice.yaml").write_text(
-        "_target_: tl_search.plane.schedule.LinearSchedule\nlinear_interval: 2\n"
+        "_target_: tl_search.plane.schedules.linear.LinearSchedule\nlinear_interval: 2\n"
     )
     more = [word.format(here / "more") for word in words]
     (config,) = values("train", "experiments=mine", "schedule=twice", *more)

@@ -13,7 +13,7 @@ import pytest
 from tl_search.cli import commands
 from tl_search.cli.errors import BadInput, Terminated, explain, worst
 from tl_search.cli.main import main
-from tl_search.plane.schedule import LogSchedule
+from tl_search.plane.schedules.log import LogSchedule
 from tl_search.store.atomic import read_json
 from tl_search.store.lock import LockedError, RunLock
 

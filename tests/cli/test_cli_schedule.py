@@ -36,7 +36,7 @@ def test_disk_is_estimated_for_weights_and_states_apart(schedule):
     words = ("tokenizer=bytes", "model.width=64", "model.blocks=2", "model.heads=2", "horizon.total=100")
     (line,) = [line for line in schedule("schedule=none", *words) if line.startswith("Disk")]
     assert line == (
-        "Disk, an estimate for 133 k parameters: weights at most 2 × 532 kB = 1.06 MB (1 as best), "
+        "Disk, an estimate for 133 k parameters: weights at most 2 × 532 kB = 1.06 MB (1 of them for the best model), "
         "full training states at most 3 × 1.6 MB = 4.79 MB"
     )
     (line,) = [line for line in schedule("schedule=none", *words, "callbacks.best=null") if line.startswith("Disk")]
@@ -106,7 +106,7 @@ def test_time_is_estimated_for_a_given_horizon_too_and_what_is_unknown_is_said(s
     lines = schedule("tokenizer=bytes", "horizon.total=100")
     assert any(line.startswith("Time, an estimate: ") and " for 410 k tokens" in line for line in lines)
     lines = schedule("tokenizer=pretrained", "tokenizer.name=owner/name", "horizon.total=100")
-    assert lines[-1].startswith("Disk and time: unknown without the tokenizer's vocabulary")
+    assert lines[-1].startswith("Disk and time: unknown, since the tokenizer's vocabulary is")
 
 
 def test_the_horizon_is_the_length_even_where_the_training_would_be_shorter(schedule):
@@ -131,17 +131,19 @@ def test_the_horizon_is_the_length_even_where_the_training_would_be_shorter(sche
         ("trainer.max_steps=1000000000 tokenizer=bytes", "trainer.max_steps: must be at most 100000 epochs of "),
         ("trainer.max_steps=1000000000000 tokenizer=bytes", "trainer.max_steps: must be at most 100000 epochs of "),
         (
-            "horizon.total=9 schedule.also=[{_target_:tl_search.plane.schedule.NoSchedule,checkpoint_schedule:[10]}]",
+            "horizon.total=9 "
+            "schedule.also=[{_target_:tl_search.plane.schedules.none.NoSchedule,checkpoint_schedule:[10]}]",
             "schedule.also[0].checkpoint_schedule[0]: must be at most the run's last step, 9, got 10",
         ),
-        ("diff log linear output=x.yaml", "output: must be left out with diff; it writes nothing"),
+        ("diff log linear output=x.yaml", "output: must be left out with diff; diff writes no file"),
         ("diff log linear schedule.log_base=3", "schedule.log_base=3: must be left out with diff, which compares"),
         ("launchers=local horizon.total=9", "launchers=local: must be left out; tl schedule starts no jobs elsewhere"),
         ("output=steps.txt", "output: must be a file that ends in .yaml, .json, .png, .svg, got steps.txt"),
         ("from=nothing.yaml", "from: there is no file nothing.yaml"),
         ("diff log", "diff: tl schedule takes settings as key=value, or: diff A B"),
         ("compare log linear", "compare: tl schedule takes settings as key=value, or: diff A B"),
-        ("diff log nothing.yaml", "diff: must be a file, a training run or one of log, linear, pythia, every, none"),
+        ("diff log nothing.yaml", "diff: must be a file, a training run or one of every, explicit, linear, log, none"),
+        ("diff explicit log horizon.total=9", "diff: explicit has a setting that must be given: checkpoint_schedule: "),
     ],
 )
 def test_mistakes_are_one_line(refused, words, message):

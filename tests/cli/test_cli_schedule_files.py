@@ -73,13 +73,13 @@ def test_nonsense_in_an_old_file_is_one_line(refused, folder, keys, message):
     [
         (
             {"target_checkpoints": {"epoch_1": 3, "epoch_2": 9}},
-            "schedule.first_epoch_checkpoints: the 3 of epoch_1; the counts of later epochs have no successor",
+            "first_epoch_checkpoints: the 3 of epoch_1 is used; the numbers for later epochs have no successor",
         ),
         ({"target_checkpoints": 9, "first_epoch_checkpoints": 3}, "not used, since first_epoch_checkpoints is given"),
-        ({"min_checkpoint_interval": 100}, "the earlier generator read it, but never applied it: 0 spaces as it did"),
+        ({"min_checkpoint_interval": 100}, "the earlier generator read this key but did not apply it"),
         (
             {"log_steps_first_epoch": True, "subsequent_epochs_spacing": "linear"},
-            "which spaces it by schedule=linear like the later ones",
+            "schedule=linear then spaces the first epoch like the later ones",
         ),
     ],
 )
@@ -93,7 +93,7 @@ def test_what_an_old_key_cannot_say_any_more_is_told(schedule, folder, keys, not
 def test_what_output_wrote_is_read_again(schedule, folder, suffix):
     words = (
         "schedule=log", "schedule.log_mode=offset", "schedule.first_epoch_checkpoints=null",
-        "schedule.also=[7,none,{_target_:tl_search.plane.schedule.EverySchedule,interval:300}]",
+        "schedule.also=[7,none,{_target_:tl_search.plane.schedules.every.EverySchedule,interval:300}]",
     )  # fmt: skip
     said = schedule(*words, THREE_EPOCHS, f"output=steps.{suffix}")[:4]
     assert schedule(f"from=steps.{suffix}", THREE_EPOCHS)[:4] == said
@@ -107,13 +107,14 @@ def test_what_output_wrote_is_read_again(schedule, folder, suffix):
     ("content", "message"),
     [
         ("steps: [1, 2]", "schedule: must be a Schedule (a node with its _target_), got None"),
-        ("{steps: [1], schedule: {_target_: tl_search.plane.schedule.LogSchedule, log_base: 1}}",
+        ("{steps: [1], schedule: {_target_: tl_search.plane.schedules.log.LogSchedule, log_base: 1}}",
          "schedule.log_base: must be > 1, got 1"),
         ("{steps: [1], schedule: {_target_: tl_search.plane.horizon.Horizon, total: 1}}",
          "schedule: must be a Schedule (a node with its _target_), got Horizon"),
         ("{steps: [1], schedule: {_target_: os.system, command: ls}}", "schedule._target_: "),
-        ("{steps: many, schedule: {_target_: tl_search.plane.schedule.NoSchedule}}", "steps: must be a list"),
-        ("{steps: [1], horizon: 3, schedule: {_target_: tl_search.plane.schedule.NoSchedule}}", "horizon: must be"),
+        ("{steps: many, schedule: {_target_: tl_search.plane.schedules.none.NoSchedule}}", "steps: must be a list"),
+        ("{steps: [1], horizon: 3, schedule: {_target_: tl_search.plane.schedules.none.NoSchedule}}",
+         "horizon: must be"),
     ],
 )  # fmt: skip
 def test_a_written_file_that_was_spoilt_is_one_line(refused, folder, content, message):
@@ -124,15 +125,25 @@ def test_a_written_file_that_was_spoilt_is_one_line(refused, folder, content, me
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("from=old.yaml output=./old.yaml", "output: must be another file than from, got old.yaml"),
+        ("from=old.yaml output=./old.yaml", "output: must be another file than that of from, got old.yaml"),
         ("from=old.yaml schedule=linear", "schedule=linear: must be left out with from=old.yaml, whose schedule is"),
         ("from=old.yaml schedule.log_base=3", "schedule.log_base=3: must be left out with from=old.yaml"),
         (
             "diff log linear from=old.yaml",
-            "from: must be left out with diff; it takes files by name: diff log old.yaml",
+            "from: must be left out with diff; name the file as A or B: diff log old.yaml",
         ),
     ],
 )
 def test_what_a_file_makes_useless_is_refused(refused, folder, words, message):
     (folder / "old.yaml").write_text("log_base: 2")
     assert refused(*words.split(), "horizon.total=9").startswith(message)
+
+
+def test_a_file_that_names_a_schedule_by_its_former_module_is_read(schedule, folder):
+    """As `output=` wrote it while all schedules were in one module."""
+    (folder / "steps.yaml").write_text(
+        "schedule:\n  _target_: tl_search.plane.schedule.EverySchedule\n  interval: 40\n"
+        "  also: [{_target_: tl_search.plane.schedule.NoSchedule, checkpoint_schedule: [7]}]\n"
+        "horizon: {total: 100, epoch_ends: [100]}\nsteps: [0, 7, 40, 80, 100]\n"
+    )
+    assert schedule("from=steps.yaml", "horizon.total=100")[0] == "Epoch 1 (0-100): 5 checkpoints: 0, 7, 40, 80, 100"

@@ -90,7 +90,7 @@ def test_a_longer_run_is_shown_before_it_goes_on(schedule, folder, trained):
     assert line.partition("; ") == (
         f"{trained} goes on from step 12",
         "; ",
-        f"of these checkpoints there already: {len(steps)}, still to come: {len(ahead)}",
+        f"of these checkpoints, {len(steps)} exist already and {len(ahead)} are still to come",
     )
     assert sum(line.startswith("Epoch") for line in lines) == -(-20 // epoch)
     assert any(line.startswith("warning: the learning rate was planned for 12 steps, the run now") for line in lines)
@@ -101,7 +101,8 @@ def test_a_longer_run_is_shown_before_it_goes_on(schedule, folder, trained):
 def test_a_horizon_says_how_long_the_run_is_to_be(schedule, trained):
     lines = schedule(f"resume={trained}@best", "horizon.total=20", "schedule=none")
     assert lines[0].endswith("12, 20")
-    assert any(line.startswith(f"{trained} goes on from step 12; ") and line.endswith("come: 1") for line in lines)
+    (line,) = [line for line in lines if line.startswith(f"{trained} goes on from step 12; ")]
+    assert line.endswith(" and 1 are still to come")
 
 
 def test_what_would_be_refused_of_a_resumed_run_is_refused_here(refused, trained):

@@ -8,20 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tl_search.plane.horizon import Horizon
-from tl_search.plane.schedule import (
-    NAMED,
-    EverySchedule,
-    ExplicitSchedule,
-    LinearSchedule,
-    LogMode,
-    LogSchedule,
-    NoSchedule,
-    PythiaSchedule,
-    Rule,
-    warning,
-)
+from tl_search.plane.schedule import SpacedSchedule, named, names, warning
+from tl_search.plane.schedules.every import EverySchedule
+from tl_search.plane.schedules.explicit import ExplicitSchedule
+from tl_search.plane.schedules.linear import LinearSchedule
+from tl_search.plane.schedules.log import LogMode, LogSchedule
+from tl_search.plane.schedules.none import NoSchedule
+from tl_search.plane.schedules.pythia import PythiaSchedule
 
 THREE_EPOCHS = Horizon(1000, (333, 666, 1000))
+NAMES = [name for name in names() if name != "explicit"]  # which needs steps to be listed
 
 horizons = st.lists(st.integers(1, 2000), min_size=1, max_size=5, unique=True).map(
     lambda ends: Horizon(max(ends), tuple(sorted(ends)))
@@ -41,7 +37,7 @@ def runs(draw):
     """A schedule of any kind, with what it may be joined with, and a horizon that its listed steps lie in."""
     horizon = draw(horizons)
     step = st.integers(0, horizon.total)
-    joined = st.lists(step | st.sampled_from(sorted(NAMED)) | rules, max_size=3).map(tuple)
+    joined = st.lists(step | st.sampled_from(NAMES) | rules, max_size=3).map(tuple)
     listed = st.lists(step, unique=True, max_size=5).map(lambda steps: tuple(sorted(steps)))
     more = {"min_checkpoint_interval": draw(st.integers(0, 300)), "also": draw(joined)}
     return replace(draw(rules), checkpoint_schedule=draw(listed), **more), horizon
@@ -141,7 +137,7 @@ def test_a_first_epoch_of_no_revisions_keeps_its_end_only(cls, count):
 
 
 @given(runs())
-def test_steps_rise_stay_within_the_run_and_keep_what_must_stay(run: tuple[Rule, Horizon]):
+def test_steps_rise_stay_within_the_run_and_keep_what_must_stay(run: tuple[SpacedSchedule, Horizon]):
     schedule, horizon = run
     steps = schedule.steps(horizon)
     assert all(earlier < later for earlier, later in pairwise(steps))
@@ -151,13 +147,13 @@ def test_steps_rise_stay_within_the_run_and_keep_what_must_stay(run: tuple[Rule,
     pinned = {horizon.total} if isinstance(schedule, NoSchedule) else {0, *horizon.epoch_ends}
     if getattr(schedule, "first_epoch_checkpoints", None) in (0, 1):
         pinned = set(horizon.epoch_ends)
-        others = [entry for entry in schedule.also if isinstance(entry, str | Rule)]
+        others = [entry for entry in schedule.also if isinstance(entry, str | SpacedSchedule)]
         assert 0 not in steps or others or 0 in (*listed, *schedule.checkpoint_schedule)
     assert {*pinned, *listed, *schedule.checkpoint_schedule} <= schedule.kept(horizon) <= set(steps)
 
 
 @given(runs())
-def test_thinning_leaves_no_free_step_nearer_than_the_interval(run: tuple[Rule, Horizon]):
+def test_thinning_leaves_no_free_step_nearer_than_the_interval(run: tuple[SpacedSchedule, Horizon]):
     schedule, horizon = run
     kept = schedule.kept(horizon)
     for earlier, later in pairwise(schedule.steps(horizon)):
@@ -165,12 +161,12 @@ def test_thinning_leaves_no_free_step_nearer_than_the_interval(run: tuple[Rule, 
 
 
 @given(runs())
-def test_thinning_only_takes_away_from_the_union(run: tuple[Rule, Horizon]):
+def test_thinning_only_takes_away_from_the_union(run: tuple[SpacedSchedule, Horizon]):
     schedule, horizon = run
     whole = set(replace(schedule, min_checkpoint_interval=0).steps(horizon))
     assert set(schedule.steps(horizon)) <= whole
     alone = set(replace(schedule, min_checkpoint_interval=0, also=()).steps(horizon))
-    others = [NAMED[entry]() if isinstance(entry, str) else entry for entry in schedule.also]
+    others = [named(entry) if isinstance(entry, str) else entry for entry in schedule.also]
     joined = ({other} if isinstance(other, int) else set(other.steps(horizon)) for other in others)
     assert whole == alone.union(*joined)
 
@@ -202,7 +198,8 @@ def test_bad_values_are_refused_by_name(cls, field, value, bound):
         ({"checkpoint_schedule": (5, 5)}, "checkpoint_schedule[1]: must be above 5, the step before it, got 5"),
         ({"checkpoint_schedule": (-1, 5)}, "checkpoint_schedule[0]: must be >= 0, got -1"),
         ({"also": (3, -1)}, "also[1]: must be >= 0, got -1"),
-        ({"also": ("pythai",)}, "also[0]: must be a step or one of log, linear, pythia, every, none, got 'pythai'"),
+        ({"also": ("pythai",)}, "also[0]: must be the name of a schedule (every, explicit, linear, log, none, pythia)"),
+        ({"also": (3, "explicit")}, "also[1]: explicit has a setting that must be given: checkpoint_schedule: must"),
         ({"auto_generate_checkpoints": False}, "checkpoint_schedule: must list steps when auto_generate_checkpoints"),
     ],
 )
@@ -247,7 +244,7 @@ def test_any_length_in_one_epoch_is_spaced_at_once():
 
 
 def test_an_interval_longer_than_every_epoch_is_worth_a_warning():
-    said = "500 steps are more than the longest epoch has; of 13 checkpoints only the pinned and listed ones remain, 4"
+    said = "500 steps are more than the longest epoch has; of 13 checkpoints it leaves 4, the pinned and listed ones"
     assert said in str(warning(EverySchedule(min_checkpoint_interval=500), THREE_EPOCHS))
     assert warning(EverySchedule(min_checkpoint_interval=300), THREE_EPOCHS) is None
 

@@ -13,7 +13,7 @@ import torch
 from tiny_run import PLAN, corpus, plan, same, weights
 
 from tl_search.errors.ranks import RankError
-from tl_search.plane.schedule import LinearSchedule
+from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.runs.index import index_of
 from tl_search.text.corpus import TextFiles
 from tl_search.training.architecture import Pythia

@@ -8,7 +8,7 @@ import torch
 from tiny_run import PLAN, At, PowerCut, cut, plan, same, weights
 from transformers import AutoModelForCausalLM
 
-from tl_search.plane.schedule import LinearSchedule
+from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.runs.index import index_of
 from tl_search.store.atomic import read_json
 from tl_search.training.fit import fit

@@ -3,7 +3,7 @@
 import pytest
 from tiny_run import PLAN, At, PowerCut, plan, same, weights
 
-from tl_search.plane.schedule import NoSchedule
+from tl_search.plane.schedules.none import NoSchedule
 from tl_search.runs.index import read_index
 from tl_search.runs.pointers import Pointer
 from tl_search.runs.states import states_of

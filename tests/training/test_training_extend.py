@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_run import At, PowerCut, cut, plan, same, weights
 
-from tl_search.plane.schedule import LinearSchedule
+from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.runs.index import read_index
 from tl_search.runs.states import states_of
 from tl_search.store.atomic import read_json

@@ -9,7 +9,7 @@ from tiny_run import EPOCH, At, plan, weights
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tl_search.plane.horizon import Horizon
-from tl_search.plane.schedule import LinearSchedule
+from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.runs.index import read_index
 from tl_search.store.lock import LockedError, RunLock
 from tl_search.store.manifest import verify

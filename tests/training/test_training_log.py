@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tiny_run import PLAN, At, PowerCut, cut, plan, same, weights
 from transformers import AutoModelForCausalLM
 
-from tl_search.plane.schedule import LinearSchedule
+from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.runs.index import read_index
 from tl_search.training.fit import fit
 from tl_search.training.loggers import TensorBoard

@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from tiny_run import PLAN, At, PowerCut, cut, plan, same, weights
 from torch.nn import Linear
 
-from tl_search.plane.schedule import LinearSchedule
+from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.runs.index import read_index
 from tl_search.store.manifest import verify
 from tl_search.training.checkpoint_io import AtomicCheckpointIO

@@ -8,7 +8,7 @@ from lightning.pytorch import Callback
 from safetensors.torch import load_file
 
 from tl_search.plane.curriculum import Curriculum, Stage
-from tl_search.plane.schedule import LogSchedule
+from tl_search.plane.schedules.log import LogSchedule
 from tl_search.text.corpus import TextFiles
 from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best

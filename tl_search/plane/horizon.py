@@ -1,4 +1,4 @@
-"""How long a training run is, and which of its steps every schedule keeps.
+"""How long a training run is, and which of its steps are pinned: a schedule holds them, whatever its rule.
 
 A step is the number of *completed optimizer steps*: 0 is the model before training, `total` the final one.
 """
@@ -13,8 +13,8 @@ class Horizon:
 
     Args:
         total: Its last step.
-        epoch_ends: The step at which each epoch ends, rising; empty, or one that stops before `total`, is
-            completed with `total`, since the last epoch ends with the run.
+        epoch_ends: The step at which each epoch ends, rising. Steps from `total` on are replaced by `total`, and
+            `total` is added where it is missing, because the last epoch ends with the run.
     """
 
     total: int

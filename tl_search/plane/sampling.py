@@ -1,7 +1,12 @@
-"""Which of the written revisions a search looks at. The first and the last are always among them."""
+"""Which of the written revisions a search looks at. Every sampling picks the first and the last of them.
+
+To add a sampling, write a file with a frozen dataclass that has the method `pick` of `Sampling`, and
+`conf/sampling/NAME.yaml`, which names the class in `_target_` and lists its fields. Nothing else knows a sampling by
+name.
+"""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,68 +14,68 @@ from tl_search.plane.revision import Revision
 
 
 class Sampling(Protocol):
-    """Picks revisions, which come and go by rising step."""
-
-    def pick(self, revisions: Sequence[Revision]) -> tuple[Revision, ...]: ...
-
-
-@dataclass(frozen=True)
-class Sparse:
-    """A few revisions, evenly spread over the logarithm of the step: for a first look.
-
-    Args:
-        count: How many at most, >= 2.
-    """
-
-    count: int = 8
-
-    def __post_init__(self) -> None:
-        _at_least_two(self.count)
+    """Picks revisions."""
 
     def pick(self, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
-        return _nearest(revisions, self.count, math.log1p)
-
-
-@dataclass(frozen=True)
-class Log:
-    """Many revisions, evenly spread over the logarithm of the step: dense where training changes fastest.
-
-    Args:
-        count: How many at most, >= 2.
-    """
-
-    count: int = 28
-
-    def __post_init__(self) -> None:
-        _at_least_two(self.count)
-
-    def pick(self, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
-        return _nearest(revisions, self.count, math.log1p)
+        """Some of the revisions, each once. Both the argument and the result are in the order of their steps."""
+        ...
 
 
 @dataclass(frozen=True)
 class Uniform:
-    """Revisions evenly spread over the steps.
+    """Up to `count` revisions, evenly spread over the steps.
 
     Args:
-        count: How many at most, >= 2.
+        count: Number of revisions to pick, >= 2; fewer where there are fewer, or where two points have the same
+            nearest revision.
     """
 
     count: int = 29
 
     def __post_init__(self) -> None:
-        _at_least_two(self.count)
+        if self.count < 2:
+            raise ValueError(f"count: must be >= 2, got {self.count}")
+
+    def axis(self, step: int) -> float:
+        """The coordinate of a step on the axis over which revisions are evenly spread."""
+        return float(step)
 
     def pick(self, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
-        return _nearest(revisions, self.count, float)
+        """The revisions nearest to `count` evenly spaced points on the axis; the earlier one of two equally near."""
+        if len(revisions) <= self.count:
+            return tuple(revisions)
+        places = [self.axis(revision.step) for revision in revisions]
+        low, high = places[0], places[-1]
+        picked = set()
+        for number in range(self.count):
+            target = low + (high - low) * number / (self.count - 1)
+            picked.add(min(range(len(places)), key=lambda place: (abs(places[place] - target), place)))
+        return tuple(revisions[place] for place in sorted(picked))
+
+
+@dataclass(frozen=True)
+class Log(Uniform):
+    """Up to `count` revisions, evenly spread over log(1 + step): dense where training changes fastest."""
+
+    count: int = 28
+
+    def axis(self, step: int) -> float:
+        return math.log1p(step)
+
+
+@dataclass(frozen=True)
+class Sparse(Log):
+    """The same as `Log`, with few revisions: for a first look."""
+
+    count: int = 8
 
 
 @dataclass(frozen=True)
 class Dense:
-    """Every revision.
+    """Every revision, or every revision that keeps a distance.
 
     Args:
-        interval: Leave out revisions closer than this many steps to the one before; 0 keeps all.
+        interval: Least distance in steps from the revision before, and from the last one; 0 picks all revisions.
     """
 
     interval: int = 0
@@ -88,21 +93,3 @@ class Dense:
             if min(revision.step - kept[-1].step, last.step - revision.step) >= self.interval:
                 kept.append(revision)
         return (*kept, last)
-
-
-def _at_least_two(count: int) -> None:
-    if count < 2:
-        raise ValueError(f"count: must be >= 2, got {count}")
-
-
-def _nearest(revisions: Sequence[Revision], count: int, axis: Callable[[float], float]) -> tuple[Revision, ...]:
-    """The revisions nearest to `count` points evenly spread over `axis`, each at most once."""
-    if len(revisions) <= count:
-        return tuple(revisions)
-    places = [axis(revision.step) for revision in revisions]
-    low, high = places[0], places[-1]
-    picked = set()
-    for number in range(count):
-        target = low + (high - low) * number / (count - 1)
-        picked.add(min(range(len(places)), key=lambda place: (abs(places[place] - target), place)))
-    return tuple(revisions[place] for place in sorted(picked))

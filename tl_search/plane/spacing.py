@@ -1,25 +1,25 @@
-"""The arithmetic of schedules: sets of steps, and what their numbers must keep, as plain functions."""
+"""The arithmetic of schedules, as plain functions: sets of steps, and checks of numbers."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence, Set
 
-MOST = 1_000_000  # checkpoints of one rule: more is a slip, and would fill the memory
+MOST = 1_000_000  # checkpoints of one schedule; more is a mistake, and would fill the memory
 
 
 def evenly(count: int, last: int) -> set[int]:
-    """`floor(i·S/(n−1))`: n steps from 0 to S = `last`, both included; none for fewer than two."""
+    """`count` steps from 0 to `last`, both included: `floor(i·last/(count−1))`. None if `count` is below two."""
     return {number * last // (count - 1) for number in range(count)} if count > 1 else set()
 
 
 def regular(name: str, interval: int, start: int, end: int) -> range:
-    """Every `interval` steps from `start` on, before `end`. Raises ValueError, naming it, for absurdly many."""
+    """Every `interval` steps from `start` on, before `end`. Raises ValueError, which begins with `name`, above MOST."""
     if (end - start) // interval > MOST:
         raise ValueError(f"{name}: must leave at most {MOST} checkpoints in {end - start} steps, got {interval}")
     return range(start, end, interval)
 
 
 def growing_gaps(base: float, start: int, end: int) -> set[int]:
-    """Steps from `start` on, before `end`, whose distances are base, base², base³, …, rounded down in sum."""
+    """Steps from `start` on, before `end`, with gaps of base, base², base³, …; their sums are rounded down."""
     steps, offset, gap = set[int](), 0.0, base
     while start + offset < end:
         steps.add(start + int(offset))
@@ -28,7 +28,7 @@ def growing_gaps(base: float, start: int, end: int) -> set[int]:
 
 
 def growing_offsets(base: float, start: int, end: int) -> set[int]:
-    """start + base, start + base², …, rounded down, before `end`."""
+    """The steps start + base, start + base², …, rounded down, before `end`."""
     steps, offset = set[int](), base
     while start + offset < end:
         steps.add(start + int(offset))
@@ -37,12 +37,12 @@ def growing_offsets(base: float, start: int, end: int) -> set[int]:
 
 
 def thin(steps: Iterable[int], kept: Set[int], interval: int) -> tuple[int, ...]:
-    """Drop steps closer than `interval` to one before them, or to a kept one after them.
+    """The steps, rising, without those closer than `interval` to the step before them, or to a kept one after them.
 
     Args:
         steps: In any order.
-        kept: Those of them that stay, however close.
-        interval: Least distance in steps.
+        kept: Steps that are in the result in any case.
+        interval: Least distance, in steps.
     """
     fixed, left = sorted(kept), list[int]()
     for step in sorted({*steps, *kept}):
@@ -55,13 +55,13 @@ def thin(steps: Iterable[int], kept: Set[int], interval: int) -> tuple[int, ...]
 
 
 def at_least(name: str, value: int, least: int) -> None:
-    """Raises ValueError for a value below the least."""
+    """Raises ValueError, which begins with `name`, if `value` is below `least`."""
     if value < least:
         raise ValueError(f"{name}: must be >= {least}, got {value}")
 
 
 def check_rising(name: str, steps: Sequence[int]) -> None:
-    """Raises ValueError that names the first step out of order, and its place."""
+    """Raises ValueError, which begins with `name`, at the first step that is negative or not above the one before."""
     before = -1
     for place, step in enumerate(steps):
         at_least(f"{name}[{place}]", step, 0)

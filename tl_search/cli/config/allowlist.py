@@ -9,6 +9,7 @@ from typing import Any
 
 from tl_search.cli.config.signature import parameters
 from tl_search.cli.errors import BadInput, nearest
+from tl_search.plugins import allowed as allowed_packages
 
 OURS = "tl_search."
 ALLOWED = {
@@ -24,13 +25,18 @@ LOG_FOLDER = "${hydra.runtime.output_dir}/"
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 
 
+def ours() -> tuple[str, ...]:
+    """How the names of our classes begin, and of those from packages that the user allows: a config builds both."""
+    return OURS, *(f"{package}." for package in allowed_packages())
+
+
 def check_targets(tree: Mapping[str, Any]) -> None:
     """Refuse every class that may not be named where it is; imports nothing."""
     for path, key, value in walk(tree):
         room = path.partition(".")[0]
         where = f"{path}.{key}" if path else key
         if key == "_target_":
-            allowed = ALLOWED.get(room, ()) if room == "hydra" else (OURS, *ALLOWED.get(room, ()))
+            allowed = ALLOWED.get(room, ()) if room == "hydra" else (*ours(), *ALLOWED.get(room, ()))
             if not isinstance(value, str) or not value.startswith(allowed):
                 raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(p + '*' for p in allowed)})")
         elif room == "hydra" and key in ("()", "class") and value not in LOGGERS:

@@ -1,4 +1,4 @@
-"""`tl schedule`: where a run's checkpoints would fall, and what they would cost."""
+"""`tl schedule`: at which steps a training run would write checkpoints, and what they would cost. It trains nothing."""
 
 from tl_search.cli.commands.schedule.command import COMMAND
 

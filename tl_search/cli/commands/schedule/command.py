@@ -1,4 +1,4 @@
-"""`tl schedule`: at which steps a training run would write checkpoints, and what they would cost."""
+"""The command `tl schedule`: its settings, checked, and what it prints and writes for one schedule."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,11 @@ from omegaconf import DictConfig
 
 from tl_search.cli.command import Command
 from tl_search.cli.commands import train
+from tl_search.cli.commands.schedule.costs import costs
 from tl_search.cli.commands.schedule.diff import check_words, compare
 from tl_search.cli.commands.schedule.extension import extended
-from tl_search.cli.commands.schedule.file import given_horizon, read_schedule
-from tl_search.cli.commands.schedule.output import SUFFIXES, costs, epoch_length, epoch_lines, summary, written
+from tl_search.cli.commands.schedule.file import SUFFIXES, given_horizon, read_schedule, written
+from tl_search.cli.commands.schedule.text import epoch_length, epoch_lines, summary
 from tl_search.cli.config.compose import quoted
 from tl_search.cli.config.convert import convert
 from tl_search.cli.errors import BadInput
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SchedulePlan:
-    """What is asked about a schedule.
+    """What the command has to do.
 
     Args:
-        training: The run that it is for.
-        horizon: Of the run; None measures it from the text.
-        notes: What is to be said of an old file's keys.
+        training: The run whose schedule is shown.
+        horizon: How long the run is, if the settings say so; None counts an epoch's steps in the training text.
+        notes: Lines on the keys of a file of the earlier checkpoint generator.
         output: File to write the schedule to.
-        diff: Two schedules to compare instead.
+        diff: Two schedules to compare instead, as the user named them.
     """
 
     training: "TrainingPlan"
@@ -45,7 +46,7 @@ class SchedulePlan:
 
 
 def plan(parts: Mapping[str, Any]) -> SchedulePlan:
-    """What is asked, checked as far as can be without reading text. Raises ValueError."""
+    """What the settings ask for, checked as far as possible without reading the training text. Raises ValueError."""
     from tl_search.training.horizon import scheduled_steps
 
     horizon, notes = given_horizon(parts["horizon"]), tuple[str, ...]()
@@ -69,45 +70,45 @@ def plan(parts: Mapping[str, Any]) -> SchedulePlan:
 
 
 def _check_use(source: Path | None, output: Path | None, pair: tuple[str, str] | None) -> None:
-    """Refuse what would be left unread, or written over. Raises ValueError."""
+    """Raises ValueError for settings that would have no effect, and for an `output` that cannot be written."""
     if pair is not None:
         check_words(pair)
         for key, value in (("output", output), ("from", source)):
             if value is not None:
-                hint = "it writes nothing" if key == "output" else f"it takes files by name: diff log {value}"
+                hint = "diff writes no file" if key == "output" else f"name the file as A or B: diff log {value}"
                 raise ValueError(f"{key}: must be left out with diff; {hint}")
     if source is not None and not source.is_file():
         raise ValueError(f"from: there is no file {source}")
     if output is not None and (output.suffix not in SUFFIXES or output.is_dir()):
         raise ValueError(f"output: must be a file that ends in {', '.join(SUFFIXES)}, got {output}")
     if source is not None and output is not None and source.resolve() == output.resolve():
-        raise ValueError(f"output: must be another file than from, got {output}")
+        raise ValueError(f"output: must be another file than that of from, got {output}")
     setting = _schedule_setting() if pair or source else None
     if setting is not None and source is not None:
         raise ValueError(f"{setting}: must be left out with from={source}, whose schedule is used")
     if setting is not None:
-        raise ValueError(f"{setting}: must be left out with diff, which compares options in their default settings")
+        raise ValueError(f"{setting}: must be left out with diff, which compares schedules in their default settings")
 
 
 def _schedule_setting() -> str | None:
-    """The first setting of the schedule on this job's command line."""
+    """The first setting on this job's command line that belongs to `schedule`; None if there is none."""
     from hydra.core.hydra_config import HydraConfig
 
     words = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    resumes = any(word.startswith("resume=") for word in words)  # a resumed run's own options stand there, too
+    resumes = any(word.startswith("resume=") for word in words)  # its run brings overrides of its own
     found = (word for word in words if word.lstrip("+~").partition("=")[0].partition(".")[0] == "schedule")
     return None if resumes else next(found, None)
 
 
 def execute(plan: SchedulePlan, folder: Path, config: DictConfig) -> int:
-    """Print the schedule, or the comparison; write `output`."""
+    """Print the schedule, or the comparison; write the file that `output` names."""
     for line in compare(plan.diff, plan.training, plan.horizon) if plan.diff else describe(plan):
         print(line)
     return 0
 
 
 def describe(plan: SchedulePlan) -> list[str]:
-    """The schedule's steps per epoch, and what its checkpoints would cost; writes `output`."""
+    """Lines on the schedule's steps in each epoch and on their costs. Writes the file that `output` names."""
     from tl_search.training.horizon import Epoch, horizon_of, measure_epoch, scheduled_steps
 
     lines = [f"note: {note}" for note in plan.notes]
@@ -134,7 +135,7 @@ def describe(plan: SchedulePlan) -> list[str]:
 
 
 def bare(words: Sequence[str]) -> tuple[str, ...]:
-    """`diff A B` as a setting. Raises BadInput for other words."""
+    """The words `diff A B` as an override. Raises BadInput for other words."""
     if len(words) != 3 or words[0] != "diff":
         raise BadInput(f"{words[0]}: tl schedule takes settings as key=value, or: diff A B; see tl schedule --help")
     return (f"diff=[{','.join(map(quoted, words[1:]))}]",)
@@ -143,18 +144,23 @@ def bare(words: Sequence[str]) -> tuple[str, ...]:
 COMMAND = Command(
     name="schedule",
     summary="show at which steps a training run writes checkpoints, and what they cost\n\n"
-    "Takes the settings of tl train and trains nothing. Reads the text to count an epoch's steps, unless horizon says\n"
-    "how long the run is. `diff A B` compares two schedules: options in their default settings, files that output=\n"
-    "wrote or the earlier generator read, or training runs. Both are taken for the same run: that of horizon, of a\n"
-    "file that output= wrote, of a training run, or of the other settings.",
+    "Takes the settings of tl train, but trains nothing. It reads the training text to count the steps of an epoch,\n"
+    "unless horizon.total or horizon.epoch_ends says how long the run is.\n\n"
+    "`diff A B` compares two schedules. Each of A and B is the name of a schedule, with its default settings,\n"
+    "a file that output= wrote, a file of the earlier checkpoint generator, or the directory of a training run.\n"
+    "Both schedules are computed for a run of the same length. The first of these that is given says how long it is:\n"
+    "horizon, a file that output= wrote, a training run, the other settings.",
     usage="[SETTING=VALUE ...] | diff A B [SETTING=VALUE ...]",
     examples=(
-        ("tl schedule experiments=quickstart/train", "the checkpoints of a study"),
-        ("tl schedule schedule=pythia horizon.total=143000", "those of the Pythia suite"),
-        ("tl schedule 'horizon.epoch_ends=[333,666,1000]' output=steps.png", "three epochs, with a picture"),
-        ("tl schedule from=old.yaml output=steps.yaml", "a file of the earlier generator"),
-        ("tl schedule resume=runs/train/RUN trainer.max_steps=40000", "a run that is to go on for longer"),
-        ("tl schedule diff log runs/train/RUN", "what a run wrote, beside what log would ask for"),
+        ("tl schedule experiments=quickstart/train", "the checkpoints of a study's training run"),
+        ("tl schedule schedule=pythia horizon.total=143000", "the checkpoints of the Pythia suite"),
+        ("tl schedule 'horizon.epoch_ends=[333,666,1000]' output=steps.png", "a run of three epochs, with a picture"),
+        ("tl schedule from=old.yaml output=steps.yaml", "a file of the earlier checkpoint generator, converted"),
+        (
+            "tl schedule resume=runs/train/RUN trainer.max_steps=40000",
+            "a training run that continues to step 40000",
+        ),
+        ("tl schedule diff log runs/train/RUN", "the checkpoints that a run wrote, compared with schedule=log"),
     ),
     bare=bare,
     plan=plan,

@@ -1,4 +1,4 @@
-"""`tl schedule diff A B`: which checkpoints are in one schedule only, over the same run."""
+"""`tl schedule diff A B`: which checkpoints two schedules share, and which only one of them has, in the same run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,27 +7,28 @@ from typing import TYPE_CHECKING
 
 from tl_search.cli.commands import train
 from tl_search.cli.commands.schedule.file import read_schedule
-from tl_search.cli.commands.schedule.output import epoch_length, listed
+from tl_search.cli.commands.schedule.text import epoch_length, listed
 from tl_search.cli.errors import BadInput
 from tl_search.plane.horizon import Horizon
-from tl_search.plane.schedule import NAMED, Schedule
+from tl_search.plane.schedule import Schedule, named, names
 from tl_search.runs.layout import RunPaths
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
 
-FEW = 12  # epochs whose ends a line lists
+FEW = 12  # for so many epochs at most, a line lists where they end
 
 
 @dataclass(frozen=True)
 class Side:
-    """What a word of `diff` stands for.
+    """One of the two schedules.
 
     Args:
-        name: As given.
-        steps: Its checkpoints, where they are known without a horizon: of a run, and of a file that output= wrote.
-        schedule: The rule that asks for them; None for a run.
-        horizon: Of the run that such a file was written for.
+        name: The word that the user gave.
+        steps: The steps of its checkpoints, if they are known already: those of a training run, and of a file that
+            output= wrote.
+        schedule: The schedule that gives them; None for a training run.
+        horizon: For a file that output= wrote, how long the run was that it was written for.
     """
 
     name: str
@@ -37,12 +38,12 @@ class Side:
 
 
 def compare(pair: Sequence[str], training: "TrainingPlan", horizon: Horizon | None) -> list[str]:
-    """Lines: over which run the two are compared, where that matters, and what is in one of them and in both.
+    """Lines: the run for which the schedules are computed, and the steps that only one of them has, and both.
 
     Args:
-        pair: The words.
-        training: This command's, whose length is taken where neither word nor `horizon` says another.
-        horizon: That `horizon.*` gives.
+        pair: The two words that the user gave.
+        training: The run of this command's settings; its length is used if nothing else gives one.
+        horizon: The length that the settings `horizon.*` give.
     """
     from tl_search.training.horizon import scheduled_steps
 
@@ -67,24 +68,24 @@ def compare(pair: Sequence[str], training: "TrainingPlan", horizon: Horizon | No
 
 
 def check_words(pair: Sequence[str]) -> None:
-    """Raises ValueError for a word that stands for nothing."""
+    """Raises ValueError for a word that is neither the name of a schedule nor a file or folder."""
     for word in pair:
-        if word not in NAMED and not Path(word).exists():
-            raise ValueError(f"diff: must be a file, a training run or one of {', '.join(NAMED)}, got {word!r}")
+        if word not in names() and not Path(word).exists():
+            raise ValueError(f"diff: must be a file, a training run or one of {', '.join(names())}, got {word!r}")
 
 
 def _side(word: str) -> Side:
     from tl_search.runs.index import read_index
 
     path = Path(word)
-    if word in NAMED:
-        return Side(word, schedule=NAMED[word]())
-    if not path.is_dir():
-        try:
+    try:
+        if word in names():
+            return Side(word, schedule=named(word))
+        if not path.is_dir():
             found = read_schedule(path)
-        except BadInput as error:
-            raise BadInput(f"diff: {error}") from error
-        return Side(word, found.steps, found.schedule, found.horizon)
+            return Side(word, found.steps, found.schedule, found.horizon)
+    except (BadInput, ValueError) as error:
+        raise BadInput(f"diff: {error}") from error
     revisions = read_index(path)
     if not revisions:
         raise BadInput(f"diff: {path} is not a training run with revisions (no checkpoints/index.jsonl)")
@@ -92,7 +93,7 @@ def _side(word: str) -> Side:
 
 
 def _horizon(sides: Sequence[Side], training: "TrainingPlan", given: Horizon | None) -> tuple[Horizon, str]:
-    """The run that both sides are taken for, and a line on it: the first that says so of settings, files and runs."""
+    """The length of the run that both schedules are computed for, and a line that says where it comes from."""
     from tl_search.training.horizon import horizon_of, measure_epoch
 
     if given is not None:
@@ -117,7 +118,7 @@ def _length(horizon: Horizon, whose: str) -> str:
 
 
 def _recorded(run: Path) -> "TrainingPlan":
-    """How a run was trained. Raises BadInput when that cannot be carried out again, as without its text."""
+    """The settings that a run was trained with. Raises BadInput when they no longer work: its text may be gone."""
     try:
         planned = train.recorded(run)
     except (BadInput, ValueError) as error:

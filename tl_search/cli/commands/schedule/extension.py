@@ -1,4 +1,4 @@
-"""`tl schedule resume=RUN …`: the checkpoints of a run that goes on with another length or schedule."""
+"""`tl schedule resume=RUN …`: the checkpoints of a training run that continues with another length or schedule."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 def extended(
     training: "TrainingPlan", run: Path, steps: Sequence[int], horizon: Horizon, epoch: int | None
 ) -> tuple[tuple[int, ...], list[str]]:
-    """The run's checkpoints in the end, and lines on what is there already and on the learning rate.
+    """All steps that the run will have checkpoints at, and lines on those that exist and on the learning rate.
 
     Args:
-        training: How the run goes on.
+        training: The run's settings from now on.
         run: Its directory.
-        steps: What the schedule asks for in a run of this horizon.
-        horizon: Of the run, once it has gone on.
-        epoch: Steps of an epoch, where they were counted.
+        steps: The schedule's steps in a run of this horizon.
+        horizon: How long the run will be.
+        epoch: Steps of an epoch, if they were counted.
     """
     from tl_search.plane.revision import step_of
     from tl_search.runs.index import read_index
@@ -32,8 +32,8 @@ def extended(
     there = {int(revision["step"]) for revision in read_index(run) if revision["step"] <= horizon.total}
     ahead = {step for step in steps if step > start}
     lines = [
-        f"{run} goes on from step {start}; of these checkpoints there already: {len(there)}, "
-        f"still to come: {len(ahead - there)}"
+        f"{run} goes on from step {start}; of these checkpoints, {len(there)} exist already and "
+        f"{len(ahead - there)} are still to come"
     ]
     change = extension(run, training.identity())
     if change is not None:

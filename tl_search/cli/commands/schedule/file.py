@@ -1,29 +1,35 @@
-"""Files that hold a schedule: what `output=` wrote, or the settings of the earlier checkpoint generator."""
+"""Files that hold a schedule: written by `output=`, and read by `from=` and `diff`, as are those of an earlier tool."""
 
-from collections.abc import Mapping
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from tl_search.cli.commands.schedule.old_files import old_schedule
+from tl_search.cli.commands.schedule.picture import picture
 from tl_search.cli.config.build import build
 from tl_search.cli.config.convert import convert
 from tl_search.cli.errors import BadInput, nearest
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import Schedule
 
+SUFFIXES = (".yaml", ".json", ".png", ".svg")
+
 
 @dataclass(frozen=True)
 class ScheduleFile:
-    """What a file says of a schedule.
+    """What a file holds.
 
     Args:
-        schedule: Its rule.
-        steps: What the rule came to in the run that it was written for; None in a file of the earlier generator.
-        horizon: Of that run.
-        notes: What became of the earlier generator's keys.
+        schedule: The schedule.
+        steps: Its steps in the run that the file was written for; None in a file of the earlier generator.
+        horizon: How long that run is; None if the file does not say.
+        notes: One line on each key of the earlier generator: what it is called now.
     """
 
     schedule: Schedule
@@ -50,7 +56,7 @@ def read_schedule(path: Path) -> ScheduleFile:
 
 
 def given_horizon(node: Any) -> Horizon | None:
-    """The horizon that a `horizon` node gives; None if it leaves the run's length open. Raises BadInput."""
+    """The length that a `horizon` node of a config or file gives to the run; None if it gives none. Raises BadInput."""
     known = ("total", "epoch_ends")
     if not isinstance(node, Mapping):
         raise BadInput(f"horizon: must be given as horizon.total=STEPS or horizon.epoch_ends=[…], got {node!r}")
@@ -75,3 +81,30 @@ def _read_yaml(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadInput(f"{path}: cannot be read as YAML ({' '.join(str(error).split())[:200]})") from error
+
+
+def written(steps: Sequence[int], horizon: Horizon, schedule: Schedule, suffix: str) -> bytes:
+    """The content of a file with this suffix; `read_schedule` reads those of text again."""
+    content = {
+        "schedule": _node(schedule),
+        "horizon": {"total": horizon.total, "epoch_ends": list(horizon.epoch_ends)},
+        "steps": list(steps),
+    }
+    if suffix == ".json":
+        return (json.dumps(content, indent=1) + "\n").encode()
+    if suffix == ".yaml":
+        import yaml
+
+        return yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120).encode()
+    return picture(steps, horizon, suffix[1:])
+
+
+def _node(value: Any) -> Any:
+    """A schedule as the config node that builds it."""
+    if dataclasses.is_dataclass(value):
+        cls = type(value)
+        named = {field.name: _node(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"_target_": f"{cls.__module__}.{cls.__qualname__}", **named}
+    if isinstance(value, list | tuple):
+        return [_node(item) for item in value]
+    return value.name if isinstance(value, Enum) else value

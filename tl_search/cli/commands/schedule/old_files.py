@@ -1,4 +1,4 @@
-"""Schedules in the words of the earlier checkpoint generator: its YAML keys, and what each is called now."""
+"""Files of the earlier checkpoint generator: its YAML keys, what each is called now, and the schedule they describe."""
 
 import re
 from collections.abc import Mapping
@@ -7,9 +7,10 @@ from typing import Any
 from tl_search.cli.config.build import construct
 from tl_search.cli.config.convert import convert
 from tl_search.cli.errors import BadInput
-from tl_search.plane.schedule import LinearSchedule, LogSchedule
+from tl_search.plane.schedules.linear import LinearSchedule
+from tl_search.plane.schedules.log import LogSchedule
 
-SUCCESSORS = {
+SUCCESSORS = {  # the generator's key → what it is called now
     "auto_generate_checkpoints": "schedule.auto_generate_checkpoints",
     "first_epoch_checkpoints": "schedule.first_epoch_checkpoints",
     "subsequent_epochs_spacing": "schedule=log or schedule=linear",
@@ -20,20 +21,21 @@ SUCCESSORS = {
     "target_checkpoints": "schedule.first_epoch_checkpoints",
     "log_steps_first_epoch": "schedule.first_epoch_checkpoints=null",
 }
-KINDS: dict[str, tuple[type[LogSchedule | LinearSchedule], str]] = {  # and the other's own key
+# The generator's two kinds of spacing → our class, and the key that only the other kind uses.
+KINDS: dict[str, tuple[type[LogSchedule | LinearSchedule], str]] = {
     "log": (LogSchedule, "linear_interval"),
     "linear": (LinearSchedule, "log_base"),
 }
 
 
 def old_schedule(content: Any) -> tuple[LogSchedule | LinearSchedule, list[str]]:
-    """The schedule that an old file asks for, and a line on each of its keys.
+    """The schedule that an old file describes, and a line on each of its keys.
 
     Args:
-        content: Of the file; the keys stand at its top or under `training`.
+        content: The parsed YAML; the keys are at its top level or under `training`.
 
     Raises:
-        BadInput: it holds none of the keys, or a value that makes no sense.
+        BadInput: it holds none of the keys, or a value that is not valid.
     """
     section = content.get("training", content) if isinstance(content, Mapping) else None
     given = {key: section[key] for key in SUCCESSORS if key in section} if isinstance(section, Mapping) else {}
@@ -49,17 +51,17 @@ def old_schedule(content: Any) -> tuple[LogSchedule | LinearSchedule, list[str]]
     if unused in given:
         notes[unused] += f", which schedule={spacing} does not use"
     if given.get("min_checkpoint_interval"):
-        notes["min_checkpoint_interval"] += "; the earlier generator read it, but never applied it: 0 spaces as it did"
+        notes["min_checkpoint_interval"] += "; the earlier generator read this key but did not apply it"
     _first_epoch(settings, notes, spacing)
     settings["checkpoint_schedule"] = settings.get("checkpoint_schedule") or []
     if settings.get("auto_generate_checkpoints") is False and not settings["checkpoint_schedule"]:
-        del settings["auto_generate_checkpoints"]  # the generator was then called by hand, and generated all the same
-        notes["auto_generate_checkpoints"] += "; false without a checkpoint_schedule generates all the same"
+        del settings["auto_generate_checkpoints"]  # a user then called the generator by hand, and it did generate
+        notes["auto_generate_checkpoints"] += "; false without a checkpoint_schedule has no effect"
     return construct(cls, settings), list(notes.values())
 
 
 def _first_epoch(settings: dict[str, Any], notes: dict[str, str], spacing: str) -> None:
-    """Put what the two oldest keys say in the words of `first_epoch_checkpoints`, which overrules them."""
+    """Translate the two oldest keys to `first_epoch_checkpoints`, which has precedence over them if it is given."""
     newest = "first_epoch_checkpoints" in settings
     if "target_checkpoints" in settings:
         count, whose = _target(settings.pop("target_checkpoints"))
@@ -70,7 +72,7 @@ def _first_epoch(settings: dict[str, Any], notes: dict[str, str], spacing: str) 
         if by_log and not newest:
             settings["first_epoch_checkpoints"] = None
             if spacing == "linear":
-                notes["log_steps_first_epoch"] += ", which spaces it by schedule=linear like the later ones"
+                notes["log_steps_first_epoch"] += "; schedule=linear then spaces the first epoch like the later ones"
     if newest:
         for key in ("target_checkpoints", "log_steps_first_epoch"):
             if key in notes:
@@ -78,12 +80,12 @@ def _first_epoch(settings: dict[str, Any], notes: dict[str, str], spacing: str) 
 
 
 def _target(value: Any) -> tuple[int, str]:
-    """How many checkpoints the first epoch was to have, and what is to be said of the other epochs."""
+    """The number of checkpoints in the first epoch, and a note on the numbers for other epochs, if there are any."""
     whose = ""
     if isinstance(value, Mapping) and value:
         first = min(value, key=_number)
         if len(value) > 1:
-            whose = f": the {value[first]!r} of {first}; the counts of later epochs have no successor"
+            whose = f": the {value[first]!r} of {first} is used; the numbers for later epochs have no successor"
         value = value[first]
     if not isinstance(value, int) or isinstance(value, bool):
         raise BadInput(f"target_checkpoints: must be a number of checkpoints, or one per epoch, got {value!r}")
@@ -91,6 +93,6 @@ def _target(value: Any) -> tuple[int, str]:
 
 
 def _number(key: Any) -> float:
-    """Which epoch a key such as `epoch_2` means; one without a number comes last, in the order of the file."""
+    """The epoch's number in a key such as `epoch_2`; infinity for a key without a number, which so comes last."""
     digits = re.search(r"\d+", str(key))
     return int(digits.group()) if digits else float("inf")

@@ -1,0 +1,51 @@
+"""What a schedule's checkpoints would cost: estimates of disk space and training time, as lines of text."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tl_search.plane.horizon import Horizon
+
+if TYPE_CHECKING:
+    from tl_search.training.plan import TrainingPlan
+
+
+def costs(training: "TrainingPlan", steps: Sequence[int], horizon: Horizon, vocabulary: int | None) -> list[str]:
+    """One line on disk space and one on time; or one line that says why there is no estimate.
+
+    Args:
+        training: The run.
+        steps: At which it writes checkpoints.
+        horizon: How long it is.
+        vocabulary: Number of tokens that the tokenizer knows; None if it is not known.
+    """
+    from tl_search.report.sentences import duration
+    from tl_search.training import estimate
+    from tl_search.training.horizon import tokens_per_step
+    from tl_search.training.trainer import device_count
+
+    vocabulary = vocabulary or estimate.vocabulary(training.tokenizer)
+    if vocabulary is None:
+        return ["Disk and time: unknown, since the tokenizer's vocabulary is; it is counted when no horizon is given"]
+    parameters = training.model.parameters(vocabulary)
+    weights, state = estimate.revision_bytes(parameters), estimate.state_bytes(parameters, bool(training.ema_decay))
+    models, kept = estimate.best_kept(training)[0], estimate.states_kept(training, steps)
+    count, most = len(steps) + models, "at most " if models else ""
+    best = f" ({models} of them for the best model)" if models else ""
+    tokens = horizon.total * tokens_per_step(training)
+    speed = estimate.machine_speed(training.trainer) * device_count(training.trainer)
+    seconds = estimate.training_flops(training.model, vocabulary, tokens) / (speed * estimate.EFFICIENCY)
+    return [
+        f"Disk, an estimate for {_short(parameters)} parameters: "
+        f"weights {most}{count} × {_short(weights)}B = {_short(weights * count)}B{best}, "
+        f"full training states at most {kept} × {_short(state)}B = {_short(state * kept)}B",
+        f"Time, an estimate: {duration(seconds)} for {_short(tokens)} tokens on this machine, if training reaches "
+        f"{estimate.EFFICIENCY:.0%} of its speed in large matrix multiplications, {_short(speed)}FLOP/s",
+    ]
+
+
+def _short(number: float) -> str:
+    """`1.3 M`, in powers of 1000."""
+    power = 0
+    while number >= 999.5 and power < 5:
+        number, power = number / 1000, power + 1
+    return f"{number:.3g} {' kMGTP'[power].strip()}"
