@@ -9,7 +9,7 @@ from synthetic_run import write_search_run
 
 from tl_search.report.findings import read_findings
 from tl_search.report.sentences import caveats, duration, gain_sentences, percent, printable, signed, verdict
-from tl_search.report.tables import print_findings
+from tl_search.report.terminal import print_findings
 
 
 def edited(folder, edit, **options):

@@ -10,10 +10,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tl_search.report.figures import DARK, LIGHT, plane_picture, trajectory_picture
+from tl_search.figures.style import DARK, LIGHT
 from tl_search.report.findings import Findings
-from tl_search.report.metrics import Measured
+from tl_search.report.label_free import Measured
 from tl_search.report.outcome import Outcome, TaskOutcome
+from tl_search.report.pictures import draw_plane, draw_trajectory
+from tl_search.report.pull_statistics import regret, scored_tasks, turning_points
 from tl_search.report.sentences import (
     believed,
     caveats,
@@ -33,7 +35,6 @@ from tl_search.report.sentences import (
     verdict,
     verdict_sentence,
 )
-from tl_search.report.trajectory import regret, scored_tasks, turning_points
 
 ROWS = 150  # pulls that the page lists at most
 TONES = {"the best arm wins": "good", "the best arm loses": "bad", "trained": "good", "control": "bad"}
@@ -88,11 +89,11 @@ def _context(findings: Findings) -> dict[str, Any]:
         "gain_sentences": gain_sentences(outcome) if outcome else (),
         "rivals": _rivals(outcome) if outcome else (),
         "costs": _costs(findings),
-        "plane_images": {"light": _data(plane_picture(findings)), "dark": _data(plane_picture(findings, DARK))},
+        "plane_images": {"light": _data(draw_plane(findings)), "dark": _data(draw_plane(findings, DARK))},
         "plane_alt": _plane_alt(findings),
         "trajectory_images": {
-            "light": _data(trajectory_picture(findings, LIGHT)),
-            "dark": _data(trajectory_picture(findings, DARK)),
+            "light": _data(draw_trajectory(findings, LIGHT)),
+            "dark": _data(draw_trajectory(findings, DARK)),
         },
         "trajectory_alt": _trajectory_alt(findings),
         **_tasks(findings),

@@ -3,9 +3,9 @@
 import unicodedata
 from collections.abc import Sequence
 
+from tl_search.plane.arm_name import ArmName
 from tl_search.report.findings import Findings, SearchedPlane
 from tl_search.report.outcome import Gain, Interval, Outcome, TaskOutcome
-from tl_search.report.place import Place
 
 STOPPED = {
     "budget": "its budget was spent",
@@ -68,7 +68,7 @@ def interval(value: Interval, sign: bool = False) -> str:
     return f"{show(value.low)} to {show(value.high)}"
 
 
-def control_name(plane: SearchedPlane, place: Place) -> str:
+def control_name(plane: SearchedPlane, place: ArmName) -> str:
     """What a control is: nothing of it was learnt, or nothing of it looks at context."""
     untrained = plane.columns[plane.at(place)[0]].step == 0
     if place.layer == 0:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tl_search.report.figures import plane_picture, trajectory_picture
 from tl_search.report.findings import read_findings
 from tl_search.report.html import render_page
-from tl_search.report.metrics import describe_plane, measures_only, read_measured
-from tl_search.report.tables import print_findings, print_measured
+from tl_search.report.label_free import describe_plane, measures_only, read_measured
+from tl_search.report.pictures import draw_plane, draw_trajectory
 from tl_search.report.tensorboard import write_events
+from tl_search.report.terminal import print_findings, print_measured
 from tl_search.report.training_run import INDEX, print_revisions
 from tl_search.store.atomic import write_bytes, write_text
 
@@ -34,8 +34,8 @@ def write_report(folder: Path) -> None:
             return
         findings = read_findings(folder)
         report = folder / "report"
-        write_bytes(report / "plane.png", plane_picture(findings))
-        write_bytes(report / "regret.png", trajectory_picture(findings))
+        write_bytes(report / "plane.png", draw_plane(findings))
+        write_bytes(report / "regret.png", draw_trajectory(findings))
         write_text(report / "index.html", render_page(findings, measured))
         write_events(findings)
         print_findings(findings, console, measured)

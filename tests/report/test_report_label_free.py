@@ -6,10 +6,10 @@ import re
 import pytest
 from synthetic_run import write_search_run, write_training_run
 
+from tl_search.plane.arm_name import ArmName
 from tl_search.report.findings import read_findings
 from tl_search.report.html import render_page
-from tl_search.report.metrics import Extremes, read_measured
-from tl_search.report.place import Place
+from tl_search.report.label_free import Extremes, read_measured
 from tl_search.report.write import write_report
 
 
@@ -42,8 +42,8 @@ VALUES = {
 def test_extremes_are_of_all_arms_and_the_final_value_of_the_latest_last_layer(tmp_path):
     measured = read_measured(measure(tmp_path, VALUES))
     assert measured.rows == (
-        Extremes("curvature", (0.5, Place("step10", 0)), (1.0, Place("step0", 1)), None, 2),
-        Extremes("rankme", (2.0, Place("step10", 0)), (7.5, Place("step0", 1)), 7.5, 4),
+        Extremes("curvature", (0.5, ArmName("step10", 0)), (1.0, ArmName("step0", 1)), None, 2),
+        Extremes("rankme", (2.0, ArmName("step10", 0)), (7.5, ArmName("step0", 1)), 7.5, 4),
     )
     assert read_measured(tmp_path / "elsewhere").rows == ()
 
@@ -70,7 +70,7 @@ def test_only_files_of_the_newest_column_s_settings_count(tmp_path, change):
     measure(tmp_path, VALUES)
     measure(tmp_path, {(20, 0): {"rankme": 4.0}, (20, 1): {"rankme": 5.0}}, **change)
     measured = read_measured(tmp_path)
-    assert measured.rows == (Extremes("rankme", (4.0, Place("step20", 0)), (5.0, Place("step20", 1)), 5.0, 2),)
+    assert measured.rows == (Extremes("rankme", (4.0, ArmName("step20", 0)), (5.0, ArmName("step20", 1)), 5.0, 2),)
     assert measured.left_out == 4
     measure(tmp_path, {(20, 0): {"rankme": 6.0}})  # back again, and cut short after one layer
     assert read_measured(tmp_path).rows[1].arms == 5
@@ -83,7 +83,9 @@ def test_of_a_training_run_only_weights_that_it_still_has_count(tmp_path, capsys
     measure(run, {(400, 0): {"rankme": 400.0}}, rules=1)  # of steps that the run was made shorter by
     measured = read_measured(run)
     # step 150 was looked at between two revisions
-    assert measured.rows == (Extremes("rankme", (100.0, Place("step100", 0)), (300.0, Place("step300", 0)), 300.0, 3),)
+    assert measured.rows == (
+        Extremes("rankme", (100.0, ArmName("step100", 0)), (300.0, ArmName("step300", 0)), 300.0, 3),
+    )
     assert measured.left_out == 3
     write_report(run)
     told = capsys.readouterr().out

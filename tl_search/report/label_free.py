@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tl_search.checkpoints.index import read_index
+from tl_search.plane.arm_name import ArmName
 from tl_search.report.findings import reading
-from tl_search.report.place import Place
 from tl_search.report.sentences import count, printable
 from tl_search.report.training_run import INDEX
 
@@ -24,8 +24,8 @@ class Extremes(NamedTuple):
     """
 
     name: str
-    lowest: tuple[float, Place]
-    highest: tuple[float, Place]
+    lowest: tuple[float, ArmName]
+    highest: tuple[float, ArmName]
     final: float | None
     arms: int
 
@@ -55,7 +55,7 @@ class _Layer(NamedTuple):
     """What a file says: of which arm, on which texts, with which settings, and the values."""
 
     step: int
-    place: Place
+    place: ArmName
     weights: str
     corpus: str
     settings: tuple[Any, ...]
@@ -96,7 +96,7 @@ def _layers(place: Path) -> list[_Layer]:
     found = []
     for path in place.glob("*/*/layer_*.json"):
         with reading(path) as value:
-            arm = Place(str(value["revision"]), int(value["layer"]))
+            arm = ArmName(str(value["revision"]), int(value["layer"]))
             metrics = {str(name): None if it is None else float(it) for name, it in value["metrics"].items()}
             settings = tuple(value[key] for key in ("options", "extraction", "rules"))
             of = int(value["step"]), arm, str(value["weights"]), str(value["corpus"]), settings

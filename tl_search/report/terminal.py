@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tl_search.report.findings import Findings
-from tl_search.report.metrics import Measured
+from tl_search.report.label_free import Measured
 from tl_search.report.outcome import Finalist, Gain, Outcome
 from tl_search.report.sentences import (
     believed,
