@@ -66,20 +66,18 @@ def plane_picture(shown: PlaneValues, theme: Theme = LIGHT) -> bytes:
     figure = new_figure(width, height, theme.paper)
     axes = figure.add_subplot(facecolor=theme.empty)
     colour_axes(axes, theme)
+    kind = "estimated" if shown.posterior else "measured"
     known = shown.objective[~np.isnan(shown.objective)]
     if known.size:
         # the untrained corner may lie far below everything else, and good arms should still differ in colour
         low, high = np.percentile(known, 5 if known.size > 20 else 0), known.max()
         image = heat_map(axes, shown.objective, low, high if high > low else low + 1e-9)
         bar = figure.colorbar(image, ax=axes, pad=0.015, extend="min" if known.min() < low else "neither")
-        bar.set_label(
-            "believed objective, points" if shown.posterior else "measured objective, points", color=theme.ink
-        )
+        bar.set_label(f"{kind} objective, points", color=theme.ink)
         bar.ax.tick_params(colors=theme.ink)
         bar.outline.set_visible(False)
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(-0.5, layers - 0.5), ylabel="layer", xlabel="training checkpoint")
-    what = "what the search believes" if shown.posterior else "what was measured"
-    title = f"{_shortened(shown.model, 48)}: {what} of every checkpoint and layer"
+    title = f"{_shortened(shown.model, 48)}: {kind} objective of every checkpoint and layer"
     axes.set_title(title, loc="left", fontsize=TITLE, color=theme.ink, pad=10)
     axes.set_yticks(_evenly_spaced(layers, 13))
     axes.set_yticks(range(layers), minor=True)
@@ -108,7 +106,7 @@ def _mark_arms(axes: "Axes", shown: PlaneValues, theme: Theme, cell: float) -> "
         largest = min(6.5, max(1.3, 0.5 * cell))
         area = largest**2 * shown.scored[rows, at] / max(1, shown.n_tasks)
         axes.scatter(rows, at, s=area, c="#ffffff", edgecolors="#000000", linewidths=min(0.8, largest / 6), zorder=3)
-        explain("measured (area: tasks scored)", markersize=5.5, **dot)
+        explain("measured (larger: more tasks)", markersize=5.5, **dot)
 
     # each of two strokes, light on dark or dark on light, so that it is seen on either end of the colour scale
     ring = min(17.0, max(11.0, cell))

@@ -27,9 +27,9 @@ def schedule_picture(steps: Sequence[int], horizon: Horizon, kind: str, title: s
         gaps.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     else:
         gaps.set_yticks([])
-    gaps.set_ylabel("steps since the\ncheckpoint before")
+    gaps.set_ylabel("steps since the\nprevious checkpoint")
     ends = horizon.epoch_ends if len(horizon.epoch_ends) <= EPOCH_ENDS else ()
-    gaps.set_title(f"{title}{'; dotted: an epoch ends' if ends else ''}", loc="left", color=LIGHT.ink)
+    gaps.set_title(f"{title}{'; dotted: end of an epoch' if ends else ''}", loc="left", color=LIGHT.ink)
     where.vlines(list(steps), 0, 1, color=LIGHT.line, linewidth=0.8)
     where.set_ylim(0, 1)
     where.set_yticks([])

@@ -1,4 +1,4 @@
-"""The trajectory of a search as a picture: the score of the arm that it would have named, against what it had spent."""
+"""The trajectory of a search as a picture: the recommended arm's score by what was spent."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -33,8 +33,8 @@ def trajectory_picture(
 
     Args:
         share: What was spent up to and with this pull, as a share of the exhaustive cost (1 = all of it).
-        mean: Points that the policy then expected of the arm that it would have named.
-        sd: The standard deviation of that expectation, in points; 0 where the policy has no posterior.
+        mean: Estimated objective of the arm that the policy recommended after this pull, in points.
+        sd: The standard deviation of that estimate, in points; 0 where the policy has no posterior.
         confirmed: The confirmed result; None while the search is not finished.
         theme: The colours.
     """
@@ -43,12 +43,12 @@ def trajectory_picture(
     axes = figure.add_subplot(facecolor=theme.paper)
     colour_axes(axes, theme)
     line: dict[str, Any] = {"color": theme.line, "linewidth": 1.8, "drawstyle": "steps-post"}
-    axes.plot(spent, middle, label="arm named: its score, as far as known", **line)
+    axes.plot(spent, middle, label="estimated score of the recommended arm", **line)
     if spread.any():
         band: dict[str, Any] = {"step": "post", "color": theme.line, "alpha": 0.22, "linewidth": 0}
         axes.fill_between(spent, middle - spread, middle + spread, label="± 1 standard deviation", **band)
     end = float(spent[-1]) if spent.size else 0.0
-    usual = np.minimum(spread, 3 * np.median(spread)) if spread.size else spread  # the first may be as wide as all
+    usual = np.minimum(spread, 3 * np.median(spread)) if spread.size else spread  # the first one may dwarf all others
     shown = [*(middle - usual), *(middle + usual)]
     if confirmed:
         axes.errorbar(
@@ -67,7 +67,7 @@ def trajectory_picture(
     if shown:
         room = 0.08 * (max(shown) - min(shown)) or 1.0
         axes.set_ylim(min(shown) - room, max(shown) + room)
-    title = "The score believed of the arm that the search would name"
+    title = "Estimated score of the arm that the search would recommend"
     axes.set_title(title, loc="left", fontsize=TITLE, color=theme.ink, pad=10)
     axes.set(xlabel="spent, % of the exhaustive cost", ylabel="objective, points", xlim=(0, max(end * 1.04, 0.1)))
     axes.grid(axis="y", color=theme.faint, alpha=0.25, linewidth=0.8)

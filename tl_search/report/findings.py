@@ -58,7 +58,7 @@ class SearchedPlane:
     @property
     def reported_on(self) -> str:
         """What the confirmed scores were measured on, in words."""
-        return "the data that chose it, which flatters it" if self.same_split else "held-out data"
+        return "the data that it was chosen on, so too high on average" if self.same_split else "held-out data"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -78,12 +78,12 @@ class SearchedPlane:
         return numbers[place.revision], place.layer
 
     def is_control(self, place: ArmName) -> bool:
-        """Whether the arm owes nothing to training in context: layer 0 of any revision, or any layer of step 0."""
+        """Whether the arm uses nothing learnt about context: layer 0 of any revision, or any layer of step 0."""
         return place.layer == 0 or self.columns[self.at(place)[0]].step == 0
 
 
 class Belief(NamedTuple):
-    """The arm that the policy would have named, and what it believed of its objective (points)."""
+    """The arm that the policy recommended: its estimated objective and the standard deviation of that, in points."""
 
     place: ArmName
     mean: float
@@ -92,7 +92,10 @@ class Belief(NamedTuple):
 
 @dataclass(frozen=True)
 class Step:
-    """One pull: what was scored, what it cost, and what the policy would have named after it."""
+    """One pull: which arm was scored on which tasks (points), what it cost, and what the policy recommended after it.
+
+    `spent` is the cost of all pulls so far in seconds of the cost table, `share` is that of the exhaustive cost.
+    """
 
     t: int
     place: ArmName
@@ -137,7 +140,7 @@ class Findings:
 
     @property
     def best(self) -> ArmName | None:
-        """The confirmed arm, or the one that the policy would name now; None before the first pull."""
+        """The confirmed best arm, or the one recommended last; None before the first pull."""
         if self.outcome:
             return self.outcome.best.place
         return self.trajectory[-1].recommended.place if self.trajectory else None

@@ -1,7 +1,7 @@
-"""The report as one page that needs nothing else: no network, no script, no second file.
+"""The report of a search as one HTML page: it needs no network, no script and no second file.
 
-Names and texts in a run may come from strangers. Every one is escaped, stripped of control and direction characters,
-and the page's own policy lets nothing run or load.
+Names and texts in a run may come from strangers. Each is escaped and stripped of control and direction characters,
+and the page's content security policy forbids scripts and loading anything.
 """
 
 import base64
@@ -17,11 +17,11 @@ from tl_search.report.outcome import Outcome, TaskOutcome
 from tl_search.report.pictures import draw_plane, draw_trajectory
 from tl_search.report.pull_statistics import regret, scored_tasks, turning_points
 from tl_search.report.sentences import (
-    believed,
     caveats,
     control_name,
     count,
     duration,
+    estimate,
     gain_sentences,
     gain_word,
     headline,
@@ -41,7 +41,7 @@ TONES = {"the best arm wins": "good", "the best arm loses": "bad", "trained": "g
 
 
 def render_page(findings: Findings, measured: Measured | None = None) -> str:
-    """The whole page as HTML; `measured` adds what layers measured without labels."""
+    """The whole page as HTML. `measured` adds a section on label-free metrics."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -60,12 +60,12 @@ def render_page(findings: Findings, measured: Measured | None = None) -> str:
         interval=interval,
         signed_interval=lambda value: interval(value, sign=True),
         percent=percent,
-        believed=lambda told: believed(told.mean, told.sd),
+        estimate=lambda told: estimate(told.mean, told.sd),
         duration=lambda value: "" if value is None else duration(value),
     )
     css = (here / "index.css").read_text(encoding="utf-8")
     return environment.get_template("index.html.j2").render(
-        css=Markup(css),  # ours, and its digest is in the policy
+        css=Markup(css),  # not from the run, and the policy allows it by its digest
         css_digest="sha256-" + base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
         measured=measured or Measured(),
         **_context(findings),
@@ -80,7 +80,7 @@ def _context(findings: Findings) -> dict[str, Any]:
         "plane": plane,
         "outcome": outcome,
         "last": findings.trajectory[-1] if findings.trajectory else None,
-        "believed": findings.mean is not None,
+        "posterior": findings.mean is not None,
         "arms": plane.shape[0] * plane.shape[1],
         "headline": headline(findings),
         "stopped": stopped_sentence(findings),
@@ -105,7 +105,7 @@ def _context(findings: Findings) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    """What may stand on the page; a number stays on one line with its unit."""
+    """The text as the page may show it; a number stays on one line with its unit."""
     return re.sub(r"(?<=\d) (?=%|(?:s|min|h|d|points)\b)", "\u00a0", printable(value))
 
 
@@ -127,7 +127,7 @@ def _rivals(outcome: Outcome) -> list[dict[str, Any]]:
 
 
 def _tasks(findings: Findings) -> dict[str, Any]:
-    """Rows of the table by task, with the places of their intervals on a common scale of 144 units."""
+    """Rows of the table by task; `x` places each interval on a common scale, 144 SVG units wide."""
     outcome, types = findings.outcome, {task.name: task.type for task in findings.plane.tasks}
     found = outcome.tasks if outcome else ()
     low = min((0.0, *(task.interval.low for task in found)))
@@ -166,16 +166,16 @@ def _costs(findings: Findings) -> list[tuple[str, Any]]:
 
 
 def _steps(findings: Findings) -> tuple[list[tuple[Any, float]], str]:
-    """Pulls with their regret, and what the reader should know of the choice: a long search is cut to its turns."""
+    """The pulls that the table lists, each with its regret in points, and a sentence that says which pulls they are."""
     every = list(zip(findings.trajectory, regret(findings), strict=True))
     if len(every) <= ROWS:
         return every, f"All {count(len(every), 'pull')}, in order."
     turns = {step.t for step in turning_points(findings.trajectory)}
     shown = [pair for pair in every if pair[0].t in turns]
-    note = f"Of {count(len(every), 'pull')}, those after which another arm was named than before, and the last."
+    note = f"Of {count(len(every), 'pull')}, the table lists those that changed the recommended arm, and the last one."
     if len(shown) > ROWS:
         shown = [*shown[: ROWS // 2], *shown[-ROWS // 2 :]]
-        note += f" Of these, the first and the last {ROWS // 2}."
+        note += f" Of these, only the first {ROWS // 2} and the last {ROWS // 2} are shown."
     return shown, note
 
 
@@ -212,7 +212,7 @@ def _trajectory_alt(findings: Findings) -> str:
         return "Empty chart: no pull yet."
     first, last = findings.trajectory[0], findings.trajectory[-1]
     text = (
-        f"Line chart: the believed score of the arm named goes from {points(first.recommended.mean)} after the first "
-        f"pull to {points(last.recommended.mean)} at {percent(last.share)} of the exhaustive cost"
+        f"Line chart: the estimated score of the recommended arm goes from {points(first.recommended.mean)} after the "
+        f"first pull to {points(last.recommended.mean)} at {percent(last.share)} of the exhaustive cost"
     )
     return f"{text}; confirmed at {points(findings.outcome.best.confirmed)}." if findings.outcome else f"{text}."

@@ -27,12 +27,13 @@ def draw_plane(findings: Findings, theme: Theme = LIGHT) -> bytes:
 
 
 def draw_trajectory(findings: Findings, theme: Theme = LIGHT) -> bytes:
-    """A PNG of the score of the arm that the search would have named after each pull, and of how it ended."""
-    named = [step.recommended for step in findings.trajectory]
+    """A PNG of the score of the arm that the search recommended after each pull, and of its end."""
+    recommended = [step.recommended for step in findings.trajectory]
     confirmed, outcome = None, findings.outcome
     if outcome:
         best, baseline = outcome.best, outcome.final_last.confirmed
         label = f"confirmed on {findings.plane.reported_on}, {percent(outcome.confidence)} interval"
         confirmed = Confirmed(best.confirmed, best.interval.low, best.interval.high, baseline, label)
-    shares, means, sds = ([step.share for step in findings.trajectory], [b.mean for b in named], [b.sd for b in named])
+    shares = [step.share for step in findings.trajectory]
+    means, sds = [step.mean for step in recommended], [step.sd for step in recommended]
     return trajectory_picture(shares, means, sds, confirmed, theme)

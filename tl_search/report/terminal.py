@@ -1,4 +1,4 @@
-"""The findings in a terminal: the answer first. Reads well at 80 columns and without colour."""
+"""Prints the summary of a search in a terminal, the answer first. It fits 80 columns and needs no colour."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -9,10 +9,10 @@ from tl_search.report.findings import Findings
 from tl_search.report.label_free import Measured
 from tl_search.report.outcome import Finalist, Gain, Outcome
 from tl_search.report.sentences import (
-    believed,
     control_name,
     count,
     duration,
+    estimate,
     gain_sentences,
     gain_word,
     headline,
@@ -30,7 +30,7 @@ SHOWN = 8  # skipped cells and verdicts that a terminal shows before it refers t
 
 
 def print_findings(findings: Findings, console: Console, measured: Measured | None = None) -> None:
-    """Everything a reader needs to act on, then where the rest lies."""
+    """Print the answer, the comparisons, what was skipped, the label-free metrics, and the path of the page."""
     console.print(_text(headline(findings), style="bold"))
     outcome = findings.outcome
     if outcome:
@@ -49,19 +49,19 @@ def print_findings(findings: Findings, console: Console, measured: Measured | No
 
 
 def print_measured(measured: Measured, console: Console) -> None:
-    """Where each metric without labels is lowest and highest, and what could not be measured."""
+    """Print where each label-free metric is lowest and highest, and what could not be measured."""
     for revision, reason in measured.unmeasured.items():
         console.print(_text(f"{revision} could not be measured: {reason}"))
     if measured.remark:
         console.print(_text(measured.remark))
     if not measured.rows:
         return
-    table = _table("metric", "lowest", "highest", "last layer of\nthe latest")
+    table = _table("metric", "lowest", "highest", "last layer of\nthe latest\ncheckpoint")
     for row in measured.rows:
         ends = [_text(f"{value:.4g}\n{place}", keep_lines=True) for value, place in (row.lowest, row.highest)]
         table.add_row(_text(row.name), *ends, "" if row.final is None else f"{row.final:.4g}")
     arms = count(max(row.arms for row in measured.rows), "arm")
-    console.print(Group(_text(f"\nWithout labels, over {arms}"), table))
+    console.print(Group(_text(f"\nLabel-free metrics of {arms}"), table))
 
 
 def _finalists(findings: Findings, outcome: Outcome) -> RenderableType:
@@ -99,7 +99,7 @@ def _tasks(findings: Findings, outcome: Outcome) -> RenderableType:
 def _print_skipped(outcome: Outcome, console: Console) -> None:
     if not outcome.skipped:
         return
-    console.print(_text(f"\n{count(len(outcome.skipped), 'cell')} skipped:"))
+    console.print(_text(f"\n{count(len(outcome.skipped), 'cell')} could not be scored:"))
     for cell in outcome.skipped[:SHOWN]:
         console.print(_text(f"- {cell.place}, {cell.task}: {cell.reason}"))
     if len(outcome.skipped) > SHOWN:
@@ -107,7 +107,7 @@ def _print_skipped(outcome: Outcome, console: Console) -> None:
 
 
 def _last_pulls(findings: Findings) -> RenderableType:
-    table = _table("pull", "scored", "spent", "it would name", "believed")
+    table = _table("pull", "arm", "spent", "recommended", "estimate")
     shown = findings.trajectory[-SHOWN:]
     for step in shown:
         told = step.recommended
@@ -116,7 +116,7 @@ def _last_pulls(findings: Findings) -> RenderableType:
             _text(step.place),
             f"{duration(step.spent)}\n{percent(step.share)}",
             _text(told.place),
-            believed(told.mean, told.sd),
+            estimate(told.mean, told.sd),
         )
     return Group(_text(f"\nThe last {count(len(shown), 'pull')}"), table)
 
@@ -130,6 +130,6 @@ def _table(*headers: str | tuple[str, str]) -> Table:
 
 
 def _text(value: object, style: str = "", keep_lines: bool = False) -> Text:
-    """Text that rich takes literally: a name such as `[red]` is no markup."""
+    """Text that rich prints as it is: a name such as `[red]` is not taken as markup."""
     lines = str(value).split("\n")
     return Text("\n".join(map(printable, lines)) if keep_lines or lines[0] == "" else printable(value), style=style)

@@ -1,4 +1,4 @@
-"""One call for a report: read the run, write its files, print what was found."""
+"""Writes the report of a run: reads the run, writes the files of the report, and prints a summary."""
 
 import os
 import sys
@@ -17,10 +17,11 @@ from tl_search.store.atomic import write_bytes, write_text
 
 
 def write_report(folder: Path) -> None:
-    """Report on a run. A search gets RUN/report and RUN/tensorboard and a summary; a training run gets a table.
+    """Report on a run, which may still be going on: the report then shows its state.
 
-    Of metrics without labels, in either, there is a table; a search that only measures has nothing else.
-    The search may still be going on: the report then shows its state.
+    For a search this writes RUN/report and RUN/tensorboard and prints a summary; for a training run it prints a table
+    of revisions. Both print a table of label-free metrics where there are any, and a search without tasks prints
+    nothing else.
 
     Raises:
         ValueError: the folder is no run, or one of its files is missing or damaged; the message names it.
@@ -43,11 +44,11 @@ def write_report(folder: Path) -> None:
         print_revisions(folder, console)
         print_measured(read_measured(folder), console)
     else:
-        raise ValueError(f"{folder}: no run to report on: it has neither plane.json (a search) nor {INDEX} (training)")
+        raise ValueError(f"{folder}: not a run: it has neither plane.json (a search) nor {INDEX} (a training run)")
 
 
 class Terminal(Console):
-    """Standard output, whose reader may leave early (`tl report RUN | head -1`): the files are written all the same."""
+    """Standard output. When its reader leaves early (`tl report RUN | head -1`), the files are written all the same."""
 
     def on_broken_pipe(self) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
