@@ -98,7 +98,11 @@ def _mark_arms(axes: "Axes", shown: PlaneValues, theme: Theme, cell: float) -> "
     legend = []
 
     def explain(label: str, **style: Any) -> None:
-        legend.append(Line2D([], [], linestyle="none", label=label, **style))
+        legend.append(Line2D([], [], label=label, **{"linestyle": "none", **style}))
+
+    def hollow(marker: str, edge: str, width: float, halo: str, halo_width: float) -> dict[str, Any]:
+        style = {"marker": marker, "markerfacecolor": "none", "markeredgecolor": edge, "markeredgewidth": width}
+        return {**style, "linestyle": "none", "path_effects": [withStroke(linewidth=halo_width, foreground=halo)]}
 
     rows, at = np.nonzero(shown.scored)
     if rows.size:
@@ -110,25 +114,14 @@ def _mark_arms(axes: "Axes", shown: PlaneValues, theme: Theme, cell: float) -> "
 
     # each of two strokes, light on dark or dark on light, so that it is seen on either end of the colour scale
     ring = min(17.0, max(11.0, cell))
-    hollow: dict[str, Any] = {"markerfacecolor": "none", "linestyle": "none", "clip_on": False}
-    square: dict[str, Any] = {
-        "marker": "s",
-        "markeredgecolor": "#ffffff",
-        "markeredgewidth": 1.8,
-        "path_effects": [withStroke(linewidth=3.4, foreground="#000000")],
-    }
-    axes.plot(*shown.final_last, markersize=ring - 2, zorder=4, **square, **hollow)
-    explain("final checkpoint's last layer", markersize=9, markerfacecolor="none", **square)
+    square = hollow("s", "#ffffff", 1.8, "#000000", 3.4)
+    axes.plot(*shown.final_last, markersize=ring - 2, zorder=4, clip_on=False, **square)
+    explain("final checkpoint's last layer", markersize=9, **square)
     if shown.best:
-        circle: dict[str, Any] = {
-            "marker": "o",
-            "markeredgecolor": BEST,
-            "markeredgewidth": 2.2,
-            "path_effects": [withStroke(linewidth=4.4, foreground="#ffffff")],
-        }
-        axes.plot(*shown.best, markersize=ring, zorder=5, **circle, **hollow)
+        circle = hollow("o", BEST, 2.2, "#ffffff", 4.4)
+        axes.plot(*shown.best, markersize=ring, zorder=5, clip_on=False, **circle)
         label = f"{shown.best_role}: {_shortened(shown.best_name, 40)}"
-        explain(label, markersize=10, markerfacecolor="none", **circle)
+        explain(label, markersize=10, **circle)
     if not shown.posterior and (shown.scored < shown.n_tasks).any():
         empty = {"markerfacecolor": theme.empty, "markeredgecolor": theme.faint}
         explain("not measured on every task", marker="s", markersize=9, **empty)

@@ -51,16 +51,9 @@ def trajectory_picture(
     usual = np.minimum(spread, 3 * np.median(spread)) if spread.size else spread  # the first one may dwarf all others
     shown = [*(middle - usual), *(middle + usual)]
     if confirmed:
-        axes.errorbar(
-            [end],
-            [confirmed.score],
-            yerr=[[confirmed.score - confirmed.low], [confirmed.high - confirmed.score]],
-            fmt="D",
-            color=theme.confirmed,
-            capsize=4,
-            markersize=7,
-            label=confirmed.label,
-        )
+        bars = [[confirmed.score - confirmed.low], [confirmed.high - confirmed.score]]
+        diamond: dict[str, Any] = {"fmt": "D", "color": theme.confirmed, "capsize": 4, "markersize": 7}
+        axes.errorbar([end], [confirmed.score], yerr=bars, label=confirmed.label, **diamond)
         dashes: dict[str, Any] = {"color": theme.baseline, "linestyle": "--", "linewidth": 1.2}
         axes.axhline(confirmed.baseline, label="final checkpoint's last layer, confirmed", **dashes)
         shown += [confirmed.low, confirmed.high, confirmed.baseline]
