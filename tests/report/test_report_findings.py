@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from synthetic_run import write_search_run
 
+from tl_search.plane.arm_name import ArmName
 from tl_search.plane.pull import Cost
 from tl_search.report.findings import read_findings
-from tl_search.report.place import Place
-from tl_search.report.trajectory import measured_objective, regret, scored_tasks, turning_points
+from tl_search.report.pull_statistics import measured_objective, regret, scored_tasks, turning_points
 
 
 def test_reads_what_the_run_wrote(tmp_path):
@@ -17,7 +17,7 @@ def test_reads_what_the_run_wrote(tmp_path):
     written = json.loads((tmp_path / "result.json").read_text())
     assert found.plane.shape == (9, 6)
     assert [step.t for step in found.trajectory] == list(range(12))
-    assert found.best == Place(*written["best"]["arm"])
+    assert found.best == ArmName(*written["best"]["arm"])
     assert found.outcome.best.confirmed == written["best"]["confirmation"]["objective"]
     assert found.outcome.search.total == pytest.approx(found.trajectory[-1].spent)
     assert found.mean.shape == (9, 6)
@@ -121,5 +121,5 @@ def test_turning_points_are_the_pulls_that_changed_the_choice_and_the_last(tmp_p
 def test_layer_0_and_step_0_are_controls(tmp_path):
     plane = read_findings(write_search_run(tmp_path, pulls=1)).plane
     last = plane.columns[-1].name
-    assert [plane.is_control(Place(*spot)) for spot in ((last, 0), ("step0", 3), (last, 1))] == [True, True, False]
+    assert [plane.is_control(ArmName(*spot)) for spot in ((last, 0), ("step0", 3), (last, 1))] == [True, True, False]
     assert plane.exhaustive == Cost(1.7 * 12, 66 * 12, 9.2 * 12 * 7)

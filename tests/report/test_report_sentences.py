@@ -9,7 +9,7 @@ from synthetic_run import write_search_run
 
 from tl_search.report.findings import read_findings
 from tl_search.report.sentences import caveats, duration, gain_sentences, percent, printable, signed, verdict
-from tl_search.report.tables import print_findings
+from tl_search.report.terminal import print_findings
 
 
 def edited(folder, edit, **options):
@@ -73,7 +73,7 @@ def test_the_terminal_gives_the_answer_first_fits_80_columns_and_has_no_colour(t
     path = f"Report: {tmp_path / 'report' / 'index.html'}"
     assert path in text.splitlines()  # in one piece, however narrow the terminal
     assert max(len(line) for line in text.splitlines() if line != path) <= 80
-    assert "20 cells skipped" in text
+    assert "20 cells could not be scored" in text
     assert "and 12 more in the report" in text
     assert f"spent {percent(found.outcome.share)} of what" in flat(text)
     assert f"{found.outcome.over_final_last.gain:+.2f}" in text
@@ -81,7 +81,7 @@ def test_the_terminal_gives_the_answer_first_fits_80_columns_and_has_no_colour(t
 
 def test_an_unfinished_run_says_so_and_shows_its_last_pulls(tmp_path):
     text = printed(read_findings(write_search_run(tmp_path, finished=False, pulls=30)))
-    assert text.startswith("The search is not finished. After 30 pulls it would name")
+    assert text.startswith("The search is not finished. After 30 pulls it recommends")
     assert "The last 8 pulls" in text
     assert "best embedding model found" not in text
 
@@ -106,7 +106,7 @@ def test_caveats_say_only_what_holds(tmp_path):
     assert any("never saw" in line for line in caveats(finished))
     assert not any("could not be scored" in line for line in caveats(finished))
     assert any("not confirmed" in line or "Nothing here is confirmed" in line for line in caveats(running))
-    assert not any("Colours" in line for line in caveats(running))
+    assert not any("colours" in line for line in caveats(running))
 
 
 def test_a_control_that_is_best_is_called_one(tmp_path):
@@ -120,7 +120,7 @@ def test_one_split_for_choosing_and_reporting_is_said_wherever_the_score_stands(
     (folder / "plane.json").write_text(json.dumps({**plane, "same_split": True}))
     findings = read_findings(folder)
     said = flat(printed(findings)) + " ".join(caveats(findings))
-    assert "the data that chose it" in said
+    assert "the data that it was chosen on" in said
     assert "too high" in said
     assert "held-out" not in said
     assert "never saw" not in said

@@ -100,7 +100,7 @@ def test_a_damaged_line_is_named_by_its_number(tmp_path):
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="no run to report on"):
+    with pytest.raises(ValueError, match="not a run: it has neither"):
         write_report(tmp_path)
 
 

@@ -16,7 +16,7 @@ def test_columns_that_the_command_line_asks_for_are_measured_and_reported(models
     words = ("metrics.columns=all", "metrics.corpus_max_examples_per_task=4")
     assert main(["search", "checkpoints=folder", f"checkpoints.path={models}", *QUICK, *words]) == 0
     told = capsys.readouterr().out
-    assert "Without labels, over 6 arms" in told
+    assert "Label-free metrics of 6 arms" in told
     found = [json.loads(path.read_text()) for path in (tmp_path / "runs/search").rglob("layer_*.json")]
     assert len(found) == 6  # two columns of three layers
     assert all(file["metrics"].keys() == OPTIONS.keys() - {*OF_VIEWS} for file in found)

@@ -67,7 +67,7 @@ def test_a_column_of_which_no_cell_can_be_scored_is_no_column(tiny, tmp_path, ca
 
 
 def test_a_picture_that_cannot_be_drawn_costs_the_picture(tiny, tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr("tl_search.search.live_picture.plane_picture", lambda _: 1 / 0)
+    monkeypatch.setattr("tl_search.figures.growing_plane.growing_plane_picture", lambda _: 1 / 0)
     train(tmp_path, plan=SHORT)
     assert set(curve(tmp_path / "run", "plane/best")) == {0, 2}
     assert warnings(caplog)[0] == "plane of step 0 cannot be shown: ZeroDivisionError: division by zero"

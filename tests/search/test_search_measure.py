@@ -115,15 +115,15 @@ def test_measuring_alone_needs_no_second_checkpoint(plan, tmp_path, capsys):
     )
     write_report(tmp_path / "run")
     told = capsys.readouterr().out
-    assert "1 checkpoint × 2 layers, measured without labels" in told
-    assert "over 2 arms" in told
+    assert "1 checkpoint × 2 layers, label-free metrics only" in told
+    assert "of 2 arms" in told
 
 
 def test_a_report_of_measuring_alone_says_where_each_metric_is_lowest_and_highest(measured, capsys):
     write_report(measured)
     told = capsys.readouterr().out
-    assert "4 checkpoints × 3 layers, measured without labels; no task was scored." in told
-    assert "over 12 arms" in told
+    assert "4 checkpoints × 3 layers, label-free metrics only; no task was scored." in told
+    assert "of 12 arms" in told
     assert all(name in told for name in FAST)
 
 

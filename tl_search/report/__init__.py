@@ -1,6 +1,5 @@
-"""Floor 4: what a run found, told to people. Reads the run's files and nothing else.
+"""Floor 4: what a run found, told to people. It reads the run's files and nothing else.
 
-`findings` and `outcome` read a search run, `trajectory` adds up what its pulls say, `sentences` puts it in words.
-`tables` prints it, `figures` draws it, `html` makes the page, `tensorboard` the event files; `training_run` prints
-the revisions of a training run. `write.write_report(folder)` does all that fits the folder.
+`write.write_report(folder)` writes and prints everything that fits the run: a search gets a page with pictures,
+TensorBoard events and a summary in the terminal; a training run gets a table of its revisions.
 """

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tl_search.plane.arm_name import ArmName
 from tl_search.plane.pull import Cost
 from tl_search.report.outcome import Outcome, read_outcome
-from tl_search.report.place import Place
 from tl_search.store.atomic import read_json
 
 
@@ -58,7 +58,7 @@ class SearchedPlane:
     @property
     def reported_on(self) -> str:
         """What the confirmed scores were measured on, in words."""
-        return "the data that chose it, which flatters it" if self.same_split else "held-out data"
+        return "the data that it was chosen on, so too high on average" if self.same_split else "held-out data"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -66,36 +66,39 @@ class SearchedPlane:
         return len(self.columns), self.n_layers + 1
 
     @property
-    def final_last(self) -> Place:
+    def final_last(self) -> ArmName:
         """What people take without a search: the last layer of the final checkpoint."""
-        return Place(self.columns[-1].name, self.n_layers)
+        return ArmName(self.columns[-1].name, self.n_layers)
 
-    def at(self, place: Place) -> tuple[int, int]:
+    def at(self, place: ArmName) -> tuple[int, int]:
         """Row and column in arrays of `shape`. Raises ValueError when the plane has no such arm."""
         numbers = {column.name: number for number, column in enumerate(self.columns)}
         if place.revision not in numbers or not 0 <= place.layer <= self.n_layers:
             raise ValueError(f"names {place}, which is not on the plane")
         return numbers[place.revision], place.layer
 
-    def is_control(self, place: Place) -> bool:
-        """Whether the arm owes nothing to training in context: layer 0 of any revision, or any layer of step 0."""
+    def is_control(self, place: ArmName) -> bool:
+        """Whether the arm uses nothing learnt about context: layer 0 of any revision, or any layer of step 0."""
         return place.layer == 0 or self.columns[self.at(place)[0]].step == 0
 
 
 class Belief(NamedTuple):
-    """The arm that the policy would have named, and what it believed of its objective (points)."""
+    """The arm that the policy recommended: its estimated objective and the standard deviation of that, in points."""
 
-    place: Place
+    place: ArmName
     mean: float
     sd: float
 
 
 @dataclass(frozen=True)
 class Step:
-    """One pull: what was scored, what it cost, and what the policy would have named after it."""
+    """One pull: which arm was scored on which tasks (points), what it cost, and what the policy recommended after it.
+
+    `spent` is the cost of all pulls so far in seconds of the cost table, `share` is that of the exhaustive cost.
+    """
 
     t: int
-    place: Place
+    place: ArmName
     scores: Mapping[str, float | None]
     cost: Cost
     spent: float
@@ -136,8 +139,8 @@ class Findings:
     checkpoints: str | None = None
 
     @property
-    def best(self) -> Place | None:
-        """The confirmed arm, or the one that the policy would name now; None before the first pull."""
+    def best(self) -> ArmName | None:
+        """The confirmed best arm, or the one recommended last; None before the first pull."""
         if self.outcome:
             return self.outcome.best.place
         return self.trajectory[-1].recommended.place if self.trajectory else None
@@ -226,12 +229,12 @@ def _step(value: Mapping[str, Any], plane: SearchedPlane) -> Step:
     told = value["recommended"]
     step = Step(
         t=int(value["t"]),
-        place=Place.read(value["arm"]),
+        place=ArmName.read(value["arm"]),
         scores={str(task): None if score is None else float(score) for task, score in value["scores"].items()},
         cost=Cost(*(float(value["cost"][part]) for part in ("load", "embed", "score"))),
         spent=float(value["spent"]),
         share=float(value["share"]),
-        recommended=Belief(Place.read(told["arm"]), float(told["mean"]), float(told["sd"])),
+        recommended=Belief(ArmName.read(told["arm"]), float(told["mean"]), float(told["sd"])),
     )
     plane.at(step.place), plane.at(step.recommended.place)
     return step

@@ -1,7 +1,7 @@
-"""The report as one page that needs nothing else: no network, no script, no second file.
+"""The report of a search as one HTML page: it needs no network, no script and no second file.
 
-Names and texts in a run may come from strangers. Every one is escaped, stripped of control and direction characters,
-and the page's own policy lets nothing run or load.
+Names and texts in a run may come from strangers. Each is escaped and stripped of control and direction characters,
+and the page's content security policy forbids scripts and loading anything.
 """
 
 import base64
@@ -10,37 +10,20 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tl_search.report.figures import DARK, LIGHT, plane_picture, trajectory_picture
+from tl_search.figures.style import DARK, LIGHT
+from tl_search.report import sentences as say
 from tl_search.report.findings import Findings
-from tl_search.report.metrics import Measured
+from tl_search.report.label_free import Measured
 from tl_search.report.outcome import Outcome, TaskOutcome
-from tl_search.report.sentences import (
-    believed,
-    caveats,
-    control_name,
-    count,
-    duration,
-    gain_sentences,
-    gain_word,
-    headline,
-    interval,
-    percent,
-    points,
-    printable,
-    signed,
-    spent_sentence,
-    stopped_sentence,
-    verdict,
-    verdict_sentence,
-)
-from tl_search.report.trajectory import regret, scored_tasks, turning_points
+from tl_search.report.pictures import draw_plane, draw_trajectory
+from tl_search.report.pull_statistics import regret, scored_tasks, turning_points
 
 ROWS = 150  # pulls that the page lists at most
 TONES = {"the best arm wins": "good", "the best arm loses": "bad", "trained": "good", "control": "bad"}
 
 
 def render_page(findings: Findings, measured: Measured | None = None) -> str:
-    """The whole page as HTML; `measured` adds what layers measured without labels."""
+    """The whole page as HTML. `measured` adds a section on label-free metrics."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -54,17 +37,17 @@ def render_page(findings: Findings, measured: Measured | None = None) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        points=lambda value: "" if value is None else points(value),
-        signed=signed,
-        interval=interval,
-        signed_interval=lambda value: interval(value, sign=True),
-        percent=percent,
-        believed=lambda told: believed(told.mean, told.sd),
-        duration=lambda value: "" if value is None else duration(value),
+        points=lambda value: "" if value is None else say.points(value),
+        signed=say.signed,
+        interval=say.interval,
+        signed_interval=lambda value: say.interval(value, sign=True),
+        percent=say.percent,
+        estimate=lambda told: say.estimate(told.mean, told.sd),
+        duration=lambda value: "" if value is None else say.duration(value),
     )
     css = (here / "index.css").read_text(encoding="utf-8")
     return environment.get_template("index.html.j2").render(
-        css=Markup(css),  # ours, and its digest is in the policy
+        css=Markup(css),  # not from the run, and the policy allows it by its digest
         css_digest="sha256-" + base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
         measured=measured or Measured(),
         **_context(findings),
@@ -79,33 +62,33 @@ def _context(findings: Findings) -> dict[str, Any]:
         "plane": plane,
         "outcome": outcome,
         "last": findings.trajectory[-1] if findings.trajectory else None,
-        "believed": findings.mean is not None,
+        "posterior": findings.mean is not None,
         "arms": plane.shape[0] * plane.shape[1],
-        "headline": headline(findings),
-        "stopped": stopped_sentence(findings),
-        "spent": spent_sentence(findings),
-        "confidence": percent(outcome.confidence) if outcome else "",
-        "gain_sentences": gain_sentences(outcome) if outcome else (),
+        "headline": say.headline(findings),
+        "stopped": say.stopped_sentence(findings),
+        "spent": say.spent_sentence(findings),
+        "confidence": say.percent(outcome.confidence) if outcome else "",
+        "gain_sentences": say.gain_sentences(outcome) if outcome else (),
         "rivals": _rivals(outcome) if outcome else (),
         "costs": _costs(findings),
-        "plane_images": {"light": _data(plane_picture(findings)), "dark": _data(plane_picture(findings, DARK))},
+        "plane_images": {"light": _data(draw_plane(findings)), "dark": _data(draw_plane(findings, DARK))},
         "plane_alt": _plane_alt(findings),
         "trajectory_images": {
-            "light": _data(trajectory_picture(findings, LIGHT)),
-            "dark": _data(trajectory_picture(findings, DARK)),
+            "light": _data(draw_trajectory(findings, LIGHT)),
+            "dark": _data(draw_trajectory(findings, DARK)),
         },
         "trajectory_alt": _trajectory_alt(findings),
         **_tasks(findings),
         "steps": steps,
         "steps_words": words,
         "facts": _facts(findings),
-        "caveats": caveats(findings),
+        "caveats": say.caveats(findings),
     }
 
 
 def _text(value: object) -> str:
-    """What may stand on the page; a number stays on one line with its unit."""
-    return re.sub(r"(?<=\d) (?=%|(?:s|min|h|d|points)\b)", "\u00a0", printable(value))
+    """The text as the page may show it; a number stays on one line with its unit."""
+    return re.sub(r"(?<=\d) (?=%|(?:s|min|h|d|points)\b)", "\u00a0", say.printable(value))
 
 
 def _data(picture: bytes) -> str:
@@ -120,13 +103,13 @@ def _rivals(outcome: Outcome) -> list[dict[str, Any]]:
         ("last layer of the final checkpoint", outcome.final_last, outcome.over_final_last),
         ("best layer of the final checkpoint", outcome.final_best, outcome.over_final_best),
     ):
-        word = gain_word(gain, outcome.best.place == arm.place)
+        word = say.gain_word(gain, outcome.best.place == arm.place)
         found.append({"role": role, "arm": arm, "gain": gain, "word": word, "tone": TONES.get(word, "")})
     return found
 
 
 def _tasks(findings: Findings) -> dict[str, Any]:
-    """Rows of the table by task, with the places of their intervals on a common scale of 144 units."""
+    """Rows of the table by task; `x` places each interval on a common scale, 144 SVG units wide."""
     outcome, types = findings.outcome, {task.name: task.type for task in findings.plane.tasks}
     found = outcome.tasks if outcome else ()
     low = min((0.0, *(task.interval.low for task in found)))
@@ -136,11 +119,11 @@ def _tasks(findings: Findings) -> dict[str, Any]:
         return f"{8 + 128 * (value - low) / ((high - low) or 1):.1f}"
 
     def row(task: TaskOutcome) -> dict[str, Any]:
-        words = verdict(findings.plane, task)
+        words = say.verdict(findings.plane, task)
         return {
             "found": task,
             "type": types.get(task.task, ""),
-            "control": control_name(findings.plane, task.control),
+            "control": say.control_name(findings.plane, task.control),
             "word": words.removeprefix(f"on {task.task} "),
             "tone": TONES.get(task.verdict, ""),
             "x": {"low": at(task.interval.low), "high": at(task.interval.high), "gain": at(task.gain)},
@@ -149,7 +132,7 @@ def _tasks(findings: Findings) -> dict[str, Any]:
     return {
         "tasks": [row(task) for task in found],
         "zero": at(0.0),
-        "tasks_words": verdict_sentence(findings.plane, found),
+        "tasks_words": say.verdict_sentence(findings.plane, found),
     }
 
 
@@ -165,16 +148,16 @@ def _costs(findings: Findings) -> list[tuple[str, Any]]:
 
 
 def _steps(findings: Findings) -> tuple[list[tuple[Any, float]], str]:
-    """Pulls with their regret, and what the reader should know of the choice: a long search is cut to its turns."""
+    """The pulls that the table lists, each with its regret in points, and a sentence that says which pulls they are."""
     every = list(zip(findings.trajectory, regret(findings), strict=True))
     if len(every) <= ROWS:
-        return every, f"All {count(len(every), 'pull')}, in order."
+        return every, f"All {say.count(len(every), 'pull')}, in order."
     turns = {step.t for step in turning_points(findings.trajectory)}
     shown = [pair for pair in every if pair[0].t in turns]
-    note = f"Of {count(len(every), 'pull')}, those after which another arm was named than before, and the last."
+    note = f"Of {say.count(len(every), 'pull')}, the table lists those that changed the recommended arm, and the last."
     if len(shown) > ROWS:
         shown = [*shown[: ROWS // 2], *shown[-ROWS // 2 :]]
-        note += f" Of these, the first and the last {ROWS // 2}."
+        note += f" Of these, only the first {ROWS // 2} and the last {ROWS // 2} are shown."
     return shown, note
 
 
@@ -200,8 +183,8 @@ def _plane_alt(findings: Findings) -> str:
     plane = findings.plane
     measured = int((scored_tasks(findings) > 0).sum())
     text = (
-        f"Heat map of {count(plane.shape[0], 'checkpoint')} by {count(plane.shape[1], 'layer')}; "
-        f"{count(measured, 'arm')} measured."
+        f"Heat map of {say.count(plane.shape[0], 'checkpoint')} by {say.count(plane.shape[1], 'layer')}; "
+        f"{say.count(measured, 'arm')} measured."
     )
     return f"{text} The ring is on {findings.best}." if findings.best else text
 
@@ -211,7 +194,7 @@ def _trajectory_alt(findings: Findings) -> str:
         return "Empty chart: no pull yet."
     first, last = findings.trajectory[0], findings.trajectory[-1]
     text = (
-        f"Line chart: the believed score of the arm named goes from {points(first.recommended.mean)} after the first "
-        f"pull to {points(last.recommended.mean)} at {percent(last.share)} of the exhaustive cost"
+        f"Line chart: the estimated score of the recommended arm goes from {say.points(first.recommended.mean)} after "
+        f"the first pull to {say.points(last.recommended.mean)} at {say.percent(last.share)} of the exhaustive cost"
     )
-    return f"{text}; confirmed at {points(findings.outcome.best.confirmed)}." if findings.outcome else f"{text}."
+    return f"{text}; confirmed at {say.points(findings.outcome.best.confirmed)}." if findings.outcome else f"{text}."

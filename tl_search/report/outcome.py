@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from tl_search.plane.arm_name import ArmName
 from tl_search.plane.pull import Cost
-from tl_search.report.place import Place
 
 VERDICTS = ("trained", "control", "no difference")
 
@@ -25,7 +25,7 @@ class Interval(NamedTuple):
 class Finalist:
     """An arm that was scored on data that the search never saw. All scores are points."""
 
-    place: Place
+    place: ArmName
     selection: float | None
     confirmed: float
     interval: Interval
@@ -45,9 +45,9 @@ class TaskOutcome:
     """The best trained arm of a task against its strongest control, both on confirmation data."""
 
     task: str
-    trained: Place
+    trained: ArmName
     trained_score: float
-    control: Place
+    control: ArmName
     control_score: float
     gain: float
     interval: Interval
@@ -58,7 +58,7 @@ class TaskOutcome:
 class Skipped:
     """A cell that has no score, and why."""
 
-    place: Place
+    place: ArmName
     task: str
     reason: str
 
@@ -103,7 +103,7 @@ class Outcome:
     skipped: tuple[Skipped, ...]
     left_out: tuple[str, ...] = ()
 
-    def places(self) -> Iterator[Place]:
+    def places(self) -> Iterator[ArmName]:
         """Every arm that is named."""
         yield from (self.best.place, self.final_last.place, self.final_best.place)
         for task in self.tasks:
@@ -131,7 +131,7 @@ def read_outcome(value: Mapping[str, Any]) -> Outcome:
         arms_scored=int(value["arms_scored"]),
         seconds={str(part): float(seconds) for part, seconds in value["seconds"].items()},
         skipped=tuple(
-            Skipped(Place.read(entry["arm"]), str(entry["task"]), str(entry["reason"])) for entry in value["skipped"]
+            Skipped(ArmName.read(entry["arm"]), str(entry["task"]), str(entry["reason"])) for entry in value["skipped"]
         ),
         left_out=tuple(map(str, value.get("left_out", ()))),
     )
@@ -140,7 +140,7 @@ def read_outcome(value: Mapping[str, Any]) -> Outcome:
 def _finalist(value: Mapping[str, Any]) -> Finalist:
     confirmation, selection = value["confirmation"], (value.get("selection") or {}).get("objective")
     return Finalist(
-        place=Place.read(value["arm"]),
+        place=ArmName.read(value["arm"]),
         selection=None if selection is None else float(selection),
         confirmed=float(confirmation["objective"]),
         interval=_interval(confirmation),
@@ -153,9 +153,9 @@ def _task(value: Mapping[str, Any]) -> TaskOutcome:
         raise ValueError(f"verdict: must be one of {', '.join(VERDICTS)}, got {value['verdict']!r}")
     return TaskOutcome(
         task=str(value["task"]),
-        trained=Place.read(value["trained"]["arm"]),
+        trained=ArmName.read(value["trained"]["arm"]),
         trained_score=float(value["trained"]["confirmation"]),
-        control=Place.read(value["control"]["arm"]),
+        control=ArmName.read(value["control"]["arm"]),
         control_score=float(value["control"]["confirmation"]),
         gain=float(value["gain"]),
         interval=_interval(value),

@@ -1,15 +1,15 @@
-"""Findings in plain words and numbers as people read them: one wording for the terminal and for the page."""
+"""The sentences and the numbers of a report, worded once for the terminal and for the page. Scores are in points."""
 
 import unicodedata
 from collections.abc import Sequence
 
+from tl_search.plane.arm_name import ArmName
 from tl_search.report.findings import Findings, SearchedPlane
 from tl_search.report.outcome import Gain, Interval, Outcome, TaskOutcome
-from tl_search.report.place import Place
 
 STOPPED = {
     "budget": "its budget was spent",
-    "gap": "the rest of the plane no longer promised a better arm",
+    "gap": "the arm that it recommends is probably within stopping.epsilon points of the best arm",
     "done": "every arm was measured",
 }
 
@@ -44,32 +44,35 @@ def count(number: int, thing: str) -> str:
 
 
 def percent(share: float) -> str:
-    """Whole from 10 % on, two digits below; what is not nothing is never called 0 %."""
+    """A share of 1 as `100 %`: whole from 10 % on, two digits below; only a share of exactly 0 is printed as `0 %`."""
     if share >= 0.1 or share == 0:
         return f"{100 * share:.0f} %"
     return f"{100 * share:.2g} %" if share >= 0.001 else "less than 0.1 %"
 
 
 def points(value: float) -> str:
+    """`65.11`: a score has two decimals."""
     return f"{value:.2f}"
 
 
 def signed(value: float) -> str:
+    """`+1.23`: a difference of scores; one that rounds to 0 has no sign."""
     return f"{value:+.2f}" if round(value, 2) else "0.00"
 
 
-def believed(mean: float, sd: float) -> str:
-    """A policy without a posterior is sure of what it measured."""
+def estimate(mean: float, sd: float) -> str:
+    """`65.11 ± 0.56`: an estimated score and its standard deviation, which is 0 for a policy without a posterior."""
     return f"{points(mean)} ± {points(sd)}" if sd else points(mean)
 
 
 def interval(value: Interval, sign: bool = False) -> str:
+    """`64.46 to 66.76`, or with signs for an interval of a difference."""
     show = signed if sign else points
     return f"{show(value.low)} to {show(value.high)}"
 
 
-def control_name(plane: SearchedPlane, place: Place) -> str:
-    """What a control is: nothing of it was learnt, or nothing of it looks at context."""
+def control_name(plane: SearchedPlane, place: ArmName) -> str:
+    """What kind of control the arm is: random weights, or token embeddings, which take no context into account."""
     untrained = plane.columns[plane.at(place)[0]].step == 0
     if place.layer == 0:
         return "untrained token embeddings" if untrained else "token embeddings"
@@ -88,13 +91,13 @@ def headline(findings: Findings) -> str:
         return "The search is not finished: no arm has been measured yet."
     told = findings.trajectory[-1].recommended
     return (
-        f"The search is not finished. After {count(len(findings.trajectory), 'pull')} it would name {told.place}, "
-        f"which it believes to score {believed(told.mean, told.sd)} points on selection data."
+        f"The search is not finished. After {count(len(findings.trajectory), 'pull')} it recommends {told.place}, "
+        f"whose estimated score is {estimate(told.mean, told.sd)} points on selection data."
     )
 
 
 def gain_word(gain: Gain, same: bool) -> str:
-    """One cell of a table."""
+    """Whether the best arm is better than another one, in a few words for a table. `same`: they are the same arm."""
     if same:
         return "the same arm"
     if gain.interval.holds_zero:
@@ -103,6 +106,7 @@ def gain_word(gain: Gain, same: bool) -> str:
 
 
 def gain_sentence(gain: Gain, rival: str, same: bool, confidence: float) -> str:
+    """How much better the best arm is than `rival`. `same`: they are the same arm; `confidence` is a share of 1."""
     if same:
         return f"It is the {rival} itself."
     between = f"{percent(confidence)} interval {interval(gain.interval, sign=True)}"
@@ -114,7 +118,7 @@ def gain_sentence(gain: Gain, rival: str, same: bool, confidence: float) -> str:
 
 
 def gain_sentences(outcome: Outcome) -> tuple[str, str]:
-    """The chosen arm against the two that the final checkpoint offers."""
+    """How the best arm compares with the last layer and with the best layer of the final checkpoint."""
     best, last, layer = outcome.best.place, outcome.final_last.place, outcome.final_best.place
     return (
         gain_sentence(outcome.over_final_last, "last layer of the final checkpoint", best == last, outcome.confidence),
@@ -123,7 +127,7 @@ def gain_sentences(outcome: Outcome) -> tuple[str, str]:
 
 
 def verdict(plane: SearchedPlane, task: TaskOutcome) -> str:
-    """Whether training in context helped on this task."""
+    """Whether a trained arm is better than every control on this task, for the middle of a sentence."""
     name = control_name(plane, task.control)
     if task.verdict == "no difference":
         return f"on {task.task} no difference to the {name} could be shown"
@@ -133,14 +137,14 @@ def verdict(plane: SearchedPlane, task: TaskOutcome) -> str:
 
 
 def verdict_sentence(plane: SearchedPlane, tasks: Sequence[TaskOutcome]) -> str:
-    """On how many tasks training helps, and every task where that could not be shown."""
+    """On how many tasks training helps, and what holds for each of the other tasks."""
     helped = [task for task in tasks if task.verdict == "trained"]
     others = [f" O{verdict(plane, task)[1:]}." for task in tasks if task.verdict != "trained"]
     return f"Training helps on {len(helped)} of {count(len(tasks), 'task')}.{''.join(others)}"
 
 
 def spent_sentence(findings: Findings) -> str:
-    """What the search cost, in the cost table's seconds."""
+    """What the search spent of the exhaustive cost, in seconds of the cost table."""
     plane, outcome = findings.plane, findings.outcome
     arms = plane.shape[0] * plane.shape[1]
     if outcome:
@@ -159,6 +163,7 @@ def spent_sentence(findings: Findings) -> str:
 
 
 def stopped_sentence(findings: Findings) -> str:
+    """Why the search stopped, or that it has not."""
     if not findings.stopped:
         return "The search has not stopped yet."
     why = STOPPED.get(findings.stopped, findings.stopped)
@@ -167,11 +172,14 @@ def stopped_sentence(findings: Findings) -> str:
 
 
 def caveats(findings: Findings) -> list[str]:
-    """What a careful reader should know before believing the answer. Only what holds for this run."""
+    """What a reader should know before relying on the answer; only what holds for this run."""
     plane, outcome = findings.plane, findings.outcome
     found = []
     if not outcome:
-        found.append("Nothing here is confirmed on held-out data yet, and selection data flatters what it chose.")
+        found.append(
+            "Nothing here is confirmed on held-out data yet. The score of the arm that was chosen on selection data is "
+            "too high on that data, on average."
+        )
     else:
         chosen = (
             "The arm was chosen and reported on the same data (tasks.allow_same_split), so its score and its gains are "
@@ -181,36 +189,34 @@ def caveats(findings: Findings) -> list[str]:
             "saw. "
         )
         found.append(
-            f"{chosen}The intervals cover the choice of test items; they say nothing of other training seeds or "
-            "other data."
+            f"{chosen}The intervals are bootstrap confidence intervals over test items. They do not tell how much the "
+            "scores would vary with other training seeds or other datasets."
         )
         if plane.is_control(outcome.best.place):
             found.append(
-                f"The best arm is a control ({control_name(plane, outcome.best.place)}): for these tasks, training in "
-                "context did not help."
+                f"The best arm is a control ({control_name(plane, outcome.best.place)}): for these tasks, what the "
+                "model learnt about context did not help."
             )
         if len(outcome.tasks) > 1:
             found.append(
-                f"Verdicts by task are {len(outcome.tasks)} comparisons, each at {percent(outcome.confidence)} on its "
-                "own, not corrected for their number."
+                f"The verdicts by task are {len(outcome.tasks)} separate comparisons, each at "
+                f"{percent(outcome.confidence)}; they are not corrected for multiple comparisons."
             )
         if outcome.skipped:
-            found.append(
-                f"{count(len(outcome.skipped), 'cell')} could not be scored and took no part; they are listed below."
-            )
+            found.append(f"{count(len(outcome.skipped), 'cell')} could not be scored; the table Skipped says why.")
         if outcome.left_out:
             found.append(
-                f"The compared objectives leave out {', '.join(outcome.left_out)}, which could not be scored for all "
-                "of the compared arms."
+                f"The objectives of the compared arms leave out {', '.join(outcome.left_out)}, which could not be "
+                "scored for all of these arms."
             )
         if outcome.arms_scored < plane.shape[0] * plane.shape[1]:
-            found.append(
-                "Arms that were not measured may be better than the one found; the search bets that they are not."
-            )
+            found.append("Some arms were not measured. One of them may be better than the arm that was found.")
     if findings.mean is not None:
-        found.append("Colours of the plane are the policy's belief; only arms with a dot were measured.")
+        found.append(
+            "The colours of the plane are the policy's estimates (posterior mean). Only arms with a dot were measured."
+        )
     found.append(
-        "Costs are from a cost table that is part of the run's config, so that the search is the same on every "
-        "machine; they are not measured times."
+        "Costs come from a cost table, which is part of the run's config; they are not measured times. This keeps the "
+        "search the same on every machine."
     )
     return found

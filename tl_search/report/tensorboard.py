@@ -1,4 +1,4 @@
-"""The search as TensorBoard shows it: the plane as a picture, and what was named and spent pull by pull."""
+"""A search as TensorBoard events: the plane as a picture; score, regret and spent share after every pull."""
 
 import io
 import os
@@ -6,16 +6,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tl_search.report.figures import plane_picture
 from tl_search.report.findings import Findings
-from tl_search.report.trajectory import regret
+from tl_search.report.pictures import draw_plane
+from tl_search.report.pull_statistics import regret
 from tl_search.store.atomic import ASIDE
 
-SUFFIX = ".search-report"  # tells our event files from anybody else's in the folder
+SUFFIX = ".search-report"  # tells the report's event files from others in the folder
 
 
 def write_events(findings: Findings) -> Path:
-    """Write RUN/tensorboard anew: what an earlier report wrote there goes, other event files stay.
+    """Write the events to RUN/tensorboard. The files of an earlier report are replaced, other event files stay.
+
+    Score and regret are in points, the spent share is of the exhaustive cost (1 = all of it).
 
     Returns:
         The folder for `tensorboard --logdir`.
@@ -29,7 +31,7 @@ def write_events(findings: Findings) -> Path:
     aside = Path(tempfile.mkdtemp(dir=findings.folder, prefix=ASIDE))
     try:
         with SummaryWriter(str(aside), filename_suffix=SUFFIX) as writer:
-            picture = Image.open(io.BytesIO(plane_picture(findings))).convert("RGB")
+            picture = Image.open(io.BytesIO(draw_plane(findings))).convert("RGB")
             writer.add_image("search/plane", np.asarray(picture), len(findings.trajectory), dataformats="HWC")
             for step, shortfall in zip(findings.trajectory, regret(findings), strict=True):
                 writer.add_scalar("search/recommended_score", step.recommended.mean, step.t)

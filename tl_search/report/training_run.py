@@ -1,4 +1,4 @@
-"""The revisions of a training run in a terminal: when each was written, and which is best so far."""
+"""Prints the revisions of a training run in a terminal: the step of each, its eval loss, and which is best so far."""
 
 import math
 from dataclasses import dataclass
@@ -23,11 +23,12 @@ class WrittenRevision:
     Args:
         name: `step100`.
         step: Completed optimizer steps.
-        tokens: Seen so far.
-        epoch: Completed epochs.
-        stage: Of the curriculum.
-        eval_loss: Nats per token; None where nothing was evaluated at that step.
-        best: The lowest eval loss up to here, be it of a step without a revision.
+        tokens: Training tokens seen up to this step; None where they are not recorded.
+        epoch: Completed epochs; None where they are not recorded.
+        stage: Name of the curriculum's stage at this step.
+        eval_loss: Nats per token; None where the model was not evaluated at this step.
+        best: The lowest eval loss up to this step in nats per token, also of steps without a revision; None before the
+            first evaluation.
     """
 
     name: str
@@ -41,7 +42,7 @@ class WrittenRevision:
 
 @dataclass(frozen=True)
 class BestSoFar:
-    """What a pointer in `checkpoints/` leads to: the best by one measurement, and the model that was kept of it."""
+    """What a pointer in `checkpoints/` says: the best value of one measurement, its step, and the model kept for it."""
 
     name: str
     monitor: str
@@ -55,7 +56,7 @@ class BestSoFar:
 
 
 def read_revisions(folder: Path) -> tuple[WrittenRevision, ...]:
-    """In the order of training; changes nothing, since the run may be alive.
+    """The revisions in the order of training. Nothing is written, because the run may still be going on.
 
     Raises:
         ValueError: the index is missing, or a line is damaged; the message names the file.
@@ -85,11 +86,11 @@ def read_revisions(folder: Path) -> tuple[WrittenRevision, ...]:
 
 
 def read_best(folder: Path) -> tuple[BestSoFar, ...]:
-    """What the run's pointers say, `best` first. Raises ValueError naming a damaged one."""
+    """All such pointers of the run, `best` first. Raises ValueError that names the file when one is damaged."""
     found = []
     for path in sorted((folder / "checkpoints").glob("*.json"), key=lambda path: (path.stem != "best", path.stem)):
         said = read_json(path)
-        if not isinstance(said, dict) or "monitor" not in said:  # where training goes on
+        if not isinstance(said, dict) or "monitor" not in said:  # last.json, which names the state to resume from
             continue
         try:
             value, step = float(said["value"]), int(said["step"])
@@ -100,7 +101,7 @@ def read_best(folder: Path) -> tuple[BestSoFar, ...]:
 
 
 def print_revisions(folder: Path, console: Console) -> None:
-    """The table; the lowest eval loss so far stands in the last column; `best` marks the revisions that lowered it."""
+    """Print the table. Its last column is the lowest eval loss so far, with `best` at the revisions that lowered it."""
     revisions = read_revisions(folder)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for header in ("revision", "stage"):

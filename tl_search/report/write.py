@@ -1,4 +1,4 @@
-"""One call for a report: read the run, write its files, print what was found."""
+"""Writes the report of a run: reads the run, writes the files of the report, and prints a summary."""
 
 import os
 import sys
@@ -6,21 +6,22 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tl_search.report.figures import plane_picture, trajectory_picture
 from tl_search.report.findings import read_findings
 from tl_search.report.html import render_page
-from tl_search.report.metrics import describe_plane, measures_only, read_measured
-from tl_search.report.tables import print_findings, print_measured
+from tl_search.report.label_free import describe_plane, measures_only, read_measured
+from tl_search.report.pictures import draw_plane, draw_trajectory
 from tl_search.report.tensorboard import write_events
+from tl_search.report.terminal import print_findings, print_measured
 from tl_search.report.training_run import INDEX, print_revisions
 from tl_search.store.atomic import write_bytes, write_text
 
 
 def write_report(folder: Path) -> None:
-    """Report on a run. A search gets RUN/report and RUN/tensorboard and a summary; a training run gets a table.
+    """Report on a run, which may still be going on: the report then shows its state.
 
-    Of metrics without labels, in either, there is a table; a search that only measures has nothing else.
-    The search may still be going on: the report then shows its state.
+    For a search this writes RUN/report and RUN/tensorboard and prints a summary; for a training run it prints a table
+    of revisions. Both print a table of label-free metrics where there are any, and a search without tasks prints
+    nothing else.
 
     Raises:
         ValueError: the folder is no run, or one of its files is missing or damaged; the message names it.
@@ -34,8 +35,8 @@ def write_report(folder: Path) -> None:
             return
         findings = read_findings(folder)
         report = folder / "report"
-        write_bytes(report / "plane.png", plane_picture(findings))
-        write_bytes(report / "regret.png", trajectory_picture(findings))
+        write_bytes(report / "plane.png", draw_plane(findings))
+        write_bytes(report / "regret.png", draw_trajectory(findings))
         write_text(report / "index.html", render_page(findings, measured))
         write_events(findings)
         print_findings(findings, console, measured)
@@ -43,11 +44,11 @@ def write_report(folder: Path) -> None:
         print_revisions(folder, console)
         print_measured(read_measured(folder), console)
     else:
-        raise ValueError(f"{folder}: no run to report on: it has neither plane.json (a search) nor {INDEX} (training)")
+        raise ValueError(f"{folder}: not a run: it has neither plane.json (a search) nor {INDEX} (a training run)")
 
 
 class Terminal(Console):
-    """Standard output, whose reader may leave early (`tl report RUN | head -1`): the files are written all the same."""
+    """Standard output. When its reader leaves early (`tl report RUN | head -1`), the files are written all the same."""
 
     def on_broken_pipe(self) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -87,9 +87,11 @@ class LivePlane(LiveColumns):
         boards: list[Any] = [getattr(logger, "experiment", None) for logger in trainer.loggers]
         boards = [board for board in boards if hasattr(board, "add_image")]  # TensorBoard's; others get the numbers
         if boards:
-            from tl_search.search.live_picture import plane_picture
+            from tl_search.figures.growing_plane import growing_plane_picture
 
-            picture = plane_picture({at: self._objective(column) for at, column in sorted(self.columns.items())})
+            picture = growing_plane_picture(
+                {at: self._objective(column) for at, column in sorted(self.columns.items())}
+            )
             for board in boards:
                 board.add_image("plane/picture", picture, trainer.global_step, dataformats="HWC")
 

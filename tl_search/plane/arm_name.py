@@ -1,11 +1,11 @@
-"""Where an arm lies on the plane, as the files of a run write it."""
+"""An arm by its name: the name of its revision and its layer."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 
-class Place(NamedTuple):
-    """An arm by its two coordinates: all that a report needs of it."""
+class ArmName(NamedTuple):
+    """How a run's files and a report name an arm. It holds neither weights nor steps: the plane knows those."""
 
     revision: str
     layer: int
@@ -14,8 +14,8 @@ class Place(NamedTuple):
         return f"{self.revision}/layer {self.layer}"
 
     @classmethod
-    def read(cls, value: Sequence[object]) -> "Place":
-        """From `["step1000", 5]`. Raises ValueError for anything else."""
+    def read(cls, value: Sequence[object]) -> "ArmName":
+        """From `["step1000", 5]`, as a run's files write it. Raises ValueError for anything else."""
         if not isinstance(value, list) or len(value) != 2 or not isinstance(value[1], int):
             raise ValueError(f'an arm must be ["revision", layer], got {value!r}')
         return cls(str(value[0]), value[1])

@@ -1,4 +1,4 @@
-"""What a trajectory adds up to: which arms were measured, what they are worth, and how far a choice fell short."""
+"""What is computed from the pulls of a search: scored tasks, measured objectives, and the regret after each pull."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from tl_search.report.findings import Findings, Step
 
 
 def scored_tasks(findings: Findings) -> np.ndarray:
-    """How many tasks have a score at each arm: (revision, layer)."""
+    """How many tasks of each arm have a score: an array (revision, layer)."""
     counts = np.zeros(findings.plane.shape, dtype=int)
     for (row, layer), scores in _scores(findings).items():
         counts[row, layer] = len(scores)
@@ -17,7 +17,7 @@ def scored_tasks(findings: Findings) -> np.ndarray:
 
 
 def measured_objective(findings: Findings) -> np.ndarray:
-    """The objective where every task has a score, NaN elsewhere: (revision, layer), points."""
+    """The objective of each arm in points, NaN unless every task has a score: an array (revision, layer)."""
     objective = np.full(findings.plane.shape, np.nan)
     weights = {task.name: task.weight for task in findings.plane.tasks}
     for spot, scores in _scores(findings).items():
@@ -27,28 +27,28 @@ def measured_objective(findings: Findings) -> np.ndarray:
 
 
 def regret(findings: Findings) -> list[float]:
-    """After each pull: by how many points the arm named then falls short of the best arm that was looked at.
+    """After each pull: by how many points the recommended arm falls short of the best arm that was measured.
 
-    An arm counts by its measured objective; one that was never scored on all tasks, by what the policy believes of
-    it at the end. 0 = the best arm is named.
+    An arm's value is its measured objective. For an arm that was never scored on all tasks, it is the policy's latest
+    estimate. 0 means that the best arm is recommended.
     """
     if not findings.trajectory:
         return []
     worth = measured_objective(findings)
     if findings.mean is not None:
         worth = np.where(np.isnan(worth), findings.mean, worth)
-    for step in reversed(findings.trajectory):  # without a posterior, what was said when the arm was named last counts
+    for step in reversed(findings.trajectory):  # without a posterior, the last recommendation has the latest estimate
         spot = findings.plane.at(step.recommended.place)
         if np.isnan(worth[spot]):
             worth[spot] = step.recommended.mean
-    named = [findings.plane.at(step.recommended.place) for step in findings.trajectory]
-    looked_at = [*named, *(spot for spot in _scores(findings) if not np.isnan(worth[spot]))]
-    best = max(worth[spot] for spot in looked_at)
-    return [float(best - worth[spot]) for spot in named]
+    recommended = [findings.plane.at(step.recommended.place) for step in findings.trajectory]
+    measured = [*recommended, *(spot for spot in _scores(findings) if not np.isnan(worth[spot]))]
+    best = max(worth[spot] for spot in measured)
+    return [float(best - worth[spot]) for spot in recommended]
 
 
 def turning_points(trajectory: Sequence[Step]) -> list[Step]:
-    """The pulls after which another arm was named than before, and the last one."""
+    """The pulls that changed the recommended arm, and the last one."""
     return [
         step
         for number, step in enumerate(trajectory)
@@ -59,7 +59,7 @@ def turning_points(trajectory: Sequence[Step]) -> list[Step]:
 
 
 def _scores(findings: Findings) -> dict[tuple[int, int], dict[str, float]]:
-    """All scores by arm; a cell that failed has none."""
+    """All scores of each arm by task; a cell that failed has none."""
     found: dict[tuple[int, int], dict[str, float]] = {}
     for step in findings.trajectory:
         scores = {task: score for task, score in step.scores.items() if score is not None}

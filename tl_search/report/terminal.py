@@ -1,42 +1,26 @@
-"""The findings in a terminal: the answer first. Reads well at 80 columns and without colour."""
+"""Prints the summary of a search in a terminal, the answer first. It fits 80 columns and needs no colour."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tl_search.report import sentences as say
 from tl_search.report.findings import Findings
-from tl_search.report.metrics import Measured
+from tl_search.report.label_free import Measured
 from tl_search.report.outcome import Finalist, Gain, Outcome
-from tl_search.report.sentences import (
-    believed,
-    control_name,
-    count,
-    duration,
-    gain_sentences,
-    gain_word,
-    headline,
-    interval,
-    percent,
-    points,
-    printable,
-    signed,
-    spent_sentence,
-    stopped_sentence,
-    verdict,
-)
 
 SHOWN = 8  # skipped cells and verdicts that a terminal shows before it refers to the page
 
 
 def print_findings(findings: Findings, console: Console, measured: Measured | None = None) -> None:
-    """Everything a reader needs to act on, then where the rest lies."""
-    console.print(_text(headline(findings), style="bold"))
+    """Print the answer, the comparisons, what was skipped, the label-free metrics, and the path of the page."""
+    console.print(_text(say.headline(findings), style="bold"))
     outcome = findings.outcome
     if outcome:
-        for sentence in gain_sentences(outcome):
+        for sentence in say.gain_sentences(outcome):
             console.print(_text(sentence))
-    console.print(_text(f"{spent_sentence(findings)} {stopped_sentence(findings)}"))
+    console.print(_text(f"{say.spent_sentence(findings)} {say.stopped_sentence(findings)}"))
     if outcome:
         console.print(Group(_finalists(findings, outcome), _tasks(findings, outcome)))
         _print_skipped(outcome, console)
@@ -49,23 +33,23 @@ def print_findings(findings: Findings, console: Console, measured: Measured | No
 
 
 def print_measured(measured: Measured, console: Console) -> None:
-    """Where each metric without labels is lowest and highest, and what could not be measured."""
+    """Print where each label-free metric is lowest and highest, and what could not be measured."""
     for revision, reason in measured.unmeasured.items():
         console.print(_text(f"{revision} could not be measured: {reason}"))
     if measured.remark:
         console.print(_text(measured.remark))
     if not measured.rows:
         return
-    table = _table("metric", "lowest", "highest", "last layer of\nthe latest")
+    table = _table("metric", "lowest", "highest", "last layer of\nthe latest\ncheckpoint")
     for row in measured.rows:
         ends = [_text(f"{value:.4g}\n{place}", keep_lines=True) for value, place in (row.lowest, row.highest)]
         table.add_row(_text(row.name), *ends, "" if row.final is None else f"{row.final:.4g}")
-    arms = count(max(row.arms for row in measured.rows), "arm")
-    console.print(Group(_text(f"\nWithout labels, over {arms}"), table))
+    arms = say.count(max(row.arms for row in measured.rows), "arm")
+    console.print(Group(_text(f"\nLabel-free metrics of {arms}"), table))
 
 
 def _finalists(findings: Findings, outcome: Outcome) -> RenderableType:
-    confidence = percent(outcome.confidence)
+    confidence = say.percent(outcome.confidence)
     table = _table("arm", ("score", confidence), ("gain of the best", confidence), "in words")
     best = outcome.best.place
     rows: list[tuple[str, Finalist, Gain | None]] = [
@@ -76,30 +60,31 @@ def _finalists(findings: Findings, outcome: Outcome) -> RenderableType:
     for role, arm, gain in rows:
         table.add_row(
             _text(f"{role}\n{arm.place}", keep_lines=True),
-            f"{points(arm.confirmed)}\n{interval(arm.interval)}",
-            f"{signed(gain.gain)}\n{interval(gain.interval, sign=True)}" if gain else "",
-            gain_word(gain, best == arm.place) if gain else "",
+            f"{say.points(arm.confirmed)}\n{say.interval(arm.interval)}",
+            f"{say.signed(gain.gain)}\n{say.interval(gain.interval, sign=True)}" if gain else "",
+            say.gain_word(gain, best == arm.place) if gain else "",
         )
     return Group(_text(f"\nConfirmed scores (points on {findings.plane.reported_on})"), table)
 
 
 def _tasks(findings: Findings, outcome: Outcome) -> RenderableType:
-    table = _table("task", "trained arm", "strongest control", ("gain", percent(outcome.confidence)))
+    table = _table("task", "trained arm", "strongest control", ("gain", say.percent(outcome.confidence)))
     for task in outcome.tasks:
+        control = say.control_name(findings.plane, task.control)
         table.add_row(
             _text(task.task),
-            _text(f"{points(task.trained_score)}\n{task.trained}", keep_lines=True),
-            _text(f"{points(task.control_score)}\n{control_name(findings.plane, task.control)}", keep_lines=True),
-            f"{signed(task.gain)}\n{interval(task.interval, sign=True)}",
+            _text(f"{say.points(task.trained_score)}\n{task.trained}", keep_lines=True),
+            _text(f"{say.points(task.control_score)}\n{control}", keep_lines=True),
+            f"{say.signed(task.gain)}\n{say.interval(task.interval, sign=True)}",
         )
-    verdicts = [_text(f"- {verdict(findings.plane, task)}") for task in outcome.tasks]
+    verdicts = [_text(f"- {say.verdict(findings.plane, task)}") for task in outcome.tasks]
     return Group(_text("\nBest trained arm of each task against its strongest control"), table, *verdicts)
 
 
 def _print_skipped(outcome: Outcome, console: Console) -> None:
     if not outcome.skipped:
         return
-    console.print(_text(f"\n{count(len(outcome.skipped), 'cell')} skipped:"))
+    console.print(_text(f"\n{say.count(len(outcome.skipped), 'cell')} could not be scored:"))
     for cell in outcome.skipped[:SHOWN]:
         console.print(_text(f"- {cell.place}, {cell.task}: {cell.reason}"))
     if len(outcome.skipped) > SHOWN:
@@ -107,18 +92,18 @@ def _print_skipped(outcome: Outcome, console: Console) -> None:
 
 
 def _last_pulls(findings: Findings) -> RenderableType:
-    table = _table("pull", "scored", "spent", "it would name", "believed")
+    table = _table("pull", "arm", "spent", "recommended", "estimate")
     shown = findings.trajectory[-SHOWN:]
     for step in shown:
         told = step.recommended
         table.add_row(
             str(step.t),
             _text(step.place),
-            f"{duration(step.spent)}\n{percent(step.share)}",
+            f"{say.duration(step.spent)}\n{say.percent(step.share)}",
             _text(told.place),
-            believed(told.mean, told.sd),
+            say.estimate(told.mean, told.sd),
         )
-    return Group(_text(f"\nThe last {count(len(shown), 'pull')}"), table)
+    return Group(_text(f"\nThe last {say.count(len(shown), 'pull')}"), table)
 
 
 def _table(*headers: str | tuple[str, str]) -> Table:
@@ -130,6 +115,8 @@ def _table(*headers: str | tuple[str, str]) -> Table:
 
 
 def _text(value: object, style: str = "", keep_lines: bool = False) -> Text:
-    """Text that rich takes literally: a name such as `[red]` is no markup."""
+    """Text that rich prints as it is: a name such as `[red]` is not taken as markup."""
     lines = str(value).split("\n")
-    return Text("\n".join(map(printable, lines)) if keep_lines or lines[0] == "" else printable(value), style=style)
+    return Text(
+        "\n".join(map(say.printable, lines)) if keep_lines or lines[0] == "" else say.printable(value), style=style
+    )

@@ -1,4 +1,4 @@
-"""What layers measured without labels, in a report: the extremes of each metric, and nothing that names could do."""
+"""Label-free metrics in a report: the extremes of each, and names that cannot harm the page or the terminal."""
 
 import json
 import re
@@ -6,10 +6,10 @@ import re
 import pytest
 from synthetic_run import write_search_run, write_training_run
 
+from tl_search.plane.arm_name import ArmName
 from tl_search.report.findings import read_findings
 from tl_search.report.html import render_page
-from tl_search.report.metrics import Extremes, read_measured
-from tl_search.report.place import Place
+from tl_search.report.label_free import Extremes, read_measured
 from tl_search.report.write import write_report
 
 
@@ -42,8 +42,8 @@ VALUES = {
 def test_extremes_are_of_all_arms_and_the_final_value_of_the_latest_last_layer(tmp_path):
     measured = read_measured(measure(tmp_path, VALUES))
     assert measured.rows == (
-        Extremes("curvature", (0.5, Place("step10", 0)), (1.0, Place("step0", 1)), None, 2),
-        Extremes("rankme", (2.0, Place("step10", 0)), (7.5, Place("step0", 1)), 7.5, 4),
+        Extremes("curvature", (0.5, ArmName("step10", 0)), (1.0, ArmName("step0", 1)), None, 2),
+        Extremes("rankme", (2.0, ArmName("step10", 0)), (7.5, ArmName("step0", 1)), 7.5, 4),
     )
     assert read_measured(tmp_path / "elsewhere").rows == ()
 
@@ -70,7 +70,7 @@ def test_only_files_of_the_newest_column_s_settings_count(tmp_path, change):
     measure(tmp_path, VALUES)
     measure(tmp_path, {(20, 0): {"rankme": 4.0}, (20, 1): {"rankme": 5.0}}, **change)
     measured = read_measured(tmp_path)
-    assert measured.rows == (Extremes("rankme", (4.0, Place("step20", 0)), (5.0, Place("step20", 1)), 5.0, 2),)
+    assert measured.rows == (Extremes("rankme", (4.0, ArmName("step20", 0)), (5.0, ArmName("step20", 1)), 5.0, 2),)
     assert measured.left_out == 4
     measure(tmp_path, {(20, 0): {"rankme": 6.0}})  # back again, and cut short after one layer
     assert read_measured(tmp_path).rows[1].arms == 5
@@ -83,17 +83,19 @@ def test_of_a_training_run_only_weights_that_it_still_has_count(tmp_path, capsys
     measure(run, {(400, 0): {"rankme": 400.0}}, rules=1)  # of steps that the run was made shorter by
     measured = read_measured(run)
     # step 150 was looked at between two revisions
-    assert measured.rows == (Extremes("rankme", (100.0, Place("step100", 0)), (300.0, Place("step300", 0)), 300.0, 3),)
+    assert measured.rows == (
+        Extremes("rankme", (100.0, ArmName("step100", 0)), (300.0, ArmName("step300", 0)), 300.0, 3),
+    )
     assert measured.left_out == 3
     write_report(run)
-    told = capsys.readouterr().out
-    assert "3 files in cache/metrics left out: of other weights, texts or settings than" in told
-    assert "Without labels, over 3 arms" in told
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Left out: 3 files in cache/metrics, measured with other weights, texts or settings than the newest." in told
+    assert "Label-free metrics of 3 arms" in told
 
 
 def test_nothing_is_said_of_files_where_all_count(tmp_path, capsys):
     write_report(measure(write_training_run(tmp_path), VALUES))
-    assert "left out" not in capsys.readouterr().out
+    assert "Left out" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"corpus": "c1"}'])
@@ -107,11 +109,11 @@ def test_a_damaged_file_is_named(tmp_path, damage):
 def test_a_search_and_a_training_run_show_the_same_table(tmp_path, capsys):
     runs = write_search_run(tmp_path / "search", pulls=2), write_training_run(tmp_path / "train")
     write_report(runs[1])
-    assert "Without labels" not in capsys.readouterr().out
+    assert "Label-free" not in capsys.readouterr().out
     for folder in runs:
         write_report(measure(folder, VALUES))
         told = capsys.readouterr().out
-        assert "Without labels, over 4 arms" in told
+        assert "Label-free metrics of 4 arms" in told
         assert "rankme" in told
         assert "step10/layer 0" in told
     page = (tmp_path / "search/report/index.html").read_text()
@@ -123,12 +125,12 @@ def test_a_search_and_a_training_run_show_the_same_table(tmp_path, capsys):
 def test_a_search_that_only_measures_is_reported_before_its_first_column_and_says_what_failed(tmp_path, capsys):
     write(tmp_path / "plane.json", {"model": "m[red]", "revisions": [{}, {}], "n_layers": 1, "tasks": []})
     write_report(tmp_path)
-    assert capsys.readouterr().out == "m[red]: 2 checkpoints × 2 layers, measured without labels; no task was scored.\n"
+    assert capsys.readouterr().out == "m[red]: 2 checkpoints × 2 layers, label-free metrics only; no task was scored.\n"
     write(tmp_path / "DONE.json", {"exit_code": 3, "unmeasured": {"step10": "NaN\x1b[2J"}})
     write_report(measure(tmp_path, VALUES))
     told = capsys.readouterr().out
     assert "step10 could not be measured: NaN[2J" in told
-    assert "Without labels, over 4 arms" in told
+    assert "Label-free metrics of 4 arms" in told
     assert not (tmp_path / "report").exists()
 
 
@@ -141,4 +143,4 @@ def test_names_are_text_on_the_page(tmp_path):
     page = render_page(read_findings(folder), read_measured(folder))
     assert "<script" not in page
     assert "{{ 7 * 7 }}" in page
-    assert "1 file in cache/metrics left out" in page
+    assert "Left out: 1 file in cache/metrics" in page

@@ -1,43 +1,43 @@
-"""What layers measured without labels, read from `cache/metrics` of a run: where each metric is lowest and highest."""
+"""The label-free metrics of a run, read from its `cache/metrics`: where each is lowest and highest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tl_search.plane.arm_name import ArmName
 from tl_search.report.findings import reading
-from tl_search.report.place import Place
 from tl_search.report.sentences import count, printable
 from tl_search.report.training_run import INDEX
 from tl_search.runs.index import read_index
 
 
 class Extremes(NamedTuple):
-    """One metric over all measured arms, and at what people take without a search.
+    """One metric: its lowest and its highest value over all measured arms, and its value at the latest last layer.
 
     Args:
-        name: Of the metric.
-        lowest: Its smallest value, and where that is; the first arm of several.
-        highest: Likewise its largest.
-        final: The value of the last layer of the latest measured checkpoint; None where it has none there.
-        arms: How many have a value.
+        name: The name of the metric.
+        lowest: Its smallest value and the arm that has it, the earliest of several. Units are those of the metric.
+        highest: Its largest value and the arm that has it.
+        final: Its value at the last layer of the latest measured checkpoint; None where it has no value there.
+        arms: How many arms have a value.
     """
 
     name: str
-    lowest: tuple[float, Place]
-    highest: tuple[float, Place]
+    lowest: tuple[float, ArmName]
+    highest: tuple[float, ArmName]
     final: float | None
     arms: int
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run has measured.
+    """The label-free metrics that a run has measured so far.
 
     Args:
-        rows: By metric, in alphabetical order; none where nothing is measured, or not yet.
-        unmeasured: Revision → why it could not be, once the run has said so.
-        left_out: Files of other weights, texts or settings than those that count.
+        rows: One per metric, in alphabetical order; empty where nothing has been measured.
+        unmeasured: Revision that could not be measured → the reason, once the run has written it.
+        left_out: How many files do not count: they were measured with other weights, texts or settings.
     """
 
     rows: tuple[Extremes, ...] = ()
@@ -46,16 +46,16 @@ class Measured:
 
     @property
     def remark(self) -> str:
-        """What a reader is told of files that do not count; nothing where all do."""
-        files = f"{count(self.left_out, 'file')} in cache/metrics left out"
-        return f"{files}: of other weights, texts or settings than the newest." if self.left_out else ""
+        """A line about files that do not count; empty where all count."""
+        files = f"Left out: {count(self.left_out, 'file')} in cache/metrics"
+        return f"{files}, measured with other weights, texts or settings than the newest." if self.left_out else ""
 
 
 class _Layer(NamedTuple):
-    """What a file says: of which arm, on which texts, with which settings, and the values."""
+    """The content of one file: which arm was measured, on which texts, with which settings, and the values."""
 
     step: int
-    place: Place
+    place: ArmName
     weights: str
     corpus: str
     settings: tuple[Any, ...]
@@ -63,21 +63,21 @@ class _Layer(NamedTuple):
 
 
 def measures_only(folder: Path) -> bool:
-    """Whether the search of this folder only measures: it has no tasks. Raises ValueError where a file is damaged."""
+    """Whether the search in this folder has no tasks and computes label-free metrics only. Raises as `reading` does."""
     with reading(folder / "plane.json") as value:
         return not value["tasks"]
 
 
 def describe_plane(folder: Path) -> str:
-    """A sentence on the plane of a search that only measures."""
+    """A search without tasks in one sentence. Raises as `reading` does."""
     with reading(folder / "plane.json") as value:
         revisions, layers = count(len(value["revisions"]), "checkpoint"), int(value["n_layers"]) + 1
         model = printable(value["model"])
-        return f"{model}: {revisions} × {layers} layers, measured without labels; no task was scored."
+        return f"{model}: {revisions} × {layers} layers, label-free metrics only; no task was scored."
 
 
 def read_measured(folder: Path) -> Measured:
-    """Of a search or a training run. Raises ValueError where a file is damaged; the message names it."""
+    """Read the metrics of a search or of a training run. Raises ValueError that names the file when one is damaged."""
     unmeasured: dict[str, str] = {}
     for path in (folder / "result.json", folder / "DONE.json"):
         if path.is_file():
@@ -92,11 +92,11 @@ def read_measured(folder: Path) -> Measured:
 
 
 def _layers(place: Path) -> list[_Layer]:
-    """All files, by step and layer."""
+    """All files, sorted by step and layer."""
     found = []
     for path in place.glob("*/*/layer_*.json"):
         with reading(path) as value:
-            arm = Place(str(value["revision"]), int(value["layer"]))
+            arm = ArmName(str(value["revision"]), int(value["layer"]))
             metrics = {str(name): None if it is None else float(it) for name, it in value["metrics"].items()}
             settings = tuple(value[key] for key in ("options", "extraction", "rules"))
             of = int(value["step"]), arm, str(value["weights"]), str(value["corpus"]), settings
@@ -105,10 +105,10 @@ def _layers(place: Path) -> list[_Layer]:
 
 
 def _kept(folder: Path, layers: list[_Layer]) -> list[_Layer]:
-    """Those of weights that a training run still has: it may have been set back or made shorter.
+    """Of a training run, the layers whose weights it still has: it may have been set back or made shorter.
 
-    Of a step between two revisions nobody kept the weights; after the last, what was measured may be of a run that
-    went another way.
+    A step between two revisions counts, though its weights were not kept. A step after the last revision does not,
+    because it may belong to training that was undone.
     """
     if not (folder / INDEX).is_file():
         return layers
@@ -118,13 +118,13 @@ def _kept(folder: Path, layers: list[_Layer]) -> list[_Layer]:
 
 
 def _counted(place: Path, layers: list[_Layer]) -> list[_Layer]:
-    """Those of the texts that were drawn last, measured as the newest of them are: other values do not compare."""
+    """The layers that can be compared: measured on the texts drawn last, with the settings of the newest of them."""
     if not layers or not (place / "corpus.json").is_file():
         return []
     with reading(place / "corpus.json") as value:
         corpus = str(value["hash"])
     layers = [layer for layer in layers if layer.corpus == corpus]
-    # of a column that was cut short, layer 0 is the newest
+    # layer 0 is written first, so where a column was interrupted it has the newest settings
     newest = min(layers, key=lambda layer: (-layer.step, layer.place.layer), default=None)
     return [layer for layer in layers if newest is not None and layer.settings == newest.settings]
 

@@ -1,0 +1,39 @@
+"""The pictures of a report: which of a search's findings each figure shows."""
+
+from tl_search.figures.plane import PlaneValues, plane_picture
+from tl_search.figures.style import LIGHT, Theme
+from tl_search.figures.trajectory import Confirmed, trajectory_picture
+from tl_search.report.findings import Findings
+from tl_search.report.pull_statistics import measured_objective, scored_tasks
+from tl_search.report.sentences import percent, printable
+
+
+def draw_plane(findings: Findings, theme: Theme = LIGHT) -> bytes:
+    """A PNG of the objective over the plane: the policy's posterior mean, or what was measured where it has none."""
+    plane, best = findings.plane, findings.best
+    shown = PlaneValues(
+        model=printable(plane.model),
+        checkpoints=[printable(column.name) for column in plane.columns],
+        objective=measured_objective(findings) if findings.mean is None else findings.mean,
+        posterior=findings.mean is not None,
+        scored=scored_tasks(findings),
+        n_tasks=len(plane.tasks),
+        final_last=plane.at(plane.final_last),
+        best=plane.at(best) if best else None,
+        best_name=printable(best),
+        best_role="best arm" if findings.outcome else "best arm so far",
+    )
+    return plane_picture(shown, theme)
+
+
+def draw_trajectory(findings: Findings, theme: Theme = LIGHT) -> bytes:
+    """A PNG of the score of the arm that the search recommended after each pull, and of its end."""
+    recommended = [step.recommended for step in findings.trajectory]
+    confirmed, outcome = None, findings.outcome
+    if outcome:
+        best, baseline = outcome.best, outcome.final_last.confirmed
+        label = f"confirmed on {findings.plane.reported_on}, {percent(outcome.confidence)} interval"
+        confirmed = Confirmed(best.confirmed, best.interval.low, best.interval.high, baseline, label)
+    shares = [step.share for step in findings.trajectory]
+    means, sds = [step.mean for step in recommended], [step.sd for step in recommended]
+    return trajectory_picture(shares, means, sds, confirmed, theme)
