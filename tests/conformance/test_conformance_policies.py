@@ -1,4 +1,4 @@
-"""What every policy in conf/bandit promises, whatever it believes."""
+"""What every policy in conf/bandit promises, with or without a surrogate model."""
 
 import math
 import time
