@@ -92,8 +92,8 @@ class GPPolicy:
         value = self._value(self._history, self._posterior)
         if not np.isfinite(value).any():
             return None
-        drawn = self._posterior.draws(self.problem.stream(self._history.next_t, GAP), draws)
-        drawn = self._pinned(drawn, self._history)
+        generator = self.problem.stream(self._history.next_t, GAP)
+        drawn = self._pinned(self._posterior.draws(generator, draws), self._history)
         return drawn.max(axis=0) - drawn[int(np.argmax(value))]
 
     def posterior(self) -> tuple[np.ndarray, np.ndarray]:
@@ -107,19 +107,18 @@ class GPPolicy:
         opening = self._next_opening(history)
         if opening is not None:
             return self._pull(history, opening, [0])
-        value, seen = self._value(history, posterior), self._seen(history)
-        gradient = KnowledgeGradient(history, self._groups, posterior, value, seen)
+        value = self._value(history, posterior)
+        gradient = KnowledgeGradient(history, self._groups, posterior, value, self._seen(history))
         fallback = gradient.most_promising()
         if fallback is None:
             return None
-        candidates = self._candidates(history, posterior, np.isfinite(value) & ~seen.all(axis=1))
+        candidates = self._candidates(history, posterior, gradient.open)
         proposal = gradient.best(candidates or [fallback])
         return self._pull(history, proposal.arm, proposal.groups)
 
     def _candidates(self, history: History, posterior: Posterior, open_: np.ndarray) -> list[int]:
         """The arms that rank first, in the plane and in its opened columns, where something is left to score."""
-        rank = self._rank(posterior, self.problem.stream(history.next_t, CANDIDATES))
-        rank = self._pinned(rank, history)
+        rank = self._pinned(self._rank(posterior, self.problem.stream(history.next_t, CANDIDATES)), history)
         width = self.problem.plane.n_layers + 1
         opened = np.zeros(len(open_), bool)
         for column in {arm // width for arm in history.taken}:

@@ -31,7 +31,7 @@ class Proposal:
 
 
 class KnowledgeGradient:
-    """Compares what may be scored next under one posterior. An arm is open while something is left to score there.
+    """Compares what may be scored next under one posterior.
 
     Args:
         history: What is scored already, and at which prices.
@@ -39,6 +39,9 @@ class KnowledgeGradient:
         posterior: Predicts the scores.
         value: Points expected of each arm's objective, (arm,); -inf where it can never be known.
         seen: (arm, group), whether nothing is left to score there.
+
+    Attributes:
+        open: (arm,), whether something is left to score there that may matter.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class KnowledgeGradient:
     ) -> None:
         self._history, self._groups, self._posterior = history, groups, posterior
         self._value, self._seen = value, seen
+        self.open = np.isfinite(value) & ~seen.all(axis=1)
         self._upper = value + 3 * posterior.sd()
         self._rivals = np.sort(np.argsort(-self._upper, kind="stable")[:RIVALS])
         self._leader = float(value.max())
@@ -60,7 +64,7 @@ class KnowledgeGradient:
         width = self._history.problem.plane.n_layers + 1
         proposals = [proposal for arm in candidates for proposal in self._proposals(arm, [arm])]
         for column in dict.fromkeys(arm // width for arm in candidates):
-            arms = [arm for arm in range(column * width, (column + 1) * width) if self._open(arm)]
+            arms = [arm for arm in range(column * width, (column + 1) * width) if self.open[arm]]
             arms = sorted(arms, key=lambda arm: -self._upper[arm])[:LAYERS]
             if len(arms) > 1:
                 proposals += self._proposals(arms[0], arms)
@@ -68,15 +72,12 @@ class KnowledgeGradient:
 
     def most_promising(self) -> int | None:
         """The open arm of the largest expected improvement over the leader; None when no arm is open."""
-        open_ = np.flatnonzero(np.isfinite(self._value) & ~self._seen.all(axis=1))
-        if not len(open_):
+        arms = np.flatnonzero(self.open)
+        if not len(arms):
             return None
-        width = np.maximum(self._posterior.sd()[open_], 1e-9)
-        ahead = (self._value[open_] - self._leader) / width
-        return int(open_[np.argmax(width * (ahead * ndtr(ahead) + norm.pdf(ahead)))])
-
-    def _open(self, arm: int) -> bool:
-        return bool(np.isfinite(self._value[arm]) and not self._seen[arm].all())
+        sd = np.maximum(self._posterior.sd()[arms], 1e-9)
+        ahead = (self._value[arms] - self._leader) / sd
+        return int(arms[np.argmax(sd * (ahead * ndtr(ahead) + norm.pdf(ahead)))])
 
     def _proposals(self, first: int, arms: Sequence[int]) -> list[Proposal]:
         """The cheapest unseen group of `arms`, the two cheapest, and so on, each valued over all `arms` together.

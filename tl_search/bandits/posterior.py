@@ -100,12 +100,9 @@ class Posterior:
         return self.mean()[:, None] + self._objective @ (root @ generator.standard_normal((size, count)))
 
     def shift(self, arms: np.ndarray, groups: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """A matrix (at, score): times a standard normal vector, it is how the scores would move the mean at arms `at`.
+        """How scores of `arms` on `groups` would move the mean at the arms `at`: (at, score), times a normal vector.
 
-        Args:
-            arms: Of each score, (score,).
-            groups: Of each score, (score,).
-            at: Arms whose mean is asked for. The first n columns of the result belong to the first n scores alone.
+        The first n columns belong to the first n scores alone.
         """
         rows = self._rows(arms, groups)
         return _whiten(self._root(rows, groups), self._moment[at] @ rows.T)

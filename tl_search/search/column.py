@@ -48,7 +48,7 @@ class ColumnJob:
 
 @dataclass(frozen=True)
 class ColumnResult:
-    """What became of a job's cells, each of which is in one of the two. Can be pickled.
+    """What became of a job's cells: each is in one of the two, in the job's order. Can be pickled.
 
     Args:
         scores: The cells that could be scored.

@@ -77,8 +77,9 @@ class Search:
         return combine(self.problem.weights, scores) if set(self.problem.weights) <= set(scores) else None
 
     def _ask_and_tell(self) -> str:
-        limit = self.budget.seconds(self.spending.table.exhaustive(*self._shape).total)
-        pulls = 0
+        plane = self.problem.plane
+        exhaustive = self.spending.table.exhaustive(len(plane.revisions), len(plane.layers))
+        limit, pulls = self.budget.seconds(exhaustive.total), 0
         while True:
             if self.stopping.should_stop(self.policy):
                 return "gap"
@@ -115,15 +116,11 @@ class Search:
         new = not self.trajectory.resuming
         self.trajectory.decide(pull.arm, pull.tasks)
         result = self.worker.run_column(self._job(pull))
-        scores: dict[str, float | None] = dict.fromkeys(pull.tasks)
-        for cell, score in result.scores.items():
-            scores[cell.task.name] = round(100 * score.value, 4)
-            self.used.append(score)
-        for cell, reason in result.failures.items():
-            self.failures[pull.arm, cell.task.name] = reason
-        self.points.setdefault(pull.arm, {}).update(
-            {name: value for name, value in scores.items() if value is not None}
-        )
+        points = {cell.task.name: round(100 * score.value, 4) for cell, score in result.scores.items()}
+        self.points.setdefault(pull.arm, {}).update(points)
+        self.used += result.scores.values()
+        self.failures |= {(pull.arm, cell.task.name): reason for cell, reason in result.failures.items()}
+        scores = {name: points.get(name) for name in pull.tasks}
         observation = Observation(pull, scores, self.spending.pay(pull.arm, pull.tasks))
         self.policy.tell(observation)
         recommended = self.policy.recommend()
@@ -145,10 +142,6 @@ class Search:
             2 * leader["sd"],
             100 * step["share"],
         )
-
-    @property
-    def _shape(self) -> tuple[int, int]:
-        return len(self.problem.plane.revisions), len(self.problem.plane.layers)
 
 
 def _tell(scores: Mapping[str, float | None]) -> str:
