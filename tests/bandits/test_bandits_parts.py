@@ -1,4 +1,4 @@
-"""Price groups, fixed-rule policies, stopping, and what configs refuse."""
+"""Task groups, policies without a surrogate model, stopping, and what configs refuse."""
 
 import math
 from itertools import pairwise
@@ -12,8 +12,8 @@ from recorded_planes import plane_of, synthetic
 from tl_search.bandits.exhaustive import Exhaustive
 from tl_search.bandits.policy import Problem
 from tl_search.bandits.random import Random
-from tl_search.bandits.rungs import rung_score, rung_weights, rungs
 from tl_search.bandits.stopping import Stopping
+from tl_search.bandits.task_groups import group_score, group_weights, task_groups
 from tl_search.bandits.ts import TS
 from tl_search.bandits.ucb import UCB
 from tl_search.plane.costs import CostTable, Spending
@@ -29,7 +29,7 @@ def problem(prices, weights=None):
 
 def test_the_cheapest_tasks_come_first_and_each_group_keeps_the_suites_order():
     prices = [50.0, 1.0, 10.0, 1.0, 1.0, 1.0, 20.0, 16.0, 0.5]
-    assert rungs(problem(prices), (0.03, 0.12, 0.4), first=3) == (
+    assert task_groups(problem(prices), (0.03, 0.12, 0.4), first=3) == (
         ("T1", "T3", "T8"),
         ("T4", "T5"),
         ("T2", "T7"),
@@ -39,7 +39,7 @@ def test_the_cheapest_tasks_come_first_and_each_group_keeps_the_suites_order():
 
 def test_a_pass_over_the_texts_counts_towards_the_price():
     costs = CostTable(1.0, {"A": 80.0, "B": 0.0, "C": 0.0}, {"A": 1.0, "B": 2.0, "C": 3.0})
-    cut = rungs(Problem(PLANE, ("A", "B", "C"), dict.fromkeys("ABC", 1 / 3), costs), (0.03,), first=1)
+    cut = task_groups(Problem(PLANE, ("A", "B", "C"), dict.fromkeys("ABC", 1 / 3), costs), (0.03,), first=1)
     assert cut == (("B",), ("A", "C"))
 
 
@@ -47,7 +47,7 @@ def test_a_task_bears_the_price_of_texts_that_it_shares_with_an_earlier_one():
     costs = CostTable(
         1.0, {"A": 80.0, "B": 0.0, "C": 1.0}, dict.fromkeys("ABC", 1.0), needs={"B": ("A", "B"), "A": ("A",)}
     )
-    cut = rungs(Problem(PLANE, ("A", "B", "C"), {"A": 0.5, "B": 0.25, "C": 0.25}, costs), (0.03,), first=1)
+    cut = task_groups(Problem(PLANE, ("A", "B", "C"), {"A": 0.5, "B": 0.25, "C": 0.25}, costs), (0.03,), first=1)
     assert cut == (("C",), ("A", "B"))
 
 
@@ -56,8 +56,8 @@ def test_a_task_bears_the_price_of_texts_that_it_shares_with_an_earlier_one():
     st.lists(st.floats(0.01, 0.99), max_size=4, unique=True).map(sorted),
     st.integers(1, 6),
 )
-def test_rungs_hold_every_task_once_by_rising_price(prices, shares, first):
-    cut = rungs(problem(prices), tuple(shares), first)
+def test_groups_hold_every_task_once_by_rising_price(prices, shares, first):
+    cut = task_groups(problem(prices), tuple(shares), first)
     assert sorted(task for group in cut for task in group) == sorted(problem(prices).tasks)
     price = problem(prices).costs.score
     for cheap, dear in pairwise(cut):
@@ -65,13 +65,13 @@ def test_rungs_hold_every_task_once_by_rising_price(prices, shares, first):
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 9), st.floats(0, 100), st.floats(0.1, 9)), min_size=1, max_size=12))
-def test_the_objective_is_the_weighted_sum_of_the_rungs(rows):
+def test_the_objective_is_the_weighted_sum_of_the_groups(rows):
     prices, points, raw = zip(*rows, strict=True)
     weights = {f"T{number}": weight / sum(raw) for number, weight in enumerate(raw)}
     scores = {f"T{number}": point for number, point in enumerate(points)}
-    cut = rungs(problem(list(prices), weights), (0.03, 0.12, 0.4), 3)
-    by_rung = rung_weights(cut, weights) @ np.array([rung_score(group, weights, scores) for group in cut])
-    assert by_rung == pytest.approx(sum(weights[task] * scores[task] for task in scores))
+    cut = task_groups(problem(list(prices), weights), (0.03, 0.12, 0.4), 3)
+    by_group = group_weights(cut, weights) @ np.array([group_score(group, weights, scores) for group in cut])
+    assert by_group == pytest.approx(sum(weights[task] * scores[task] for task in scores))
 
 
 def pulls_of(config, recorded):
@@ -118,7 +118,7 @@ def test_without_a_confidence_stops_at_the_expected_gap():
 
 
 @pytest.mark.parametrize("config", [Random(), Exhaustive()], ids=["random", "exhaustive"])
-def test_a_policy_without_a_belief_is_never_stopped(config):
+def test_a_policy_without_a_surrogate_model_is_never_stopped(config):
     policy = config.start(synthetic(0, steps=(0, 10)).problem)
     assert not Stopping(epsilon=100, confidence=0.01).should_stop(policy)
 

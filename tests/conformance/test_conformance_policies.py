@@ -1,4 +1,4 @@
-"""What every policy in conf/bandit promises, whatever it believes."""
+"""What every policy in conf/bandit promises, with or without a surrogate model."""
 
 import math
 import time
@@ -8,7 +8,9 @@ import pytest
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from tl_search.bandits.policy import Problem
+from tl_search.bandits.policy import PolicyConfig, Problem
+from tl_search.cli.config.convert import convert
+from tl_search.cli.errors import BadInput
 from tl_search.plane.arm import Plane
 from tl_search.plane.costs import CostTable, Spending
 from tl_search.plane.extraction import Dtype, Extraction
@@ -60,6 +62,16 @@ def run(policy, pulls=10_000, failing=(), count=1):
 
 def cells(pulls):
     return [(pull.arm.label, task) for pull in pulls for task in pull.tasks]
+
+
+def test_its_config_is_what_a_search_takes_as_bandit(config):
+    assert convert(config, PolicyConfig, "bandit") is config
+    assert isinstance(config.budgeted, bool)
+
+
+def test_a_config_that_lacks_part_of_it_is_refused_before_the_search():
+    with pytest.raises(BadInput, match="bandit: must be a PolicyConfig"):
+        convert(Extraction(), PolicyConfig, "bandit")
 
 
 def test_scores_every_cell_once_and_then_has_nothing_to_ask(config):

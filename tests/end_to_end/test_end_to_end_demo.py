@@ -13,9 +13,9 @@ from tl_search.cli.config.compose import parse
 from tl_search.cli.config.preflight import preflight
 from tl_search.plane.costs import CostTable
 from tl_search.scoring.ledger import Ledger
-from tl_search.search.column import Workshop
+from tl_search.search.column import LocalWorker
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
-from tl_search.search.prefetch import Weights
+from tl_search.search.prefetch import Prefetch
 from tl_search.search.run import survey
 from tl_search.search.texts import SuiteTexts
 from tl_search.store.arrays import ArrayStore
@@ -69,15 +69,15 @@ def test_on_two_tasks_a_trained_layer_beats_every_token_embedding_and_every_rand
     suite = plan.tasks
     tasks = suite.confirmation()
     texts = SuiteTexts(tasks, suite.texts(suite.confirmation_split))
-    workshop = Workshop(
-        Weights(plan.checkpoints.fetch), plane, texts, plan.probe, ArrayStore(plan.embeddings), Ledger(plan.ledger)
+    worker = LocalWorker(
+        Prefetch(plan.checkpoints.fetch), plane, texts, plan.probe, ArrayStore(plan.embeddings), Ledger(plan.ledger)
     )
     controls = {arm: None for arm in plane.arms() if arm.layer == 0 or arm.revision == first}
     learned = [place for place, arm in arms.items() if arm not in controls]
     trained = {task.name: arms[max(learned, key=lambda place: everything[place][task.name])] for task in tasks}
     best = next(iter(trained.values()))
     free = CostTable(0, dict.fromkeys(trained, 0), dict.fromkeys(trained, 0))
-    confirmation = Confirmation(workshop, tasks, suite_weights(plan, tasks), Confirm(), free)
+    confirmation = Confirmation(worker, tasks, suite_weights(plan, tasks), Confirm(), free)
     finalists = Finalists(best, best, best, trained, tuple(controls))
     confirmation.measure(finalists)
     verdicts = {row["task"]: row["verdict"] for row in confirmation.verdicts(finalists)}

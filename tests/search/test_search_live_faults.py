@@ -14,7 +14,7 @@ from tl_search.probe.config import ProbeConfig
 from tl_search.probe.metrics.config import Columns, MetricsConfig
 from tl_search.scoring import score
 from tl_search.scoring.suites import Suite
-from tl_search.search.column import Workshop
+from tl_search.search.column import LocalWorker
 from tl_search.search.live_columns import LiveColumns
 from tl_search.search.live_plane import LivePlane
 from tl_search.store.atomic import read_json
@@ -41,14 +41,14 @@ def warnings(caplog):
     ],
 )
 def test_a_look_that_fails_costs_its_column_and_one_line(tiny, tmp_path, caplog, monkeypatch, error, said):
-    real = Workshop.run_column
+    real = LocalWorker.run_column
 
-    def failing(workshop, revision, cells):
-        if revision.step == 0:
+    def failing(worker, job):
+        if job.revision.step == 0:
             raise error
-        return real(workshop, revision, cells)
+        return real(worker, job)
 
-    monkeypatch.setattr(Workshop, "run_column", failing)
+    monkeypatch.setattr(LocalWorker, "run_column", failing)
     train(tmp_path, plan=SHORT)
     assert (tmp_path / "run" / "DONE.json").exists()
     assert set(curve(tmp_path / "run", "plane/best")) == {2}
@@ -173,15 +173,15 @@ def test_a_run_that_is_told_to_stop_begins_no_look_and_scores_the_step_when_it_g
 
 
 def test_a_run_that_is_told_to_stop_leaves_a_look_between_two_tasks(tiny, tmp_path, monkeypatch):
-    real, asked = Workshop.run_column, []
+    real, asked = LocalWorker.run_column, []
 
-    def told(workshop, revision, cells):
-        asked.append((revision.step, cells[0].task.name))
-        if revision.step == 2:
+    def told(worker, job):
+        asked.append((job.revision.step, job.cells[0].task.name))
+        if job.revision.step == 2:
             live_run.told_to_stop()
-        return real(workshop, revision, cells)
+        return real(worker, job)
 
-    monkeypatch.setattr(Workshop, "run_column", told)
+    monkeypatch.setattr(LocalWorker, "run_column", told)
     with pytest.raises(SystemExit):
         train(tmp_path)
     assert asked == [(0, "TinyPairs"), (0, "TinySTS"), (2, "TinyPairs")]

@@ -10,7 +10,7 @@ from tl_search.bandits.exhaustive import Exhaustive
 from tl_search.checkpoints.folder import FolderCheckpoints
 from tl_search.plane.revision import Revision
 from tl_search.probe.metrics.config import Columns, MetricsConfig
-from tl_search.search.prefetch import Weights
+from tl_search.search.prefetch import Prefetch
 from tl_search.search.run import run_search
 
 
@@ -37,21 +37,21 @@ class Source:
 def test_a_revision_is_fetched_once_whether_expected_or_not():
     source = Source()
     source.go.set()
-    weights = Weights(source.fetch)
-    weights.expect(revision(1))
-    assert [weights.folder(revision(step)) for step in (1, 2, 1)] == [Path("step1"), Path("step2"), Path("step1")]
-    weights.expect(revision(2))
+    prefetch = Prefetch(source.fetch)
+    prefetch.expect(revision(1))
+    assert [prefetch.folder(revision(step)) for step in (1, 2, 1)] == [Path("step1"), Path("step2"), Path("step1")]
+    prefetch.expect(revision(2))
     assert source.fetched == ["step1", "step2"]
 
 
 def test_expecting_does_not_wait_and_a_second_guess_does_not_pile_up():
     source = Source()
-    weights = Weights(source.fetch)
-    weights.expect(revision(1))
-    weights.expect(revision(2))  # the first is still under way
+    prefetch = Prefetch(source.fetch)
+    prefetch.expect(revision(1))
+    prefetch.expect(revision(2))  # the first is still under way
     assert source.fetched == ["step1"]
     source.go.set()
-    assert weights.folder(revision(1)) == Path("step1")
+    assert prefetch.folder(revision(1)) == Path("step1")
 
 
 def test_what_was_not_guessed_does_not_wait_for_the_guess():
@@ -60,9 +60,9 @@ def test_what_was_not_guessed_does_not_wait_for_the_guess():
     def fetch(wanted: Revision) -> Path:
         return Path(wanted.name) if wanted.step == 2 else source.fetch(wanted)
 
-    weights = Weights(fetch)
-    weights.expect(revision(1))
-    assert weights.folder(revision(2)) == Path("step2")
+    prefetch = Prefetch(fetch)
+    prefetch.expect(revision(1))
+    assert prefetch.folder(revision(2)) == Path("step2")
     source.go.set()
 
 
@@ -70,11 +70,11 @@ def test_a_guess_that_failed_is_tried_again_when_it_is_needed_and_only_then_told
     source = Source()
     source.go.set()
     source.broken = [ValueError("step1: damaged"), ValueError("step1: the network is away")]
-    weights = Weights(source.fetch)
-    weights.expect(revision(1))
+    prefetch = Prefetch(source.fetch)
+    prefetch.expect(revision(1))
     with pytest.raises(ValueError, match="damaged"):
-        weights.folder(revision(1))
-    assert weights.folder(revision(1)) == Path("step1")
+        prefetch.folder(revision(1))
+    assert prefetch.folder(revision(1)) == Path("step1")
     assert source.fetched == ["step1"] * 3
 
 

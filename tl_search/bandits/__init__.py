@@ -1,7 +1,7 @@
 """Floor 3: which cells to score next. numpy and scipy only; no torch, no mteb, no files.
 
-What a search asks of a policy (`policy`) and what a policy remembers (`record`); the two Gaussian-process
-policies (`ucb`, `ts`) over one loop (`gp`): price groups (`rungs`), kernels as features (`features`), belief
-(`posterior`), gain per second (`acquisition`); the two that believe nothing (`random`, `exhaustive`); when to end
-(`stopping`).
+Every policy keeps the interface in `policy` and a `history` of what it was told. `ucb` and `ts` share one loop, `gp`:
+they name candidate arms, `posterior` (over `features`) predicts scores, and `knowledge_gradient` chooses the arm and
+its `task_groups`. `random` and `exhaustive` have no surrogate model and score in a `fixed_order`. `stopping` says when
+a search may end early.
 """

@@ -1,17 +1,17 @@
-"""Every cell of the plane: what a search is measured against, and the way to record a plane for replay."""
+"""Every cell of the plane: what other policies are measured against, and how a plane is recorded for replay."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tl_search.bandits.order import RulePolicy
-from tl_search.bandits.policy import Policy, Problem
+from tl_search.bandits.fixed_order import FixedOrder
+from tl_search.bandits.policy import Policy, PolicyConfig, Problem
 
 
 @dataclass(frozen=True)
-class Exhaustive:
+class Exhaustive(PolicyConfig):
     """Column after column in training order, each from layer 0 up, all tasks of each arm."""
 
-    budgeted: ClassVar[bool] = False  # a budget would make it something else than what its name says
+    budgeted: ClassVar[bool] = False  # under a budget it would not score every cell
 
     def start(self, problem: Problem) -> Policy:
-        return RulePolicy(problem, lambda left, _: left[0])
+        return FixedOrder(problem, lambda left, _: left[0])

@@ -1,4 +1,4 @@
-"""Smooth surfaces over the plane as a few features, so that belief costs little however many arms there are.
+"""Smooth surfaces over the plane as a few features, so that the posterior costs little however many arms there are.
 
 Kernels are products over time and depth, so their eigenvectors are products too; the leading ones carry nearly all
 of the variance (weight-space view of Gaussian processes: Rasmussen & Williams, 2006, chapter 2).

@@ -1,8 +1,8 @@
-"""What a search asks of a policy, and what it tells it."""
+"""What a search and a policy say to each other, and what a policy's config must offer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -20,7 +20,7 @@ class Problem:
         tasks: Names, in the suite's order.
         weights: By task, > 0; the objective is the weighted sum of an arm's scores.
         costs: What pulls cost; decisions never read a clock.
-        seed: Of every random choice: decision t draws from its own stream of (seed, t).
+        seed: Of every random choice; each decision t has a random stream of its own.
     """
 
     plane: Plane
@@ -46,32 +46,49 @@ class Problem:
             raise ValueError(f"seed: must be >= 0, got {self.seed}")
 
     def stream(self, t: int, purpose: int = 0) -> np.random.Generator:
-        """The generator of decision t: the same whatever was drawn before, so that a resumed search goes on alike."""
+        """A generator that depends on (seed, t, purpose) alone, so that a resumed search decides as it did before."""
         return np.random.default_rng((self.seed, t, purpose))
 
 
 class Policy(Protocol):
-    """Proposes pulls and learns from what they bring.
+    """Proposes pulls and learns from their scores.
 
     `ask` changes nothing: its answer depends on what was told and on `pending` alone.
     """
 
     def ask(self, count: int = 1, pending: Sequence[Pull] = ()) -> list[Pull]:
-        """The next `count` pulls while `pending` ones are on their way; fewer when less is left, [] at the end."""
+        """The next `count` pulls while `pending` ones wait for their scores; fewer near the end, and [] at it."""
         ...
 
     def tell(self, observation: Observation) -> None:
-        """Learn the scores of a pull, asked for or not (cells known from before, cells that came for free)."""
+        """Learn the scores of a pull, whether it was asked for or not."""
         ...
 
     def recommend(self) -> Recommendation:
-        """The arm to name if the search ended now."""
+        """The arm to recommend if the search ended now: the leader."""
         ...
 
     def gaps(self, draws: int) -> np.ndarray | None:
-        """Points by which the plane's best arm beats the leader, in joint draws of the belief; None without one."""
+        """Points by which the best arm's objective exceeds the leader's, (draw,), in joint draws from the posterior.
+
+        None without a surrogate model, or while too little is known to judge.
+        """
         ...
 
     def posterior(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Mean and sd of every arm's objective in points, each (revision, layer); None without a belief."""
+        """Mean and sd of every arm's objective in points, each (revision, layer); None without a surrogate model."""
+        ...
+
+
+class PolicyConfig(Protocol):
+    """What a config names as `bandit`: a frozen dataclass of a policy's settings, best a subclass of this one.
+
+    Attributes:
+        budgeted: Whether the search's budget ends it; False for a policy that must go on until nothing is left.
+    """
+
+    budgeted: ClassVar[bool] = True
+
+    def start(self, problem: Problem) -> Policy:
+        """A policy that has been told nothing yet."""
         ...

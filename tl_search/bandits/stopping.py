@@ -1,4 +1,4 @@
-"""When a search may end before its budget."""
+"""When a search may end before its budget is spent."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ from tl_search.bandits.policy import Policy
 
 @dataclass(frozen=True)
 class Stopping:
-    """Ends a search once the leader is as good as the best; with a policy that believes nothing, never.
+    """Ends a search once the leader is close enough to the best arm; never with a policy without a surrogate model.
 
-    The two rules keep two promises. With a confidence, this search's leader is within epsilon so probably; without,
-    leaders are within epsilon on average over many searches, which costs about a quarter less and errs more often.
+    There are two rules. With a confidence, the leader of this search is within epsilon with that probability. Without
+    one, leaders are within epsilon on average over many searches: it costs about a quarter less and errs more often.
 
     Args:
-        epsilon: Points that the search may stay below the best arm, >= 0.
-        confidence: Probability at which the leader must be within epsilon, in (0, 1]; null stops as soon as the
+        epsilon: Points by which the leader's objective may stay below that of the best arm, >= 0.
+        confidence: Probability that the gap is at most epsilon, in (0, 1]; null ends the search as soon as the
             expected gap is below epsilon.
-        draws: Joint draws of the belief that it is judged by, >= 1.
+        draws: Joint draws from the posterior from which the gap is estimated, >= 1.
     """
 
     epsilon: float = 0.25
@@ -34,6 +34,13 @@ class Stopping:
             raise ValueError(f"draws: must be >= 1, got {self.draws}")
 
     def should_stop(self, policy: Policy) -> bool:
+        """Whether the search may end now.
+
+        The gap is the points of the objective by which the best arm of the plane beats the policy's leader; it is
+        estimated from `draws` joint draws of the policy's posterior. True when the share of draws whose gap is at most
+        epsilon reaches the confidence or, without a confidence, when the mean gap is below epsilon. False while the
+        policy cannot say (`Policy.gaps` is None).
+        """
         gaps = policy.gaps(self.draws)
         if gaps is None:
             return False

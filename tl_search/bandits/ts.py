@@ -1,22 +1,28 @@
-"""Chance: the arms that are best in draws of what the plane may look like."""
+"""Thompson sampling: what it decides is which arms are candidates.
+
+At each decision it draws the objective of all arms several times from the Gaussian process in `posterior`. The best arm
+of each draw is a candidate, and so is the best among the arms of columns that are already opened. Which candidate is
+scored, and on which tasks, is not decided here: `gp` hands the candidates to `knowledge_gradient`, which chooses the
+candidate and the groups of tasks (`task_groups`, by price) that promise the most improvement per second.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from tl_search.bandits.gp import GPPolicy
-from tl_search.bandits.policy import Policy, Problem
+from tl_search.bandits.policy import Policy, PolicyConfig, Problem
 from tl_search.bandits.posterior import Posterior
-from tl_search.bandits.rungs import check_cuts
+from tl_search.bandits.task_groups import check_cuts
 
 
 @dataclass(frozen=True)
-class TS:
-    """Thompson sampling: puts up the best arm of each of several draws of the objective (Thompson, 1933).
+class TS(PolicyConfig):
+    """Thompson sampling: candidates are the best arms of several draws from the posterior (Thompson, 1933).
 
     Args:
         draws: How many, >= 1.
-        shares: Cuts between price groups of tasks, as rising parts of the price of all tasks.
+        shares: Where tasks, by rising price, are cut into groups: rising parts of the price of all tasks, in (0, 1).
         first: Least number of tasks in the cheapest group, >= 1.
     """
 
@@ -30,7 +36,7 @@ class TS:
         object.__setattr__(self, "shares", check_cuts(self.shares, self.first))
 
     def start(self, problem: Problem) -> Policy:
-        return GPPolicy(problem, self._index, self.shares, self.first)
+        return GPPolicy(problem, self._rank, self.shares, self.first)
 
-    def _index(self, belief: Posterior, generator: np.random.Generator) -> np.ndarray:
-        return belief.draws(generator, self.draws)
+    def _rank(self, posterior: Posterior, generator: np.random.Generator) -> np.ndarray:
+        return posterior.draws(generator, self.draws)

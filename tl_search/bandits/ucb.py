@@ -1,22 +1,28 @@
-"""Optimism: the arm whose score could be highest."""
+"""Upper confidence bound: what it decides is which arms are candidates.
+
+At each decision the arm of the largest mean + beta·sd is a candidate, and so is the largest among the arms of columns
+that are already opened. Mean and sd are those of the Gaussian process in `posterior`. Which candidate is scored, and on
+which tasks, is not decided here: `gp` hands the candidates to `knowledge_gradient`, which chooses the candidate and the
+groups of tasks (`task_groups`, by price) that promise the most improvement per second.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from tl_search.bandits.gp import GPPolicy
-from tl_search.bandits.policy import Policy, Problem
+from tl_search.bandits.policy import Policy, PolicyConfig, Problem
 from tl_search.bandits.posterior import Posterior
-from tl_search.bandits.rungs import check_cuts
+from tl_search.bandits.task_groups import check_cuts
 
 
 @dataclass(frozen=True)
-class UCB:
-    """Upper confidence bound: puts up the arm of the largest mean + beta·sd (Srinivas et al., 2010).
+class UCB(PolicyConfig):
+    """Upper confidence bound: candidates have the largest mean + beta·sd (Srinivas et al., 2010).
 
     Args:
-        beta: Standard deviations of optimism, >= 0.
-        shares: Cuts between price groups of tasks, as rising parts of the price of all tasks.
+        beta: Weight of the standard deviation, >= 0: the larger, the more is explored.
+        shares: Where tasks, by rising price, are cut into groups: rising parts of the price of all tasks, in (0, 1).
         first: Least number of tasks in the cheapest group, >= 1.
     """
 
@@ -30,7 +36,7 @@ class UCB:
         object.__setattr__(self, "shares", check_cuts(self.shares, self.first))
 
     def start(self, problem: Problem) -> Policy:
-        return GPPolicy(problem, self._index, self.shares, self.first)
+        return GPPolicy(problem, self._rank, self.shares, self.first)
 
-    def _index(self, belief: Posterior, _: np.random.Generator) -> np.ndarray:
-        return (belief.mean() + self.beta * belief.sd())[:, None]
+    def _rank(self, posterior: Posterior, _: np.random.Generator) -> np.ndarray:
+        return (posterior.mean() + self.beta * posterior.sd())[:, None]

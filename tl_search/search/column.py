@@ -1,12 +1,13 @@
-"""The unit of work: some cells of one revision → their scores.
+"""The unit of work, some cells of one revision, and the worker that scores it on this machine.
 
-Here the checkpoint source, the probe and the scorer meet: weights come once, texts are embedded once for all layers,
-and a cell that the ledger knows costs nothing.
+Here the checkpoint source, the probe and the scorer meet: a revision is fetched once, its texts are embedded once for
+all layers, and a cell whose score is in the ledger is not scored again.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import column_key, embed_column, layer_name
 from tl_search.scoring.ledger import Ledger
-from tl_search.search.prefetch import Weights
+from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.keys import text_digest
@@ -26,15 +27,28 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Cell:
-    """One (layer, task) of a column."""
+    """A cell within a column, whose revision is known: (layer, task)."""
 
     layer: int
     task: TaskSpec
 
 
 @dataclass(frozen=True)
+class ColumnJob:
+    """Cells of one revision to score together: one fetch and one embedding serve them all. Can be pickled.
+
+    Args:
+        revision: Whose column it is.
+        cells: Of one layer or of several.
+    """
+
+    revision: Revision
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
 class ColumnResult:
-    """What a column's work brought.
+    """What became of a job's cells: each is in one of the two, in the job's order. Can be pickled.
 
     Args:
         scores: The cells that could be scored.
@@ -45,12 +59,24 @@ class ColumnResult:
     failures: Mapping[Cell, str]
 
 
+class ColumnWorker(Protocol):
+    """Scores jobs, on this machine or elsewhere."""
+
+    def run_column(self, job: ColumnJob) -> ColumnResult:
+        """Score the job's cells; returns when all of them are scored or have failed."""
+        ...
+
+    def expect(self, job: ColumnJob) -> None:
+        """Prepare for a job that will probably come next; returns at once. It may never come."""
+        ...
+
+
 @dataclass
-class Workshop:
-    """What turns (revision, cells) into scores.
+class LocalWorker:
+    """Scores jobs in this process.
 
     Args:
-        weights: Where revisions come from.
+        prefetch: Where the folders of revisions come from.
         plane: Whose columns they are.
         suite: The texts of the split that is scored.
         probe: Devices and batch sizes.
@@ -58,7 +84,7 @@ class Workshop:
         ledger: Where scores are kept.
     """
 
-    weights: Weights
+    prefetch: Prefetch
     plane: Plane
     suite: SuiteTexts
     probe: ProbeConfig
@@ -66,23 +92,23 @@ class Workshop:
     ledger: Ledger
     _broken: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def on(self, suite: SuiteTexts) -> "Workshop":
-        """The same over other texts: revisions that were fetched and verified here are not fetched again there."""
+    def on(self, suite: SuiteTexts) -> "LocalWorker":
+        """A worker for other texts that shares this one's prefetch, so that no revision is fetched twice."""
         return replace(self, suite=suite, _broken={})
 
-    def expect(self, arm: Arm, tasks: Iterable[TaskSpec]) -> None:
-        """Let the arm's revision be fetched while something else is done, if a score will need it."""
-        if any(self.ledger.get(arm, task) is None for task in tasks):
-            self.weights.expect(arm.revision)
+    def expect(self, job: ColumnJob) -> None:
+        """Fetch the job's revision in the background, if the ledger lacks the score of one of its cells."""
+        if any(self.ledger.get(self.plane.arm(job.revision, cell.layer), cell.task) is None for cell in job.cells):
+            self.prefetch.expect(job.revision)
 
-    def run_column(self, revision: Revision, cells: tuple[Cell, ...]) -> ColumnResult:
-        """Score the cells; those that the ledger has are only read."""
+    def run_column(self, job: ColumnJob) -> ColumnResult:
+        """Score the job's cells; those in the ledger are only read."""
         from tl_search.scoring.score import score_cell
 
         scores: dict[Cell, Score] = {}
         failures: dict[Cell, str] = {}
-        for cell in cells:
-            arm = self.plane.arm(revision, cell.layer)
+        for cell in job.cells:
+            arm = self.plane.arm(job.revision, cell.layer)
             known = self.ledger.get(arm, cell.task)
             if known is not None:
                 scores[cell] = known
@@ -98,7 +124,7 @@ class Workshop:
         """Text digest → vector (width,) for all texts of the task.
 
         Raises:
-            ValueError: the weights are damaged, or the model gives no vectors for these texts.
+            ValueError: the weights are damaged, or the model gives no usable vectors for these texts.
         """
         vectors: dict[str, np.ndarray] = {}
         for owner in self.suite.needs[task.name]:
@@ -107,7 +133,7 @@ class Workshop:
         return vectors
 
     def _states(self, arm: Arm, owner: str) -> np.ndarray:
-        """The arm's vectors (text, width) of one task's part of the texts; embeds the whole column when it must."""
+        """The arm's vectors (text, width) of one task's part of the texts; embeds the column unless it is stored."""
         name, texts, extraction = layer_name(arm.layer), self.suite.parts[owner], self.plane.extraction
         key = column_key(arm.revision, extraction, texts)
         arrays = self.embeddings.get(key, [name])
@@ -119,11 +145,11 @@ class Workshop:
         return arrays[name]
 
     def _embed(self, revision: Revision, owner: str) -> None:
-        """Put a column's vectors of one task's part into the store; what failed once is not tried for every layer."""
+        """Store the vectors of one task's part of the texts at every layer. What failed once is not tried again."""
         if (revision.name, owner) in self._broken:
             raise ValueError(self._broken[revision.name, owner])
         try:
-            folder, texts = self.weights.folder(revision), self.suite.parts[owner]
+            folder, texts = self.prefetch.folder(revision), self.suite.parts[owner]
             log.info("%s: embedding the %d texts of %s at every layer", revision.name, len(texts), owner)
             embed_column(revision, folder, texts, self.plane.extraction, self.probe, self.embeddings)
         except ValueError as error:

@@ -17,7 +17,7 @@ from scipy.stats import norm
 from tl_search.plane.arm import Arm
 from tl_search.plane.costs import CostTable, Spending
 from tl_search.plane.pull import Score, TaskSpec
-from tl_search.search.column import Workshop
+from tl_search.search.column import Cell, ColumnJob, LocalWorker
 
 log = logging.getLogger(__name__)
 
@@ -69,14 +69,14 @@ class Confirmation:
     """Confirmed cells of the finalists, in points.
 
     Args:
-        workshop: Scores on the confirmation split.
+        worker: Scores on the confirmation split.
         tasks: The suite on its confirmation split.
         weights: Of the objective.
         settings: Resamples, confidence, seed.
         costs: Of the confirmation split.
     """
 
-    workshop: Workshop
+    worker: LocalWorker
     tasks: tuple[TaskSpec, ...]
     weights: Mapping[str, float]
     settings: Confirm
@@ -102,13 +102,14 @@ class Confirmation:
         for arm in (*compared, *finalists.controls):
             wanted.update({(arm, task.name): None for task in self.tasks})
         wanted.update({(arm, name): None for name, arm in finalists.trained.items()})
-        order = {revision.name: number for number, revision in enumerate(self.workshop.plane.revisions)}
+        order = {revision.name: number for number, revision in enumerate(self.worker.plane.revisions)}
         specs = {task.name: task for task in self.tasks}
         ordered = sorted(wanted, key=lambda cell: (order[cell[0].revision.name], list(specs).index(cell[1])))
         following = {arm.revision: later for (arm, _), (later, _) in pairwise(ordered)}  # the last pair of each decides
         for number, (arm, name) in enumerate(ordered, 1):
             if arm.revision in following:
-                self.workshop.expect(following[arm.revision], self.tasks)
+                later = following[arm.revision]
+                self.worker.expect(ColumnJob(later.revision, tuple(Cell(later.layer, task) for task in self.tasks)))
             try:
                 self._confirm(arm, specs[name])
             except ValueError as error:
@@ -125,12 +126,12 @@ class Confirmation:
     def _confirm(self, arm: Arm, task: TaskSpec) -> None:
         from tl_search.scoring.resample import confirm_cell
 
-        ledger, settings = self.workshop.ledger, self.settings
+        ledger, settings = self.worker.ledger, self.settings
         score = ledger.get(arm, task)
         replicates = ledger.get_replicates(arm, task, settings.resamples, settings.seed)
         self.spending.pay(arm, [task.name])
         if score is None or replicates is None:
-            vectors = self.workshop.vectors(arm, task)
+            vectors = self.worker.vectors(arm, task)
             fresh, replicates = confirm_cell(arm, task, vectors, settings.resamples, settings.seed)
             score = ledger.put(fresh)
             ledger.put_replicates(arm, task, replicates, settings.seed)

@@ -10,7 +10,7 @@ from tl_search.probe.embed import layer_name
 from tl_search.search.live import RepresentationMetrics
 from tl_search.search.live_columns import Column, LiveColumns
 from tl_search.search.measure import RULES, ColumnMeasurements, draw_corpus
-from tl_search.search.prefetch import Weights
+from tl_search.search.prefetch import Prefetch
 from tl_search.store.atomic import read_json
 
 
@@ -39,7 +39,7 @@ class LiveMetrics(LiveColumns):
 
     def measure(self, plane: Plane, folder: Path) -> Column:
         config, revision = self.config, plane.revisions[0]
-        given = (config.metrics, config.probe, Weights(lambda _: folder), self._folder)
+        given = (config.metrics, config.probe, Prefetch(lambda _: folder), self._folder)
         measurements = ColumnMeasurements(plane, self._corpus, *given)
         failures = measurements.measure([revision])
         if failures:

@@ -12,10 +12,10 @@ from tl_search.plane.objective import combine
 from tl_search.plane.pull import Score
 from tl_search.probe.embed import layer_name
 from tl_search.scoring.ledger import Ledger
-from tl_search.search.column import Cell, Workshop
+from tl_search.search.column import Cell, ColumnJob, LocalWorker
 from tl_search.search.live import PlaneProbe
 from tl_search.search.live_columns import Column, LiveColumns
-from tl_search.search.prefetch import Weights
+from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
 from tl_search.store.arrays import ArrayStore
 
@@ -51,14 +51,14 @@ class LivePlane(LiveColumns):
 
     def measure(self, plane: Plane, folder: Path) -> Column | None:
         ledger, embeddings = Ledger(self.config.ledger), ArrayStore(self.config.embeddings)
-        workshop = Workshop(Weights(lambda _: folder), plane, self._suite, self.config.probe, embeddings, ledger)
+        worker = LocalWorker(Prefetch(lambda _: folder), plane, self._suite, self.config.probe, embeddings, ledger)
         revision = plane.revisions[0]
         scores: dict[Cell, Score] = {}
         failures: dict[Cell, str] = {}
         for task in self._suite.tasks:
             if self.stopping:  # what is scored stays in the ledger
                 return None
-            result = workshop.run_column(revision, tuple(Cell(layer, task) for layer in plane.layers))
+            result = worker.run_column(ColumnJob(revision, tuple(Cell(layer, task) for layer in plane.layers)))
             scores |= result.scores
             failures |= result.failures
         if failures:

@@ -1,4 +1,4 @@
-"""ask → column → tell, until the budget is spent, the gap is closed or nothing is left."""
+"""The loop of a search: ask the policy for a pull, have it scored, tell the policy its scores."""
 
 import logging
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from tl_search.plane.costs import Spending
 from tl_search.plane.objective import combine
 from tl_search.plane.pull import Observation, Pull, Score, TaskSpec
 from tl_search.search.budget import Budget
-from tl_search.search.column import Cell, Workshop
+from tl_search.search.column import Cell, ColumnJob, ColumnWorker
 from tl_search.search.trajectory import Trajectory
 
 log = logging.getLogger(__name__)
@@ -19,25 +19,25 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Search:
-    """One search under way: what the policy decides is scored, and the policy told.
+    """One search: it has the policy's pulls scored until the budget is spent, the gap is closed or nothing is left.
 
-    The final checkpoint's column comes first, whole: every report compares the winner with it, and it tells the
-    policy how depth matters. It counts as spent like any other pull, and is bought whatever the budget is; so is what
-    is missing of the leader at the end.
+    Every layer of the final checkpoint is scored first: every report compares the winner with it, and it shows the
+    policy how scores depend on depth. At the end, the leader is scored on the tasks that are missing. Both are scored
+    whatever the budget is, and both count as spent.
 
     Args:
         problem: The plane, the tasks, their weights and costs.
-        policy: Who decides.
-        workshop: Who scores.
+        policy: Decides which cells are scored.
+        worker: Scores them.
         tasks: The suite on its selection split, in order.
         budget: How much may be spent.
-        stopping: When enough is known.
+        stopping: When the gap counts as closed.
         trajectory: Where decisions are written.
     """
 
     problem: Problem
     policy: Policy
-    workshop: Workshop
+    worker: ColumnWorker
     tasks: tuple[TaskSpec, ...]
     budget: Budget
     stopping: Stopping
@@ -55,7 +55,7 @@ class Search:
 
         Raises:
             ValueError: no layer of the final checkpoint could be scored on every task, so there is nothing to compare
-                with; or the log holds decisions that are not made any more.
+                with; or the log of decisions holds one that this search does not make.
         """
         plane = self.problem.plane
         final = plane.column(plane.revisions[-1])
@@ -77,8 +77,9 @@ class Search:
         return combine(self.problem.weights, scores) if set(self.problem.weights) <= set(scores) else None
 
     def _ask_and_tell(self) -> str:
-        limit = self.budget.seconds(self.spending.table.exhaustive(*self._shape).total)
-        pulls = 0
+        plane = self.problem.plane
+        exhaustive = self.spending.table.exhaustive(len(plane.revisions), len(plane.layers))
+        limit, pulls = self.budget.seconds(exhaustive.total), 0
         while True:
             if self.stopping.should_stop(self.policy):
                 return "gap"
@@ -93,12 +94,16 @@ class Search:
             pulls += 1
 
     def _expect_after(self, pull: Pull) -> None:
-        """Let the likely next pull's revision be fetched while this one is scored; a wrong guess decides nothing."""
+        """Let the worker prepare for the pull that is likely to follow this one; a wrong guess changes no decision."""
         for guess in self.policy.ask(1, pending=[pull]):
-            self.workshop.expect(guess.arm, [task for task in self.tasks if task.name in guess.tasks])
+            self.worker.expect(self._job(guess))
+
+    def _job(self, pull: Pull) -> ColumnJob:
+        specs = {task.name: task for task in self.tasks}
+        return ColumnJob(pull.arm.revision, tuple(Cell(pull.arm.layer, specs[name]) for name in pull.tasks))
 
     def _finish_leader(self) -> None:
-        """Score what is missing of the arm that will be named, until the named arm is one that was measured whole."""
+        """Score the leader on the tasks that are missing; as that may change the leader, until nothing is missing."""
         for _ in range(len(self.problem.plane.arms())):
             arm = self.policy.recommend().arm
             missing = tuple(name for name in self.problem.tasks if name not in self.points.get(arm, {}))
@@ -110,18 +115,12 @@ class Search:
     def _pull(self, pull: Pull) -> None:
         new = not self.trajectory.resuming
         self.trajectory.decide(pull.arm, pull.tasks)
-        specs = {task.name: task for task in self.tasks}
-        cells = tuple(Cell(pull.arm.layer, specs[name]) for name in pull.tasks)
-        result = self.workshop.run_column(pull.arm.revision, cells)
-        scores: dict[str, float | None] = {cell.task.name: None for cell in cells}
-        for cell, score in result.scores.items():
-            scores[cell.task.name] = round(100 * score.value, 4)
-            self.used.append(score)
-        for cell, reason in result.failures.items():
-            self.failures[pull.arm, cell.task.name] = reason
-        self.points.setdefault(pull.arm, {}).update(
-            {name: value for name, value in scores.items() if value is not None}
-        )
+        result = self.worker.run_column(self._job(pull))
+        points = {cell.task.name: round(100 * score.value, 4) for cell, score in result.scores.items()}
+        self.points.setdefault(pull.arm, {}).update(points)
+        self.used += result.scores.values()
+        self.failures |= {(pull.arm, cell.task.name): reason for cell, reason in result.failures.items()}
+        scores = {name: points.get(name) for name in pull.tasks}
         observation = Observation(pull, scores, self.spending.pay(pull.arm, pull.tasks))
         self.policy.tell(observation)
         recommended = self.policy.recommend()
@@ -143,10 +142,6 @@ class Search:
             2 * leader["sd"],
             100 * step["share"],
         )
-
-    @property
-    def _shape(self) -> tuple[int, int]:
-        return len(self.problem.plane.revisions), len(self.problem.plane.layers)
 
 
 def _tell(scores: Mapping[str, float | None]) -> str:

@@ -18,7 +18,7 @@ from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import layer_name
 from tl_search.probe.metrics.config import MetricsConfig
-from tl_search.search.prefetch import Weights
+from tl_search.search.prefetch import Prefetch
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest, safe_name, text_digest
 
@@ -88,7 +88,7 @@ class ColumnMeasurements:
         corpus: What they are measured on.
         config: What is measured.
         probe: Where the pass runs.
-        weights: Where revisions come from.
+        prefetch: Where the folders of revisions come from.
         folder: `cache/metrics` of a run.
     """
 
@@ -96,7 +96,7 @@ class ColumnMeasurements:
     corpus: Corpus
     config: MetricsConfig
     probe: ProbeConfig
-    weights: Weights
+    prefetch: Prefetch
     folder: Path
 
     def measure(self, revisions: Iterable[Revision]) -> dict[str, str]:
@@ -136,9 +136,9 @@ class ColumnMeasurements:
         from tl_search.probe.metrics.column import measure_column
 
         log.info("%s: measuring %d texts at every layer", revision.name, len(self.corpus.texts))
-        folder = self.weights.folder(revision)
+        folder = self.prefetch.folder(revision)
         if following is not None:  # only now: before, this one might still be on its way
-            self.weights.expect(following)
+            self.prefetch.expect(following)
         texts, extraction = self.corpus.texts, self.plane.extraction
         layers, dtype = measure_column(revision, folder, texts, extraction, self.probe, self.config)
         for layer, metrics in enumerate(layers):

@@ -1,4 +1,4 @@
-"""Revisions on their way here: each is fetched once, and the one that seems to be next while another is worked on."""
+"""Fetches revisions: each once, and the one that is probably needed next while another is being scored."""
 
 import logging
 import threading
@@ -11,13 +11,14 @@ from tl_search.plane.revision import Revision
 log = logging.getLogger(__name__)
 
 
-class Weights:
-    """Folders of revisions, fetched when they are asked for, or before.
+class Prefetch:
+    """Local folders of revisions, fetched when they are asked for or ahead of that.
 
-    Fetching is waiting (for the network, the disk) and hashing, both without Python's lock, so a thread is enough.
+    A fetch waits for the network or the disk and hashes files. Both release Python's lock, so a thread is enough.
 
     Args:
-        fetch: A revision to its loadable folder, verified; may be called by two threads at once.
+        fetch: Gives the local folder of a revision that a model can be loaded from, its files verified. Two threads may
+            call it at once.
     """
 
     def __init__(self, fetch: Callable[[Revision], Path]) -> None:
@@ -25,17 +26,21 @@ class Weights:
         self._folders: dict[str, Future[Path]] = {}
 
     def expect(self, revision: Revision) -> None:
-        """Begin to fetch it, unless another is still on its way: a wrong guess must not pile up behind others."""
+        """Start to fetch a revision in the background, unless another such fetch is running: guesses must not queue."""
         under_way = any(not found.done() for found in self._folders.values())
         if revision.name in self._folders or under_way:
             return
         log.debug("fetching %s ahead", revision.name)
         found = self._folders[revision.name] = Future()
-        # a daemon: who stops the search does not wait for a download
+        # a daemon thread, so that a search that is stopped ends without waiting for the download
         threading.Thread(target=self._settle, args=(revision, found), name="fetching", daemon=True).start()
 
     def folder(self, revision: Revision) -> Path:
-        """Where it lies; waits for it. What failed ahead of time is tried again now, and raises what `fetch` raises."""
+        """The local folder of a revision, once it is fetched. A fetch that failed ahead of time is tried again now.
+
+        Raises:
+            What `fetch` raises.
+        """
         ahead = self._folders.get(revision.name)
         if ahead is not None and ahead.exception() is None:
             return ahead.result()

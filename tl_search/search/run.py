@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tl_search import __version__
-from tl_search.bandits.policy import Problem
+from tl_search.bandits.policy import PolicyConfig, Problem
 from tl_search.bandits.stopping import Stopping
 from tl_search.checkpoints.source import CheckpointSource
 from tl_search.plane.arm import Arm, Plane
@@ -24,11 +24,11 @@ from tl_search.probe.metrics.config import Columns, MetricsConfig
 from tl_search.scoring.ledger import Ledger
 from tl_search.scoring.suites import Suite
 from tl_search.search.budget import Budget
-from tl_search.search.column import Workshop
+from tl_search.search.column import LocalWorker
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_corpus
-from tl_search.search.prefetch import Weights
+from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
 from tl_search.store.arrays import ArrayStore
@@ -50,7 +50,7 @@ class SearchPlan:
         probe: Devices and batch sizes.
         tasks: The suite and its two splits.
         objective: How tasks add up.
-        bandit: The policy's config; its `start(problem)` gives the policy.
+        bandit: The policy's config.
         costs: How pulls are priced.
         stopping: When enough is known.
         budget: How much may be spent.
@@ -67,7 +67,7 @@ class SearchPlan:
     probe: ProbeConfig
     tasks: Suite
     objective: Objective
-    bandit: Any
+    bandit: PolicyConfig
     costs: AnalyticCosts
     stopping: Stopping
     budget: Budget
@@ -99,10 +99,10 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     # what cannot be measured or confirmed is said now, not when the search is over
     measured = folder / "cache" / "metrics"
     corpus = draw_corpus(plan.tasks.corpus_texts(), plan.metrics) if plan.metrics.columns is not Columns.none else None
-    weights_of = Weights(plan.checkpoints.fetch)
+    prefetch = Prefetch(plan.checkpoints.fetch)
     if plan.metrics.only and corpus is not None:
         _write_plane(folder, plan, plane, {"tasks": []})
-        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, weights_of, measured)
+        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, prefetch, measured)
         failed = measurements.measure(plane.revisions)
         exit_code = 3 if failed else 0
         write_json(folder / "DONE.json", {"exit_code": exit_code, "unmeasured": failed})
@@ -126,17 +126,17 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     about = {"model": plane.model, "policy": type(plan.bandit).__name__.lower()}
     trajectory = Trajectory(folder, about, exhaustive.total)
     stores = ArrayStore(plan.embeddings), Ledger(plan.ledger)
-    workshop = Workshop(weights_of, plane, selection, plan.probe, *stores)
+    worker = LocalWorker(prefetch, plane, selection, plan.probe, *stores)
     started = time.monotonic()
-    budget = plan.budget if getattr(plan.bandit, "budgeted", True) else Budget(share=None)
-    search = Search(problem, policy, workshop, selection.tasks, budget, plan.stopping, trajectory)
+    budget = plan.budget if plan.bandit.budgeted else Budget(share=None)
+    search = Search(problem, policy, worker, selection.tasks, budget, plan.stopping, trajectory)
     stopped = search.run()
     searched = time.monotonic()
     log.info("search ended (%s) after %d pulls; confirming", stopped, len(trajectory.steps))
 
     finalists = choose(search, plan.confirm.controls)
     costs = plan.costs.table(parameters, held_out.sizes())
-    confirmation = Confirmation(workshop.on(held_out), held_out.tasks, weights, plan.confirm, costs)
+    confirmation = Confirmation(worker.on(held_out), held_out.tasks, weights, plan.confirm, costs)
     confirmation.measure(finalists)
     confirmed = time.monotonic()
     result = _result(search, finalists, confirmation, stopped, exhaustive)
@@ -145,11 +145,11 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
         "search": round(searched - started, 1),
         "confirmation": round(confirmed - searched, 1),
     }
-    workshop.ledger.export([*search.used, *confirmation.used], folder / "scores")
+    worker.ledger.export([*search.used, *confirmation.used], folder / "scores")
     write_json(folder / "result.json", result)
     if corpus is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
-        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, weights_of, measured)
+        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, prefetch, measured)
         result["unmeasured"] = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
         write_json(folder / "result.json", result)
         exit_code = 3 if result["unmeasured"] else exit_code

@@ -1,8 +1,8 @@
-"""Which texts a column embeds, in parts that do not depend on what is asked first.
+"""Which texts a column embeds: divided into parts, so that each is embedded once, whichever task is scored first.
 
-Tasks share texts. Each text belongs to the first task of the suite that uses it; a task's vectors are those of its
-own part and of the parts of the earlier tasks that it shares texts with. So a text is embedded once per column, and
-how texts meet in batches is a function of the suite alone.
+Tasks share texts. Each text belongs to the part of the first task in the suite that uses it. A task needs its own part
+and the parts of earlier tasks with which it shares texts. Which texts are batched together therefore depends on the
+suite alone.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class SuiteTexts:
 
     Args:
         tasks: In suite order.
-        texts: By task name: what its evaluation asks for, without repeats.
+        texts: By task name: the texts that its evaluation embeds, each once.
     """
 
     tasks: tuple[TaskSpec, ...]
@@ -51,7 +51,7 @@ class SuiteTexts:
         }
 
     def sizes(self) -> dict[str, TaskSize]:
-        """What a cost table needs to know."""
+        """By task name: what a cost table needs to know of it."""
         return {
             task.name: TaskSize(
                 task.type,

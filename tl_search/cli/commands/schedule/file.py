@@ -11,10 +11,11 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from tl_search.cli.commands.schedule.old_files import old_schedule
-from tl_search.cli.commands.schedule.picture import picture
+from tl_search.cli.commands.schedule.text import summary
 from tl_search.cli.config.build import build
 from tl_search.cli.config.convert import convert
 from tl_search.cli.errors import BadInput, nearest
+from tl_search.figures.schedule import schedule_picture
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import Schedule
 
@@ -96,7 +97,7 @@ def written(steps: Sequence[int], horizon: Horizon, schedule: Schedule, suffix: 
         import yaml
 
         return yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120).encode()
-    return picture(steps, horizon, suffix[1:])
+    return schedule_picture(steps, horizon, suffix[1:], summary(steps))
 
 
 def _node(value: Any) -> Any:

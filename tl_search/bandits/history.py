@@ -1,4 +1,4 @@
-"""What a policy has been told and what is on its way: the part of its state that no belief enters."""
+"""What a policy has been told, and which pulls still wait for their scores; no prediction is in it."""
 
 import math
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from tl_search.plane.objective import combine
 from tl_search.plane.pull import Observation, Pull, Recommendation
 
 
-class Record:
-    """Scores, failures and spending by arm; arms are their positions in the plane.
+class History:
+    """Scores in points, failures and spending by arm; arms are their positions in the plane.
 
-    A cell is *taken* once it is scored, failed or pending: no policy proposes it again. An arm with a failed cell can
-    never get its objective, so nothing more is spent on it.
+    A cell (arm, task) is *taken* once it is scored, failed or pending: no policy proposes it again. The objective of an
+    arm with a failed cell is never known, so nothing more is spent on that arm.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -23,10 +23,10 @@ class Record:
         self.taken: dict[int, set[str]] = {}
         self.failed: set[int] = set()
         self.next_t = 0
-        self._booked: list[Pull] = []
+        self._pulls: list[Pull] = []
 
     def tell(self, observation: Observation) -> int:
-        """Book the scores; returns the arm's position.
+        """Add the scores; returns the arm's position.
 
         Raises:
             ValueError: a score belongs to no task of the search, or is not finite.
@@ -46,18 +46,18 @@ class Record:
         return arm
 
     def expect(self, pull: Pull) -> int:
-        """Book a pull whose scores are not known yet; returns the arm's position."""
+        """Add a pull whose scores are not known yet; returns the arm's position."""
         arm = self.problem.plane.position(pull.arm)
         self.spending.pay(pull.arm, pull.tasks)
         self.taken.setdefault(arm, set()).update(pull.tasks)
         self.next_t = max(self.next_t, pull.t + 1)
-        self._booked.append(pull)
+        self._pulls.append(pull)
         return arm
 
-    def expecting(self, pulls: Sequence[Pull]) -> "Record":
-        """A copy in which `pulls` are booked too."""
-        copy = Record(self.problem)
-        for pull in (*self._booked, *pulls):
+    def expecting(self, pulls: Sequence[Pull]) -> "History":
+        """A copy to which `pulls` are added too."""
+        copy = History(self.problem)
+        for pull in (*self._pulls, *pulls):
             copy.expect(pull)
         copy.scores = {arm: dict(scores) for arm, scores in self.scores.items()}
         copy.failed = set(self.failed)
@@ -69,14 +69,15 @@ class Record:
         return () if arm in self.failed else tuple(task for task in self.problem.tasks if task not in taken)
 
     def measured(self) -> dict[int, float]:
-        """The objective of every arm whose tasks are all scored."""
+        """The objective, in points, of every arm whose tasks are all scored."""
         weights = self.problem.weights
         return {arm: combine(weights, scores) for arm, scores in self.scores.items() if len(scores) == len(weights)}
 
     def best_measured(self) -> Recommendation:
-        """The best arm among those scored in full; before the first, the last layer of the last revision.
+        """The best arm whose tasks are all scored; while there is none, the last layer of the last revision.
 
-        That is what one would take without a search; of its score nothing is known but that it lies in 0..100.
+        Without a search one would take that arm. Its objective is unknown, so mean and sd are those of a uniform
+        distribution over 0..100.
         """
         plane, measured = self.problem.plane, self.measured()
         if not measured:

@@ -1,4 +1,4 @@
-"""What the belief is made of, and what may change it."""
+"""What the posterior is made of, and what may change it."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from recorded_planes import DEMO_STEPS, plane_of, synthetic
 
 from tl_search.bandits.features import Surface, surface_features, training_time
-from tl_search.bandits.posterior import RUNGS, Posterior
+from tl_search.bandits.posterior import SEVERAL_GROUPS, Posterior
 from tl_search.bandits.ts import TS
 from tl_search.bandits.ucb import UCB
 from tl_search.plane.costs import Spending
@@ -16,18 +16,18 @@ from tl_search.plane.pull import Cost, Observation, Pull
 WEIGHTS = np.array([0.5, 0.3, 0.2])
 
 
-def belief(n_layers=3):
-    return Posterior(plane_of((0, 4, 16, 64, 256), n_layers), WEIGHTS, RUNGS)
+def untold(n_layers=3):
+    return Posterior(plane_of((0, 4, 16, 64, 256), n_layers), WEIGHTS, SEVERAL_GROUPS)
 
 
 def learnt(order):
-    """A belief told the same twelve cells, split into updates as `order` says."""
-    posterior = belief()
-    arms, rungs = np.repeat([2, 7, 13, 19], 3), np.tile([0, 1, 2], 4)
-    values = 50 + 5 * np.sin(arms) + rungs
+    """A posterior told the same twelve scores, split into updates as `order` says."""
+    posterior = untold()
+    arms, groups = np.repeat([2, 7, 13, 19], 3), np.tile([0, 1, 2], 4)
+    values = 50 + 5 * np.sin(arms) + groups
     for part in np.split(np.arange(12), order):
         if len(part):
-            posterior.learn(arms[part], rungs[part], values[part])
+            posterior.learn(arms[part], groups[part], values[part])
     return posterior
 
 
@@ -74,7 +74,7 @@ def test_early_steps_of_a_short_run_are_told_apart():
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(0, 12), max_size=5).map(sorted))
-def test_belief_does_not_depend_on_how_scores_were_split_into_updates(order):
+def test_the_posterior_does_not_depend_on_how_scores_were_split_into_updates(order):
     one, many = learnt([]), learnt(order)
     assert many.mean() == pytest.approx(one.mean(), abs=1e-4)
     assert many.sd() == pytest.approx(one.sd(), abs=1e-4)
@@ -87,18 +87,18 @@ def test_step_by_step_updates_equal_one_fit_of_everything():
     assert refitted.sd() == pytest.approx(stepwise.sd(), abs=1e-4)
 
 
-def test_draws_have_the_beliefs_mean_and_spread():
+def test_draws_have_the_posteriors_mean_and_spread():
     posterior = learnt([])
     drawn = posterior.draws(np.random.default_rng(0), 20_000)
     assert drawn.mean(axis=1) == pytest.approx(posterior.mean(), abs=0.2)
     assert drawn.std(axis=1) == pytest.approx(posterior.sd(), rel=0.05, abs=0.02)
 
 
-def test_a_pending_cell_narrows_the_belief_as_much_as_its_score_will_and_moves_nothing():
-    arms, rungs = np.array([5, 5]), np.array([0, 1])
+def test_a_pending_score_narrows_the_posterior_as_much_as_it_will_when_known_and_moves_nothing():
+    arms, groups = np.array([5, 5]), np.array([0, 1])
     before, waiting, told = learnt([]), learnt([]), learnt([])
-    waiting.learn(arms, rungs, None)
-    told.learn(arms, rungs, np.array([60.0, 61.0]))
+    waiting.learn(arms, groups, None)
+    told.learn(arms, groups, np.array([60.0, 61.0]))
     assert waiting.mean() == pytest.approx(before.mean())
     assert waiting.sd() == pytest.approx(told.sd())
     assert waiting.sd()[5] < before.sd()[5]
@@ -106,10 +106,10 @@ def test_a_pending_cell_narrows_the_belief_as_much_as_its_score_will_and_moves_n
 
 def test_shift_is_the_spread_of_the_mean_that_a_score_will_cause():
     posterior, told = learnt([]), learnt([])
-    arms, rungs = np.array([5, 6]), np.array([0, 2])
+    arms, groups = np.array([5, 6]), np.array([0, 2])
     every = np.arange(len(posterior.mean()))
-    explained = np.sum(posterior.shift(arms, rungs, every) ** 2, axis=1)
-    told.learn(arms, rungs, None)
+    explained = np.sum(posterior.shift(arms, groups, every) ** 2, axis=1)
+    told.learn(arms, groups, None)
     assert posterior.sd() ** 2 - told.sd() ** 2 == pytest.approx(explained, abs=1e-6)
 
 
@@ -122,7 +122,7 @@ def test_a_copy_learns_on_its_own():
 
 @pytest.mark.parametrize("spread", [0.5, 20.0])
 def test_scales_follow_the_spread_of_the_scores(spread):
-    posterior, generator = belief(), np.random.default_rng(1)
+    posterior, generator = untold(), np.random.default_rng(1)
     arms = np.arange(20)
     before = posterior.sd().mean()
     posterior.learn(arms, np.zeros(20, int), 50 + spread * generator.standard_normal(20))
@@ -134,7 +134,7 @@ def test_scales_follow_the_spread_of_the_scores(spread):
 
 
 @pytest.mark.parametrize("config", [UCB(), TS()], ids=["ucb", "ts"])
-def test_a_failed_cell_leaves_the_belief_as_it_was(config):
+def test_a_failed_cell_leaves_the_posterior_as_it_was(config):
     recorded = synthetic(0)
     policy, spending = config.start(recorded.problem), Spending(recorded.problem.costs)
     for _ in range(10):
@@ -148,7 +148,7 @@ def test_a_failed_cell_leaves_the_belief_as_it_was(config):
 
 
 @pytest.mark.parametrize("config", [UCB(), TS()], ids=["ucb", "ts"])
-def test_the_belief_of_an_arm_scored_in_full_is_its_score(config):
+def test_the_posterior_of_an_arm_scored_in_full_is_its_score(config):
     recorded = synthetic(1)
     policy, arm = config.start(recorded.problem), recorded.problem.plane.arms()[42]
     pull = Pull(-1, arm, recorded.problem.tasks)
