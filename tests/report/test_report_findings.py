@@ -7,7 +7,6 @@ import pytest
 from synthetic_run import write_search_run
 
 from tl_search.plane.arm_name import ArmName
-from tl_search.plane.pull import Cost
 from tl_search.report.findings import read_findings
 from tl_search.report.pull_statistics import measured_objective, regret, scored_tasks, turning_points
 
@@ -18,8 +17,8 @@ def test_reads_what_the_run_wrote(tmp_path):
     assert found.plane.shape == (9, 6)
     assert [step.t for step in found.trajectory] == list(range(12))
     assert found.best == ArmName(*written["best"]["arm"])
-    assert found.outcome.best.confirmed == written["best"]["confirmation"]["objective"]
-    assert found.outcome.search.total == pytest.approx(found.trajectory[-1].spent)
+    assert found.outcome.best.confirmation.objective == written["best"]["confirmation"]["objective"]
+    assert found.outcome.cost.search.total == pytest.approx(found.trajectory[-1].spent)
     assert found.mean.shape == (9, 6)
     assert found.checkpoints == "runs/train/quickstart"
     assert found.versions == {"mteb": "2.26.0"}
@@ -29,7 +28,7 @@ def test_a_run_without_result_names_the_arm_that_the_policy_would_name(tmp_path)
     found = read_findings(write_search_run(tmp_path, finished=False, pulls=5))
     assert found.outcome is None
     assert found.stopped is None
-    assert found.best == found.trajectory[-1].recommended.place
+    assert found.best == found.trajectory[-1].recommended.arm
 
 
 @pytest.mark.parametrize("name", ["plane.json", "bandit_state.json"])
@@ -120,6 +119,8 @@ def test_turning_points_are_the_pulls_that_changed_the_choice_and_the_last(tmp_p
 
 def test_layer_0_and_step_0_are_controls(tmp_path):
     plane = read_findings(write_search_run(tmp_path, pulls=1)).plane
-    last = plane.columns[-1].name
+    last = plane.revisions[-1].name
     assert [plane.is_control(ArmName(*spot)) for spot in ((last, 0), ("step0", 3), (last, 1))] == [True, True, False]
-    assert plane.exhaustive == Cost(1.7 * 12, 66 * 12, 9.2 * 12 * 7)
+    exhaustive = plane.exhaustive
+    assert (exhaustive.load, exhaustive.embed) == pytest.approx((1.7 * 12, 66 * 12))
+    assert exhaustive.score == pytest.approx(9.2 * 12 * 7)

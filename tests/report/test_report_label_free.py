@@ -123,7 +123,10 @@ def test_a_search_and_a_training_run_show_the_same_table(tmp_path, capsys):
 
 
 def test_a_search_that_only_measures_is_reported_before_its_first_column_and_says_what_failed(tmp_path, capsys):
-    write(tmp_path / "plane.json", {"model": "m[red]", "revisions": [{}, {}], "n_layers": 1, "tasks": []})
+    write(
+        tmp_path / "plane.json",
+        {"model": "m[red]", "revisions": [{"name": f"step{n}", "step": n} for n in (0, 1)], "n_layers": 1, "tasks": []},
+    )
     write_report(tmp_path)
     assert capsys.readouterr().out == "m[red]: 2 checkpoints × 2 layers, label-free metrics only; no task was scored.\n"
     write(tmp_path / "DONE.json", {"exit_code": 3, "unmeasured": {"step10": "NaN\x1b[2J"}})

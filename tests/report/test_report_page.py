@@ -69,7 +69,7 @@ def test_the_page_shows_the_numbers_of_the_run_and_how_they_were_measured(run):
     shown = parsed.text.replace("\u00a0", " ")
     outcome, last = findings.outcome, findings.trajectory[-1].recommended
     finalists = [outcome.best, outcome.final_last, outcome.final_best] if outcome else []
-    for value in [last.mean, *(arm.confirmed for arm in finalists)]:
+    for value in [last.mean, *(arm.confirmation.objective for arm in finalists)]:
         assert f"{value:.2f}" in shown
     for fact in ("from the first real token", "0000003a1", "2.26.0", "runs/train/quickstart/tensorboard"):
         assert fact in shown
@@ -115,7 +115,7 @@ def test_whatever_a_run_says_stays_text(tmp_path, finished):
     inside = json.dumps(HOSTILE)[1:-1]
     for path in tmp_path.glob("*.json"):
         text = path.read_text()
-        for plain in ("step0", "pythia-410m", "first-look", "vectors: constant", "2.26.0", "accuracy", "ucb", "budget"):
+        for plain in ("pythia-410m", "first-look", "vectors: constant", "2.26.0", "accuracy", "ucb", "budget"):
             text = text.replace(plain, f"{plain}{inside}")
         path.write_text(text)
     (tmp_path / "config.yaml").write_text(json.dumps({"checkpoints": {"path": HOSTILE}}))
@@ -126,6 +126,15 @@ def test_whatever_a_run_says_stays_text(tmp_path, finished):
     assert parsed.open == []
     assert not {"\u202e", "\u0007", "\u2066"} & set(source)
     assert "eviltxt" in parsed.text
+
+
+def test_a_revision_of_an_impossible_name_is_refused_in_one_line(tmp_path):
+    write_search_run(tmp_path, pulls=2)
+    path = tmp_path / "plane.json"
+    path.write_text(path.read_text().replace("step0", json.dumps(HOSTILE)[1:-1]))
+    with pytest.raises(ValueError, match="is no valid name") as error:
+        read_findings(tmp_path)
+    assert str(error.value).startswith(f"{path}: damaged")
 
 
 def test_a_long_search_makes_a_page_below_one_and_a_half_megabytes(tmp_path):

@@ -1,6 +1,7 @@
 """The pictures: marks where they belong, readable at every size."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 from synthetic_run import write_search_run
 
 from tl_search.figures.style import DARK, LIGHT
+from tl_search.plane.arm_name import ArmName
 from tl_search.report.findings import read_findings
 from tl_search.report.pictures import draw_plane, draw_trajectory
 
@@ -40,8 +42,8 @@ def test_the_ring_is_at_the_winner(tmp_path):
         folder = tmp_path / str(side)
         findings = read_findings(write_search_run(folder, revisions=12, n_layers=6, pulls=6, finished=False))
         step = findings.trajectory[-1]
-        place = step.recommended.place._replace(revision=findings.plane.columns[side].name, layer=5)
-        object.__setattr__(step, "recommended", step.recommended._replace(place=place))
+        arm = ArmName(findings.plane.revisions[side].name, 5)
+        object.__setattr__(step, "recommended", replace(step.recommended, arm=arm))
         image = pixels(draw_plane(findings))
         rows, columns = np.nonzero(near(image, RING)[: int(image.shape[0] * 0.7)])
         assert columns.mean() / image.shape[1] == pytest.approx(0.07 + 0.8 * (side + 0.5) / 12, abs=0.06)

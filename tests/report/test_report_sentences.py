@@ -68,15 +68,16 @@ def test_the_terminal_gives_the_answer_first_fits_80_columns_and_has_no_colour(t
     found = read_findings(write_search_run(tmp_path, revisions=154, n_layers=36, pulls=20, skipped=20))
     text = printed(found)
     best = found.outcome.best
-    assert flat(text).startswith(f"{best.place} is the best embedding model found: {best.confirmed:.2f} points")
+    points = f"{best.confirmation.objective:.2f} points"
+    assert flat(text).startswith(f"{best.arm} is the best embedding model found: {points}")
     assert "\x1b" not in text
     path = f"Report: {tmp_path / 'report' / 'index.html'}"
     assert path in text.splitlines()  # in one piece, however narrow the terminal
     assert max(len(line) for line in text.splitlines() if line != path) <= 80
     assert "20 cells could not be scored" in text
     assert "and 12 more in the report" in text
-    assert f"spent {percent(found.outcome.share)} of what" in flat(text)
-    assert f"{found.outcome.over_final_last.gain:+.2f}" in text
+    assert f"spent {percent(found.outcome.cost.share)} of what" in flat(text)
+    assert f"{found.outcome.gains.final_last.gain:+.2f}" in text
 
 
 def test_an_unfinished_run_says_so_and_shows_its_last_pulls(tmp_path):

@@ -85,7 +85,7 @@ def test_a_search_runs_with_a_worker_that_only_keeps_the_protocol(tmp_path):
     problem = Problem(plane, ("A", "B"), {"A": 0.5, "B": 0.5}, CostTable(1.0, prices, prices))
     elsewhere = Elsewhere(plane)
     worker: ColumnWorker = elsewhere
-    trajectory = Trajectory(tmp_path, {"model": "m", "policy": "random"}, 10.0)
+    trajectory = Trajectory(tmp_path, "m", "random", 10.0)
     search = Search(problem, Random().start(problem), worker, TASKS, Budget(share=1.0), Stopping(), trajectory)
     assert search.run() == "done"
     assert [(job.revision.name, [(c.layer, c.task.name) for c in job.cells]) for job in elsewhere.ran[:3]] == [

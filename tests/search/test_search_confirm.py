@@ -9,6 +9,7 @@ from tl_search.plane.costs import CostTable
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.pull import TaskSpec
 from tl_search.plane.revision import Revision
+from tl_search.runs.outcome import Gain, Interval
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
 
 TASK = TaskSpec("T", "r", "confirmation", "STS", "cosine_spearman")
@@ -35,24 +36,24 @@ def test_a_gain_is_the_first_arm_minus_the_second_over_the_same_resamples():
     shared = normal(0, 0, 5)  # what both arms owe to the draw of the items
     better, worse = (52.0, 52 + shared), (50.0, 50 + shared + normal(1, 0, 0.5))
     found = confirmation({arm(8): better, arm(4): worse}).gain(arm(8), arm(4))
-    assert found["gain"] == 2.0
-    assert found["interval"] == [pytest.approx(2 - 0.98, abs=0.05), pytest.approx(2 + 0.98, abs=0.05)]
-    assert found["significant"]
+    assert found.gain == 2.0
+    assert list(found.interval) == [pytest.approx(2 - 0.98, abs=0.05), pytest.approx(2 + 0.98, abs=0.05)]
+    assert found.significant
     other_way = confirmation({arm(8): better, arm(4): worse}).gain(arm(4), arm(8))
-    assert (other_way["gain"], other_way["significant"]) == (-2.0, True)
+    assert (other_way.gain, other_way.significant) == (-2.0, True)
 
 
 def test_an_arm_gains_nothing_over_itself():
     found = confirmation({arm(8): (52.0, normal(0, 52, 5))}).gain(arm(8), arm(8))
-    assert found == {"gain": 0.0, "interval": [0.0, 0.0], "significant": False}
+    assert found == Gain(0.0, Interval(0.0, 0.0))
 
 
 def test_with_several_comparisons_each_interval_is_wider():
     replicates = normal(0, 0, 1)
     made = confirmation({})
     one, five = made.interval(replicates), made.interval(replicates, 5)
-    assert one == [pytest.approx(-1.96, abs=0.05), pytest.approx(1.96, abs=0.05)]
-    assert five == [pytest.approx(-2.58, abs=0.05), pytest.approx(2.58, abs=0.05)]
+    assert list(one) == [pytest.approx(-1.96, abs=0.05), pytest.approx(1.96, abs=0.05)]
+    assert list(five) == [pytest.approx(-2.58, abs=0.05), pytest.approx(2.58, abs=0.05)]
 
 
 def test_a_tail_thinner_than_one_resample_is_not_cut_short_at_the_last_of_them():
@@ -77,8 +78,8 @@ def test_the_interval_of_a_verdict_says_what_the_verdict_says(trained, controls,
     others = {arm(0, 2 + n): (float(mean), normal(n, mean, sd)) for n, (mean, sd) in enumerate(controls)}
     finalists = Finalists(arm(8), arm(8), arm(8), {"T": arm(8)}, tuple(others))
     (row,) = confirmation({**cells, **others}).verdicts(finalists)
-    assert (row["verdict"], row["control"]["arm"], row["controls"]) == (verdict, ["step0", shown], 2)
-    low, high = row["interval"]
+    assert (row.verdict, list(row.control.arm), row.controls) == (verdict, ["step0", shown], 2)
+    low, high = row.interval
     assert verdict == ("trained" if low > 0 else "control" if high < 0 else "no difference")
 
 
@@ -86,6 +87,6 @@ def test_controls_and_trained_arms_that_failed_take_no_part():
     cells = {arm(8): (60.0, normal(0, 60, 1)), arm(0, 2): (50.0, normal(1, 50, 1))}
     finalists = Finalists(arm(8), arm(8), arm(8), {"T": arm(8)}, (arm(0, 2), arm(0, 3)))
     (row,) = confirmation(cells).verdicts(finalists)
-    assert (row["verdict"], row["controls"]) == ("trained", 1)
+    assert (row.verdict, row.controls) == ("trained", 1)
     del cells[arm(8)]
-    assert confirmation(cells).verdicts(finalists) == []
+    assert confirmation(cells).verdicts(finalists) == ()

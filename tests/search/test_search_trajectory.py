@@ -14,7 +14,7 @@ ARM = Arm("m", Revision("step4", 4, weights="w", tokenizer="t"), 1, Extraction(d
 
 
 def begin(folder):
-    return Trajectory(folder, {"model": "m", "policy": "p"}, 10.0)
+    return Trajectory(folder, "m", "p", 10.0)
 
 
 def pull(trajectory, *tasks):
@@ -39,7 +39,7 @@ def test_the_same_decisions_again_write_nothing_and_new_ones_follow(tmp_path):
     assert not again.resuming
     again.end()
     pull(again, "C")
-    assert [record["tasks"] for record in begin(tmp_path).before] == [["A"], ["B"], ["C"]]
+    assert [decision.tasks for decision in begin(tmp_path).before] == [("A",), ("B",), ("C",)]
 
 
 def test_another_decision_is_refused_and_both_are_named(tmp_path):

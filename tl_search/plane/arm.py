@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from tl_search.plane.arm_name import ArmName
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.revision import Revision
 from tl_search.store.keys import digest
@@ -40,9 +41,14 @@ class Arm:
         return digest(self.identity())
 
     @property
+    def name(self) -> ArmName:
+        """How files and reports name it."""
+        return ArmName(self.revision.name, self.layer)
+
+    @property
     def label(self) -> str:
         """For people: `step1000/layer 5`."""
-        return f"{self.revision.name}/layer {self.layer}"
+        return str(self.name)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from tl_search.figures.style import DARK, LIGHT
 from tl_search.report import sentences as say
 from tl_search.report.findings import Findings
 from tl_search.report.label_free import Measured
-from tl_search.report.outcome import Outcome, TaskOutcome
 from tl_search.report.pictures import draw_plane, draw_trajectory
 from tl_search.report.pull_statistics import regret, scored_tasks, turning_points
+from tl_search.runs.outcome import Outcome, TaskOutcome
 
 ROWS = 150  # pulls that the page lists at most
 TONES = {"the best arm wins": "good", "the best arm loses": "bad", "trained": "good", "control": "bad"}
@@ -100,10 +100,10 @@ def _data(picture: bytes) -> str:
 def _rivals(outcome: Outcome) -> list[dict[str, Any]]:
     found = []
     for role, arm, gain in (
-        ("last layer of the final checkpoint", outcome.final_last, outcome.over_final_last),
-        ("best layer of the final checkpoint", outcome.final_best, outcome.over_final_best),
+        ("last layer of the final checkpoint", outcome.final_last, outcome.gains.final_last),
+        ("best layer of the final checkpoint", outcome.final_best, outcome.gains.final_best),
     ):
-        word = say.gain_word(gain, outcome.best.place == arm.place)
+        word = say.gain_word(gain, outcome.best.arm == arm.arm)
         found.append({"role": role, "arm": arm, "gain": gain, "word": word, "tone": TONES.get(word, "")})
     return found
 
@@ -123,7 +123,7 @@ def _tasks(findings: Findings) -> dict[str, Any]:
         return {
             "found": task,
             "type": types.get(task.task, ""),
-            "control": say.control_name(findings.plane, task.control),
+            "control": say.control_name(findings.plane, task.control.arm),
             "word": words.removeprefix(f"on {task.task} "),
             "tone": TONES.get(task.verdict, ""),
             "x": {"low": at(task.interval.low), "high": at(task.interval.high), "gain": at(task.gain)},
@@ -141,9 +141,9 @@ def _costs(findings: Findings) -> list[tuple[str, Any]]:
     if not outcome:
         return [("measuring everything", findings.plane.exhaustive)]
     return [
-        ("this search", outcome.search),
-        ("measuring everything", outcome.exhaustive),
-        ("confirmation", outcome.confirmation),
+        ("this search", outcome.cost.search),
+        ("measuring everything", outcome.cost.exhaustive),
+        ("confirmation", outcome.cost.confirmation),
     ]
 
 
@@ -162,7 +162,7 @@ def _steps(findings: Findings) -> tuple[list[tuple[Any, float]], str]:
 
 
 def _facts(findings: Findings) -> list[tuple[str, object]]:
-    plane, columns = findings.plane, findings.plane.columns
+    plane, columns = findings.plane, findings.plane.revisions
     facts: list[tuple[str, object]] = [
         ("run", findings.name),
         ("model", plane.model),
@@ -197,4 +197,8 @@ def _trajectory_alt(findings: Findings) -> str:
         f"Line chart: the estimated score of the recommended arm goes from {say.points(first.recommended.mean)} after "
         f"the first pull to {say.points(last.recommended.mean)} at {say.percent(last.share)} of the exhaustive cost"
     )
-    return f"{text}; confirmed at {say.points(findings.outcome.best.confirmed)}." if findings.outcome else f"{text}."
+    return (
+        f"{text}; confirmed at {say.points(findings.outcome.best.confirmation.objective)}."
+        if findings.outcome
+        else f"{text}."
+    )

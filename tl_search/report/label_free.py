@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tl_search.plane.arm_name import ArmName
-from tl_search.report.findings import reading
 from tl_search.report.sentences import count, printable
-from tl_search.report.training_run import INDEX
 from tl_search.runs.index import read_index
+from tl_search.runs.layout import RunPaths
+from tl_search.runs.outcome import Outcome
+from tl_search.runs.record import Done
+from tl_search.runs.searched_plane import SearchedPlane
+from tl_search.store.typed_json import reading
 
 
 class Extremes(NamedTuple):
@@ -62,28 +65,17 @@ class _Layer(NamedTuple):
     metrics: Mapping[str, float | None]
 
 
-def measures_only(folder: Path) -> bool:
-    """Whether the search in this folder has no tasks and computes label-free metrics only. Raises as `reading` does."""
-    with reading(folder / "plane.json") as value:
-        return not value["tasks"]
-
-
-def describe_plane(folder: Path) -> str:
-    """A search without tasks in one sentence. Raises as `reading` does."""
-    with reading(folder / "plane.json") as value:
-        revisions, layers = count(len(value["revisions"]), "checkpoint"), int(value["n_layers"]) + 1
-        model = printable(value["model"])
-        return f"{model}: {revisions} × {layers} layers, label-free metrics only; no task was scored."
+def describe_plane(plane: SearchedPlane) -> str:
+    """A sentence on the plane of a search that only measures."""
+    revisions, layers = plane.shape
+    counted = f"{count(revisions, 'checkpoint')} × {layers} layers"
+    return f"{printable(plane.model)}: {counted}, label-free metrics only; no task was scored."
 
 
 def read_measured(folder: Path) -> Measured:
     """Read the metrics of a search or of a training run. Raises ValueError that names the file when one is damaged."""
-    unmeasured: dict[str, str] = {}
-    for path in (folder / "result.json", folder / "DONE.json"):
-        if path.is_file():
-            with reading(path) as value:
-                unmeasured |= {str(name): str(reason) for name, reason in value.get("unmeasured", {}).items()}
-    place = folder / "cache" / "metrics"
+    outcome, done, place = Outcome.read(folder), Done.read(folder), RunPaths(folder).metrics
+    unmeasured = {**((outcome and outcome.unmeasured) or {}), **((done and done.facts.get("unmeasured")) or {})}
     layers = _layers(place)
     counted = _counted(place, _kept(folder, layers))
     names = sorted({name for layer in counted for name in layer.metrics})
@@ -110,7 +102,7 @@ def _kept(folder: Path, layers: list[_Layer]) -> list[_Layer]:
     A step between two revisions counts, though its weights were not kept. A step after the last revision does not,
     because it may belong to training that was undone.
     """
-    if not (folder / INDEX).is_file():
+    if not RunPaths(folder).is_training:
         return layers
     kept = {int(line["step"]): line.get("weights") for line in read_index(folder)}
     last = max(kept, default=-1)

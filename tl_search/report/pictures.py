@@ -13,7 +13,7 @@ def draw_plane(findings: Findings, theme: Theme = LIGHT) -> bytes:
     plane, best = findings.plane, findings.best
     shown = PlaneValues(
         model=printable(plane.model),
-        checkpoints=[printable(column.name) for column in plane.columns],
+        checkpoints=[printable(column.name) for column in plane.revisions],
         objective=measured_objective(findings) if findings.mean is None else findings.mean,
         posterior=findings.mean is not None,
         scored=scored_tasks(findings),
@@ -31,9 +31,9 @@ def draw_trajectory(findings: Findings, theme: Theme = LIGHT) -> bytes:
     recommended = [step.recommended for step in findings.trajectory]
     confirmed, outcome = None, findings.outcome
     if outcome:
-        best, baseline = outcome.best, outcome.final_last.confirmed
-        label = f"confirmed on {findings.plane.reported_on}, {percent(outcome.confidence)} interval"
-        confirmed = Confirmed(best.confirmed, best.interval.low, best.interval.high, baseline, label)
+        best, baseline = outcome.best.confirmation, outcome.final_last.confirmation.objective
+        label = f"confirmed on {findings.reported_on}, {percent(outcome.confidence)} interval"
+        confirmed = Confirmed(best.objective, best.interval.low, best.interval.high, baseline, label)
     shares = [step.share for step in findings.trajectory]
     means, sds = [step.mean for step in recommended], [step.sd for step in recommended]
     return trajectory_picture(shares, means, sds, confirmed, theme)

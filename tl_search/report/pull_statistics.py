@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tl_search.plane.objective import combine
-from tl_search.report.findings import Findings, Step
+from tl_search.report.findings import Findings
+from tl_search.runs.pulls import Step
 
 
 def scored_tasks(findings: Findings) -> np.ndarray:
@@ -19,7 +20,7 @@ def scored_tasks(findings: Findings) -> np.ndarray:
 def measured_objective(findings: Findings) -> np.ndarray:
     """The objective of each arm in points, NaN unless every task has a score: an array (revision, layer)."""
     objective = np.full(findings.plane.shape, np.nan)
-    weights = {task.name: task.weight for task in findings.plane.tasks}
+    weights = findings.plane.weights
     for spot, scores in _scores(findings).items():
         if weights.keys() <= scores.keys():
             objective[spot] = combine(weights, scores)
@@ -38,10 +39,10 @@ def regret(findings: Findings) -> list[float]:
     if findings.mean is not None:
         worth = np.where(np.isnan(worth), findings.mean, worth)
     for step in reversed(findings.trajectory):  # without a posterior, the last recommendation has the latest estimate
-        spot = findings.plane.at(step.recommended.place)
+        spot = findings.plane.at(step.recommended.arm)
         if np.isnan(worth[spot]):
             worth[spot] = step.recommended.mean
-    recommended = [findings.plane.at(step.recommended.place) for step in findings.trajectory]
+    recommended = [findings.plane.at(step.recommended.arm) for step in findings.trajectory]
     measured = [*recommended, *(spot for spot in _scores(findings) if not np.isnan(worth[spot]))]
     best = max(worth[spot] for spot in measured)
     return [float(best - worth[spot]) for spot in recommended]
@@ -54,7 +55,7 @@ def turning_points(trajectory: Sequence[Step]) -> list[Step]:
         for number, step in enumerate(trajectory)
         if number == len(trajectory) - 1
         or number == 0
-        or step.recommended.place != trajectory[number - 1].recommended.place
+        or step.recommended.arm != trajectory[number - 1].recommended.arm
     ]
 
 
@@ -64,5 +65,5 @@ def _scores(findings: Findings) -> dict[tuple[int, int], dict[str, float]]:
     for step in findings.trajectory:
         scores = {task: score for task, score in step.scores.items() if score is not None}
         if scores:
-            found.setdefault(findings.plane.at(step.place), {}).update(scores)
+            found.setdefault(findings.plane.at(step.arm), {}).update(scores)
     return found

@@ -4,8 +4,9 @@ import unicodedata
 from collections.abc import Sequence
 
 from tl_search.plane.arm_name import ArmName
-from tl_search.report.findings import Findings, SearchedPlane
-from tl_search.report.outcome import Gain, Interval, Outcome, TaskOutcome
+from tl_search.report.findings import Findings
+from tl_search.runs.outcome import Gain, Interval, Outcome, TaskOutcome
+from tl_search.runs.searched_plane import SearchedPlane
 
 STOPPED = {
     "budget": "its budget was spent",
@@ -73,7 +74,7 @@ def interval(value: Interval, sign: bool = False) -> str:
 
 def control_name(plane: SearchedPlane, place: ArmName) -> str:
     """What kind of control the arm is: random weights, or token embeddings, which take no context into account."""
-    untrained = plane.columns[plane.at(place)[0]].step == 0
+    untrained = plane.revisions[plane.at(place)[0]].step == 0
     if place.layer == 0:
         return "untrained token embeddings" if untrained else "token embeddings"
     return "random weights" if untrained else str(place)
@@ -83,15 +84,16 @@ def headline(findings: Findings) -> str:
     """The answer in one sentence."""
     outcome = findings.outcome
     if outcome:
+        found = outcome.best.confirmation
         return (
-            f"{outcome.best.place} is the best embedding model found: {points(outcome.best.confirmed)} points on "
-            f"{findings.plane.reported_on} ({percent(outcome.confidence)} interval {interval(outcome.best.interval)})."
+            f"{outcome.best.arm} is the best embedding model found: {points(found.objective)} points on "
+            f"{findings.reported_on} ({percent(outcome.confidence)} interval {interval(found.interval)})."
         )
     if not findings.trajectory:
         return "The search is not finished: no arm has been measured yet."
     told = findings.trajectory[-1].recommended
     return (
-        f"The search is not finished. After {count(len(findings.trajectory), 'pull')} it recommends {told.place}, "
+        f"The search is not finished. After {count(len(findings.trajectory), 'pull')} it recommends {told.arm}, "
         f"whose estimated score is {estimate(told.mean, told.sd)} points on selection data."
     )
 
@@ -119,16 +121,18 @@ def gain_sentence(gain: Gain, rival: str, same: bool, confidence: float) -> str:
 
 def gain_sentences(outcome: Outcome) -> tuple[str, str]:
     """How the best arm compares with the last layer and with the best layer of the final checkpoint."""
-    best, last, layer = outcome.best.place, outcome.final_last.place, outcome.final_best.place
+    best, last, layer = outcome.best.arm, outcome.final_last.arm, outcome.final_best.arm
     return (
-        gain_sentence(outcome.over_final_last, "last layer of the final checkpoint", best == last, outcome.confidence),
-        gain_sentence(outcome.over_final_best, "best layer of the final checkpoint", best == layer, outcome.confidence),
+        gain_sentence(outcome.gains.final_last, "last layer of the final checkpoint", best == last, outcome.confidence),
+        gain_sentence(
+            outcome.gains.final_best, "best layer of the final checkpoint", best == layer, outcome.confidence
+        ),
     )
 
 
 def verdict(plane: SearchedPlane, task: TaskOutcome) -> str:
     """Whether a trained arm is better than every control on this task, for the middle of a sentence."""
-    name = control_name(plane, task.control)
+    name = control_name(plane, task.control.arm)
     if task.verdict == "no difference":
         return f"on {task.task} no difference to the {name} could be shown"
     if task.verdict == "control":
@@ -150,8 +154,8 @@ def spent_sentence(findings: Findings) -> str:
     if outcome:
         scored = f"{count(outcome.pulls, 'pull')} scored {outcome.arms_scored} of {count(arms, 'arm')}"
         return (
-            f"The search spent {percent(outcome.share)} of what measuring every arm on every task costs "
-            f"({duration(outcome.search.total)} of {duration(outcome.exhaustive.total)}); {scored}."
+            f"The search spent {percent(outcome.cost.share)} of what measuring every arm on every task costs "
+            f"({duration(outcome.cost.search.total)} of {duration(outcome.cost.exhaustive.total)}); {scored}."
         )
     if not findings.trajectory:
         return f"Measuring every arm on every task would cost {duration(plane.exhaustive.total)}."
@@ -192,9 +196,9 @@ def caveats(findings: Findings) -> list[str]:
             f"{chosen}The intervals are bootstrap confidence intervals over test items. They do not tell how much the "
             "scores would vary with other training seeds or other datasets."
         )
-        if plane.is_control(outcome.best.place):
+        if plane.is_control(outcome.best.arm):
             found.append(
-                f"The best arm is a control ({control_name(plane, outcome.best.place)}): for these tasks, what the "
+                f"The best arm is a control ({control_name(plane, outcome.best.arm)}): for these tasks, what the "
                 "model learnt about context did not help."
             )
         if len(outcome.tasks) > 1:

@@ -8,7 +8,7 @@ from rich.text import Text
 from tl_search.report import sentences as say
 from tl_search.report.findings import Findings
 from tl_search.report.label_free import Measured
-from tl_search.report.outcome import Finalist, Gain, Outcome
+from tl_search.runs.outcome import Finalist, Gain, Outcome
 
 SHOWN = 8  # skipped cells and verdicts that a terminal shows before it refers to the page
 
@@ -51,30 +51,30 @@ def print_measured(measured: Measured, console: Console) -> None:
 def _finalists(findings: Findings, outcome: Outcome) -> RenderableType:
     confidence = say.percent(outcome.confidence)
     table = _table("arm", ("score", confidence), ("gain of the best", confidence), "in words")
-    best = outcome.best.place
+    best = outcome.best.arm
     rows: list[tuple[str, Finalist, Gain | None]] = [
         ("best", outcome.best, None),
-        ("final checkpoint, last layer", outcome.final_last, outcome.over_final_last),
-        ("final checkpoint, best layer", outcome.final_best, outcome.over_final_best),
+        ("final checkpoint, last layer", outcome.final_last, outcome.gains.final_last),
+        ("final checkpoint, best layer", outcome.final_best, outcome.gains.final_best),
     ]
     for role, arm, gain in rows:
         table.add_row(
-            _text(f"{role}\n{arm.place}", keep_lines=True),
-            f"{say.points(arm.confirmed)}\n{say.interval(arm.interval)}",
+            _text(f"{role}\n{arm.arm}", keep_lines=True),
+            f"{say.points(arm.confirmation.objective)}\n{say.interval(arm.confirmation.interval)}",
             f"{say.signed(gain.gain)}\n{say.interval(gain.interval, sign=True)}" if gain else "",
-            say.gain_word(gain, best == arm.place) if gain else "",
+            say.gain_word(gain, best == arm.arm) if gain else "",
         )
-    return Group(_text(f"\nConfirmed scores (points on {findings.plane.reported_on})"), table)
+    return Group(_text(f"\nConfirmed scores (points on {findings.reported_on})"), table)
 
 
 def _tasks(findings: Findings, outcome: Outcome) -> RenderableType:
     table = _table("task", "trained arm", "strongest control", ("gain", say.percent(outcome.confidence)))
     for task in outcome.tasks:
-        control = say.control_name(findings.plane, task.control)
+        control = say.control_name(findings.plane, task.control.arm)
         table.add_row(
             _text(task.task),
-            _text(f"{say.points(task.trained_score)}\n{task.trained}", keep_lines=True),
-            _text(f"{say.points(task.control_score)}\n{control}", keep_lines=True),
+            _text(f"{say.points(task.trained.confirmation)}\n{task.trained.arm}", keep_lines=True),
+            _text(f"{say.points(task.control.confirmation)}\n{control}", keep_lines=True),
             f"{say.signed(task.gain)}\n{say.interval(task.interval, sign=True)}",
         )
     verdicts = [_text(f"- {say.verdict(findings.plane, task)}") for task in outcome.tasks]
@@ -86,7 +86,7 @@ def _print_skipped(outcome: Outcome, console: Console) -> None:
         return
     console.print(_text(f"\n{say.count(len(outcome.skipped), 'cell')} could not be scored:"))
     for cell in outcome.skipped[:SHOWN]:
-        console.print(_text(f"- {cell.place}, {cell.task}: {cell.reason}"))
+        console.print(_text(f"- {cell.arm}, {cell.task}: {cell.reason}"))
     if len(outcome.skipped) > SHOWN:
         console.print(f"- and {len(outcome.skipped) - SHOWN} more in the report")
 
@@ -98,9 +98,9 @@ def _last_pulls(findings: Findings) -> RenderableType:
         told = step.recommended
         table.add_row(
             str(step.t),
-            _text(step.place),
+            _text(step.arm),
             f"{say.duration(step.spent)}\n{say.percent(step.share)}",
-            _text(told.place),
+            _text(told.arm),
             say.estimate(told.mean, told.sd),
         )
     return Group(_text(f"\nThe last {say.count(len(shown), 'pull')}"), table)

@@ -1,6 +1,7 @@
 """Prints the revisions of a training run in a terminal: the step of each, its eval loss, and which is best so far."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,8 @@ from rich.text import Text
 
 from tl_search.report.sentences import count, printable
 from tl_search.runs.index import index_of, read_index
-from tl_search.store.atomic import read_json
-
-INDEX = Path("checkpoints", "index.jsonl")
+from tl_search.runs.layout import RunPaths
+from tl_search.runs.pointers import Pointer, pointers
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,6 @@ class WrittenRevision:
     stage: str
     eval_loss: float | None
     best: float | None
-
-
-@dataclass(frozen=True)
-class BestSoFar:
-    """What a pointer in `checkpoints/` says: the best value of one measurement, its step, and the model kept for it."""
-
-    name: str
-    monitor: str
-    value: float
-    step: int
-    revision: str
-
-    def __str__(self) -> str:
-        where = f" (revisions/{self.revision})" if self.revision != f"step{self.step}" else ""
-        return f"{self.name} by {self.monitor}: {self.value:.4f} at step {self.step:,}{where}"
 
 
 def read_revisions(folder: Path) -> tuple[WrittenRevision, ...]:
@@ -85,21 +70,6 @@ def read_revisions(folder: Path) -> tuple[WrittenRevision, ...]:
     return tuple(found)
 
 
-def read_best(folder: Path) -> tuple[BestSoFar, ...]:
-    """All such pointers of the run, `best` first. Raises ValueError that names the file when one is damaged."""
-    found = []
-    for path in sorted((folder / "checkpoints").glob("*.json"), key=lambda path: (path.stem != "best", path.stem)):
-        said = read_json(path)
-        if not isinstance(said, dict) or "monitor" not in said:  # last.json, which names the state to resume from
-            continue
-        try:
-            value, step = float(said["value"]), int(said["step"])
-            found.append(BestSoFar(path.stem, str(said["monitor"]), value, step, str(said["revision"])))
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"{path}: damaged ({type(error).__name__}: {error})") from error
-    return tuple(found)
-
-
 def print_revisions(folder: Path, console: Console) -> None:
     """Print the table. Its last column is the lowest eval loss so far, with `best` at the revisions that lowered it."""
     revisions = read_revisions(folder)
@@ -123,14 +93,14 @@ def print_revisions(folder: Path, console: Console) -> None:
             "" if loss is None else f"{loss:.4f}",
             "" if best is None else f"{best:.4f} {'best' if better else '    '}",
         )
-    console.print(Text(_headline(revisions, read_best(folder)), style="bold"))
+    console.print(Text(_headline(revisions, pointers(folder)), style="bold"))
     if revisions:
         console.print(table)
-    if (folder / "tensorboard").is_dir():
-        console.print(Text(f"Curves: tensorboard --logdir {printable(folder / 'tensorboard')}"), soft_wrap=True)
+    if RunPaths(folder).tensorboard.is_dir():
+        console.print(Text(f"Curves: tensorboard --logdir {printable(RunPaths(folder).tensorboard)}"), soft_wrap=True)
 
 
-def _headline(revisions: tuple[WrittenRevision, ...], kept: tuple[BestSoFar, ...]) -> str:
+def _headline(revisions: tuple[WrittenRevision, ...], kept: Sequence[Pointer]) -> str:
     if not revisions:
         return "No revision has been written yet."
     written = f"{count(len(revisions), 'revision')}, the last at step {revisions[-1].step:,}"

@@ -8,11 +8,13 @@ from rich.console import Console
 
 from tl_search.report.findings import read_findings
 from tl_search.report.html import render_page
-from tl_search.report.label_free import describe_plane, measures_only, read_measured
+from tl_search.report.label_free import describe_plane, read_measured
 from tl_search.report.pictures import draw_plane, draw_trajectory
 from tl_search.report.tensorboard import write_events
 from tl_search.report.terminal import print_findings, print_measured
-from tl_search.report.training_run import INDEX, print_revisions
+from tl_search.report.training_run import print_revisions
+from tl_search.runs.layout import RunPaths
+from tl_search.runs.searched_plane import SearchedPlane
 from tl_search.store.atomic import write_bytes, write_text
 
 
@@ -27,24 +29,26 @@ def write_report(folder: Path) -> None:
         ValueError: the folder is no run, or one of its files is missing or damaged; the message names it.
     """
     console = Terminal()
-    if (folder / "plane.json").is_file():
-        measured = read_measured(folder)
-        if measures_only(folder):
-            console.print(describe_plane(folder), markup=False, highlight=False)
+    paths = RunPaths(folder)
+    if paths.is_search:
+        measured, plane = read_measured(folder), SearchedPlane.read(folder)
+        if not plane.tasks:
+            console.print(describe_plane(plane), markup=False, highlight=False)
             print_measured(measured, console)
             return
         findings = read_findings(folder)
-        report = folder / "report"
-        write_bytes(report / "plane.png", draw_plane(findings))
-        write_bytes(report / "regret.png", draw_trajectory(findings))
-        write_text(report / "index.html", render_page(findings, measured))
+        write_bytes(paths.report / "plane.png", draw_plane(findings))
+        write_bytes(paths.report / "regret.png", draw_trajectory(findings))
+        write_text(paths.report / "index.html", render_page(findings, measured))
         write_events(findings)
         print_findings(findings, console, measured)
-    elif (folder / INDEX).is_file():
+    elif paths.is_training:
         print_revisions(folder, console)
         print_measured(read_measured(folder), console)
     else:
-        raise ValueError(f"{folder}: not a run: it has neither plane.json (a search) nor {INDEX} (a training run)")
+        raise ValueError(
+            f"{folder}: not a run: it has neither plane.json (a search) nor checkpoints/index.jsonl (training)"
+        )
 
 
 class Terminal(Console):

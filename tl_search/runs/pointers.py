@@ -2,13 +2,12 @@
 
 import os
 import re
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from tl_search.runs.layout import RunPaths
-from tl_search.store.atomic import ASIDE, read_json, sync_folder, write_json
+from tl_search.store.atomic import ASIDE, read_json, remove_folder, sync_folder, write_json
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,10 @@ class Pointer:
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path}: damaged ({type(error).__name__}: {error})") from error
 
+    def __str__(self) -> str:
+        where = f" (revisions/{self.revision})" if self.revision != f"step{self.step}" else ""
+        return f"{self.entry} by {self.monitor}: {self.value:.4f} at step {self.step:,}{where}"
+
     def said(self) -> dict[str, Any]:
         """Its entries on disk."""
         return {key: value for key, value in asdict(self).items() if key != "entry"}
@@ -66,9 +69,7 @@ class Pointer:
         write_json(paths.pointer(self.entry), self.said())
         for older in paths.revisions.glob(f"{self.entry}-step*"):
             if older.name != self.revision and re.fullmatch(r"-step\d+", older.name.removeprefix(self.entry)):
-                doomed = older.with_name(f"{ASIDE}{older.name}")  # a half-removed model must not bear its name
-                os.replace(older, doomed)
-                shutil.rmtree(doomed)
+                remove_folder(older)
 
 
 def pointers(run: Path) -> list[Pointer]:

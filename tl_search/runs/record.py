@@ -3,13 +3,14 @@
 import importlib.metadata
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from tl_search import __version__
 from tl_search.runs.layout import RunPaths
 from tl_search.store.atomic import read_json, write_json
+from tl_search.store.typed_json import read_record, write_record
 
 PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "mteb", "scikit-learn", "numpy", "scipy", "hydra-core")
 
@@ -41,12 +42,14 @@ class RunRecord:
     name: str
     digest: str
     seed: int | None = None
-    versions: Mapping[str, str] = field(default_factory=versions)
+    versions: Mapping[str, str] = field(default_factory=lambda: versions())
     plan: Mapping[str, Any] | None = None
     data: Mapping[str, str] | None = None
     weights: str | None = None
     history: tuple[Mapping[str, Any], ...] = ()
     parent: Mapping[str, Any] | None = None
+
+    OPTIONAL = ("plan", "data", "weights", "history", "parent")
 
     @classmethod
     def read(cls, run: Path) -> Self | None:
@@ -56,31 +59,11 @@ class RunRecord:
             ValueError: it is damaged; the message names the file.
         """
         path = RunPaths(run).record
-        if not path.is_file():
-            return None
-        value = read_json(path)
-        if not isinstance(value, dict):
-            raise ValueError(f"{path}: damaged, holds no record of a run")
-        known = {one.name: value[one.name] for one in fields(cls) if one.name in value}
-        missing = {"command", "name", "digest"} - known.keys()
-        if missing:
-            raise ValueError(f"{path}: damaged, has no entry {min(missing)!r}")
-        return cls(**{**known, "history": tuple(known.get("history", ())), "versions": known.get("versions", {})})
+        return read_record(cls, path) if path.is_file() else None
 
-    def write(self, run: Path) -> Self:
-        """Replace the record of a run directory; entries that hold nothing are left out."""
-        given = {one.name: getattr(self, one.name) for one in fields(self)}
-        empty = (None, ())
-        optional = {"plan", "data", "weights", "history", "parent"}
-        write_json(
-            RunPaths(run).record,
-            {name: _plain(value) for name, value in given.items() if name not in optional or value not in empty},
-        )
-        return self
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    def write(self, run: Path) -> None:
+        """Replace the record of a run directory."""
+        write_record(RunPaths(run).record, self)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The full training states of a run: written, found again, set back to, removed."""
 
 import os
-import shutil
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from tl_search.runs.index import forget_after, read_index
 from tl_search.runs.layout import SETTINGS, STATE, RunPaths
 from tl_search.runs.pointers import pointers
 from tl_search.runs.target import BEST
-from tl_search.store.atomic import ASIDE, read_json, write_dir, write_json, write_text
+from tl_search.store.atomic import read_json, remove_folder, write_dir, write_json, write_text
 from tl_search.store.manifest import DamagedError, read_manifest, verify, write_manifest
 
 
@@ -52,13 +51,6 @@ def drop_states(run: Path, doomed: Callable[[list[int]], Collection[int]]) -> No
     for step in doomed(list(steps)):
         if steps[step].name not in named and not _is_for_good(steps[step]):
             remove_folder(steps[step])
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a folder that others look for by its name, which a half-removed one must not bear."""
-    aside = folder.with_name(f"{ASIDE}{folder.name}")
-    os.replace(folder, aside)
-    shutil.rmtree(aside)
 
 
 def _is_for_good(folder: Path) -> bool:

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from scipy.stats import norm
@@ -17,6 +16,7 @@ from scipy.stats import norm
 from tl_search.plane.arm import Arm
 from tl_search.plane.costs import CostTable, Spending
 from tl_search.plane.pull import Score, TaskSpec
+from tl_search.runs.outcome import Confirmed, Gain, Interval, Side, TaskOutcome
 from tl_search.search.column import Cell, ColumnJob, LocalWorker
 
 log = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ class Confirmation:
         parts = [(weight, *self.cells[arm.key, name]) for name, weight in self._shared.items()]
         return sum(w * value for w, value, _ in parts), np.sum([w * copies for w, _, copies in parts], axis=0)
 
-    def interval(self, replicates: np.ndarray, comparisons: int = 1) -> list[float]:
+    def interval(self, replicates: np.ndarray, comparisons: int = 1) -> Interval:
         """Percentile interval; with several comparisons at once each gets its share of the error (Bonferroni).
 
         A tail that not one resample falls into cannot be read from them: there a normal tail of their mean and sd
@@ -159,23 +159,21 @@ class Confirmation:
         if tail * len(replicates) < 1:
             reach = norm.isf(tail) * replicates.std()
             low, high = min(low, replicates.mean() - reach), max(high, replicates.mean() + reach)
-        return [round(float(low), 4), round(float(high), 4)]
+        return Interval(round(float(low), 4), round(float(high), 4))
 
-    def describe(self, arm: Arm) -> dict[str, Any]:
+    def confirmed(self, arm: Arm) -> Confirmed:
+        """The arm's objective with its interval, and its score on every task, in points."""
         value, replicates = self.objective(arm)
-        return {
-            "objective": round(value, 4),
-            "interval": self.interval(replicates),
-            "tasks": {name: round(self.cells[arm.key, name][0], 4) for name in self._shared},
-        }
+        tasks = {name: round(self.cells[arm.key, name][0], 4) for name in self._shared}
+        return Confirmed(round(value, 4), self.interval(replicates), tasks)
 
-    def gain(self, arm: Arm, over: Arm) -> dict[str, Any]:
+    def gain(self, arm: Arm, over: Arm) -> Gain:
         """How much better `arm` is than `over`, paired."""
         (high, high_copies), (low, low_copies) = self.objective(arm), self.objective(over)
         bounds = self.interval(high_copies - low_copies)
-        return {"gain": round(high - low, 4), "interval": bounds, "significant": bounds[0] > 0 or bounds[1] < 0}
+        return Gain(round(high - low, 4), bounds, significant=not bounds.holds_zero)
 
-    def verdicts(self, finalists: Finalists) -> list[dict[str, Any]]:
+    def verdicts(self, finalists: Finalists) -> tuple[TaskOutcome, ...]:
         """For every task: does a trained layer beat *every* control, or some control the trained layer?
 
         One winner among many controls is found by chance unless each is asked more strictly, so the intervals here
@@ -196,18 +194,14 @@ class Confirmation:
             verdict = "control" if better else "no difference" if alike else "trained"
             strongest = max(better or alike or controls, key=lambda arm: controls[arm][0])
             rows.append(
-                {
-                    "task": task.name,
-                    "trained": {"arm": _place(trained), "confirmation": round(value, 4)},
-                    "control": {"arm": _place(strongest), "confirmation": round(controls[strongest][0], 4)},
-                    "controls": len(controls),
-                    "gain": round(value - controls[strongest][0], 4),
-                    "interval": bounds[strongest],
-                    "verdict": verdict,
-                }
+                TaskOutcome(
+                    task=task.name,
+                    trained=Side(trained.name, round(value, 4)),
+                    control=Side(strongest.name, round(controls[strongest][0], 4)),
+                    controls=len(controls),
+                    gain=round(value - controls[strongest][0], 4),
+                    interval=bounds[strongest],
+                    verdict=verdict,
+                )
             )
-        return rows
-
-
-def _place(arm: Arm) -> list[str | int]:
-    return [arm.revision.name, arm.layer]
+        return tuple(rows)

@@ -131,16 +131,16 @@ class Search:
 
     def _report(self, observation: Observation) -> None:
         number, step = len(self.trajectory.steps) - 1, self.trajectory.steps[-1]
-        leader = step["recommended"]
+        leader = step.recommended
         log.info(
             "pull %d: %s, %s · leader %s/layer %d %.1f ± %.1f · %.1f %% of the exhaustive cost",
             number,
             observation.pull.arm.label,
             _tell(observation.scores),
-            *leader["arm"],
-            leader["mean"],
-            2 * leader["sd"],
-            100 * step["share"],
+            *leader.arm,
+            leader.mean,
+            2 * leader.sd,
+            100 * step.share,
         )
 
 

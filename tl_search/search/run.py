@@ -1,26 +1,27 @@
 """A search from its parts to its answer: plane, loop, confirmation, result."""
 
-import importlib.metadata
-import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tl_search import __version__
 from tl_search.bandits.policy import PolicyConfig, Problem
 from tl_search.bandits.stopping import Stopping
 from tl_search.checkpoints.source import CheckpointSource
 from tl_search.plane.arm import Arm, Plane
-from tl_search.plane.costs import AnalyticCosts, CostTable
+from tl_search.plane.costs import AnalyticCosts
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Objective
 from tl_search.plane.pull import Cost, TaskSpec
 from tl_search.plane.sampling import Sampling
 from tl_search.probe.config import ProbeConfig, check_device, settled
 from tl_search.probe.metrics.config import Columns, MetricsConfig
+from tl_search.runs.layout import RunPaths
+from tl_search.runs.outcome import Charged, Finalist, Gains, Outcome, Selected, Skipped
+from tl_search.runs.record import Done
+from tl_search.runs.searched_plane import Prices, SearchedPlane, Seconds
 from tl_search.scoring.ledger import Ledger
 from tl_search.scoring.suites import Suite
 from tl_search.search.budget import Budget
@@ -32,11 +33,9 @@ from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
 from tl_search.store.arrays import ArrayStore
-from tl_search.store.atomic import read_json, sweep_litter, write_json
+from tl_search.store.atomic import sweep_litter
 
 log = logging.getLogger(__name__)
-
-PACKAGES = ("torch", "lightning", "transformers", "mteb", "scikit-learn", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
@@ -91,21 +90,22 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     """
     from tl_search.scoring.resample import check_confirmable
 
-    if (folder / "DONE.json").exists():
+    done = Done.read(folder)
+    if done is not None:
         log.info("%s: this search is done", folder)
-        return int(read_json(folder / "DONE.json")["exit_code"])
+        return done.exit_code
     sweep_litter(folder)
     plane = survey(plan)
     # what cannot be measured or confirmed is said now, not when the search is over
-    measured = folder / "cache" / "metrics"
+    paths = RunPaths(folder)
     corpus = draw_corpus(plan.tasks.corpus_texts(), plan.metrics) if plan.metrics.columns is not Columns.none else None
     prefetch = Prefetch(plan.checkpoints.fetch)
     if plan.metrics.only and corpus is not None:
-        _write_plane(folder, plan, plane, {"tasks": []})
-        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, prefetch, measured)
+        SearchedPlane(**_axes(plan, plane)).begin(folder)
+        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, prefetch, paths.metrics)
         failed = measurements.measure(plane.revisions)
         exit_code = 3 if failed else 0
-        write_json(folder / "DONE.json", {"exit_code": exit_code, "unmeasured": failed})
+        Done(exit_code, {"unmeasured": failed}).write(folder)
         return exit_code
     selection = _texts(plan, plan.tasks.selection(), plan.tasks.selection_split)
     held_out = _texts(plan, plan.tasks.confirmation(), plan.tasks.confirmation_split)
@@ -115,7 +115,16 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     parameters = plan.checkpoints.shape().parameters
     table = plan.costs.table(parameters, selection.sizes())
     exhaustive = table.exhaustive(len(plane.revisions), len(plane.layers))
-    _write_plane(folder, plan, plane, _charged(plan, selection.tasks, weights, table, exhaustive))
+    SearchedPlane(
+        **_axes(plan, plane),
+        tasks=selection.tasks,
+        confirmation_split=plan.tasks.confirmation_split,
+        same_split=plan.tasks.same_split,
+        weights=dict(weights),
+        costs=Prices(table.load, dict(table.embed), dict(table.score)),
+        exhaustive=Seconds.of(exhaustive),
+        seed=plan.seed,
+    ).begin(folder)
     log.info(
         "plane of %s: %d revisions × %d layers = %d arms, %d tasks",
         *(plane.model, len(plane.revisions), len(plane.layers), len(plane.arms()), len(selection.tasks)),
@@ -123,8 +132,7 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
 
     problem = Problem(plane, tuple(weights), weights, table, plan.seed)
     policy = plan.bandit.start(problem)
-    about = {"model": plane.model, "policy": type(plan.bandit).__name__.lower()}
-    trajectory = Trajectory(folder, about, exhaustive.total)
+    trajectory = Trajectory(folder, plane.model, type(plan.bandit).__name__.lower(), exhaustive.total)
     stores = ArrayStore(plan.embeddings), Ledger(plan.ledger)
     worker = LocalWorker(prefetch, plane, selection, plan.probe, *stores)
     started = time.monotonic()
@@ -139,21 +147,18 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     confirmation = Confirmation(worker.on(held_out), held_out.tasks, weights, plan.confirm, costs)
     confirmation.measure(finalists)
     confirmed = time.monotonic()
-    result = _result(search, finalists, confirmation, stopped, exhaustive)
+    seconds = {"search": round(searched - started, 1), "confirmation": round(confirmed - searched, 1)}
+    result = _outcome(search, finalists, confirmation, stopped, exhaustive, seconds)
     exit_code = 3 if search.failures or confirmation.failures else 0
-    result["seconds"] = {
-        "search": round(searched - started, 1),
-        "confirmation": round(confirmed - searched, 1),
-    }
-    worker.ledger.export([*search.used, *confirmation.used], folder / "scores")
-    write_json(folder / "result.json", result)
+    worker.ledger.export([*search.used, *confirmation.used], paths.scores)
+    result.write(folder)
     if corpus is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
-        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, prefetch, measured)
-        result["unmeasured"] = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
-        write_json(folder / "result.json", result)
-        exit_code = 3 if result["unmeasured"] else exit_code
-    write_json(folder / "DONE.json", {"exit_code": exit_code, "pulls": len(trajectory.steps)})
+        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, prefetch, paths.metrics)
+        unmeasured = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
+        replace(result, unmeasured=unmeasured).write(folder)
+        exit_code = 3 if unmeasured else exit_code
+    Done(exit_code, {"pulls": len(trajectory.steps)}).write(folder)
     return exit_code
 
 
@@ -195,84 +200,54 @@ def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...], split: str) -> SuiteTe
     return SuiteTexts(tasks, plan.tasks.texts(split, plan.ledger / "texts"))
 
 
-def _charged(
-    plan: SearchPlan, tasks: Sequence[TaskSpec], weights: Mapping[str, float], table: CostTable, exhaustive: Cost
-) -> dict[str, Any]:
-    """What is scored on the plane, and at which prices."""
+def _axes(plan: SearchPlan, plane: Plane) -> dict[str, Any]:
+    """What every search says of its plane, one that only measures too."""
     return {
-        "tasks": [asdict(task) for task in tasks],
-        "confirmation_split": plan.tasks.confirmation_split,
-        "same_split": plan.tasks.same_split,
-        "weights": dict(weights),
-        "costs": {"load": table.load, "embed": dict(table.embed), "score": dict(table.score)},
-        "exhaustive": _seconds(exhaustive),
-        "seed": plan.seed,
-    }
-
-
-def _write_plane(folder: Path, plan: SearchPlan, plane: Plane, charged: Mapping[str, Any]) -> None:
-    """Raises ValueError when the folder's search began with something else: its decisions are not to be mixed."""
-    path = folder / "plane.json"
-    about = {
         "model": plane.model,
-        "revisions": [asdict(revision) for revision in plane.revisions],
+        "revisions": plane.revisions,
         "n_layers": plane.n_layers,
         "parameters": plan.checkpoints.shape().parameters,
         "extraction": plane.extraction.identity(),
-        **charged,
-        "versions": {"tl_search": __version__, **{name: importlib.metadata.version(name) for name in PACKAGES}},
     }
-    if path.exists():
-        before, now = read_json(path), json.loads(json.dumps(about))
-        changed = [key for key in now if key != "versions" and before.get(key) != now[key]]
-        if changed:
-            raise ValueError(
-                f"{path}: since this search began, its {', '.join(changed)} changed; "
-                "begin another run (name=...), which finds all scores in the ledger"
-            )
-    write_json(path, about)
 
 
-def _result(
-    search: Search, finalists: Finalists, confirmation: Confirmation, stopped: str, exhaustive: Cost
-) -> dict[str, Any]:
-    def finalist(arm: Arm) -> dict[str, Any]:
-        return {
-            "arm": [arm.revision.name, arm.layer],
-            "selection": {"objective": search.objective(arm), "tasks": search.points.get(arm, {})},
-            "confirmation": confirmation.describe(arm),
-        }
+def _outcome(
+    search: Search,
+    finalists: Finalists,
+    confirmation: Confirmation,
+    stopped: str,
+    exhaustive: Cost,
+    seconds: Mapping[str, float],
+) -> Outcome:
+    def finalist(arm: Arm) -> Finalist:
+        selected = Selected(search.objective(arm), search.points.get(arm, {}))
+        return Finalist(arm.name, selected, confirmation.confirmed(arm))
 
     spent = search.spending.spent
-    return {
-        "best": finalist(finalists.best),
-        "final_last": finalist(finalists.final_last),
-        "final_best": finalist(finalists.final_best),
-        "gains": {
-            "final_last": confirmation.gain(finalists.best, finalists.final_last),
-            "final_best": confirmation.gain(finalists.best, finalists.final_best),
-        },
-        "confidence": confirmation.settings.confidence,
-        "tasks": confirmation.verdicts(finalists),
-        "cost": {
-            "search": _seconds(spent),
-            "exhaustive": _seconds(exhaustive),
-            "confirmation": _seconds(confirmation.spending.spent),
-            "share": round(spent.total / exhaustive.total, 4),
-        },
-        "stopped": stopped,
-        "pulls": len(search.trajectory.steps),
-        "arms_scored": len(search.points),
-        "left_out": confirmation.left_out,
-        "skipped": [
-            {"arm": [arm.revision.name, arm.layer], "task": task, "reason": reason}
-            for (arm, task), reason in [
-                *search.failures.items(),
-                *((cell, f"confirmation: {reason}") for cell, reason in confirmation.failures.items()),
-            ]
-        ],
-    }
-
-
-def _seconds(cost: Cost) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in {**asdict(cost), "total": cost.total}.items()}
+    failures = [
+        *search.failures.items(),
+        *((cell, f"confirmation: {reason}") for cell, reason in confirmation.failures.items()),
+    ]
+    return Outcome(
+        best=finalist(finalists.best),
+        final_last=finalist(finalists.final_last),
+        final_best=finalist(finalists.final_best),
+        gains=Gains(
+            confirmation.gain(finalists.best, finalists.final_last),
+            confirmation.gain(finalists.best, finalists.final_best),
+        ),
+        confidence=confirmation.settings.confidence,
+        tasks=confirmation.verdicts(finalists),
+        cost=Charged(
+            search=Seconds.of(spent),
+            exhaustive=Seconds.of(exhaustive),
+            confirmation=Seconds.of(confirmation.spending.spent),
+            share=round(spent.total / exhaustive.total, 4),
+        ),
+        stopped=stopped,
+        pulls=len(search.trajectory.steps),
+        arms_scored=len(search.points),
+        left_out=tuple(confirmation.left_out),
+        skipped=tuple(Skipped(arm.name, task, reason) for (arm, task), reason in failures),
+        seconds=seconds,
+    )

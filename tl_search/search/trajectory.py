@@ -4,17 +4,16 @@ A resumed search decides again from the start; the ledger answers at once, and t
 the one that was made before. So nothing has to be restored, and nothing can be restored wrongly.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Observation, Recommendation
-from tl_search.store.atomic import write_json
+from tl_search.runs.layout import RunPaths
+from tl_search.runs.pulls import BanditState, Decision, Estimates, Recommended, Step
 from tl_search.store.journal import Journal
+from tl_search.store.typed_json import from_plain, to_plain
 
 
 class Trajectory:
@@ -22,16 +21,16 @@ class Trajectory:
 
     Args:
         folder: The run directory.
-        about: What stands at the head of `bandit_state.json`: model, policy.
+        model: Its name.
+        policy: Which policy decides.
         exhaustive: Seconds that scoring the whole plane would cost.
     """
 
-    def __init__(self, folder: Path, about: Mapping[str, Any], exhaustive: float) -> None:
-        self.state = folder / "bandit_state.json"
-        self.about, self.exhaustive = dict(about), exhaustive
-        self.journal = Journal(folder / "pulls.jsonl")
-        self.before = self.journal.records()
-        self.steps: list[dict[str, Any]] = []
+    def __init__(self, folder: Path, model: str, policy: str, exhaustive: float) -> None:
+        self.folder, self.model, self.policy, self.exhaustive = folder, model, policy, exhaustive
+        self.journal = Journal(RunPaths(folder).pulls)
+        self.before: list[Decision] = [from_plain(Decision, record) for record in self.journal.records()]
+        self.steps: list[Step] = []
 
     @property
     def resuming(self) -> bool:
@@ -44,12 +43,11 @@ class Trajectory:
         Raises:
             ValueError: this place of the log holds another decision.
         """
-        number = len(self.steps)
-        record = {"t": number, "arm": [arm.revision.name, arm.layer], "tasks": list(tasks)}
+        decision = Decision(len(self.steps), arm.name, tasks)
         if not self.resuming:
-            self.journal.append(record)
-        elif self.before[number] != record:
-            raise self._other(f"would pull {_tell(record)}")
+            self.journal.append(to_plain(decision))
+        elif self.before[decision.t] != decision:
+            raise self._other(f"would pull {decision}")
 
     def end(self) -> None:
         """Raises ValueError when the log goes on: the search was longer before."""
@@ -59,40 +57,32 @@ class Trajectory:
     def _other(self, now: str) -> ValueError:
         number = len(self.steps)
         return ValueError(
-            f"{self.journal.path}: line {number + 1} pulls {_tell(self.before[number])}, where the search now {now}; "
+            f"{self.journal.path}: line {number + 1} pulls {self.before[number]}, where the search now {now}; "
             "another version of tl_search wrote it, or a cell that failed then can be scored now; "
             "begin another run (name=...), which finds all scores in the ledger"
         )
 
     def observe(self, observation: Observation, spent: float, recommended: Recommendation) -> None:
         """Add what the decision brought; `spent` is the sum so far, in seconds of the cost table."""
-        arm = observation.pull.arm
+        pull = observation.pull
         self.steps.append(
-            {
-                "t": len(self.steps),
-                "model": arm.model,
-                "arm": [arm.revision.name, arm.layer],
-                "tasks": list(observation.pull.tasks),
-                "scores": dict(observation.scores),
-                "cost": asdict(observation.cost),
-                "spent": round(spent, 6),
-                "share": round(spent / self.exhaustive, 6),
-                "recommended": {
-                    "arm": [recommended.arm.revision.name, recommended.arm.layer],
-                    "mean": round(recommended.mean, 4),
-                    "sd": round(recommended.sd, 4),
-                },
-            }
+            Step(
+                t=len(self.steps),
+                model=pull.arm.model,
+                arm=pull.arm.name,
+                tasks=pull.tasks,
+                scores=dict(observation.scores),
+                cost=observation.cost,
+                spent=round(spent, 6),
+                share=round(spent / self.exhaustive, 6),
+                recommended=Recommended(recommended.arm.name, round(recommended.mean, 4), round(recommended.sd, 4)),
+            )
         )
 
     def write(self, posterior: tuple[np.ndarray, np.ndarray] | None, stopped: str | None) -> None:
         """Replace the view; `posterior` is (mean, sd), each (revision, layer), in points."""
-        beliefs = None
+        estimates = None
         if posterior is not None:
             mean, sd = (np.round(np.asarray(part, float), 4).tolist() for part in posterior)
-            beliefs = {"mean": mean, "sd": sd}
-        write_json(self.state, {**self.about, "trajectory": self.steps, "posterior": beliefs, "stopped": stopped})
-
-
-def _tell(record: Mapping[str, Any]) -> str:
-    return f"{record['arm'][0]}/layer {record['arm'][1]} on {', '.join(record['tasks'])}"
+            estimates = Estimates(mean, sd)
+        BanditState(self.model, self.policy, tuple(self.steps), estimates, stopped).write(self.folder)

@@ -155,6 +155,13 @@ def write_dir(path: Path) -> Iterator[Path]:
     sync_folder(path.parent)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that others look for by its name, which a half-removed one must not bear."""
+    aside = folder.with_name(f"{ASIDE}{folder.name}")
+    os.replace(folder, aside)
+    shutil.rmtree(aside)
+
+
 def sweep_litter(folder: Path, idle: float = 0.0) -> int:
     """Remove what killed writers left aside below `folder`. Returns how many.
 

@@ -1,0 +1,184 @@
+"""`result.json`: what a finished search found, measured on data that did not choose it. All scores are in points."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from tl_search.plane.arm_name import ArmName
+from tl_search.runs.layout import RunPaths
+from tl_search.runs.searched_plane import Seconds
+from tl_search.store.typed_json import read_record, write_record
+
+VERDICTS = ("trained", "control", "no difference")
+
+
+class Interval(NamedTuple):
+    """A confidence interval in points."""
+
+    low: float
+    high: float
+
+    @property
+    def holds_zero(self) -> bool:
+        return self.low <= 0 <= self.high
+
+    @classmethod
+    def read(cls, value: Sequence[float]) -> Self:
+        """From `[low, high]`. Raises ValueError for anything else."""
+        low, high = value
+        if not float(low) <= float(high):
+            raise ValueError(f"interval: must be [low, high], got {value}")
+        return cls(float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Selected:
+    """An arm's scores on the data that chose it; no objective where a task has no score."""
+
+    objective: float | None = None
+    tasks: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """An arm's scores on held-out data: the objective with its interval, and every task."""
+
+    objective: float
+    interval: Interval
+    tasks: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """An arm that was measured on held-out data."""
+
+    arm: ArmName
+    selection: Selected
+    confirmation: Confirmed
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better one arm is than another, with a paired interval; significant where that does not hold 0."""
+
+    gain: float
+    interval: Interval
+    significant: bool = False
+
+
+@dataclass(frozen=True)
+class Gains:
+    """What the best arm gains over the final checkpoint's last layer, and over its layer that was best by selection."""
+
+    final_last: Gain
+    final_best: Gain
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two arms that are compared on a task, and its score on held-out data."""
+
+    arm: ArmName
+    confirmation: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOutcome:
+    """A task's best trained arm against its strongest control, both on held-out data.
+
+    Args:
+        task: Its name.
+        trained: Step > 0, layer >= 1; best by selection.
+        control: Token embeddings (layer 0) or random weights (step 0).
+        controls: How many there were.
+        gain: Of the former over the latter.
+        interval: Of the gain; holds for all controls of the task at once.
+        verdict: `trained`, `control`, or `no difference`.
+    """
+
+    task: str
+    trained: Side
+    control: Side
+    controls: int = 0
+    gain: float
+    interval: Interval
+    verdict: str
+
+    def __post_init__(self) -> None:
+        if self.verdict not in VERDICTS:
+            raise ValueError(f"verdict: must be one of {', '.join(VERDICTS)}, got {self.verdict!r}")
+
+
+@dataclass(frozen=True)
+class Charged:
+    """What the search cost by the cost table; `share` is that of the exhaustive cost which the search spent."""
+
+    search: Seconds
+    exhaustive: Seconds
+    confirmation: Seconds
+    share: float
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A cell that has no score, and why."""
+
+    arm: ArmName
+    task: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answer of a search.
+
+    Args:
+        best: The arm that the search chose.
+        final_last: The last layer of the final checkpoint.
+        final_best: The layer of the final checkpoint that was best on selection data.
+        gains: Of the best over the other two.
+        confidence: Of all intervals.
+        tasks: One by one.
+        cost: By the cost table.
+        stopped: Why the search ended.
+        pulls: Decisions made.
+        arms_scored: Arms with at least one scored task.
+        left_out: Tasks that the compared objectives do without.
+        skipped: Cells without a score.
+        seconds: What `search` and `confirmation` took by the clock.
+        unmeasured: Revision → why its label-free metrics could not be measured; None until that was tried.
+    """
+
+    best: Finalist
+    final_last: Finalist
+    final_best: Finalist
+    gains: Gains
+    confidence: float
+    tasks: tuple[TaskOutcome, ...]
+    cost: Charged
+    stopped: str
+    pulls: int
+    arms_scored: int
+    left_out: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    unmeasured: Mapping[str, str] | None = None
+
+    OPTIONAL = ("unmeasured",)
+
+    @classmethod
+    def read(cls, run: Path) -> Self | None:
+        """None of a search that is not finished. Raises ValueError naming the file when it is damaged."""
+        path = RunPaths(run).result
+        return read_record(cls, path) if path.exists() else None
+
+    def write(self, run: Path) -> None:
+        write_record(RunPaths(run).result, self)
+
+    def arms(self) -> Iterator[ArmName]:
+        """Every arm that is named."""
+        yield from (self.best.arm, self.final_last.arm, self.final_best.arm)
+        for task in self.tasks:
+            yield from (task.trained.arm, task.control.arm)
+        yield from (cell.arm for cell in self.skipped)

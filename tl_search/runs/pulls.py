@@ -1,0 +1,94 @@
+"""`pulls.jsonl`, a search's decisions in order, and `bandit_state.json`, a view of them and of what they brought."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from tl_search.plane.arm_name import ArmName
+from tl_search.plane.pull import Cost
+from tl_search.runs.layout import RunPaths
+from tl_search.store.typed_json import read_record, write_record
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A line of `pulls.jsonl`: at the `t`-th decision, counted from 0, these tasks are scored at this arm."""
+
+    t: int
+    arm: ArmName
+    tasks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.arm} on {', '.join(self.tasks)}"
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """The arm that the policy recommends: its estimated objective and the standard deviation of that, in points."""
+
+    arm: ArmName
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """One pull and what it brought.
+
+    Args:
+        t: Number of the decision, from 0.
+        model: Its name.
+        arm: That was scored.
+        tasks: On which.
+        scores: By task, in points; None where the task failed.
+        cost: Of this pull, in seconds of the cost table.
+        spent: Of all pulls so far.
+        share: `spent` as a share of the exhaustive cost.
+        recommended: By the policy after it.
+    """
+
+    t: int
+    model: str
+    arm: ArmName
+    tasks: tuple[str, ...]
+    scores: Mapping[str, float | None]
+    cost: Cost
+    spent: float
+    share: float
+    recommended: Recommended
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What the policy's model says of every arm's objective: (revision, layer), in points."""
+
+    mean: tuple[tuple[float, ...], ...]
+    sd: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class BanditState:
+    """A search so far.
+
+    Args:
+        model: Its name.
+        policy: Which policy decides.
+        trajectory: Its pulls in order.
+        posterior: Of policies that have a surrogate model.
+        stopped: Why the search ended; None while it goes on.
+    """
+
+    model: str
+    policy: str
+    trajectory: tuple[Step, ...]
+    posterior: Estimates | None = None
+    stopped: str | None = None
+
+    @classmethod
+    def read(cls, run: Path) -> Self:
+        """Raises ValueError naming the file when it is missing or damaged."""
+        return read_record(cls, RunPaths(run).bandit_state)
+
+    def write(self, run: Path) -> None:
+        write_record(RunPaths(run).bandit_state, self)

@@ -1,0 +1,124 @@
+"""`plane.json`: what a search searches, and at which prices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+from tl_search.plane.arm_name import ArmName
+from tl_search.plane.pull import Cost, TaskSpec
+from tl_search.plane.revision import Revision
+from tl_search.runs.layout import RunPaths
+from tl_search.runs.record import versions
+from tl_search.store.typed_json import read_record, write_record
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """A cost in seconds of the cost table, with its sum."""
+
+    load: float
+    embed: float
+    score: float
+    total: float = 0.0
+
+    @classmethod
+    def of(cls, cost: Cost) -> Self:
+        return cls(*(round(part, 4) for part in (cost.load, cost.embed, cost.score, cost.total)))
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Seconds of the cost table: for opening a column, and by task for embedding its texts and scoring one arm."""
+
+    load: float
+    embed: Mapping[str, float]
+    score: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class SearchedPlane:
+    """The arms, the tasks, and the cost table of a search. One that only measures has no tasks, and nothing below them.
+
+    Args:
+        model: Its name.
+        revisions: By rising step.
+        n_layers: Blocks L of the model; layers are 0..L.
+        parameters: Of the forward pass.
+        extraction: How a text becomes a vector (`Extraction.identity`).
+        tasks: The suite on its selection split.
+        confirmation_split: On which finalists are measured.
+        same_split: Whether that is the selection split too.
+        weights: By task: its part in the objective.
+        costs: Prices.
+        exhaustive: What scoring every cell would cost.
+        seed: Of the policy.
+        versions: Package → version that it ran with.
+    """
+
+    model: str
+    revisions: tuple[Revision, ...]
+    n_layers: int
+    parameters: int | None = None
+    extraction: Mapping[str, Any] = field(default_factory=dict)
+    tasks: tuple[TaskSpec, ...] = ()
+    confirmation_split: str | None = None
+    same_split: bool = False
+    weights: Mapping[str, float] = field(default_factory=dict)
+    costs: Prices = field(default_factory=lambda: Prices(0.0, {}, {}))
+    exhaustive: Seconds = Seconds(0.0, 0.0, 0.0)
+    seed: int | None = None
+    versions: Mapping[str, str] = field(default_factory=versions)
+
+    OPTIONAL = ("confirmation_split", "costs", "exhaustive", "seed")
+
+    def __post_init__(self) -> None:
+        if not self.revisions:
+            raise ValueError("has no revisions")
+        for task in self.tasks:
+            if task.name not in self.weights:
+                raise KeyError(task.name)
+
+    @classmethod
+    def read(cls, run: Path) -> Self:
+        """Raises ValueError naming the file when it is missing or damaged."""
+        return read_record(cls, RunPaths(run).plane)
+
+    def begin(self, run: Path) -> None:
+        """Write it, once, before the search.
+
+        Raises:
+            ValueError: the search of this folder began with something else; its decisions are not to be mixed.
+        """
+        path = RunPaths(run).plane
+        if path.exists():
+            before = type(self).read(run)
+            names = [one.name for one in fields(self) if one.name != "versions"]
+            changed = [name for name in names if getattr(before, name) != getattr(self, name)]
+            if changed:
+                raise ValueError(
+                    f"{path}: since this search began, its {', '.join(changed)} changed; "
+                    "begin another run (name=...), which finds all scores in the ledger"
+                )
+        write_record(path, self)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(revisions, layers)"""
+        return len(self.revisions), self.n_layers + 1
+
+    @property
+    def final_last(self) -> ArmName:
+        """What people take without a search: the last layer of the final checkpoint."""
+        return ArmName(self.revisions[-1].name, self.n_layers)
+
+    def at(self, arm: ArmName) -> tuple[int, int]:
+        """Row and column in arrays of `shape`. Raises ValueError when the plane has no such arm."""
+        numbers = {revision.name: number for number, revision in enumerate(self.revisions)}
+        if arm.revision not in numbers or not 0 <= arm.layer <= self.n_layers:
+            raise ValueError(f"names {arm}, which is not on the plane")
+        return numbers[arm.revision], arm.layer
+
+    def is_control(self, arm: ArmName) -> bool:
+        """Whether the arm uses nothing learnt about context: layer 0 of any revision, or any layer of step 0."""
+        return arm.layer == 0 or self.revisions[self.at(arm)[0]].step == 0
