@@ -110,7 +110,7 @@ class Posterior:
     def learn(self, arms: np.ndarray, groups: np.ndarray, values: np.ndarray | None) -> None:
         """Condition on scores (in points) of `arms` on `groups`, all of one length.
 
-        Without values, only the variance shrinks: the scores are on their way (Desautels et al., 2014).
+        Without values, which are not known yet, only the variance shrinks (Desautels et al., 2014).
         """
         rows = self._rows(arms, groups)
         root = self._root(rows, groups)
@@ -160,7 +160,7 @@ class Posterior:
         size = self._objective.shape[1]
         self._mean, self._covariance = np.zeros(size), np.eye(size)
         if self._scores:
-            arms, groups, values = (np.array(column) for column in zip(*self._scores, strict=True))
+            arms, groups, values = (np.array(part) for part in zip(*self._scores, strict=True))
             rows = self._rows(arms, groups)
             weighted = rows / self._noise(groups)[:, None]
             factor = cho_factor(np.eye(size) + rows.T @ weighted)

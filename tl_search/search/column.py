@@ -128,11 +128,11 @@ class LocalWorker:
         """
         vectors: dict[str, np.ndarray] = {}
         for owner in self.suite.needs[task.name]:
-            states = self._states(arm, owner)
-            vectors.update(zip(map(text_digest, self.suite.parts[owner]), states, strict=True))
+            rows = self._part(arm, owner)
+            vectors.update(zip(map(text_digest, self.suite.parts[owner]), rows, strict=True))
         return vectors
 
-    def _states(self, arm: Arm, owner: str) -> np.ndarray:
+    def _part(self, arm: Arm, owner: str) -> np.ndarray:
         """The arm's vectors (text, width) of one task's part of the texts; embeds the column unless it is stored."""
         name, texts, extraction = layer_name(arm.layer), self.suite.parts[owner], self.plane.extraction
         key = column_key(arm.revision, extraction, texts)

@@ -26,7 +26,7 @@ class Prefetch:
         self._folders: dict[str, Future[Path]] = {}
 
     def expect(self, revision: Revision) -> None:
-        """Start to fetch a revision in the background, unless another such fetch is running: guesses must not queue."""
+        """Start to fetch a revision in the background, unless another fetch is running: guesses must not pile up."""
         under_way = any(not found.done() for found in self._folders.values())
         if revision.name in self._folders or under_way:
             return
