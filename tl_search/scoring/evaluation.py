@@ -23,8 +23,8 @@ import numpy as np
 
 from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.pull import TaskSpec
+from tl_search.scoring.catalogue import get_task
 from tl_search.scoring.randomness import undisturbed_randomness
-from tl_search.scoring.tasks import get_task
 
 BATCH = 1024  # texts that mteb hands over at once; vectors are looked up, so only the loader's overhead counts
 

@@ -64,12 +64,12 @@ class Suite:
 
         return {name: task_texts(name, split, self.subsets.get(name), folder) for name in self.names}
 
-    def corpus_texts(self) -> dict[str, tuple[str, ...]]:
+    def training_texts(self) -> dict[str, tuple[str, ...]]:
         """Task name → the texts of its training split, for what needs texts and no labels.
 
         None where it has no such split, or where that is the one that the finalists are reported on.
         """
-        from tl_search.scoring.corpus import training_texts
+        from tl_search.scoring.training_texts import training_texts
 
         return {
             name: training_texts(name, self.selection_split, self.subsets.get(name), apart=self.confirmation_split)

@@ -27,7 +27,7 @@ from tl_search.search.budget import Budget
 from tl_search.search.column import Workshop
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
 from tl_search.search.loop import Search
-from tl_search.search.measure import ColumnMeasurements, draw_corpus
+from tl_search.search.measure import ColumnMeasurements, draw_texts
 from tl_search.search.prefetch import Weights
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
@@ -92,11 +92,12 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     plane = survey(plan)
     # what cannot be measured or confirmed is said now, not when the search is over
     measured = folder / "cache" / "metrics"
-    corpus = draw_corpus(plan.tasks.corpus_texts(), plan.metrics) if plan.metrics.columns is not Columns.none else None
+    wanted = plan.metrics.columns is not Columns.none
+    texts = draw_texts(plan.tasks.training_texts(), plan.metrics) if wanted else None
     weights_of = Weights(plan.source.fetch)
-    if plan.metrics.only and corpus is not None:
+    if plan.metrics.only and texts is not None:
         _write_plane(folder, plan, plane, {"tasks": []})
-        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, weights_of, measured)
+        measurements = ColumnMeasurements(plane, texts, plan.metrics, plan.probe, weights_of, measured)
         failed = measurements.measure(plane.revisions)
         exit_code = 3 if failed else 0
         write_json(folder / "DONE.json", {"exit_code": exit_code, "unmeasured": failed})
@@ -141,9 +142,9 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     }
     workshop.ledger.export([*search.used, *confirmation.used], folder / "scores")
     write_json(folder / "result.json", result)
-    if corpus is not None:  # last: the answer is there, whatever becomes of this
+    if texts is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
-        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, weights_of, measured)
+        measurements = ColumnMeasurements(plane, texts, plan.metrics, plan.probe, weights_of, measured)
         result["unmeasured"] = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
         write_json(folder / "result.json", result)
         exit_code = 3 if result["unmeasured"] else exit_code

@@ -1,0 +1,214 @@
+"""mteb tasks made from the source code of the running Python's standard library: they need no network.
+
+Every task has two evaluated splits, `selection` and `confirmation`, from different modules of the library. A classifier
+learns from `train`, which comes from a third set of modules (the part `practice`). The text that the demo's language
+model is trained on contains none of these modules.
+
+The tasks ask three kinds of question, so that different arms are good at them: what a piece of code is about (words
+decide, so token embeddings do well), what kind of code it is, and whether something is out of order. The last kind
+changes nothing but the order, so layer 0, whose mean of token embeddings has no order, scores at chance.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+from datasets import Dataset, DatasetDict
+from mteb.abstasks import AbsTaskClassification, AbsTaskClustering, AbsTaskPairClassification, AbsTaskRetrieval
+from mteb.abstasks.abstask import AbsTask
+from mteb.abstasks.task_metadata import TaskMetadata
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tl_search.scoring import stdlib_items as items
+from tl_search.scoring.stdlib_functions import digest
+from tl_search.text.stdlib import fingerprint, python_version
+
+SPLITS = ("selection", "confirmation")
+_RULES = 1  # raise it when any task is made in another way: it is part of the data's revision, so of every score's key
+
+
+@cache
+def revision() -> str:
+    """Python's version and a hash of the library's text and of the rules that make tasks of it."""
+    return f"py{python_version()}-{digest(f'{_RULES} {fingerprint()}')[:12]}"
+
+
+def _metadata(name: str, kind: Any, main_score: str, category: Any, description: str) -> TaskMetadata:
+    return TaskMetadata(
+        name=name,
+        description=description,
+        type=kind,
+        main_score=main_score,
+        category=category,
+        eval_splits=list(SPLITS),
+        eval_langs=["eng-Latn"],
+        dataset={"path": "tl_search/stdlib", "revision": revision()},
+    )
+
+
+def _classification(name: str, description: str) -> TaskMetadata:
+    return _metadata(name, "Classification", "accuracy", "t2c", description)
+
+
+class _Table(AbsTask):
+    """A task whose splits are tables; `rows` makes them.
+
+    Attributes:
+        counts: Split → the number of its items, at most.
+    """
+
+    counts: ClassVar[Mapping[str, int]]
+
+    @staticmethod
+    @abstractmethod
+    def rows(part: str, count: int) -> dict[str, list[Any]]:
+        """At most `count` items of one part of the library, by column."""
+
+    def load_data(self, num_proc: int | None = None, **_: Any) -> None:
+        """Make the dataset in memory; mteb's arguments are meant for downloads."""
+        if self.data_loaded:
+            return
+        parts = {split: "practice" if split == "train" else split for split in self.counts}
+        self.dataset = DatasetDict(
+            {split: Dataset.from_dict(self.rows(part, self.counts[split])) for split, part in parts.items()}
+        )
+        self.data_loaded = True
+
+
+class _Classification(_Table, AbsTaskClassification):
+    """One logistic regression, fitted on the whole `train` split.
+
+    Its inputs are standardised. Pooled states of early layers lie close together, and without scaling the penalty on
+    weights would lower the scores of those layers for that reason alone.
+    """
+
+    counts: ClassVar[Mapping[str, int]] = {"train": 1000, "selection": 600, "confirmation": 1000}
+    evaluator_model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
+    samples_per_label = 10_000
+    n_experiments = 1
+
+    def _calculate_scores(self, y_test: Any, y_pred: Any) -> Any:
+        # the data set's column is read anew at every index; an array gives the same scores much sooner
+        return super()._calculate_scores(np.asarray(list(y_test)), y_pred)
+
+
+class StdlibDocstringRetrieval(AbsTaskRetrieval):
+    """Which function does this docstring describe?"""
+
+    metadata = _metadata(
+        "StdlibDocstringRetrieval",
+        "Retrieval",
+        "ndcg_at_10",
+        "t2t",
+        "From a docstring's first paragraph to the function's code without its docstring.",
+    )
+
+    def load_data(self, num_proc: int | None = None, **_: Any) -> None:
+        """Make queries and documents in memory; mteb's arguments are meant for downloads."""
+        if self.data_loaded:
+            return
+        self.dataset = {"default": {split: self._split(*items.docstrings(split, 600)) for split in SPLITS}}
+        self.data_loaded = True
+
+    @staticmethod
+    def _split(summaries: list[str], codes: list[str]) -> Any:
+        numbers = range(len(codes))
+        return {
+            "corpus": Dataset.from_dict({"id": [f"d{n}" for n in numbers], "text": codes}),
+            "queries": Dataset.from_dict({"id": [f"q{n}" for n in numbers], "text": summaries}),
+            "relevant_docs": {f"q{n}": {f"d{n}": 1} for n in numbers},
+            "top_ranked": None,
+        }
+
+
+class StdlibVerbClassification(_Classification):
+    """What does this function do? Its name is removed."""
+
+    metadata = _classification(
+        "StdlibVerbClassification",
+        "The group of verbs (get, set, is, show, make, parse) that begins a function's name, from "
+        "its code with the name removed.",
+    )
+    rows = staticmethod(items.verbs)
+
+
+class StdlibStatementClassification(_Classification):
+    """With which keyword did this line begin? The keyword is removed."""
+
+    metadata = _classification(
+        "StdlibStatementClassification",
+        "The keyword (if, return, raise, for, def, class) that a line of library source began with.",
+    )
+    rows = staticmethod(items.statements)
+
+
+class StdlibIndentClassification(_Classification):
+    """Is the next line indented more, the same, or less than the last one shown?"""
+
+    metadata = _classification(
+        "StdlibIndentClassification",
+        "Whether the line after a few lines of library source is indented deeper, as deep or less.",
+    )
+    rows = staticmethod(items.indents)
+
+
+class StdlibTypoClassification(_Classification):
+    """Were some neighbouring letters of this passage exchanged?"""
+
+    metadata = _classification(
+        "StdlibTypoClassification",
+        "Six pairs of neighbouring letters exchanged in a passage of library source, or none.",
+    )
+    rows = staticmethod(items.typos)
+
+
+class StdlibTokenOrderClassification(_Classification):
+    """Were some neighbouring tokens of this passage exchanged?"""
+
+    metadata = _classification(
+        "StdlibTokenOrderClassification",
+        "Six pairs of neighbouring tokens exchanged in a passage of library source, or none.",
+    )
+    rows = staticmethod(items.token_order)
+
+
+class StdlibLineOrderClassification(_Classification):
+    """Were the lines of this passage shuffled?"""
+
+    metadata = _classification(
+        "StdlibLineOrderClassification", "The lines of a passage of library source in a random order, or as they were."
+    )
+    rows = staticmethod(items.line_order)
+
+
+class StdlibPackageClustering(_Table, AbsTaskClustering):
+    """Do functions of the same package form a cluster?"""
+
+    metadata = _metadata(
+        "StdlibPackageClustering",
+        "Clustering",
+        "v_measure",
+        "t2c",
+        "Functions of the standard library, clustered by the package they come from.",
+    )
+    counts: ClassVar[Mapping[str, int]] = {"selection": 500, "confirmation": 800}
+    rows = staticmethod(items.packages)
+    max_fraction_of_documents_to_embed = None  # mteb's default keeps 4 % of the texts
+
+
+class StdlibHalvesPairClassification(_Table, AbsTaskPairClassification):
+    """Does the second piece of code continue the first one?"""
+
+    metadata = _metadata(
+        "StdlibHalvesPairClassification",
+        "PairClassification",
+        "max_ap",
+        "t2t",
+        "Two halves of one function, or halves of two functions of the same module.",
+    )
+    counts: ClassVar[Mapping[str, int]] = {"selection": 400, "confirmation": 800}
+    rows = staticmethod(items.halves)
