@@ -42,7 +42,7 @@ class Requeued(Terminated):
     """SIGUSR1 or SIGUSR2, by which a scheduler says that the time is nearly over and the command is to come again."""
 
 
-def nearest(word: object, options: Iterable[object]) -> str:
+def suggest(word: object, options: Iterable[object]) -> str:
     """`; did you mean log? (options: linear, log)`; without the list where it is long and something in it is near."""
     names = sorted({str(option) for option in options})
     hint = did_you_mean(word, names)
@@ -124,5 +124,5 @@ def import_class(target: str, path: str) -> type:
     found = getattr(module, name, None)
     if not isinstance(found, type):
         classes = [key for key, value in vars(module).items() if isinstance(value, type)]
-        raise BadInput(f"{path}._target_: there is no class {name} in {module_name}{nearest(name, classes)}")
+        raise BadInput(f"{path}._target_: there is no class {name} in {module_name}{suggest(name, classes)}")
     return found

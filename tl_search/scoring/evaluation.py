@@ -130,7 +130,7 @@ def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path |
     return Evaluation(task, result, round(float(value), 6), seconds)
 
 
-def nearest(field: str, value: str, known: Iterable[str]) -> str:
+def must_be_one_of(field: str, value: str, known: Iterable[str]) -> str:
     """The error line for a value that is none of the known ones."""
     known = list(known)
     return f"{field}: must be one of {', '.join(known)}, got {value!r}{did_you_mean(value, known)}"
@@ -143,7 +143,7 @@ def _subset(name: str, subset: str | None, known: list[str]) -> str:
         listed = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
         raise ValueError(f"subset: {name} has {len(known)} ({listed}), so one must be named")
     if subset not in known:
-        raise ValueError(nearest("subset", subset, known))
+        raise ValueError(must_be_one_of("subset", subset, known))
     return subset
 
 
@@ -174,7 +174,7 @@ def split_data(task: Any, subset: str) -> Any:
 
 
 def _no_split(name: str, split: str, known: Iterable[str]) -> str:
-    return nearest(f"split: {name}", split, sorted(known))
+    return must_be_one_of(f"split: {name}", split, sorted(known))
 
 
 def _read_labels_once(task: Any) -> None:

@@ -25,7 +25,7 @@ import numpy as np
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.scoring import replicates as measures
-from tl_search.scoring.evaluation import evaluate, fresh_task, nearest, split_data
+from tl_search.scoring.evaluation import evaluate, fresh_task, must_be_one_of, split_data
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,13 @@ def check_confirmable(task: TaskSpec) -> None:
         ValueError: tasks of its type, or its main score, cannot.
     """
     if task.type not in _TYPES:
-        raise ValueError(f"type: {task.name} cannot be confirmed; {nearest('type', task.type, _TYPES)}")
+        raise ValueError(f"type: {task.name} cannot be confirmed; {must_be_one_of('type', task.type, _TYPES)}")
     known = _TYPES[task.type][1]
     kind, _, cut = task.main_score.rpartition("_")
     if task.main_score not in known and not (cut.isdecimal() and f"{kind}_" in known):
         shown = [f"{name}10" if name.endswith("_") else name for name in known]
         raise ValueError(
-            f"main_score: {task.name} cannot be confirmed; {nearest('main_score', task.main_score, shown)}"
+            f"main_score: {task.name} cannot be confirmed; {must_be_one_of('main_score', task.main_score, shown)}"
         )
 
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tl_search.text.places import absolute, local
+from tl_search.text.paths import absolute, local
 
 # Settings that say where something lies, and how each is written so that it says so anywhere.
 MOVABLE: Mapping[str, Callable[[str], str]] = {

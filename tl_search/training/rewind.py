@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tl_search.checkpoints.index import forget_after, read_index
-from tl_search.errors.nearest import nearest, no_folder
+from tl_search.errors.nearest import nearest_name, no_folder
 from tl_search.plane.revision import step_of
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.manifest import DamagedError, verify
@@ -134,7 +134,7 @@ def state_folder(run: Path, state: str | None) -> Path:
             raise ValueError(f"resume: {run} has no best state (no {pointer.relative_to(run)})")
         state = str(read_json(pointer)["name"])
     if state not in names:
-        near = nearest(state, names) or names[0]
+        near = nearest_name(state, names) or names[0]
         raise ValueError(f"resume: {run} has no state {state}; did you mean {near}? (states: {', '.join(names)})")
     return run / "checkpoints" / state
 

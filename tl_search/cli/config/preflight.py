@@ -15,7 +15,7 @@ from tl_search.cli.config.compose import CommandLine, compose_job, configs, jobs
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.resumed import resumed, target
 from tl_search.cli.config.secrets import check_secrets
-from tl_search.cli.errors import BadInput, nearest
+from tl_search.cli.errors import BadInput, suggest
 from tl_search.cli.identity import KEYS, NOT_IDENTITY
 
 Plan = Callable[[Mapping[str, Any]], Any]
@@ -54,7 +54,7 @@ def check(command: str, config: DictConfig, plan: Plan) -> Job:
     known |= {"checkpoints"} if command == "run" else set()
     for key in map(str, tree):
         if key not in known:
-            raise BadInput(f"{key}: unknown key{nearest(key, known & set(tree) - {'hydra'})}")
+            raise BadInput(f"{key}: unknown key{suggest(key, known & set(tree) - {'hydra'})}")
     parts = build(config)
     check_secrets(_plain(config))  # once more, with interpolations like ${oc.env:…} replaced by what they give
     if "name" in parts:

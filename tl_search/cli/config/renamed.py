@@ -5,9 +5,9 @@ from typing import Any
 
 # The name under which a class was first written to disk → the one that it has now.
 NOW: Mapping[str, str] = {
-    "tl_search.training.corpus.StdlibText": "tl_search.text.corpus.StdlibText",
-    "tl_search.training.corpus.TextFiles": "tl_search.text.corpus.TextFiles",
-    "tl_search.training.corpus.HubDataset": "tl_search.text.corpus.HubDataset",
+    "tl_search.training.corpus.StdlibText": "tl_search.text.stdlib.StdlibText",
+    "tl_search.training.corpus.TextFiles": "tl_search.text.files.TextFiles",
+    "tl_search.training.corpus.HubDataset": "tl_search.text.hub.HubDataset",
 }
 _FIRST = {now: first for first, now in NOW.items()}
 

@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tl_search.scoring import stdlib_items as items
 from tl_search.scoring.stdlib_functions import digest
-from tl_search.text.stdlib import fingerprint, python_version
+from tl_search.text.stdlib import library_digest, python_version
 
 SPLITS = ("selection", "confirmation")
 _RULES = 1  # raise it when any task is made in another way: it is part of the data's revision, so of every score's key
@@ -34,7 +34,7 @@ _RULES = 1  # raise it when any task is made in another way: it is part of the d
 @cache
 def revision() -> str:
     """Python's version and a hash of the library's text and of the rules that make tasks of it."""
-    return f"py{python_version()}-{digest(f'{_RULES} {fingerprint()}')[:12]}"
+    return f"py{python_version()}-{digest(f'{_RULES} {library_digest()}')[:12]}"
 
 
 def _metadata(name: str, kind: Any, main_score: str, category: Any, description: str) -> TaskMetadata:
