@@ -52,8 +52,8 @@ def test_one_split_for_both_is_refused_unless_it_is_asked_for():
     ("wrong", "message"),
     [
         ({"names": []}, "names: must be at least one task"),
-        ({"names": ["A", "B", "A"]}, "names: must be each once, got A"),
-        ({"names": ["A"], "subsets": {"B": "en"}}, "subsets: must be of tasks in names, got B"),
+        ({"names": ["A", "B", "A"]}, "names: each task may be listed once, got A"),
+        ({"names": ["A"], "subsets": {"B": "en"}}, "subsets: must name only tasks that are in names, got B"),
     ],
 )
 def test_a_suite_that_makes_no_sense_is_refused(wrong, message):

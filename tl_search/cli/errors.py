@@ -43,7 +43,10 @@ class Requeued(Terminated):
 
 
 def suggest(word: object, options: Iterable[object]) -> str:
-    """`; did you mean log? (options: linear, log)`; without the list where it is long and something in it is near."""
+    """The end of an error message, such as `; did you mean log? (options: linear, log)`.
+
+    A long list of options is left out where one of them is similar to the word.
+    """
     names = sorted({str(option) for option in options})
     hint = did_you_mean(word, names)
     return hint + (f" (options: {', '.join(names)})" if names and not (hint and len(names) > MANY) else "")

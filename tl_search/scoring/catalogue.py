@@ -1,8 +1,7 @@
 """Task objects by name, ours and mteb's: a new one for every evaluation.
 
-A task object of mteb carries the state of a random generator, so that evaluating one object twice gives two different
-scores. Making one also seeds the generators of `random`, numpy and torch for the whole process. Neither is noticed by
-who asks here.
+A task object of mteb holds the state of a random generator, so evaluating the same object twice gives two different
+scores. Making one also seeds the generators of `random`, numpy and torch for the whole process, which is undone here.
 """
 
 import difflib

@@ -1,10 +1,8 @@
-"""The items of the embedded tasks: texts and labels, made of a part of the library.
+"""The items of the embedded tasks: texts and labels, made from one part of the standard library.
 
-Each function takes a part and how many items it may give, and returns columns as mteb's
-tasks name them. Labels are balanced as far as the library allows.
+Each public function takes a part and the largest number of items, and returns columns under the names that mteb's tasks
+use. Labels are balanced as far as the library allows.
 """
-
-from __future__ import annotations
 
 import random
 from collections import defaultdict
@@ -25,11 +23,11 @@ from tl_search.scoring.stdlib_functions import (
     told_elsewhere,
 )
 
-LENGTH = 256  # bytes of code that a text may have
-SHORT = 128  # the same where words count less, or where two pieces make an item
-PASSAGE = 128  # bytes of a passage whose order is in question: six exchanges must be dense enough to be felt
-SUMMARY = 128  # bytes of a docstring that a query may have
-SWAPS = 6
+LENGTH = 256  # the most characters of code in a text
+SHORT = 128  # the same for items of two texts, and for clustering
+PASSAGE = 128  # the most characters of a passage; short, so that a few exchanges are a large share of it
+SUMMARY = 128  # the most characters of a query made from a docstring
+SWAPS = 6  # exchanged pairs in a passage
 
 STATEMENTS = ("if", "return", "raise", "for", "def", "class")
 VERBS = {
@@ -58,7 +56,7 @@ def line_order(part: str, count: int) -> dict[str, list[Any]]:
 
 
 def _order_probe(part: str, count: int, disturb: Callable[[str], str]) -> dict[str, list[Any]]:
-    """A passage appears once, disturbed or not: no item answers another one."""
+    """Each passage appears only once, changed or not, so that no item gives away the answer to another."""
     texts = [text for text in in_hash_order(passages(part, PASSAGE)) if disturb(text) != text][:count]
     return {
         "text": [disturb(text) if number % 2 else text for number, text in enumerate(texts)],
@@ -67,7 +65,7 @@ def _order_probe(part: str, count: int, disturb: Callable[[str], str]) -> dict[s
 
 
 def statements(part: str, count: int) -> dict[str, list[Any]]:
-    """Lines without the keyword that they began with."""
+    """Lines without their first word, a keyword, which is the label."""
     found: dict[str, list[str]] = defaultdict(list)
     for line in in_hash_order(lines(part)):
         keyword, _, rest = line.partition(" ")
@@ -77,7 +75,7 @@ def statements(part: str, count: int) -> dict[str, list[Any]]:
 
 
 def indents(part: str, count: int) -> dict[str, list[Any]]:
-    """The first lines of a function; the label is where the next line starts."""
+    """The first lines of functions; the label says how the next line is indented compared with the last one shown."""
     found: dict[str, list[str]] = defaultdict(list)
     for function in _shuffled(part):
         rows = [row for row in function.code.split("\n") if row.strip()]
@@ -93,7 +91,7 @@ def indents(part: str, count: int) -> dict[str, list[Any]]:
 
 
 def verbs(part: str, count: int) -> dict[str, list[Any]]:
-    """Functions without their names."""
+    """Functions without their names; the label is the group of verbs with which the name began."""
     group = {verb: name for name, members in VERBS.items() for verb in members}
     found: dict[str, list[str]] = defaultdict(list)
     for function in _shuffled(part):
@@ -104,7 +102,7 @@ def verbs(part: str, count: int) -> dict[str, list[Any]]:
 
 
 def packages(part: str, count: int) -> dict[str, list[Any]]:
-    """Functions of the part's ten richest packages, as many of each as possible."""
+    """Functions of the ten packages that have most of them; the label is the package."""
     found: dict[str, list[str]] = defaultdict(list)
     for function in _shuffled(part):
         if len(function.code) >= 128:
@@ -115,7 +113,7 @@ def packages(part: str, count: int) -> dict[str, list[Any]]:
 
 
 def halves(part: str, count: int) -> dict[str, list[Any]]:
-    """First and second halves of functions; every second pair is of two functions of a module."""
+    """Pairs of a first and a second half; half of the pairs are from one function, half from two of the same module."""
     found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for function in _shuffled(part):
         rows = function.code.split("\n")
@@ -128,7 +126,7 @@ def halves(part: str, count: int) -> dict[str, list[Any]]:
     for module in sorted(found):
         firsts, seconds = zip(*found[module], strict=True)
         size = len(firsts) // 4 * 4
-        for n in range(size):  # of four functions two stay whole and two exchange their ends
+        for n in range(size):  # of every four functions two keep their halves and two exchange the second ones
             other = n if n % 4 < 2 else n - 1 if n % 4 == 3 else n + 1
             pairs.append((firsts[n], seconds[other], int(other == n)))
     by_label = {
@@ -144,7 +142,7 @@ def halves(part: str, count: int) -> dict[str, list[Any]]:
 
 
 def docstrings(part: str, count: int) -> tuple[list[str], list[str]]:
-    """Summaries and codes, the same number of each, in the same order."""
+    """(Summaries, codes): equally many, and at the same position both are of the same function."""
     pairs: dict[str, str] = {}
     for function in _shuffled(part):
         summary = _cut(function.summary, SUMMARY)
@@ -155,7 +153,7 @@ def docstrings(part: str, count: int) -> tuple[list[str], list[str]]:
 
 
 def _balanced(found: dict[str, list[str]], names: tuple[str, ...], count: int) -> dict[str, list[Any]]:
-    """At most `count` texts, the same number for each name where there are enough; each text once."""
+    """At most `count` different texts, equally many for each name where there are enough."""
     texts: dict[str, int] = {}
     for label, name in enumerate(names):
         for text in list(dict.fromkeys(found[name]))[: count // len(names)]:
@@ -165,7 +163,7 @@ def _balanced(found: dict[str, list[str]], names: tuple[str, ...], count: int) -
 
 
 def _shuffled(part: str) -> list[Function]:
-    """The part's functions in an order of their own; those that begin like another part's are left out."""
+    """The part's functions ordered by the hash of their code, without those whose beginning is familiar."""
     shown = (function for function in functions(part) if not familiar(_cut(function.code, SHORT), part))
     return sorted(shown, key=lambda function: digest(function.code))
 
