@@ -103,7 +103,7 @@ def test_a_text_without_a_vector_is_named(tiny, arm, embed):
 @pytest.mark.parametrize("name", TYPES)
 def test_vectors_that_are_all_the_same_are_refused(tiny, arm, embed, name):
     vectors = dict.fromkeys(embed(task_texts(name, "selection")), np.ones(8))
-    with pytest.raises(ValueError, match="are equal, so they cannot tell texts apart"):
+    with pytest.raises(ValueError, match="are equal, so they tell no texts apart"):
         score_cell(arm, describe(name, "selection"), vectors)
 
 

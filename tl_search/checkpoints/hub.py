@@ -98,7 +98,7 @@ class HubCheckpoints:
             if digests.folder_digests(folder) != (revision.weights, revision.tokenizer):
                 folder = self._snapshot(revision.name, again=True)
         except errors.RevisionNotFoundError as error:
-            raise DamagedError(f"{self.repository}: {revision.name} was removed from the Hub since the search began") from error
+            raise DamagedError(f"{self.repository}: {revision.name} has been removed from the Hub") from error
         if digests.folder_digests(folder) != (revision.weights, revision.tokenizer):
             raise DamagedError(f"{folder}: {revision.name} is not what the Hub lists, though it was downloaded twice")
         return folder
@@ -156,7 +156,10 @@ class HubCheckpoints:
                 ),
                 digests.tokenizer_digest(tokenizer, read_json(self._small(commit, settings)) if settings else None),
             )
-        except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError):  # only HTTP 404 means that it does not exist
+        except (
+            errors.RevisionNotFoundError,
+            errors.RemoteEntryNotFoundError,
+        ):  # only an HTTP 404 means this
             log.warning("%s: left out, since %s no longer has it", name, self.repository)
             return None
 

@@ -95,7 +95,7 @@ def in_training_order(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
             copies.setdefault(content, []).append(kept[content].name)
         kept[content] = revision
     for content, names in copies.items():
-        log.warning("%s: has the same weights as %s, so only the latter is searched", ", ".join(names), kept[content].name)
+        log.warning("%s: the same weights as %s, which is searched instead", ", ".join(names), kept[content].name)
     ordered = tuple(sorted(kept.values(), key=lambda revision: revision.step))
     for earlier, later in pairwise(ordered):
         if earlier.step == later.step:

@@ -50,7 +50,7 @@ class VectorEncoder(AbsEncoder):
                 f"first that of {_short(texts[broken[0]])}"
             )
         if len(set(keys)) > 1 and (found == found[0]).all():
-            raise ValueError(f"vectors: all {len(texts)} of {self.arm.label} are equal, so they cannot tell texts apart")
+            raise ValueError(f"vectors: all {len(texts)} of {self.arm.label} are equal, so they tell no texts apart")
         return found
 
 
