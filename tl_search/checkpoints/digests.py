@@ -18,16 +18,9 @@ from tl_search.store.manifest import file_digest
 CONFIG = "config.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 TOKENIZER = (
-    "tokenizer.json",
-    TOKENIZER_CONFIG,
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "vocab.txt",
-    "tokenizer.model",
-    "spiece.model",
-)
+    "tokenizer.json", TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+    "vocab.txt", "tokenizer.model", "spiece.model",
+)  # fmt: skip
 
 # The names of files with weights, in one file or in shards; only one of the two formats is read.
 _SHARD = r"(-\d+-of-\d+)?"

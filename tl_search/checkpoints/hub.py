@@ -156,10 +156,7 @@ class HubCheckpoints:
                 ),
                 digests.tokenizer_digest(tokenizer, read_json(self._small(commit, settings)) if settings else None),
             )
-        except (
-            errors.RevisionNotFoundError,
-            errors.RemoteEntryNotFoundError,
-        ):  # only an HTTP 404 means this
+        except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError):  # HTTP 404; other errors are raised
             log.warning("%s: left out, since %s no longer has it", name, self.repository)
             return None
 

@@ -26,40 +26,13 @@ PARTS = ("train", "practice", "selection", "confirmation")
 # Module names are hashed into the unit interval; these are the upper ends of the parts on it.
 _ENDS = (0.58, 0.72, 0.86, 1.0)
 
-_LEFT_OUT_FOLDERS = frozenset(
-    {
-        "__pycache__",
-        "__phello__",
-        "lib-dynload",
-        "site-packages",
-        "dist-packages",
-        "test",
-        "tests",
-        "idle_test",
-        "idlelib",
-        "tkinter",
-        "turtledemo",
-        "lib2to3",
-        "distutils",
-        "ensurepip",
-        "venv",
-        "pydoc_data",
-        "encodings",
-    }
-)
-_LEFT_OUT_MODULES = frozenset(
-    {
-        "__hello__",
-        "html.entities",
-        "keyword",
-        "sitecustomize",
-        "stringprep",
-        "symbol",
-        "this",
-        "token",
-        "turtle",
-    }
-)
+_LEFT_OUT_FOLDERS = {
+    "__pycache__", "__phello__", "lib-dynload", "site-packages", "dist-packages", "test", "tests", "idle_test",
+    "idlelib", "tkinter", "turtledemo", "lib2to3", "distutils", "ensurepip", "venv", "pydoc_data", "encodings",
+}  # fmt: skip
+_LEFT_OUT_MODULES = {
+    "__hello__", "html.entities", "keyword", "sitecustomize", "stringprep", "symbol", "this", "token", "turtle",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

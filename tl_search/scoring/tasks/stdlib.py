@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar
 
-import numpy as np
 from datasets import Dataset, DatasetDict
 from mteb.abstasks import AbsTaskClassification, AbsTaskClustering, AbsTaskPairClassification, AbsTaskRetrieval
 from mteb.abstasks.abstask import AbsTask
@@ -37,24 +36,33 @@ def revision() -> str:
     return f"py{python_version()}-{digest(f'{_RULES} {library_digest()}')[:12]}"
 
 
-def _metadata(name: str, kind: Any, main_score: str, category: Any, description: str) -> TaskMetadata:
-    return TaskMetadata(
-        name=name,
-        description=description,
-        type=kind,
-        main_score=main_score,
-        category=category,
-        eval_splits=list(SPLITS),
-        eval_langs=["eng-Latn"],
-        dataset={"path": "tl_search/stdlib", "revision": revision()},
-    )
+class _Stdlib(AbsTask):
+    """A task under its class's name, described by its class's docstring.
+
+    Attributes:
+        about: mteb's type, main score and category of the task.
+    """
+
+    about: ClassVar[tuple[Any, str, Any]]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__name__.startswith("_"):
+            return
+        kind, main_score, category = cls.about
+        cls.metadata = TaskMetadata(
+            name=cls.__name__,
+            description=" ".join((cls.__doc__ or "").split()),
+            type=kind,
+            main_score=main_score,
+            category=category,
+            eval_splits=list(SPLITS),
+            eval_langs=["eng-Latn"],
+            dataset={"path": "tl_search/stdlib", "revision": revision()},
+        )
 
 
-def _classification(name: str, description: str) -> TaskMetadata:
-    return _metadata(name, "Classification", "accuracy", "t2c", description)
-
-
-class _Table(AbsTask):
+class _Table(_Stdlib):
     """A task whose splits are tables; `rows` makes them.
 
     Attributes:
@@ -86,26 +94,17 @@ class _Classification(_Table, AbsTaskClassification):
     weights would lower the scores of those layers for that reason alone.
     """
 
+    about = ("Classification", "accuracy", "t2c")
     counts: ClassVar[Mapping[str, int]] = {"train": 1000, "selection": 600, "confirmation": 1000}
     evaluator_model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
     samples_per_label = 10_000
     n_experiments = 1
 
-    def _calculate_scores(self, y_test: Any, y_pred: Any) -> Any:
-        # the data set's column is read anew at every index; an array gives the same scores much sooner
-        return super()._calculate_scores(np.asarray(list(y_test)), y_pred)
 
+class StdlibDocstringRetrieval(_Stdlib, AbsTaskRetrieval):
+    """From a docstring's first paragraph to the function's code without its docstring."""
 
-class StdlibDocstringRetrieval(AbsTaskRetrieval):
-    """Which function does this docstring describe?"""
-
-    metadata = _metadata(
-        "StdlibDocstringRetrieval",
-        "Retrieval",
-        "ndcg_at_10",
-        "t2t",
-        "From a docstring's first paragraph to the function's code without its docstring.",
-    )
+    about = ("Retrieval", "ndcg_at_10", "t2t")
 
     def load_data(self, num_proc: int | None = None, **_: Any) -> None:
         """Make queries and documents in memory; mteb's arguments are meant for downloads."""
@@ -126,89 +125,55 @@ class StdlibDocstringRetrieval(AbsTaskRetrieval):
 
 
 class StdlibVerbClassification(_Classification):
-    """What does this function do? Its name is removed."""
+    """The group of verbs (get, set, is, show, make, parse) that begins a function's name, from its code with the
+    name removed.
+    """
 
-    metadata = _classification(
-        "StdlibVerbClassification",
-        "The group of verbs (get, set, is, show, make, parse) that begins a function's name, from "
-        "its code with the name removed.",
-    )
     rows = staticmethod(items.verbs)
 
 
 class StdlibStatementClassification(_Classification):
-    """With which keyword did this line begin? The keyword is removed."""
+    """The keyword (if, return, raise, for, def, class) that a line of library source began with."""
 
-    metadata = _classification(
-        "StdlibStatementClassification",
-        "The keyword (if, return, raise, for, def, class) that a line of library source began with.",
-    )
     rows = staticmethod(items.statements)
 
 
 class StdlibIndentClassification(_Classification):
-    """Is the next line indented more, the same, or less than the last one shown?"""
+    """Whether the line after a few lines of library source is indented deeper, as deep or less."""
 
-    metadata = _classification(
-        "StdlibIndentClassification",
-        "Whether the line after a few lines of library source is indented deeper, as deep or less.",
-    )
     rows = staticmethod(items.indents)
 
 
 class StdlibTypoClassification(_Classification):
-    """Were some neighbouring letters of this passage exchanged?"""
+    """Six pairs of neighbouring letters exchanged in a passage of library source, or none."""
 
-    metadata = _classification(
-        "StdlibTypoClassification",
-        "Six pairs of neighbouring letters exchanged in a passage of library source, or none.",
-    )
     rows = staticmethod(items.typos)
 
 
 class StdlibTokenOrderClassification(_Classification):
-    """Were some neighbouring tokens of this passage exchanged?"""
+    """Six pairs of neighbouring tokens exchanged in a passage of library source, or none."""
 
-    metadata = _classification(
-        "StdlibTokenOrderClassification",
-        "Six pairs of neighbouring tokens exchanged in a passage of library source, or none.",
-    )
     rows = staticmethod(items.token_order)
 
 
 class StdlibLineOrderClassification(_Classification):
-    """Were the lines of this passage shuffled?"""
+    """The lines of a passage of library source in a random order, or as they were."""
 
-    metadata = _classification(
-        "StdlibLineOrderClassification", "The lines of a passage of library source in a random order, or as they were."
-    )
     rows = staticmethod(items.line_order)
 
 
 class StdlibPackageClustering(_Table, AbsTaskClustering):
-    """Do functions of the same package form a cluster?"""
+    """Functions of the standard library, clustered by the package they come from."""
 
-    metadata = _metadata(
-        "StdlibPackageClustering",
-        "Clustering",
-        "v_measure",
-        "t2c",
-        "Functions of the standard library, clustered by the package they come from.",
-    )
+    about = ("Clustering", "v_measure", "t2c")
     counts: ClassVar[Mapping[str, int]] = {"selection": 500, "confirmation": 800}
     rows = staticmethod(items.packages)
     max_fraction_of_documents_to_embed = None  # mteb's default keeps 4 % of the texts
 
 
 class StdlibHalvesPairClassification(_Table, AbsTaskPairClassification):
-    """Does the second piece of code continue the first one?"""
+    """Two halves of one function, or halves of two functions of the same module."""
 
-    metadata = _metadata(
-        "StdlibHalvesPairClassification",
-        "PairClassification",
-        "max_ap",
-        "t2t",
-        "Two halves of one function, or halves of two functions of the same module.",
-    )
+    about = ("PairClassification", "max_ap", "t2t")
     counts: ClassVar[Mapping[str, int]] = {"selection": 400, "confirmation": 800}
     rows = staticmethod(items.halves)
