@@ -45,12 +45,19 @@ def classes(home: str) -> dict[str, str]:
 
     Args:
         home: As for `names`.
+
+    Raises:
+        ValueError: a file is not valid Python.
     """
     found: dict[str, str] = {}
     for module in _modules(home):
         spec = _spec(module)
         source = spec.loader.get_source(module) if spec and isinstance(spec.loader, InspectLoader) else None
-        for node in ast.parse(source or "", filename=module).body:
+        try:
+            tree = ast.parse(source or "")
+        except SyntaxError as error:
+            raise ValueError(f"{module}: {error}") from error
+        for node in tree.body:
             if isinstance(node, ast.ClassDef) and node.bases and not node.name.startswith("_"):
                 found.setdefault(node.name, module)
     return found

@@ -86,6 +86,9 @@ def test_a_package_that_is_not_allowed_brings_none(tmp_path, monkeypatch):
     assert classes(HOME)["ParitySTS"] == "elsewhere.tasks.similarity"
     assert "elsewhere.tasks.similarity" not in sys.modules
     assert "Plain" not in task_names()
+    (tmp_path / "elsewhere" / "tasks" / "broken.py").write_text("class Broken(:")
+    with pytest.raises(ValueError, match=r"^elsewhere\.tasks\.broken: invalid syntax"):
+        task_names()
 
 
 @pytest.mark.parametrize("name", task_names())

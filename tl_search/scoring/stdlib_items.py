@@ -9,19 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from tl_search.scoring.stdlib_functions import (
-    Function,
-    digest,
-    familiar,
-    functions,
-    in_hash_order,
-    lines,
-    passages,
-    shuffle_lines,
-    swap_letters,
-    swap_tokens,
-    told_elsewhere,
-)
+from tl_search.scoring import stdlib_functions as source
 
 LENGTH = 256  # the most characters of code in a text
 SHORT = 128  # the same for items of two texts, and for clustering
@@ -42,22 +30,22 @@ VERBS = {
 
 def typos(part: str, count: int) -> dict[str, list[Any]]:
     """Passages, every second one with letters exchanged."""
-    return _order_probe(part, count, lambda text: swap_letters(text, SWAPS, PASSAGE))
+    return _order_probe(part, count, lambda text: source.swap_letters(text, SWAPS, PASSAGE))
 
 
 def token_order(part: str, count: int) -> dict[str, list[Any]]:
     """Passages, every second one with tokens exchanged."""
-    return _order_probe(part, count, lambda text: swap_tokens(text, SWAPS))
+    return _order_probe(part, count, lambda text: source.swap_tokens(text, SWAPS))
 
 
 def line_order(part: str, count: int) -> dict[str, list[Any]]:
     """Passages, every second one with its lines shuffled."""
-    return _order_probe(part, count, shuffle_lines)
+    return _order_probe(part, count, source.shuffle_lines)
 
 
 def _order_probe(part: str, count: int, disturb: Callable[[str], str]) -> dict[str, list[Any]]:
     """Each passage appears only once, changed or not, so that no item gives away the answer to another."""
-    texts = [text for text in in_hash_order(passages(part, PASSAGE)) if disturb(text) != text][:count]
+    texts = [text for text in source.in_hash_order(source.passages(part, PASSAGE)) if disturb(text) != text][:count]
     return {
         "text": [disturb(text) if number % 2 else text for number, text in enumerate(texts)],
         "label": [number % 2 for number in range(len(texts))],
@@ -67,7 +55,7 @@ def _order_probe(part: str, count: int, disturb: Callable[[str], str]) -> dict[s
 def statements(part: str, count: int) -> dict[str, list[Any]]:
     """Lines without their first word, a keyword, which is the label."""
     found: dict[str, list[str]] = defaultdict(list)
-    for line in in_hash_order(lines(part)):
+    for line in source.in_hash_order(source.lines(part)):
         keyword, _, rest = line.partition(" ")
         if keyword in STATEMENTS and len(rest) >= 8:
             found[keyword].append(rest.strip()[:LENGTH])
@@ -84,7 +72,7 @@ def indents(part: str, count: int) -> dict[str, list[Any]]:
             continue
         end = random.Random(function.code).choice(ends)
         shown = "\n".join(rows[:end])
-        if not familiar(shown, part):
+        if not source.familiar(shown, part):
             step = _indent(rows[end]) - _indent(rows[end - 1])
             found["deeper" if step > 0 else "less" if step < 0 else "same"].append(shown)
     return _balanced(found, ("same", "deeper", "less"), count)
@@ -120,7 +108,7 @@ def halves(part: str, count: int) -> dict[str, list[Any]]:
         middle = len(rows) // 2
         first, second = "\n".join(rows[:middle]).strip(), "\n".join(rows[middle:]).strip()
         ends = _cut(first, SHORT), _cut(second, SHORT)
-        if min(map(len, ends)) >= 48 and not any(familiar(end, part) for end in ends):
+        if min(map(len, ends)) >= 48 and not any(source.familiar(end, part) for end in ends):
             found[function.module].append(ends)
     pairs = []
     for module in sorted(found):
@@ -130,7 +118,7 @@ def halves(part: str, count: int) -> dict[str, list[Any]]:
             other = n if n % 4 < 2 else n - 1 if n % 4 == 3 else n + 1
             pairs.append((firsts[n], seconds[other], int(other == n)))
     by_label = {
-        label: sorted((pair for pair in pairs if pair[2] == label), key=lambda pair: digest(pair[0]))
+        label: sorted((pair for pair in pairs if pair[2] == label), key=lambda pair: source.digest(pair[0]))
         for label in (0, 1)
     }
     chosen = [pair for both in zip(by_label[0], by_label[1], strict=True) for pair in both][:count]
@@ -146,7 +134,7 @@ def docstrings(part: str, count: int) -> tuple[list[str], list[str]]:
     pairs: dict[str, str] = {}
     for function in _shuffled(part):
         summary = _cut(function.summary, SUMMARY)
-        if len(summary) >= 24 and summary.isascii() and not told_elsewhere(summary, part):
+        if len(summary) >= 24 and summary.isascii() and not source.told_elsewhere(summary, part):
             pairs.setdefault(summary, _cut(function.code, LENGTH))
     chosen = list(pairs.items())[:count]
     return [summary for summary, _ in chosen], [code for _, code in chosen]
@@ -158,14 +146,14 @@ def _balanced(found: dict[str, list[str]], names: tuple[str, ...], count: int) -
     for label, name in enumerate(names):
         for text in list(dict.fromkeys(found[name]))[: count // len(names)]:
             texts.setdefault(text, label)
-    ordered = in_hash_order(texts)
+    ordered = source.in_hash_order(texts)
     return {"text": ordered, "label": [texts[text] for text in ordered]}
 
 
-def _shuffled(part: str) -> list[Function]:
+def _shuffled(part: str) -> list[source.Function]:
     """The part's functions ordered by the hash of their code, without those whose beginning is familiar."""
-    shown = (function for function in functions(part) if not familiar(_cut(function.code, SHORT), part))
-    return sorted(shown, key=lambda function: digest(function.code))
+    shown = (function for function in source.functions(part) if not source.familiar(_cut(function.code, SHORT), part))
+    return sorted(shown, key=lambda function: source.digest(function.code))
 
 
 def _cut(text: str, length: int) -> str:
