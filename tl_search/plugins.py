@@ -1,13 +1,16 @@
-"""Parts that a config names by one word, a module each: ours, and those of packages that a person allows.
+"""Parts that a config names by one word: those of this package, and those of packages that a person allows.
 
-A loss term, a label-free metric and an embedded task are found by the name of their module. Beside our own folder of
-each kind, the folder of the same name in every allowed package is looked at: `my_package/losses/margin.py` makes
-`margin` a loss term. Allowing a package runs its code, so nothing but the person's own word does it.
+A loss term and a label-free metric are found by the name of their module, an embedded task by the name of its class in
+any module of the folder. Beside our own folder of each kind, the folder of the same name in every allowed package is
+looked at: `my_package/losses/margin.py` makes `margin` a loss term, `class MarginSTS(…)` in `my_package/tasks/sts.py`
+makes `MarginSTS` a task. Allowing a package runs its code, so nothing but the person's own word does it.
 """
 
+import ast
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
+from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pkgutil import iter_modules
@@ -32,8 +35,32 @@ def names(home: str) -> list[str]:
     Args:
         home: The package that holds our own parts of the kind, such as `tl_search.training.losses`.
     """
-    found = {module.name for place in _places(home) for module in iter_modules(place)}
-    return sorted(name for name in found if not name.startswith("_"))
+    return sorted({module.rpartition(".")[2] for module in _modules(home)})
+
+
+def classes(home: str) -> dict[str, str]:
+    """The classes of a kind → the modules that define them; their files are read, none is imported.
+
+    Private classes and those without a base are not of the kind. Of two with one name ours counts, then the first.
+
+    Args:
+        home: As for `names`.
+
+    Raises:
+        ValueError: a file is not valid Python.
+    """
+    found: dict[str, str] = {}
+    for module in _modules(home):
+        spec = _spec(module)
+        source = spec.loader.get_source(module) if spec and isinstance(spec.loader, InspectLoader) else None
+        try:
+            tree = ast.parse(source or "")
+        except SyntaxError as error:
+            raise ValueError(f"{module}: {error}") from error
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and node.bases and not node.name.startswith("_"):
+                found.setdefault(node.name, module)
+    return found
 
 
 def find(home: str, name: str) -> ModuleType | None:
@@ -49,9 +76,11 @@ def _packages(home: str) -> list[str]:
     return [home, *(f"{package}.{kind}" for package in allowed())]
 
 
-def _places(home: str) -> list[Sequence[str]]:
-    specs = [_spec(package) for package in _packages(home)]
-    return [spec.submodule_search_locations or [] for spec in specs if spec is not None]
+def _modules(home: str) -> Iterator[str]:
+    for package in _packages(home):
+        spec = _spec(package)
+        folders: Sequence[str] = (spec and spec.submodule_search_locations) or []
+        yield from (f"{package}.{found.name}" for found in iter_modules(folders) if not found.name.startswith("_"))
 
 
 def _spec(module: str) -> ModuleSpec | None:

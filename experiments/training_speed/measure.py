@@ -22,7 +22,7 @@ from lightning.pytorch import Callback
 from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.plane.schedules.log import LogSchedule
 from tl_search.plane.schedules.none import NoSchedule
-from tl_search.text.corpus import StdlibText
+from tl_search.text.stdlib import StdlibText
 from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
 from tl_search.training.callbacks.finite_loss import FiniteLoss

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tl_search.text.corpus import HubDataset
+from tl_search.text.hub import HubDataset
 
 ROOT = Path(__file__).resolve().parents[2]
 THREE_EPOCHS = "horizon.epoch_ends=[333,666,1000]"

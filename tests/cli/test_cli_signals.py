@@ -9,7 +9,7 @@ from lightning.pytorch import Trainer
 from test_cli_endings import TINY
 
 import tl_search.cli.main as cli
-from tl_search.text.corpus import TextFiles
+from tl_search.text.files import TextFiles
 
 AGAIN = "stopped as it was asked to, to be queued again; the same command goes on\n"
 ENDS = [

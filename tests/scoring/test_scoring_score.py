@@ -103,7 +103,7 @@ def test_a_text_without_a_vector_is_named(tiny, arm, embed):
 @pytest.mark.parametrize("name", TYPES)
 def test_vectors_that_are_all_the_same_are_refused(tiny, arm, embed, name):
     vectors = dict.fromkeys(embed(task_texts(name, "selection")), np.ones(8))
-    with pytest.raises(ValueError, match="the same, so they tell no text apart"):
+    with pytest.raises(ValueError, match="are equal, so they tell no texts apart"):
         score_cell(arm, describe(name, "selection"), vectors)
 
 
@@ -157,7 +157,7 @@ def test_a_misspelt_task_or_split_is_answered_with_the_nearest(tiny):
 
 
 def test_a_classifier_is_not_scored_on_what_it_learned_from(tiny):
-    with pytest.raises(ValueError, match="its classifier learns from that split"):
+    with pytest.raises(ValueError, match="its classifier is trained on that split"):
         describe("TinyClassification", "train")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from tl_search.scoring.catalogue import task_names
 from tl_search.scoring.suites import Suite
-from tl_search.scoring.tasks import task_names
 
 FILES = sorted(Path(__file__).parents[2].glob("conf/tasks/*.yaml"))
 
@@ -25,7 +25,7 @@ def test_chooses_on_one_split_and_reports_on_the_other(tiny):
 
 def test_the_corpus_is_of_training_splits_alone(tiny):
     suite = Suite(names=["TinyClassification", "TinyPairs", "TinySTS", "TinyClusteredSets", "TinyRetrieval"])
-    texts = suite.corpus_texts()
+    texts = suite.training_texts()
     assert {task: len(found) for task, found in texts.items()} == {
         "TinyClassification": 120, "TinyPairs": 300, "TinySTS": 0, "TinyClusteredSets": 0, "TinyRetrieval": 0,
     }  # fmt: skip
@@ -36,8 +36,8 @@ def test_the_corpus_is_of_training_splits_alone(tiny):
 
 def test_a_training_split_that_is_reported_on_is_not_read(tiny):
     suite = Suite(names=["TinyPairs"], confirmation_split="train")
-    assert suite.corpus_texts() == {"TinyPairs": ()}
-    assert len(Suite(names=["TinyPairs"], selection_split="train").corpus_texts()["TinyPairs"]) == 300
+    assert suite.training_texts() == {"TinyPairs": ()}
+    assert len(Suite(names=["TinyPairs"], selection_split="train").training_texts()["TinyPairs"]) == 300
 
 
 def test_one_split_for_both_is_refused_unless_it_is_asked_for():
@@ -52,8 +52,8 @@ def test_one_split_for_both_is_refused_unless_it_is_asked_for():
     ("wrong", "message"),
     [
         ({"names": []}, "names: must be at least one task"),
-        ({"names": ["A", "B", "A"]}, "names: must be each once, got A"),
-        ({"names": ["A"], "subsets": {"B": "en"}}, "subsets: must be of tasks in names, got B"),
+        ({"names": ["A", "B", "A"]}, "names: each task may be listed once, got A"),
+        ({"names": ["A"], "subsets": {"B": "en"}}, "subsets: must name only tasks that are in names, got B"),
     ],
 )
 def test_a_suite_that_makes_no_sense_is_refused(wrong, message):

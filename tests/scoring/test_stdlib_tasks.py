@@ -15,7 +15,7 @@ import torch
 
 from tl_search.scoring import stdlib_functions as source
 from tl_search.scoring import stdlib_items as items
-from tl_search.scoring.tasks import get_task, task_names
+from tl_search.scoring.catalogue import get_task, task_names
 from tl_search.text import stdlib
 
 SPLITS = ("selection", "confirmation")
@@ -115,7 +115,7 @@ def test_an_unknown_part_names_the_parts():
 
 
 def test_asking_for_names_needs_neither_torch_nor_mteb():
-    code = "import sys; from tl_search.scoring.tasks import task_names; task_names(); print(*sys.modules)"
+    code = "import sys; from tl_search.scoring.catalogue import task_names; task_names(); print(*sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {"torch", "mteb", "numpy", "datasets"} & set(printed.split())
 
@@ -240,9 +240,3 @@ def test_making_a_task_leaves_every_generator_as_it_was():
 def test_an_unknown_name_is_answered_with_the_nearest(wrong, right):
     with pytest.raises(ValueError, match=rf"task: no task '{wrong}'; did you mean .*{right}"):
         get_task(wrong)
-
-
-def test_names_and_classes_agree():
-    from tl_search.scoring.stdlib_tasks import TASKS
-
-    assert task_names() == tuple(TASKS)

@@ -20,7 +20,7 @@ from tl_search.probe.metrics import column
 from tl_search.probe.metrics.config import OPTIONS, Columns, MetricsConfig
 from tl_search.report.write import write_report
 from tl_search.scoring.suites import Suite
-from tl_search.search.measure import draw_corpus
+from tl_search.search.measure import draw_texts
 from tl_search.search.run import run_search
 from tl_search.store.atomic import read_json
 
@@ -195,21 +195,21 @@ def test_two_views_are_measured_too(plan, tmp_path):
 def test_the_corpus_is_a_seeded_draw_without_repeats_or_blanks():
     texts = {"A": [f"a{n}" for n in range(30)], "B": [" ", "", *(f"b{n}" for n in range(5)), "a1", "b1"]}
     config = MetricsConfig(corpus_max_examples_per_task=10)
-    corpus = draw_corpus(texts, config)
-    assert corpus == draw_corpus(texts, config)
+    corpus = draw_texts(texts, config)
+    assert corpus == draw_texts(texts, config)
     assert corpus.counts == {"A": 10, "B": 6}
     assert len(corpus.texts) == len(set(corpus.texts)) in (15, 16)
     assert {text for text in corpus.texts if text[0] == "b"} == {f"b{n}" for n in range(5)}
     assert {text for text in corpus.texts if text[0] == "b"} != set(corpus.texts[:5])
-    alone = draw_corpus({"A": texts["A"]}, config)
+    alone = draw_texts({"A": texts["A"]}, config)
     assert set(alone.texts) < set(corpus.texts) | {"a1"}
-    assert draw_corpus(texts, replace(config, seed=1)).hash != corpus.hash
-    every = draw_corpus(texts, replace(config, corpus_max_examples_per_task=None))
+    assert draw_texts(texts, replace(config, seed=1)).hash != corpus.hash
+    every = draw_texts(texts, replace(config, corpus_max_examples_per_task=None))
     assert len(every.texts) == 35
     assert every.left_out == ()
-    assert draw_corpus({"B": texts["A"], "C": [" "], "D": []}, config).left_out == ("C", "D")
+    assert draw_texts({"B": texts["A"], "C": [" "], "D": []}, config).left_out == ("C", "D")
     with pytest.raises(ValueError, match=r"tasks: .* none of B, C has one; add a task that has"):
-        draw_corpus({"B": [" "], "C": []}, config)
+        draw_texts({"B": [" "], "C": []}, config)
 
 
 def test_a_suite_without_any_training_text_is_told_before_anything_is_done(plan, tmp_path):

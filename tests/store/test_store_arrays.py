@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from tl_search.store.arrays import ArrayStore, Place
+from tl_search.store.arrays import ArrayLocation, ArrayStore
 
 ARRAYS = {"layer_000": np.arange(6, dtype=np.float32).reshape(2, 3), "layer_001": np.ones(4, np.float32)}
 
@@ -59,7 +59,7 @@ def test_arrays_filled_in_place_make_the_same_file(store):
     with store.create("def", LAYOUT) as rooms:
         assert not any(room.any() for room in rooms.values())
         rooms["layer_000"][[1, 0]] = ARRAYS["layer_000"][[1, 0]]
-        Place.of(rooms["layer_001"]).map()[:] = ARRAYS["layer_001"]  # as another process would
+        ArrayLocation.of(rooms["layer_001"]).map()[:] = ARRAYS["layer_001"]  # as another process would
     assert store.path("def").read_bytes() == store.path("abc").read_bytes()
 
 
@@ -102,4 +102,4 @@ def test_mapped_arrays_are_the_file_s_own_pages(store):
     mapped = store.mapped("abc")
     assert all(np.array_equal(mapped[name], ARRAYS[name]) for name in ARRAYS)
     assert not any(array.flags.writeable for array in mapped.values())
-    assert np.array_equal(Place.of(mapped["layer_000"]).map("r"), ARRAYS["layer_000"])
+    assert np.array_equal(ArrayLocation.of(mapped["layer_000"]).map("r"), ARRAYS["layer_000"])

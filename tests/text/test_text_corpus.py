@@ -1,10 +1,19 @@
 """Where documents come from."""
 
-import pytest
+import importlib
 
-from tl_search.text.corpus import HubDataset, StdlibText, TextFiles
-from tl_search.text.stdlib import modules
-from tl_search.training.tokens import PretrainedTokenizer
+import pytest
+from training.tiny_run import plan
+
+from tl_search.cli.config.build import construct
+from tl_search.cli.errors import BadInput
+from tl_search.text.corpus import fingerprint
+from tl_search.text.files import TextFiles
+from tl_search.text.hub import HubDataset
+from tl_search.text.stdlib import StdlibText, modules
+from tl_search.training.data import Text
+from tl_search.training.horizon import measure_epoch
+from tl_search.training.tokens import ByteTokenizer, PretrainedTokenizer
 
 
 def test_files_come_by_name_whether_named_by_folder_or_pattern(tmp_path):
@@ -65,3 +74,45 @@ def test_a_data_set_gives_its_column(tmp_path, tmp_path_factory, monkeypatch):
     assert list(HubDataset(str(tmp_path), column="body").documents()) == ["first", "second"]
     with pytest.raises(ValueError, match=r"^data\.corpus\.column: must be one of body, got 'text'"):
         list(HubDataset(str(tmp_path)).documents())
+
+
+POEMS = """
+from dataclasses import dataclass
+
+from tl_search.text.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class Poems(Corpus):
+    count: int = 40
+
+    def documents(self):
+        return (f"roses are red, {number}" for number in range(self.count))
+
+
+class Empty(Corpus):
+    pass
+"""
+
+
+def test_a_corpus_from_another_folder_needs_only_documents(tmp_path, monkeypatch):
+    (tmp_path / "anthology.py").write_text(POEMS)
+    monkeypatch.syspath_prepend(tmp_path)
+    anthology = importlib.import_module("anthology")
+    planned = plan(tmp_path, data=construct(Text, {"corpus": anthology.Poems(), "batch_size": 1}))
+    planned.data.corpus.check()
+    assert measure_epoch(planned).steps > 0
+    assert planned.data.corpus.glimpse(1) == (["roses are red, 0"], None)
+    assert planned.data.pack(ByteTokenizer(), tmp_path / "cache").corpus_digest == fingerprint(anthology.Poems(40))[0]
+    with pytest.raises(TypeError, match="abstract method documents"):
+        anthology.Empty()
+    with pytest.raises(BadInput, match=r"^corpus: must be a Corpus"):
+        construct(Text, {"corpus": object()})
+
+
+def test_a_corpus_says_whether_it_must_be_downloaded_and_whether_its_settings_fit(tmp_path):
+    assert TextFiles(str(tmp_path)).remote is None
+    assert HubDataset(str(tmp_path)).remote is None
+    assert HubDataset("owner/name").remote == "owner/name"
+    with pytest.raises(ValueError, match=r"^path: must name a text file"):
+        TextFiles(str(tmp_path)).check()

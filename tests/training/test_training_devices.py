@@ -15,7 +15,7 @@ from tiny_run import PLAN, corpus, plan, same, weights
 from tl_search.errors.ranks import RankError
 from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.runs.index import index_of
-from tl_search.text.corpus import TextFiles
+from tl_search.text.files import TextFiles
 from tl_search.training.architecture import Pythia
 from tl_search.training.data import BlockLoader
 from tl_search.training.fit import fit

@@ -13,7 +13,7 @@ from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.runs.index import read_index
 from tl_search.store.lock import LockedError, RunLock
 from tl_search.store.manifest import verify
-from tl_search.text.corpus import TextFiles
+from tl_search.text.files import TextFiles
 from tl_search.training.callbacks.finite_loss import FiniteLoss
 from tl_search.training.callbacks.progress import Progress
 from tl_search.training.data import Text

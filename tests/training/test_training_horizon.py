@@ -9,7 +9,7 @@ from tiny_run import plan
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedules.every import EverySchedule
 from tl_search.plane.schedules.explicit import ExplicitSchedule
-from tl_search.text.corpus import HubDataset
+from tl_search.text.hub import HubDataset
 from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
 from tl_search.training.datamodule import TextData

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch import Callback
 from tiny_run import corpus, plan, same, weights
 
-from tl_search.text.corpus import TextFiles
+from tl_search.text.files import TextFiles
 from tl_search.training.fit import fit
 from tl_search.training.tokens import TrainedTokenizer
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.plane.schedules.log import LogSchedule
-from tl_search.text.corpus import TextFiles
+from tl_search.text.files import TextFiles
 from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
 from tl_search.training.data import Text

@@ -1,5 +1,5 @@
-"""Floor 2: where revisions come from, and how one knows that two of them are the same.
+"""Floor 2: where revisions come from, and how to tell whether two of them are the same.
 
-What a source owes (`source`), the sources (`run`, `folder`, `hub`), the log of a training run's revisions (`index`),
-and what a revision's files hold, as digests (`digests`).
+`source` says what every source offers; `run`, `folder` and `hub` are the sources. `index` is the log of a training
+run's revisions, `digests` identifies a revision by its files, and `retry` repeats requests to a server.
 """

@@ -1,4 +1,4 @@
-"""The revisions in a plain folder, from whatever trained them."""
+"""The revisions in a plain folder, whatever program trained them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +12,10 @@ from tl_search.store.manifest import DamagedError
 
 @dataclass(frozen=True)
 class FolderCheckpoints:
-    """Reads loadable transformers models in folders named `step1000` (or `step-1000`) and `main`.
+    """transformers models in subfolders named `step1000` (or `step-1000`) and `main`.
 
     Args:
-        path: The folder that holds those folders.
+        path: The folder that contains these subfolders.
     """
 
     path: str
@@ -25,7 +25,7 @@ class FolderCheckpoints:
         return Path(self.path).resolve().name
 
     def revisions(self) -> tuple[Revision, ...]:
-        """Raises ValueError when there is no such folder or no model in it."""
+        """All revisions. Raises ValueError if the folder does not exist or contains no model."""
         return self._revisions
 
     @cached_property
@@ -40,7 +40,7 @@ class FolderCheckpoints:
         return found
 
     def fetch(self, revision: Revision) -> Path:
-        """Raises DamagedError when the files have changed since the revisions were listed."""
+        """The revision's folder. Raises DamagedError if its files have changed since the revisions were listed."""
         folder = Path(self.path) / revision.name
         if folder_digests(folder) != (revision.weights, revision.tokenizer):
             raise DamagedError(f"{folder}: has changed since the search began")

@@ -1,4 +1,4 @@
-"""The revisions that a model's authors published on the Hugging Face Hub, as branches named by their step."""
+"""The revisions of a model that are published on the Hugging Face Hub as branches and tags named by their step."""
 
 import logging
 import os
@@ -27,16 +27,16 @@ _downloading = threading.Lock()
 
 @dataclass(frozen=True)
 class HubCheckpoints:
-    """Reads branches and tags named like `step1000`, and `main`; every one is pinned to its commit when first listed.
+    """Branches and tags named like `step1000`, and `main`. Their commits are looked up once and used from then on.
 
-    What a revision holds is known from the checksums that the Hub lists, before any weights are downloaded. A token
-    for gated models comes from the environment (HF_TOKEN), another server from HF_ENDPOINT.
+    The digests of a revision come from the checksums that the Hub lists, so no weights are downloaded for them. The
+    environment variable HF_TOKEN gives the token for gated models, HF_ENDPOINT the address of another server.
 
     Args:
-        models: One model: `pythia-410m`, or with its organisation, `EleutherAI/pythia-410m`.
-        organisation: Of a model given without.
-        cache: Folder for downloads; None = the Hub client's own.
-        patience: Seconds that one request is tried again before the Hub counts as unreachable, >= 0.
+        models: Exactly one model: `pythia-410m`, or with its organisation: `EleutherAI/pythia-410m`.
+        organisation: The organisation of a model that is given without one.
+        cache: The folder for downloads; None uses the Hub client's own cache.
+        patience: Seconds, >= 0, for which one failing request is repeated before the Hub counts as unreachable.
     """
 
     models: tuple[str, ...] = ("pythia-410m",)
@@ -61,14 +61,14 @@ class HubCheckpoints:
 
     @property
     def repository(self) -> str:
-        """The full name on the Hub."""
+        """The full name on the Hub, with the organisation."""
         return self.model if "/" in self.model else f"{self.organisation}/{self.model}"
 
     def revisions(self) -> tuple[Revision, ...]:
-        """Those with weights; others are left out with a warning.
+        """The revisions that have weights; others are left out with a warning.
 
         Raises:
-            ValueError: there is no such model, it is closed to us, or none of its branches is a revision.
+            ValueError: there is no such model, access to it is denied, or none of its branches is a revision.
             UnreachableError: the Hub did not answer.
         """
         return self._revisions
@@ -83,27 +83,28 @@ class HubCheckpoints:
         return found
 
     def fetch(self, revision: Revision) -> Path:
-        """Downloads what is not in the cache yet.
+        """The revision's folder in the cache; files that are missing there are downloaded.
 
         Raises:
-            DamagedError: what was downloaded, twice, is not what the Hub lists; or the revision is gone.
+            DamagedError: the files differ from what the Hub lists, also after a second download; or the revision was
+                removed from the Hub.
         """
         from huggingface_hub import errors
 
         if revision.name not in self._commits:
-            raise ValueError(f"revision: {revision.name} is none of {self.repository}")
+            raise ValueError(f"revision: {revision.name} is not a revision of {self.repository}")
         try:
             folder = self._snapshot(revision.name, again=False)
             if digests.folder_digests(folder) != (revision.weights, revision.tokenizer):
                 folder = self._snapshot(revision.name, again=True)
         except errors.RevisionNotFoundError as error:
-            raise DamagedError(f"{self.repository}: {revision.name} is gone since the search began") from error
+            raise DamagedError(f"{self.repository}: {revision.name} has been removed from the Hub") from error
         if digests.folder_digests(folder) != (revision.weights, revision.tokenizer):
             raise DamagedError(f"{folder}: {revision.name} is not what the Hub lists, though it was downloaded twice")
         return folder
 
     def _snapshot(self, name: str, again: bool) -> Path:
-        """A revision's files in the cache; all are downloaded `again` when asked."""
+        """The folder of a revision in the cache; with `again` all files are downloaded, also those in the cache."""
         from huggingface_hub import snapshot_download
 
         commit = self._commits[name]
@@ -128,7 +129,7 @@ class HubCheckpoints:
 
     @cached_property
     def _commits(self) -> Mapping[str, str]:
-        """Name → commit, by name. A branch may move while a search runs; the search does not."""
+        """Revision's name → commit, ordered by name. Kept, because a branch may change while a search runs."""
         from huggingface_hub import HfApi
 
         refs = self._ask(lambda: HfApi(_endpoint()).list_repo_refs(self.repository), "its branches")
@@ -155,7 +156,7 @@ class HubCheckpoints:
                 ),
                 digests.tokenizer_digest(tokenizer, read_json(self._small(commit, settings)) if settings else None),
             )
-        except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError):  # 404, and only that, is missing
+        except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError):  # HTTP 404; other errors are raised
             log.warning("%s: left out, since %s no longer has it", name, self.repository)
             return None
 
@@ -167,11 +168,11 @@ class HubCheckpoints:
         return info.siblings or []
 
     def _sha256(self, commit: str, file: Any) -> str:
-        """Listed for large files; a small one is downloaded."""
+        """The sha256 of a file: the Hub lists it for large files, a small file is downloaded."""
         return file.lfs.sha256 if file.lfs else file_digest(self._small(commit, file))
 
     def _small(self, commit: str, file: Any) -> Path:
-        """A small file, downloaded once however many revisions share it."""
+        """The local path of a small file, which is downloaded once even if several revisions share it."""
         with _downloading:
             if file.blob_id not in self._blobs:
                 self._blobs[file.blob_id] = self._download(commit, file.rfilename)
@@ -190,7 +191,7 @@ class HubCheckpoints:
         return Path(self._ask(download, file))
 
     def _ask(self, call: Callable[[], Any], what: str) -> Any:
-        """Raises ValueError when the model is not there or closed to us; that is for the user to mend."""
+        """The call's result. Raises ValueError if the model does not exist or access to it is denied."""
         from huggingface_hub import errors
 
         try:
@@ -202,5 +203,5 @@ class HubCheckpoints:
 
 
 def _endpoint() -> str | None:
-    """Read when it is needed; the client reads it only when it is first imported."""
+    """The server's address, or None for the Hub; the client itself reads the variable only when it is imported."""
     return os.environ.get("HF_ENDPOINT")

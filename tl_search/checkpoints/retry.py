@@ -1,4 +1,4 @@
-"""Patience with a server: a passing fault is waited out, and never taken for a missing file."""
+"""Repeats requests to a server while it has a temporary problem, which must not be mistaken for a missing file."""
 
 import random
 import time
@@ -9,16 +9,21 @@ T = TypeVar("T")
 
 
 class UnreachableError(ConnectionError):
-    """The Hub did not answer within the time allowed; the same command may succeed later."""
+    """The Hub did not answer in time; the same command may succeed later."""
 
 
 def patiently(call: Callable[[], T], what: str, patience: float) -> T:
-    """The call's result, asked for again after 429, 5xx and connection faults for `patience` seconds in all.
+    """The call's result. The call is repeated after HTTP 429 and 5xx and after connection errors.
 
-    The Hub's client gives up at once where it lists and describes, and tries again only where it downloads.
+    The Hub's client itself repeats only downloads, not requests for lists and descriptions.
+
+    Args:
+        call: The request.
+        what: What is requested, for the error message.
+        patience: Seconds in all after which no further attempt is made.
 
     Raises:
-        UnreachableError: the time is over, or the client is told to stay offline.
+        UnreachableError: the time is over, or HF_HUB_OFFLINE is set.
     """
     from huggingface_hub import errors
 
@@ -31,7 +36,7 @@ def patiently(call: Callable[[], T], what: str, patience: float) -> T:
         except (errors.HTTPError, OSError) as error:
             if not _passing(error):
                 raise
-            # jitter, so that many jobs that failed together do not come back together
+            # random pauses, so that many jobs that failed at the same time do not all repeat at the same time
             wait = max(_asked_for(error), pause * random.uniform(0.5, 1.5))
             if time.monotonic() + wait > deadline:
                 raise UnreachableError(f"{what}: no answer within {patience:g} s ({_brief(error)})") from error
@@ -40,18 +45,18 @@ def patiently(call: Callable[[], T], what: str, patience: float) -> T:
 
 
 def _passing(error: Exception) -> bool:
-    """Whether waiting may help: no answer, too many requests, or the server's own fault."""
+    """Whether waiting may help: no answer, too many requests, or an error of the server."""
     from huggingface_hub import errors
 
     if isinstance(error, errors.HfHubHTTPError):
         status = error.response.status_code
         return status in (408, 429) or status >= 500
-    # of the OSErrors, a full disk or a forbidden folder are ours to mend
+    # other OSErrors, such as a full disk, are problems of this machine
     return isinstance(error, errors.HTTPError | errors.LocalEntryNotFoundError | ConnectionError | TimeoutError)
 
 
 def _asked_for(error: Exception) -> float:
-    """The seconds in the answer's Retry-After; 0 without."""
+    """The seconds that the answer's Retry-After asks to wait; 0 if it has none."""
     response = getattr(error, "response", None)
     value = response.headers.get("Retry-After", "") if response is not None else ""
     return float(value) if value.isdigit() else 0.0

@@ -1,4 +1,4 @@
-"""The revisions of one of our own training runs."""
+"""The revisions of a training run of this project."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +13,7 @@ from tl_search.store.manifest import DamagedError, verify
 
 @dataclass(frozen=True)
 class RunCheckpoints:
-    """Reads a training run through its index; a run may be searched while it trains.
+    """The revisions in a training run's index; the run may still be training.
 
     Args:
         path: The run directory.
@@ -26,7 +26,7 @@ class RunCheckpoints:
         return Path(self.path).resolve().name
 
     def revisions(self) -> tuple[Revision, ...]:
-        """Those of the index whose files are there.
+        """The revisions in the index whose files exist; others are left out with a warning.
 
         Raises:
             ValueError: there is no such run, or it has written no revision yet.
@@ -50,11 +50,11 @@ class RunCheckpoints:
         return in_training_order(found)
 
     def fetch(self, revision: Revision) -> Path:
-        """Raises DamagedError naming the file when the folder is not what was written or what the index says."""
+        """The revision's folder. Raises DamagedError, which names the file, if it differs from manifest or index."""
         folder = self._folder(revision)
         verify(folder)
         if folder_digests(folder) != (revision.weights, revision.tokenizer):
-            raise DamagedError(f"{folder}: whole, but not the revision of the index (written anew since?)")
+            raise DamagedError(f"{folder}: complete, but not the revision in the index (was it written again?)")
         return folder
 
     def shape(self) -> ModelShape:

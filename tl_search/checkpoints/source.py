@@ -1,4 +1,4 @@
-"""What every source of revisions owes to a search."""
+"""What every source of revisions offers, and what sources share."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -17,9 +17,9 @@ class ModelShape:
     """The sizes of a model.
 
     Args:
-        n_layers: Number of blocks L; layers are 0..L.
-        width: Dimensions of a hidden state.
-        parameters: Of the forward pass that gives hidden states, so without a language-model head.
+        n_layers: The number of blocks L; the layers are 0 to L.
+        width: The number of dimensions of a hidden state.
+        parameters: The number of parameters, without the language-model head.
     """
 
     n_layers: int
@@ -28,50 +28,64 @@ class ModelShape:
 
 
 class CheckpointSource(Protocol):
-    """Revisions of one model, and their files."""
+    """The revisions of one model, and their files.
+
+    A person's own class needs no base class. It should be a frozen dataclass, because its fields identify the search.
+    """
 
     @property
     def model(self) -> str:
-        """Name of the model that all revisions belong to."""
+        """The name of the model, which is part of every arm's name."""
         ...
 
     def revisions(self) -> tuple[Revision, ...]:
-        """By rising step, digests known, of equal ones one."""
+        """All revisions with their digests, ordered by step; only one of those with equal files (`in_training_order`).
+
+        Raises:
+            ValueError: there are none, or the settings are wrong; the message is `field: must be X, got Y`.
+        """
         ...
 
     def fetch(self, revision: Revision) -> Path:
-        """A local folder with config.json, weights and tokenizer, verified."""
+        """A local folder with the revision's config.json, weights and tokenizer, whose digests have been checked.
+
+        Raises:
+            DamagedError: the files are not those of the revision.
+        """
         ...
 
     def shape(self) -> ModelShape:
-        """The model's sizes, known without its weights."""
+        """The model's sizes; this must be quick, so without loading weights (`shape_of`)."""
         ...
 
 
 def from_names(contents: Mapping[str, tuple[str, str]]) -> tuple[Revision, ...]:
-    """Revisions of which only name → digests (weights, tokenizer) is known; the step is in the name.
+    """The revisions of a source that knows their steps only from their names.
 
-    A `main` that is none of the steps is taken to be one step later than the last. Other names are left out, with a
-    warning.
+    The step of `main` is the last step + 1, unless its files equal those of another revision. Other names without a
+    step are left out, with a warning.
+
+    Args:
+        contents: Revision's name → its digests (weights, tokenizer).
     """
     steps = {name: step_of(name) for name in contents}
     known = {name: step for name, step in steps.items() if step is not None}
     if "main" in contents:
         known["main"] = max(known.values(), default=-1) + 1
     for name in sorted(contents.keys() - known.keys()):
-        log.warning("%s: left out, since its name says no step (as step1000 does)", name)
+        log.warning("%s: left out, since its name has no step in it, as step1000 does", name)
     return in_training_order(Revision(name, step, None, *contents[name]) for name, step in known.items())
 
 
 def in_training_order(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
-    """By rising step; of revisions with equal weights and tokenizer one is kept: named by its step, at the latest.
+    """The revisions ordered by step, with only one of those whose weights and tokenizer are equal.
 
-    `main` is most often a second name of the last step. Any other copies are a fault of the run or of its
-    publication (Pythia 2.8b was published with 76 copies of its end: a copy is more often of a later step than of
-    an earlier one), so they are logged.
+    The one with the latest step is kept, and one with a step in its name rather than `main`, which is usually another
+    name of the last step. Other copies are a mistake of the run or of its publication, so a warning is logged. (Pythia
+    2.8b was published with 76 copies of its last step under earlier names, hence the latest is kept.)
 
     Raises:
-        ValueError: two different models claim one step.
+        ValueError: two different revisions have the same step.
     """
     kept: dict[tuple[str, str], Revision] = {}
     copies: dict[tuple[str, str], list[str]] = {}
@@ -81,7 +95,7 @@ def in_training_order(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
             copies.setdefault(content, []).append(kept[content].name)
         kept[content] = revision
     for content, names in copies.items():
-        log.warning("%s: the same weights as %s, searched once", ", ".join(names), kept[content].name)
+        log.warning("%s: the same weights as %s, which is searched instead", ", ".join(names), kept[content].name)
     ordered = tuple(sorted(kept.values(), key=lambda revision: revision.step))
     for earlier, later in pairwise(ordered):
         if earlier.step == later.step:
@@ -90,13 +104,13 @@ def in_training_order(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
 
 
 def shape_of(folder: Path) -> ModelShape:
-    """The sizes of the model that a folder's config.json describes; no weights are read."""
+    """The sizes of the model in a folder, from its config.json; no weights are read."""
     import torch
     from transformers import AutoConfig, AutoModel
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     with torch.device("meta"):
         model = AutoModel.from_config(config, attn_implementation="eager", trust_remote_code=False)
-    # a pooler hangs behind the last block and is not computed
+    # a pooler comes after the last block and is not used
     parameters = sum(weight.numel() for name, weight in model.named_parameters() if not name.startswith("pooler."))
     return ModelShape(config.num_hidden_layers, config.hidden_size, parameters)

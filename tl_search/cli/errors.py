@@ -42,8 +42,11 @@ class Requeued(Terminated):
     """SIGUSR1 or SIGUSR2, by which a scheduler says that the time is nearly over and the command is to come again."""
 
 
-def nearest(word: object, options: Iterable[object]) -> str:
-    """`; did you mean log? (options: linear, log)`; without the list where it is long and something in it is near."""
+def suggest(word: object, options: Iterable[object]) -> str:
+    """The end of an error message, such as `; did you mean log? (options: linear, log)`.
+
+    A long list of options is left out where one of them is similar to the word.
+    """
     names = sorted({str(option) for option in options})
     hint = did_you_mean(word, names)
     return hint + (f" (options: {', '.join(names)})" if names and not (hint and len(names) > MANY) else "")
@@ -124,5 +127,5 @@ def import_class(target: str, path: str) -> type:
     found = getattr(module, name, None)
     if not isinstance(found, type):
         classes = [key for key, value in vars(module).items() if isinstance(value, type)]
-        raise BadInput(f"{path}._target_: there is no class {name} in {module_name}{nearest(name, classes)}")
+        raise BadInput(f"{path}._target_: there is no class {name} in {module_name}{suggest(name, classes)}")
     return found

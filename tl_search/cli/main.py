@@ -13,7 +13,7 @@ from types import FrameType
 
 from tl_search import __version__
 from tl_search.cli import commands
-from tl_search.cli.errors import BAD_INPUT, DONE, BadInput, Requeued, Terminated, explain, nearest
+from tl_search.cli.errors import BAD_INPUT, DONE, BadInput, Requeued, Terminated, explain, suggest
 from tl_search.cli.help import command_page, overview
 from tl_search.training.quiet import one_line
 
@@ -52,7 +52,7 @@ def _dispatch(words: list[str]) -> int:
     name, *rest = words
     if name in HELP:
         if rest and rest[0] not in commands.NAMES:
-            raise BadInput(f"{rest[0]}: no such command{nearest(rest[0], commands.NAMES)}")
+            raise BadInput(f"{rest[0]}: no such command{suggest(rest[0], commands.NAMES)}")
         print(command_page(rest[0]) if rest else overview())
         return DONE
     if name == "--version":
@@ -63,7 +63,7 @@ def _dispatch(words: list[str]) -> int:
 
         return init(rest)
     if name not in commands.NAMES:
-        raise BadInput(f"{name}: no such command{nearest(name, (*commands.NAMES, 'init'))}")
+        raise BadInput(f"{name}: no such command{suggest(name, (*commands.NAMES, 'init'))}")
     if HELP & set(rest):
         print(command_page(name))
         return DONE

@@ -1,1 +1,1 @@
-"""Ground: how mistakes and failures are told. Knows no learning, and no files but their names."""
+"""Ground: what error messages need. `nearest` suggests names; `ranks` finds causes and sends errors to processes."""

@@ -1,4 +1,4 @@
-"""Errors: what they came from, and how those of another process reach this one."""
+"""Follows errors to their causes, and carries them from one process to another."""
 
 import pickle
 import traceback
@@ -6,29 +6,29 @@ from collections.abc import Iterator
 
 
 class RankError(RuntimeError):
-    """Another process failed in a way that only its traceback explains, or without a word."""
+    """Another process failed; the message has its traceback, or says how it ended if it reported nothing."""
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, its cause or context, the cause of that, and so on."""
+    """The error, then its cause or context, then the cause of that, and so on."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def portable(rank: int, error: BaseException) -> BaseException:
-    """The error itself where its sentence or its type says what to do, else its whole story as text.
+    """The error itself if its message or type is enough to act on, else a RankError with its traceback.
 
     Args:
-        rank: Of the process that it was raised in, which is this one.
-        error: To be sent to another process.
+        rank: The rank of this process, in which it was raised.
+        error: The error, which will be sent to another process.
     """
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     ours = bool(frames) and str(frames[-1].f_globals.get("__name__", "")).startswith("tl_search.")
     if ours or isinstance(error, KeyboardInterrupt | SystemExit | OSError):
         try:
             again = pickle.loads(pickle.dumps(error))
-        except Exception:  # an error of another library may not travel
+        except Exception:  # not every library's errors can be pickled
             again = None
         if isinstance(again, type(error)):
             return error
@@ -36,11 +36,11 @@ def portable(rank: int, error: BaseException) -> BaseException:
 
 
 def silence(rank: int, code: int | None) -> RankError:
-    """What the end of a process that reported nothing amounts to.
+    """The error for a process that ended without reporting one.
 
     Args:
-        rank: Of the process.
-        code: Its exit code; of a signal, minus its number.
+        rank: The rank of the process.
+        code: Its exit code; minus the signal's number if a signal ended it.
     """
     how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
-    return RankError(f"rank {rank} {how} and said nothing; was there enough memory?")
+    return RankError(f"rank {rank} {how} and reported no error; was there enough memory?")

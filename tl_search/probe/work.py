@@ -15,7 +15,7 @@ from tl_search.probe.observe import Observer
 from tl_search.probe.predict import predict
 from tl_search.probe.proof import pad_id
 from tl_search.probe.tokens import Tokens
-from tl_search.store.arrays import Place
+from tl_search.store.arrays import ArrayLocation
 
 
 @dataclass(frozen=True)
@@ -64,20 +64,20 @@ class Sent:
     """The work as another process gets it, with where the tokens are and where the vectors go."""
 
     work: Work
-    ids: Place | np.ndarray
-    lengths: Place | np.ndarray
-    column: Sequence[Place]
+    ids: ArrayLocation | np.ndarray
+    lengths: ArrayLocation | np.ndarray
+    column: Sequence[ArrayLocation]
 
     @classmethod
     def of(cls, work: Work, tokens: Tokens, column: Sequence[np.memmap]) -> "Sent":
         """Tokens that lie in a file are not sent either."""
         ids, lengths = map(_sent, (tokens.ids, tokens.lengths))
-        return cls(work, ids, lengths, list(map(Place.of, column)))
+        return cls(work, ids, lengths, list(map(ArrayLocation.of, column)))
 
     def __call__(self, rank: int) -> int:
-        ids, lengths = (part.map("r") if isinstance(part, Place) else part for part in (self.ids, self.lengths))
+        ids, lengths = (part.map("r") if isinstance(part, ArrayLocation) else part for part in (self.ids, self.lengths))
         return self.work.run(Tokens(ids, lengths, 0), [place.map() for place in self.column], rank)
 
 
-def _sent(array: np.ndarray) -> Place | np.ndarray:
-    return Place.of(array) if isinstance(array, np.memmap) else array
+def _sent(array: np.ndarray) -> ArrayLocation | np.ndarray:
+    return ArrayLocation.of(array) if isinstance(array, np.memmap) else array

@@ -1,7 +1,7 @@
-"""What a revision's files hold, as two digests: what decides the model's output, and what decides its tokens.
+"""Two digests identify a revision: one of what determines the model's output, one of what determines its tokens.
 
-They are computed from the sha256 of files, so that a source which knows those without having the files (the Hub
-lists them) gives a revision the same identity as the folder that it becomes.
+They are computed from the sha256 of files. So a source that knows these without having the files, such as the Hub,
+gives a revision the same digests as the folder into which it is downloaded.
 """
 
 import hashlib
@@ -18,27 +18,20 @@ from tl_search.store.manifest import file_digest
 CONFIG = "config.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 TOKENIZER = (
-    "tokenizer.json",
-    TOKENIZER_CONFIG,
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "vocab.txt",
-    "tokenizer.model",
-    "spiece.model",
-)
+    "tokenizer.json", TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+    "vocab.txt", "tokenizer.model", "spiece.model",
+)  # fmt: skip
 
-# Names of weights' files, whole or in shards; of the two kinds one is read, never both.
+# The names of files with weights, in one file or in shards; only one of the two formats is read.
 _SHARD = r"(-\d+-of-\d+)?"
 _WEIGHTS = (rf"model{_SHARD}\.safetensors", rf"pytorch_model{_SHARD}\.bin")
 
-# Said by whoever wrote a file, not by the model: two revisions that differ only here are one.
+# Keys of configs that depend on the program that saved the model; they are not part of the digests.
 _WRITER = frozenset({"transformers_version", "_name_or_path", "name_or_path"})
 
 
 def weight_files(names: Iterable[str]) -> tuple[str, ...]:
-    """Of a folder's files, those that hold the weights: safetensors where there are any, else .bin."""
+    """Those of a folder's files that contain the weights: safetensors if there are any, else .bin."""
     ordered = sorted(names)
     for pattern in _WEIGHTS:
         found = tuple(name for name in ordered if re.fullmatch(pattern, name))
@@ -48,12 +41,12 @@ def weight_files(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def weights_digest(files: Mapping[str, str], config: Mapping[str, Any]) -> str:
-    """Of the weights' files (name → sha256) and the content of config.json."""
+    """The digest of weights: of their files (name → sha256) and of the content of config.json; 64 hex digits."""
     return digest([*(files[name] for name in sorted(files)), _without_writer(config)], 64)
 
 
 def tokenizer_digest(files: Mapping[str, str], config: Mapping[str, Any] | None) -> str:
-    """Of the tokenizer's files (name → sha256) and the content of tokenizer_config.json."""
+    """The digest of a tokenizer: of its files (name → sha256) and of the content of tokenizer_config.json."""
     total = hashlib.sha256()
     for name in TOKENIZER:
         if name == TOKENIZER_CONFIG and config is not None:
@@ -65,11 +58,11 @@ def tokenizer_digest(files: Mapping[str, str], config: Mapping[str, Any] | None)
 
 
 def folder_digests(folder: Path, known: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """The digests (weights, tokenizer) of a loadable folder.
+    """The digests (weights, tokenizer) of a model in a folder.
 
     Args:
-        folder: With config.json, weights and tokenizer.
-        known: File → sha256, where they were computed already; by default the files are read.
+        folder: A folder with config.json, weights and tokenizer.
+        known: File → sha256, if they are known already; otherwise the files are read.
 
     Raises:
         ValueError: it has no config.json or no weights; the message names the folder.

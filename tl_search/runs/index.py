@@ -1,4 +1,4 @@
-"""The index of a training run's revisions: `RUN/checkpoints/index.jsonl`, one line per revision."""
+"""The index of a training run's revisions, `RUN/checkpoints/index.jsonl`, with one line per revision."""
 
 import json
 from pathlib import Path
@@ -28,21 +28,21 @@ def add_revision(
     eval_loss: float | None = None,
     best: float | None = None,
 ) -> dict[str, Any]:
-    """Enter the revision that lies in `folder`, once; a resumed run that writes it again adds nothing.
+    """Add a revision to the index, and return its line. A resumed run that writes the same revision again adds nothing.
 
-    When the second writing differs (a GPU need not repeat itself to the last bit), a second line is added and
-    counts instead of the first.
+    If the revision differs the second time (results on a GPU may differ in the last bits), another line is added, which
+    replaces the first one for readers.
 
     Args:
         run: The run directory.
-        folder: The finished revision; sha256 are taken from its manifest, if it has one.
-        name: Of the revision: `step1000`.
+        folder: The complete revision; sha256 come from its manifest, if it has one.
+        name: The revision's name, such as `step1000`.
         step: Completed optimizer steps.
         tokens: Training tokens seen.
         epoch: Completed epochs.
-        stage: Name of the curriculum's stage.
-        eval_loss: Nats per token on held-out text, where it was measured.
-        best: The lowest of them so far.
+        stage: The name of the curriculum's stage.
+        eval_loss: The loss on held-out text in nats per token, if it was measured.
+        best: The lowest eval loss so far.
     """
     manifest = read_manifest(folder) if (folder / NAME).is_file() else {"files": {}}
     files = {file: facts["sha256"] for file, facts in manifest["files"].items()}
@@ -67,13 +67,13 @@ def add_revision(
 
 
 def read_index(run: Path) -> list[dict[str, Any]]:
-    """The revisions by rising step; the last line of a name counts. Changes nothing: the run may be training."""
+    """The lines ordered by step, for each name the last one. Changes nothing, so the run may still be training."""
     latest = {line["name"]: line for line in index_of(run).peek()}
     return sorted(latest.values(), key=lambda line: line["step"])
 
 
 def forget_after(run: Path, step: int) -> None:
-    """Take the revisions after a step out of the index; for the run's owner alone."""
+    """Remove the revisions after a step from the index; only the run's owner may call this."""
     journal = index_of(run)
     records = journal.records()
     kept = [record for record in records if record["step"] <= step]

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tl_search.text.places import absolute, local
+from tl_search.text.paths import absolute, local
 
 # Each such setting, and how it is written so that it can be found from any working directory.
 PLACES: Mapping[str, Callable[[str], str]] = {

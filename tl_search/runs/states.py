@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from tl_search.errors.nearest import nearest
+from tl_search.errors.nearest import nearest_name
 from tl_search.plane.revision import step_of
 from tl_search.runs.index import forget_after, read_index
 from tl_search.runs.layout import SETTINGS, STATE, RunPaths
@@ -103,7 +103,7 @@ def find_state(run: Path, name: str | None) -> Path:
             raise ValueError(f"resume: {run} has no best state (no {pointer.relative_to(run)})")
         name = str(read_json(pointer)["name"])
     if name not in names:
-        near = nearest(name, names) or names[0]
+        near = nearest_name(name, names) or names[0]
         raise ValueError(f"resume: {run} has no state {name}; did you mean {near}? (states: {', '.join(names)})")
     return paths.states / name
 

@@ -1,6 +1,7 @@
-"""Floor 3: vectors in, scores out; mteb's own evaluation decides what a score is.
+"""Floor 3: turns vectors into scores; a score is what mteb's own evaluation gives.
 
-`tasks` and `stdlib_*` make fresh tasks, `suites` names lists of them; `texts` says which texts a task asks for;
-`encoder` hands given vectors to mteb and `evaluation` runs it on one split; `score` gives a cell its score, `resample`
-and `replicates` its bootstrap replicates; `ledger` keeps both on disk.
+`catalogue` finds tasks by name, `tasks/` holds our own; `suites` are lists of tasks. `texts` lists the texts that an
+evaluation needs, `training_texts` those of a training split. `encoder` gives mteb vectors that exist already, and
+`evaluation` runs mteb on one split. `score` gives a cell its score, `resample` and `replicates` its bootstrap
+replicates; `ledger` keeps both on disk.
 """

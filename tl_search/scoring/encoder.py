@@ -1,7 +1,8 @@
-"""mteb's encoder protocol over vectors that somebody else has computed.
+"""Encoders for mteb that look vectors up instead of computing them.
 
-mteb asks an encoder for batches of texts; here the answer is looked up by the text's digest. So one forward pass
-serves every layer, and mteb's evaluation stays as it is. Imports mteb: import this module inside functions.
+mteb gives an encoder batches of texts and expects their vectors; here they are looked up by the text's digest. So one
+forward pass serves every layer, and mteb's evaluation is used unchanged. This module imports mteb, which is slow, so
+import it inside functions.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,10 +17,10 @@ from tl_search.store.keys import text_digest
 
 
 class VectorEncoder(AbsEncoder):
-    """An arm as mteb sees it: every text already has its vector.
+    """An arm as an encoder for mteb; the vectors of all texts are known already.
 
     Args:
-        arm: Named in mteb's records; two arms never share a name there.
+        arm: The arm, which mteb's records name; the names of different arms differ there.
         vectors: Text digest → vector (width,).
     """
 
@@ -28,10 +29,10 @@ class VectorEncoder(AbsEncoder):
         self.mteb_model_meta = _meta(arm.model, arm.revision.name, {"layer": arm.layer, **arm.extraction.identity()})
 
     def encode(self, inputs: Any, **_: Any) -> np.ndarray:
-        """Array (text, width), fp32, in the order of the texts.
+        """The vectors as an fp32 array (text, width), in the order of the texts.
 
         Raises:
-            ValueError: a text has no vector, a vector is not finite, or all vectors are the same.
+            ValueError: a text has no vector, a vector is not finite, or the vectors of different texts are all equal.
         """
         texts = list(_texts(inputs))
         keys = [text_digest(text) for text in texts]
@@ -49,14 +50,14 @@ class VectorEncoder(AbsEncoder):
                 f"first that of {_short(texts[broken[0]])}"
             )
         if len(set(keys)) > 1 and (found == found[0]).all():
-            raise ValueError(f"vectors: all {len(texts)} of {self.arm.label} are the same, so they tell no text apart")
+            raise ValueError(f"vectors: all {len(texts)} of {self.arm.label} are equal, so they tell no texts apart")
         return found
 
 
 class TextRecorder(AbsEncoder):
-    """Remembers which texts are asked for, in first-asked order, and answers with noise.
+    """Records which texts an evaluation asks for, in the order in which each is first asked for.
 
-    The noise depends on the text alone, so that an evaluation runs through to its end and asks for everything.
+    It answers with noise that differs from text to text, so that the evaluation runs to its end.
     """
 
     def __init__(self) -> None:
@@ -64,7 +65,7 @@ class TextRecorder(AbsEncoder):
         self.mteb_model_meta = _meta("tl_search/text-recorder", "none", {})
 
     def encode(self, inputs: Any, **_: Any) -> np.ndarray:
-        """Array (text, 16), fp32."""
+        """Noise as an fp32 array (text, 16); the same text always gets the same vector."""
         texts = list(_texts(inputs))
         self.texts.update(dict.fromkeys(texts))
         noise = [np.frombuffer(bytes.fromhex(text_digest(text)), dtype=np.uint8) for text in texts]
@@ -74,7 +75,7 @@ class TextRecorder(AbsEncoder):
 def _texts(batches: Any) -> Iterator[str]:
     for batch in batches:
         if "text" not in batch:
-            raise ValueError(f"task: must be of text, got one of {', '.join(sorted(batch))}")
+            raise ValueError(f"task: must have texts as its input, got {', '.join(sorted(batch))}")
         yield from batch["text"]
 
 
@@ -84,7 +85,7 @@ def _meta(name: str, revision: str, experiment: dict[str, Any]) -> ModelMeta:
             "name": name,
             "revision": revision,
             "experiment_kwargs": experiment or None,
-            "similarity_fn_name": ScoringFunction.COSINE,  # the enum: mteb accepts the string, and fails on it later
+            "similarity_fn_name": ScoringFunction.COSINE,  # mteb accepts the name as a string too, but fails later
             "framework": ["PyTorch"],
         }
     )

@@ -1,8 +1,8 @@
-"""One run of mteb's own evaluation on one split and subset of a fresh task.
+"""Runs mteb's own evaluation on one split and subset of a task.
 
-What mteb does here once per cell would be most of a cell's time (loading data, reading label columns row by row) or
-would change its number (a used task's random state, subsampling, global seeds, its cache); so a task is loaded once
-per process, and every evaluation gets its own copy of it as it was then.
+Some things that mteb does in every evaluation would take most of a cell's time (loading data, reading label columns row
+by row). Others would change the score (the random state of a task that was evaluated before, global seeds, the cache).
+So a task is loaded once per process, and every evaluation gets its own copy of the task as it was loaded.
 """
 
 import copy
@@ -23,21 +23,21 @@ import numpy as np
 
 from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.pull import TaskSpec
+from tl_search.scoring.catalogue import get_task
 from tl_search.scoring.randomness import undisturbed_randomness
-from tl_search.scoring.tasks import get_task
 
-BATCH = 1024  # texts that mteb hands over at once; vectors are looked up, so only the loader's overhead counts
+BATCH = 1024  # texts per call of the encoder; large, because looking vectors up is cheap and each call is not
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one evaluation left behind.
+    """The result of one evaluation.
 
     Args:
-        task: The evaluated task, its data loaded.
-        result: mteb's record of it, as mteb writes it to disk; null where mteb writes NaN.
+        task: The evaluated task, with its data.
+        result: mteb's record of the evaluation, as mteb writes it to disk; None where mteb writes NaN.
         value: The main score, rounded to 6 digits.
-        seconds: Of the evaluation, without loading the task's data.
+        seconds: The time of the evaluation, without loading the task's data.
     """
 
     task: Any
@@ -47,22 +47,21 @@ class Evaluation:
 
 
 def describe(name: str, split: str, subset: str | None = None) -> TaskSpec:
-    """Which data and which evaluator a score of this task is of.
+    """Everything that identifies a score of this task: its data, its seed and the version of its evaluator.
 
     Args:
         name: The task's name.
-        split: Which of its splits; one of its eval_splits, or another split that its dataset has.
+        split: One of the task's eval_splits, or another split of its data set.
         subset: mteb's hf_subset; may be left out where the task has only one.
 
     Raises:
-        ValueError: there is no such task, split or subset, or the split is the one that the task's classifier
-            learns from.
+        ValueError: there is no such task, split or subset, or the task's classifier is trained on this split.
     """
     task = get_task(name)
     subset = _subset(name, subset, list(task.hf_subsets))
     if split not in task.metadata.eval_splits:
         if split == getattr(task, "train_split", None) and not getattr(task, "is_cross_validation", False):
-            raise ValueError(f"split: must not be {split!r} of {name}: its classifier learns from that split")
+            raise ValueError(f"split: must not be {split!r} of {name}: its classifier is trained on that split")
         _loaded(name, split, subset)
     return TaskSpec(
         name=name,
@@ -77,10 +76,10 @@ def describe(name: str, split: str, subset: str | None = None) -> TaskSpec:
 
 
 def fresh_task(spec: TaskSpec) -> Any:
-    """A task with its data, in the state in which mteb would begin to evaluate it.
+    """A copy of the task with its data that has not been evaluated.
 
     Raises:
-        ValueError: the installed evaluator or data are not those of the spec.
+        ValueError: the installed mteb, or the revision of the data, is not the one in the spec.
     """
     if spec.mteb != version("mteb"):
         raise ValueError(f"mteb: must be {spec.mteb} for {spec.name}, got {version('mteb')}")
@@ -89,8 +88,8 @@ def fresh_task(spec: TaskSpec) -> Any:
         raise ValueError(
             f"task: {spec.name} must have revision {spec.revision}, got {loaded.metadata.dataset['revision']}"
         )
-    task = copy.deepcopy(loaded)  # shares the tables, owns the random state
-    task.check_if_dataset_is_superseded = lambda: None  # said once, when it was loaded
+    task = copy.deepcopy(loaded)  # the copy shares the data but has its own random state
+    task.check_if_dataset_is_superseded = lambda: None  # mteb has warned already, when the task was loaded
     if spec.type == "Classification":
         _read_labels_once(task)
     return task
@@ -100,10 +99,10 @@ def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path |
     """Run mteb on the spec's split and subset.
 
     Args:
-        spec: What is evaluated.
-        encoder: Of mteb's EncoderProtocol.
-        task: A fresh task, where the caller wants to look into it; it must not have been evaluated.
-        predictions: Folder for mteb's predictions.
+        spec: What to evaluate.
+        encoder: An object with mteb's EncoderProtocol.
+        task: A task from `fresh_task` that has not been evaluated; made here where it is None.
+        predictions: The folder to which mteb writes its predictions; None writes none.
 
     Raises:
         ValueError: the main score is not a finite number.
@@ -116,7 +115,7 @@ def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path |
         results = mteb.evaluate(
             encoder,
             task,
-            cache=None,  # its files tell neither layers apart nor survive two writers
+            cache=None,  # its files do not distinguish layers, and two writers would damage them
             co2_tracker=False,
             encode_kwargs={"batch_size": BATCH, "show_progress_bar": False},
             prediction_folder=predictions,
@@ -130,8 +129,8 @@ def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path |
     return Evaluation(task, result, round(float(value), 6), seconds)
 
 
-def nearest(field: str, value: str, known: Iterable[str]) -> str:
-    """The error line for a value that is none of the known ones."""
+def must_be_one_of(field: str, value: str, known: Iterable[str]) -> str:
+    """The error message for a value that is not one of the known ones."""
     known = list(known)
     return f"{field}: must be one of {', '.join(known)}, got {value!r}{did_you_mean(value, known)}"
 
@@ -143,13 +142,13 @@ def _subset(name: str, subset: str | None, known: list[str]) -> str:
         listed = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
         raise ValueError(f"subset: {name} has {len(known)} ({listed}), so one must be named")
     if subset not in known:
-        raise ValueError(nearest("subset", subset, known))
+        raise ValueError(must_be_one_of("subset", subset, known))
     return subset
 
 
 @lru_cache(maxsize=64)
 def _loaded(name: str, split: str, subset: str) -> Any:
-    """The task with its data loaded, never evaluated; loading may draw from the task's random state."""
+    """The task with its data, not evaluated yet. It is loaded once, since loading may change its random state."""
     with undisturbed_randomness(), _quiet():
         task = get_task(name).filter_eval_splits([split])
         task.hf_subsets = [subset]
@@ -160,7 +159,7 @@ def _loaded(name: str, split: str, subset: str) -> Any:
             if split in task.metadata.eval_splits:
                 raise
             raise ValueError(f"{_no_split(name, split, task.metadata.eval_splits)} ({error})") from error
-        if hasattr(task, "convert_v1_dataset_format_to_v2"):  # older retrieval tasks keep their data elsewhere
+        if hasattr(task, "convert_v1_dataset_format_to_v2"):  # older retrieval tasks store their data differently
             task.convert_v1_dataset_format_to_v2(num_proc=None)
     data = split_data(task, subset)
     if split not in data:
@@ -169,23 +168,23 @@ def _loaded(name: str, split: str, subset: str) -> Any:
 
 
 def split_data(task: Any, subset: str) -> Any:
-    """Split → data of one subset; mteb leaves the subset's level out where there is only one."""
+    """Split → data of one subset; mteb leaves out the level of subsets where there is only one."""
     return task.dataset[subset] if subset in task.dataset or subset != "default" else task.dataset
 
 
 def _no_split(name: str, split: str, known: Iterable[str]) -> str:
-    return nearest(f"split: {name}", split, sorted(known))
+    return must_be_one_of(f"split: {name}", split, sorted(known))
 
 
 def _read_labels_once(task: Any) -> None:
-    """Metrics index the labels again and again, and a dataset's column is read anew at each index."""
+    """Metrics index the labels very often, and a data set reads its column anew at each index."""
     calculate = task._calculate_scores
     task._calculate_scores = lambda labels, predicted: calculate(np.asarray(list(labels)), predicted)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What mteb would say for every cell: its classifiers stop early by design, classes may go unpredicted."""
+    """Suppress what mteb would print for every cell: progress bars, and warnings of classifiers that are expected."""
     from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
     from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 
@@ -205,5 +204,5 @@ def _as_written(result: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "result.json")
         result.to_disk(path)
-        # mteb writes NaN for measures without a value (nAUC), which is no JSON
+        # mteb writes NaN for measures without a value (nAUC), which is not valid JSON
         return json.loads(path.read_text(), parse_constant=lambda _: None)

@@ -1,4 +1,4 @@
-"""All scores on disk, one file per cell, shared by every run: written once, checked when read, never replaced."""
+"""All scores on disk, shared by all runs: one file per cell, written once, checked when read, never replaced."""
 
 import os
 import re
@@ -16,24 +16,26 @@ from tl_search.store.arrays import ArrayStore
 from tl_search.store.atomic import ASIDE, read_json, sync_folder, write_json
 from tl_search.store.keys import digest, safe_name
 
-TOLERANCE = 1e-4  # how texts meet in batches moves vectors by 1e-7, and scores by less than this
+TOLERANCE = 1e-4  # vectors differ by about 1e-7 with the texts that share a batch, and scores by less than this
 
 
 class ConflictError(RuntimeError):
-    """A cell has two scores: something that changes vectors is missing in its identity."""
+    """A cell got two different scores, so something that changes vectors is not part of the cell's identity."""
 
 
 class Ledger:
     """Cell → score.
 
-    Several processes may use one folder: of two that write a cell, the first wins and the second compares.
+    Several processes may use one folder. If two of them write the same cell, the first score is kept and the second is
+    compared with it.
 
     Args:
-        folder: Where the files are.
+        folder: The folder of the files.
 
     Attributes:
-        repeats: Second writings that differed, by less than the tolerance.
-        quarantined: Files that were damaged or edited, now in `quarantine/`; their cells count as not scored.
+        repeats: How often a cell was written again with a score that differed by less than the tolerance.
+        quarantined: Files that were damaged or edited. They are now in `quarantine/`, and their cells count as not
+            scored.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,7 +49,7 @@ class Ledger:
         return self.folder / key[:2] / f"{key}.json"
 
     def get(self, arm: Arm, task: TaskSpec) -> Score | None:
-        """The score of a cell; None when it was never scored, or its file is not what was written."""
+        """The score of a cell; None when it was never scored, or when its file is damaged or was edited."""
         path = self.path(arm, task)
         try:
             record = read_json(path)
@@ -61,10 +63,10 @@ class Ledger:
         return Score(arm, task, record["value"], record["seconds"], record["result"])
 
     def put(self, score: Score) -> Score:
-        """Write a score once; returns the one that stands there, which is another process's where that came first.
+        """Write a score, and return the one that is on disk afterwards: another process may have written it first.
 
         Raises:
-            ConflictError: the cell has another score already.
+            ConflictError: the cell has a different score already.
         """
         record = {
             "cell": {"identity": _identity(score.arm, score.task), "names": _names(score.arm, score.task)},
@@ -81,16 +83,16 @@ class Ledger:
         return score
 
     def get_replicates(self, arm: Arm, task: TaskSpec, resamples: int, seed: int) -> np.ndarray | None:
-        """The cell's bootstrap replicates (resample,); None when there are none of this number and seed."""
+        """The cell's bootstrap replicates (resample,); None when there are none with this number and seed."""
         arrays = self._replicates.get(_replicates_key(arm, task, resamples, seed))
         return None if arrays is None else arrays["replicates"]
 
     def put_replicates(self, arm: Arm, task: TaskSpec, replicates: np.ndarray, seed: int) -> None:
-        """Write replicates, which follow from the cell and the seed."""
+        """Write a cell's replicates (resample,), which were drawn with this seed."""
         self._replicates.put(_replicates_key(arm, task, len(replicates), seed), {"replicates": replicates})
 
     def export(self, cells: Iterable[Score], folder: Path) -> list[Path]:
-        """Copy mteb's own records of some cells to `folder`/<model>/<revision>/layer_005/<split>/<Task>.json.
+        """Write mteb's own records of some cells to `folder`/<model>/<revision>/layer_005/<split>/<Task>.json.
 
         Raises:
             ValueError: a score comes without mteb's record, and the ledger has none.
@@ -126,7 +128,7 @@ class Ledger:
 
 
 def result_path(folder: Path, arm: Arm, task: TaskSpec) -> Path:
-    """Where a run keeps mteb's record of a cell; one task's names are mteb's and stay as they are."""
+    """The file in which a run keeps mteb's record of a cell; the task's name is kept where it is a safe file name."""
     name = task.name if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", task.name) else safe_name(task.name)
     where = folder / safe_name(arm.model) / safe_name(arm.revision.name) / f"layer_{arm.layer:03d}"
     return where / safe_name(task.split) / f"{name}.json"
@@ -159,13 +161,13 @@ def _is_whole(record: Any) -> bool:
 
 
 def _claim(path: Path, record: dict[str, Any]) -> bool:
-    """Write a file unless it exists; of several processes exactly one does, by linking a finished file to the name."""
+    """Write a file unless it exists, and say whether it was written; of several processes exactly one succeeds."""
     if path.exists():
         return False
     aside = path.with_name(f"{ASIDE}{uuid.uuid4().hex}")
     write_json(aside, record)
     try:
-        os.link(aside, path)
+        os.link(aside, path)  # fails where the name exists, unlike a rename
     except FileExistsError:
         return False
     finally:

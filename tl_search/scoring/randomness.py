@@ -1,4 +1,4 @@
-"""mteb seeds the generators of `random`, numpy and torch for the whole process; callers must not notice."""
+"""Keeps mteb, which seeds the generators of `random`, numpy and torch, from changing those of the process."""
 
 import random
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def undisturbed_randomness() -> Iterator[None]:
-    """Whatever was random before the block goes on afterwards as if nothing had happened."""
+    """After the block, the generators of `random`, numpy and torch have the state that they had before it."""
     import numpy as np
     import torch
 

@@ -1,8 +1,8 @@
-"""Main scores of resampled items, many resamples at a time.
+"""Main scores of resampled items, for many resamples at once.
 
-A bootstrap resample is a row of counts: how often each item was drawn. Every measure here takes counts
-(resample, item) and gives one value per resample, equal to what the same measure gives for the items repeated that
-often, without repeating them.
+A bootstrap resample is a row of counts, which say how often each item was drawn. Every measure here takes an array of
+counts (resample, item) and gives one value per resample: the value that the measure would have on a list in which each
+item is repeated as often as its count says.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,21 +15,22 @@ from tl_search.store.keys import digest
 
 Measure = Callable[[np.ndarray], np.ndarray]
 
-BLOCK = 2_000_000  # counts held at once
+BLOCK = 2_000_000  # counts that are in memory at once
 
-# Replicates are paired only with those of the same draws. So whatever may change draws or measures is in their key:
-# numpy, whose generators may change their streams, and this number; raise it when this file or `resample` changes any.
+# Replicates may be compared only if their draws are the same. So their key holds everything that may change draws or
+# measures: numpy's version, since its generators may change, and a number. Raise the number when you change a draw or a
+# measure in this file or in `resample`.
 DRAWN_BY = f"1-numpy{np.__version__}"
 
 
 def draw(task: TaskSpec, seed: int, sizes: Sequence[int], resamples: int) -> Iterator[np.ndarray]:
-    """Counts (resample, item) block by block, `resamples` rows in all; a function of task and seed, of no arm.
+    """Blocks of counts (resample, item), with `resamples` rows in all; they depend on task and seed, not on an arm.
 
     Args:
-        task: Whose items are resampled.
-        seed: Of the resampling; another seed gives other resamples.
-        sizes: Items per stratum; each stratum is resampled to its own size.
-        resamples: How many.
+        task: The task whose items are resampled.
+        seed: The seed of the draws.
+        sizes: The number of items in each stratum; as many are drawn from each.
+        resamples: The number of resamples.
     """
     rng = np.random.default_rng(int(digest({"task": task.identity(), "seed": seed}), 16))
     block = max(1, BLOCK // sum(sizes))
@@ -65,10 +66,10 @@ CLASSIFICATION = (
 
 
 def classification(name: str, labels: np.ndarray, predicted: np.ndarray) -> Measure:
-    """A measure of `CLASSIFICATION` for given predictions; without `_weighted` the mean over classes that occur."""
+    """A measure of `CLASSIFICATION`; without `_weighted` in its name, it is the plain mean over classes that occur."""
     if name == "accuracy":
         return mean_of((labels == predicted).astype(np.float64))
-    if name.startswith("ap"):  # of two classes, where both means are the same
+    if name.startswith("ap"):  # for two classes, for which the plain and the weighted mean are the same
         return pairs("ap", predicted.astype(np.float64), labels == 1)
     classes, codes = np.unique(np.concatenate([labels, predicted]), return_inverse=True)
     true, guessed = (_one_hot(part, len(classes)) for part in np.split(codes, 2))
@@ -89,9 +90,15 @@ PAIRS = ("ap", "accuracy", "f1")
 
 
 def pairs(name: str, scores: np.ndarray, positive: np.ndarray) -> Measure:
-    """A measure of `PAIRS`: average precision, or the best over thresholds; a high score says positive.
+    """A measure of `PAIRS`: average precision, or the maximum of accuracy or F1 over thresholds.
 
-    Ties are one threshold. As in mteb, accepting all or nothing is no threshold for accuracy and F1.
+    Pairs with equal scores are accepted together. As in mteb, accuracy and F1 ignore the thresholds that accept all
+    pairs or none.
+
+    Args:
+        name: Which measure.
+        scores: Array (pair,); higher means more likely positive.
+        positive: Boolean array (pair,).
     """
     order = np.argsort(-scores, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
@@ -115,7 +122,7 @@ def pairs(name: str, scores: np.ndarray, positive: np.ndarray) -> Measure:
 
 
 def correlation(name: str, gold: np.ndarray, scores: np.ndarray) -> Measure:
-    """`pearson` or `spearman`; 0 where a resample has only one value."""
+    """The `pearson` or `spearman` correlation; 0 for a resample in which all values are equal."""
     if name == "spearman":
         gold_ranks, score_ranks = _ranks(gold), _ranks(scores)
         return lambda counts: _pearson(counts, gold_ranks(counts), score_ranks(counts))
@@ -123,7 +130,7 @@ def correlation(name: str, gold: np.ndarray, scores: np.ndarray) -> Measure:
 
 
 def v_measure(labels: np.ndarray, clusters: np.ndarray) -> Measure:
-    """Agreement of an assignment with the labels (Rosenberg and Hirschberg, 2007)."""
+    """The V-measure of clusters and labels (Rosenberg and Hirschberg, 2007)."""
     label_count, label = _coded(labels)
     cluster_count, cluster = _coded(clusters)
     cell_count, cell = _coded(label * cluster_count + cluster)
@@ -142,7 +149,7 @@ def v_measure(labels: np.ndarray, clusters: np.ndarray) -> Measure:
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, and 0 where there is no whole."""
+    """part / whole, and 0 where the whole is 0."""
     return np.divide(part, whole, out=np.zeros(np.broadcast_shapes(part.shape, whole.shape)), where=whole > 0)
 
 
@@ -160,7 +167,7 @@ def _entropy(shares: np.ndarray) -> np.ndarray:
 
 
 def _ranks(values: np.ndarray) -> Measure:
-    """Ranks (resample, item) of the items among those drawn; ties share their mean rank."""
+    """The ranks (resample, item) of items among those drawn; equal values share their mean rank."""
     order = np.argsort(values, kind="stable")
     changes = np.append(True, np.diff(values[order]) != 0)
     starts = np.flatnonzero(changes)

@@ -1,16 +1,16 @@
-"""A confirmed cell: mteb's own score, and what it would have been on other draws of the same items.
+"""Bootstrap replicates of a cell's score, for confidence intervals of the difference between two arms.
 
-Paired bootstrap (Efron and Tibshirani, 1993, ch. 16): replicate i draws the same items for every arm, since the
-draws depend only on the task and a seed; so the replicates of two arms' difference give its interval.
+This is a paired bootstrap (Efron and Tibshirani, 1993, ch. 16): the draws depend only on the task and a seed, so
+replicate i has the same items for every arm, and the differences of two arms' replicates give an interval.
 
-What is an item: a text (Classification), a pair (STS, PairClassification), a query (Retrieval, Reranking; the corpus
-stays), a text (Clustering). Predictions are mteb's own and are made once; a replicate measures them on drawn items, so
-it holds the spread of the test items, not that of classifiers or of training samples.
+An item is a text (Classification, Clustering), a pair (STS, PairClassification) or a query (Retrieval, Reranking; the
+documents are not resampled). mteb makes its predictions once, and a replicate measures them on the drawn items. So the
+replicates vary with the test items, but not with the training of classifiers or the sampling of their training texts.
 
-Clustering is an approximation: mteb's score is a mean over k-means runs on random samples; the replicates measure one
-k-means assignment of all texts on drawn texts, moved so that their mean is the score. (Older clustering tasks cluster
-fixed sets once: there the assignments are mteb's.) Scores that are a best of something (threshold, similarity) are
-higher on drawn items, where noise is repeated, and are moved in the same way.
+Clustering is an approximation: mteb's score is a mean over k-means runs on random samples, while the replicates measure
+one k-means assignment of all texts on the drawn texts, and are shifted so that their mean is mteb's score. (Older
+clustering tasks cluster fixed sets once; for them mteb's assignments are used.) Scores that are a maximum over
+thresholds or similarities are too high on drawn items, in which noise is repeated; they are shifted in the same way.
 """
 
 import json
@@ -25,7 +25,7 @@ import numpy as np
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.scoring import replicates as measures
-from tl_search.scoring.evaluation import evaluate, fresh_task, nearest, split_data
+from tl_search.scoring.evaluation import evaluate, fresh_task, must_be_one_of, split_data
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Items:
     """The evaluated items of one arm.
 
     Args:
-        sizes: How many, by stratum.
-        measure: The main score of any draw of them.
-        exact: Whether the measure of all items is mteb's score.
-        centred: Whether the measure only gives the spread around mteb's score.
+        sizes: The number of items in each stratum.
+        measure: Computes the main score of any draw of the items.
+        exact: Whether the measure of all items, each once, equals mteb's score.
+        centred: Whether the replicates must be shifted so that their mean is mteb's score.
     """
 
     sizes: tuple[int, ...]
@@ -48,18 +48,18 @@ class Items:
 def confirm_cell(
     arm: Arm, task: TaskSpec, vectors: Mapping[str, np.ndarray], resamples: int, seed: int
 ) -> tuple[Score, np.ndarray]:
-    """The cell's score, as `score_cell` gives it, and its bootstrap replicates (resample,), fp64, on the same scale.
+    """The cell's score, as `score_cell` gives it, and its bootstrap replicates: fp64 (resample,), on the same scale.
 
     Args:
-        arm: Whose vectors they are.
-        task: From `describe`.
-        vectors: Text digest → vector (width,), for all of `task_texts`.
-        resamples: How many replicates, >= 1.
-        seed: Of the resampling; the same for all arms that are compared.
+        arm: The arm that the vectors belong to.
+        task: The task, as `describe` gives it.
+        vectors: Text digest → vector (width,), for all texts of `task_texts`.
+        resamples: The number of replicates, >= 1.
+        seed: The seed of the draws; use the same one for all arms that are compared.
 
     Raises:
-        ValueError: as `score_cell`, or tasks of this type or main score cannot be resampled.
-        RuntimeError: all items once do not give mteb's score: this mteb computes it in another way.
+        ValueError: as for `score_cell`, or tasks of this type or main score cannot be resampled.
+        RuntimeError: the measure of all items is not mteb's score, because this mteb computes it in another way.
     """
     from tl_search.scoring.encoder import VectorEncoder
 
@@ -82,24 +82,24 @@ def confirm_cell(
 
 
 def check_confirmable(task: TaskSpec) -> None:
-    """Whether the task's items can be resampled, as far as that shows before an evaluation.
+    """Check that the task's items can be resampled, as far as this is known before an evaluation.
 
     Raises:
-        ValueError: tasks of its type, or its main score, cannot.
+        ValueError: tasks of this type, or with this main score, cannot be resampled.
     """
     if task.type not in _TYPES:
-        raise ValueError(f"type: {task.name} cannot be confirmed; {nearest('type', task.type, _TYPES)}")
+        raise ValueError(f"type: {task.name} cannot be confirmed; {must_be_one_of('type', task.type, _TYPES)}")
     known = _TYPES[task.type][1]
     kind, _, cut = task.main_score.rpartition("_")
     if task.main_score not in known and not (cut.isdecimal() and f"{kind}_" in known):
         shown = [f"{name}10" if name.endswith("_") else name for name in known]
         raise ValueError(
-            f"main_score: {task.name} cannot be confirmed; {nearest('main_score', task.main_score, shown)}"
+            f"main_score: {task.name} cannot be confirmed; {must_be_one_of('main_score', task.main_score, shown)}"
         )
 
 
 class _Watch:
-    """What can be seen of an evaluation besides its score: predictions, labels, scores per query."""
+    """Collects what an evaluation produces besides its score: predictions, labels, scores per query."""
 
     def __init__(self, task: TaskSpec, run: Any, encoder: Any, folder: Path) -> None:
         self.task, self.run, self.encoder, self.folder = task, run, encoder, folder
@@ -107,7 +107,7 @@ class _Watch:
         self.found: Mapping[str, Mapping[str, float]] = {}
         self.relevant: Mapping[str, Mapping[str, int]] = {}
         self.per_query = hasattr(run, "task_specific_scores")
-        if self.per_query:  # mteb's hook for a task's own measures gets the score of every query
+        if self.per_query:  # mteb calls this hook for a task's own measures, with the scores of all queries
             own = run.task_specific_scores
 
             def record(scores: Any, qrels: Any, results: Any, **names: Any) -> Any:
@@ -185,7 +185,7 @@ _QUERY_SCORES = {
 def _retrieval(watch: _Watch) -> Items:
     kind, _, cut = watch.task.main_score.rpartition("_")
     kind += "_"
-    names = sorted(watch.queries)  # mteb's order is that of the arm's results
+    names = sorted(watch.queries)  # mteb's order depends on the arm's results
     if kind in _QUERY_SCORES:
         values = [watch.queries[name][_QUERY_SCORES[kind] + cut] for name in names]
     elif watch.run.skip_first_result:
@@ -210,7 +210,7 @@ def _clustering(watch: _Watch) -> Items:
     limit = run.max_document_to_embed
     if run.max_fraction_of_documents_to_embed is not None:
         limit = int(run.max_fraction_of_documents_to_embed * len(data))
-    if limit is not None:  # mteb's first draw from the task's random state
+    if limit is not None:  # mteb's first use of the task's random state
         data = data.select(run.rng_state.sample(range(len(data)), k=min(len(data), limit)))
     states = watch.encoder.encode([{"text": list(data[run.input_column_name])}])
     labels = [label if isinstance(label, list) else [label] for label in data[run.label_column_name]]
@@ -226,13 +226,13 @@ def _clustering(watch: _Watch) -> Items:
 
 
 def _clustered_sets(watch: _Watch) -> Items:
-    """Tasks that hold several sets of texts, each clustered once; texts are drawn within their set."""
+    """For tasks with several sets of texts, each clustered once; texts are drawn within their set."""
     assigned = iter(watch.predictions())
     sizes: list[int] = []
     sets: list[measures.Measure] = []
     for labels in watch.data()[watch.run.label_column_name]:
         named = np.asarray(labels)
-        # mteb leaves a set with one label unclustered: nothing can be wrong in it
+        # mteb does not cluster a set that has only one label
         clusters = np.asarray(next(assigned)) if len(set(labels)) > 1 else np.zeros(len(labels), dtype=int)
         sets.append(_on(slice(sum(sizes), sum(sizes) + len(labels)), measures.v_measure(named, clusters)))
         sizes.append(len(labels))
@@ -246,7 +246,7 @@ def _on(items: np.ndarray | slice, measure: measures.Measure) -> measures.Measur
 _RANKED = (*_QUERY_SCORES, "mrr_at_")
 _PAIRED = tuple(f"{kind}_{name}" for name in measures.PAIRS for kind in ("max", *_PAIR_SCORES))
 
-# Type → its items, and the main scores that can be resampled; a number follows where one ends in "_".
+# Task type → (what makes its items, the main scores that can be resampled; where a name ends in "_", a number follows).
 _TYPES: Mapping[str, tuple[Callable[[_Watch], Items], tuple[str, ...]]] = {
     "Classification": (_classification, measures.CLASSIFICATION),
     "Clustering": (_clustering, ("v_measure",)),

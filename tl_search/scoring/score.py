@@ -12,15 +12,15 @@ __all__ = ["describe", "score_cell"]
 
 
 def score_cell(arm: Arm, task: TaskSpec, vectors: Mapping[str, np.ndarray]) -> Score:
-    """Evaluate an arm on a task; the same vectors give the same score, whatever ran before.
+    """Evaluate an arm on a task; the same vectors always give the same score.
 
     Args:
-        arm: Whose vectors they are.
-        task: From `describe`.
-        vectors: Text digest → vector (width,), for all of `task_texts`; more do no harm.
+        arm: The arm that the vectors belong to.
+        task: The task, as `describe` gives it.
+        vectors: Text digest → vector (width,), for all texts of `task_texts`; others are ignored.
 
     Raises:
-        ValueError: a vector is missing or not finite, the vectors are all the same, or mteb's score is no number.
+        ValueError: a vector is missing or not finite, all vectors are equal, or mteb's score is not a finite number.
     """
     from tl_search.scoring.encoder import VectorEncoder
 

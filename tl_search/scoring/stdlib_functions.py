@@ -1,11 +1,8 @@
-"""What the embedded tasks are made of: functions, passages and lines of the library.
+"""Functions, passages and lines of the standard library, from which the embedded tasks are made.
 
-Everything here is a pure function of the library's text. What is familiar, because most of
-its lines also stand in a module of another part (copied code, boilerplate), is left out, so
-that no part can be answered from what another part has shown.
+Everything here depends on the library's text alone. Code is left out if at least half of its lines also appear in
+another part (copied code, boilerplate), so that knowing one part does not help to answer a task made from another.
 """
-
-from __future__ import annotations
 
 import ast
 import hashlib
@@ -18,7 +15,7 @@ from functools import cache
 
 from tl_search.text.stdlib import PARTS, Module, modules
 
-_LONG_LINE = 16  # characters: shorter lines (`return None`, `else:`) are everyone's
+_LONG_LINE = 16  # characters; shorter lines (`return None`, `else:`) appear everywhere
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d+|[^\w\s]")
 
 
@@ -27,10 +24,10 @@ class Function:
     """One function or method.
 
     Args:
-        module: Dotted name of the module.
-        name: Its own name.
-        summary: The docstring's first paragraph on one line; empty without a docstring.
-        code: The dedented source, signature included, docstring left out.
+        module: The dotted name of its module.
+        name: The function's name.
+        summary: The first paragraph of its docstring on one line; empty where it has no docstring.
+        code: Its dedented source with the signature and without the docstring.
     """
 
     module: str
@@ -50,18 +47,18 @@ class Function:
 
 
 def in_hash_order(texts: Iterable[str]) -> list[str]:
-    """The texts, shuffled by what they are: the same order on every machine."""
+    """The texts ordered by their hashes: a shuffled order that is the same on every machine."""
     return sorted(texts, key=digest)
 
 
 def digest(text: str) -> str:
-    """The sha256 of a text."""
+    """The sha256 of a text as 64 hex digits."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @cache
 def functions(part: str) -> tuple[Function, ...]:
-    """All functions of a part with at least two statements' worth of unfamiliar code."""
+    """The functions of a part that have at least 64 characters of ASCII code and are not familiar; each code once."""
     seen: dict[str, Function] = {}
     for module in modules(part):
         for function in _functions_of(module):
@@ -72,7 +69,7 @@ def functions(part: str) -> tuple[Function, ...]:
 
 @cache
 def passages(part: str, length: int) -> tuple[str, ...]:
-    """Stretches of whole lines, at most `length` and at least 4/5 of it long, that do not overlap."""
+    """Sequences of whole lines that do not overlap, from 4/5 of `length` to `length` characters long."""
     found: dict[str, None] = {}
     for module in modules(part):
         for passage in _passages_of(module.read(), length):
@@ -83,27 +80,33 @@ def passages(part: str, length: int) -> tuple[str, ...]:
 
 @cache
 def lines(part: str) -> tuple[str, ...]:
-    """The part's long lines, without indentation, that stand in no other part."""
+    """The part's long lines, without indentation, that appear in no other part."""
     own, others = _lines_of(part), _lines_elsewhere(part)
     return tuple(line for line in own if line.isascii() and line not in others)
 
 
 def familiar(text: str, part: str) -> bool:
-    """Whether half or more of a text's long lines stand in a module of another part."""
+    """Whether at least half of a text's long lines appear in a module of another part."""
     long = [line for line in map(str.strip, text.splitlines()) if len(line) >= _LONG_LINE]
     if not long:
-        return True  # nothing here by which to tell it from any other text
+        return True  # without long lines it cannot be told apart from other texts
     known = _lines_elsewhere(part)
     return 2 * sum(line in known for line in long) >= len(long)
 
 
 def told_elsewhere(sentence: str, part: str) -> bool:
-    """Whether a sentence stands, however it is broken into lines, in a module of another part."""
+    """Whether a sentence appears in a module of another part, with any line breaks."""
     return any(sentence in _words_of(other) for other in PARTS if other != part)
 
 
 def swap_letters(text: str, swaps: int, within: int) -> str:
-    """The text with `swaps` separate pairs of neighbouring, different letters exchanged."""
+    """The text with up to `swaps` pairs of different neighbouring letters exchanged, none of which overlap.
+
+    Args:
+        text: Any text.
+        swaps: The number of pairs.
+        within: Only so many characters at the start of the text are changed.
+    """
     places = [
         i
         for i in range(min(within, len(text)) - 1)
@@ -116,7 +119,7 @@ def swap_letters(text: str, swaps: int, within: int) -> str:
 
 
 def swap_tokens(text: str, swaps: int) -> str:
-    """The text with `swaps` separate pairs of neighbouring, different tokens of a line exchanged."""
+    """The text with up to `swaps` pairs of different neighbouring tokens of a line exchanged, none of which overlap."""
     tokens = list(_TOKEN.finditer(text))
     places = [
         i
@@ -132,7 +135,7 @@ def swap_tokens(text: str, swaps: int) -> str:
 
 
 def shuffle_lines(text: str) -> str:
-    """The text with its lines in another order."""
+    """The text with its lines in another order; unchanged where all lines are equal."""
     rows = text.split("\n")
     order = random.Random(text)
     while len(set(rows)) > 1:
@@ -143,7 +146,7 @@ def shuffle_lines(text: str) -> str:
 
 
 def _apart(places: list[int], count: int, seed: str) -> list[int]:
-    """Up to `count` of the places, no two of them neighbours."""
+    """Up to `count` of the places, chosen at random, no two of which are neighbours."""
     chosen: list[int] = []
     for place in random.Random(seed).sample(places, len(places)):
         if all(abs(place - other) > 1 for other in chosen):
@@ -167,7 +170,7 @@ def _functions_of(module: Module) -> Iterator[Function]:
         first = node.body[0]
         if ast.get_docstring(node, clean=False) is not None:
             if first.lineno == node.lineno or len(node.body) == 1:
-                continue  # all on one line, or nothing but a docstring
+                continue  # the function is on one line, or has nothing but a docstring
             kept -= _lines(first)
         summary = (ast.get_docstring(node) or "").split("\n\n")[0]
         code = textwrap.dedent("\n".join(rows[number - 1] for number in sorted(kept))).strip()
@@ -188,7 +191,7 @@ def _passages_of(source: str, length: int) -> Iterator[str]:
 
 @cache
 def _lines_of(part: str) -> dict[str, None]:
-    """The part's long lines in order of appearance, each once."""
+    """The part's long lines in the order in which they appear, each once."""
     found: dict[str, None] = {}
     for module in modules(part):
         for line in map(str.strip, module.read().splitlines()):

@@ -1,35 +1,21 @@
-"""The items of the embedded tasks: texts and labels, made of a part of the library.
+"""The items of the embedded tasks: texts and labels, made from one part of the standard library.
 
-Each function takes a part and how many items it may give, and returns columns as mteb's
-tasks name them. Labels are balanced as far as the library allows.
+Each public function takes a part and the largest number of items, and returns columns under the names that mteb's tasks
+use. Labels are balanced as far as the library allows.
 """
-
-from __future__ import annotations
 
 import random
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from tl_search.scoring.stdlib_functions import (
-    Function,
-    digest,
-    familiar,
-    functions,
-    in_hash_order,
-    lines,
-    passages,
-    shuffle_lines,
-    swap_letters,
-    swap_tokens,
-    told_elsewhere,
-)
+from tl_search.scoring import stdlib_functions as source
 
-LENGTH = 256  # bytes of code that a text may have
-SHORT = 128  # the same where words count less, or where two pieces make an item
-PASSAGE = 128  # bytes of a passage whose order is in question: six exchanges must be dense enough to be felt
-SUMMARY = 128  # bytes of a docstring that a query may have
-SWAPS = 6
+LENGTH = 256  # the most characters of code in a text
+SHORT = 128  # the same for items of two texts, and for clustering
+PASSAGE = 128  # the most characters of a passage; short, so that a few exchanges are a large share of it
+SUMMARY = 128  # the most characters of a query made from a docstring
+SWAPS = 6  # exchanged pairs in a passage
 
 STATEMENTS = ("if", "return", "raise", "for", "def", "class")
 VERBS = {
@@ -44,22 +30,22 @@ VERBS = {
 
 def typos(part: str, count: int) -> dict[str, list[Any]]:
     """Passages, every second one with letters exchanged."""
-    return _order_probe(part, count, lambda text: swap_letters(text, SWAPS, PASSAGE))
+    return _order_probe(part, count, lambda text: source.swap_letters(text, SWAPS, PASSAGE))
 
 
 def token_order(part: str, count: int) -> dict[str, list[Any]]:
     """Passages, every second one with tokens exchanged."""
-    return _order_probe(part, count, lambda text: swap_tokens(text, SWAPS))
+    return _order_probe(part, count, lambda text: source.swap_tokens(text, SWAPS))
 
 
 def line_order(part: str, count: int) -> dict[str, list[Any]]:
     """Passages, every second one with its lines shuffled."""
-    return _order_probe(part, count, shuffle_lines)
+    return _order_probe(part, count, source.shuffle_lines)
 
 
 def _order_probe(part: str, count: int, disturb: Callable[[str], str]) -> dict[str, list[Any]]:
-    """A passage appears once, disturbed or not: no item answers another one."""
-    texts = [text for text in in_hash_order(passages(part, PASSAGE)) if disturb(text) != text][:count]
+    """Each passage appears only once, changed or not, so that no item gives away the answer to another."""
+    texts = [text for text in source.in_hash_order(source.passages(part, PASSAGE)) if disturb(text) != text][:count]
     return {
         "text": [disturb(text) if number % 2 else text for number, text in enumerate(texts)],
         "label": [number % 2 for number in range(len(texts))],
@@ -67,9 +53,9 @@ def _order_probe(part: str, count: int, disturb: Callable[[str], str]) -> dict[s
 
 
 def statements(part: str, count: int) -> dict[str, list[Any]]:
-    """Lines without the keyword that they began with."""
+    """Lines without their first word, a keyword, which is the label."""
     found: dict[str, list[str]] = defaultdict(list)
-    for line in in_hash_order(lines(part)):
+    for line in source.in_hash_order(source.lines(part)):
         keyword, _, rest = line.partition(" ")
         if keyword in STATEMENTS and len(rest) >= 8:
             found[keyword].append(rest.strip()[:LENGTH])
@@ -77,7 +63,7 @@ def statements(part: str, count: int) -> dict[str, list[Any]]:
 
 
 def indents(part: str, count: int) -> dict[str, list[Any]]:
-    """The first lines of a function; the label is where the next line starts."""
+    """The first lines of functions; the label says how the next line is indented compared with the last one shown."""
     found: dict[str, list[str]] = defaultdict(list)
     for function in _shuffled(part):
         rows = [row for row in function.code.split("\n") if row.strip()]
@@ -86,14 +72,14 @@ def indents(part: str, count: int) -> dict[str, list[Any]]:
             continue
         end = random.Random(function.code).choice(ends)
         shown = "\n".join(rows[:end])
-        if not familiar(shown, part):
+        if not source.familiar(shown, part):
             step = _indent(rows[end]) - _indent(rows[end - 1])
             found["deeper" if step > 0 else "less" if step < 0 else "same"].append(shown)
     return _balanced(found, ("same", "deeper", "less"), count)
 
 
 def verbs(part: str, count: int) -> dict[str, list[Any]]:
-    """Functions without their names."""
+    """Functions without their names; the label is the group of verbs with which the name began."""
     group = {verb: name for name, members in VERBS.items() for verb in members}
     found: dict[str, list[str]] = defaultdict(list)
     for function in _shuffled(part):
@@ -104,7 +90,7 @@ def verbs(part: str, count: int) -> dict[str, list[Any]]:
 
 
 def packages(part: str, count: int) -> dict[str, list[Any]]:
-    """Functions of the part's ten richest packages, as many of each as possible."""
+    """Functions of the ten packages that have most of them; the label is the package."""
     found: dict[str, list[str]] = defaultdict(list)
     for function in _shuffled(part):
         if len(function.code) >= 128:
@@ -115,24 +101,24 @@ def packages(part: str, count: int) -> dict[str, list[Any]]:
 
 
 def halves(part: str, count: int) -> dict[str, list[Any]]:
-    """First and second halves of functions; every second pair is of two functions of a module."""
+    """Pairs of a first and a second half; half of the pairs are from one function, half from two of the same module."""
     found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for function in _shuffled(part):
         rows = function.code.split("\n")
         middle = len(rows) // 2
         first, second = "\n".join(rows[:middle]).strip(), "\n".join(rows[middle:]).strip()
         ends = _cut(first, SHORT), _cut(second, SHORT)
-        if min(map(len, ends)) >= 48 and not any(familiar(end, part) for end in ends):
+        if min(map(len, ends)) >= 48 and not any(source.familiar(end, part) for end in ends):
             found[function.module].append(ends)
     pairs = []
     for module in sorted(found):
         firsts, seconds = zip(*found[module], strict=True)
         size = len(firsts) // 4 * 4
-        for n in range(size):  # of four functions two stay whole and two exchange their ends
+        for n in range(size):  # of every four functions two keep their halves and two exchange the second ones
             other = n if n % 4 < 2 else n - 1 if n % 4 == 3 else n + 1
             pairs.append((firsts[n], seconds[other], int(other == n)))
     by_label = {
-        label: sorted((pair for pair in pairs if pair[2] == label), key=lambda pair: digest(pair[0]))
+        label: sorted((pair for pair in pairs if pair[2] == label), key=lambda pair: source.digest(pair[0]))
         for label in (0, 1)
     }
     chosen = [pair for both in zip(by_label[0], by_label[1], strict=True) for pair in both][:count]
@@ -144,30 +130,30 @@ def halves(part: str, count: int) -> dict[str, list[Any]]:
 
 
 def docstrings(part: str, count: int) -> tuple[list[str], list[str]]:
-    """Summaries and codes, the same number of each, in the same order."""
+    """(Summaries, codes): equally many, and at the same position both are of the same function."""
     pairs: dict[str, str] = {}
     for function in _shuffled(part):
         summary = _cut(function.summary, SUMMARY)
-        if len(summary) >= 24 and summary.isascii() and not told_elsewhere(summary, part):
+        if len(summary) >= 24 and summary.isascii() and not source.told_elsewhere(summary, part):
             pairs.setdefault(summary, _cut(function.code, LENGTH))
     chosen = list(pairs.items())[:count]
     return [summary for summary, _ in chosen], [code for _, code in chosen]
 
 
 def _balanced(found: dict[str, list[str]], names: tuple[str, ...], count: int) -> dict[str, list[Any]]:
-    """At most `count` texts, the same number for each name where there are enough; each text once."""
+    """At most `count` different texts, equally many for each name where there are enough."""
     texts: dict[str, int] = {}
     for label, name in enumerate(names):
         for text in list(dict.fromkeys(found[name]))[: count // len(names)]:
             texts.setdefault(text, label)
-    ordered = in_hash_order(texts)
+    ordered = source.in_hash_order(texts)
     return {"text": ordered, "label": [texts[text] for text in ordered]}
 
 
-def _shuffled(part: str) -> list[Function]:
-    """The part's functions in an order of their own; those that begin like another part's are left out."""
-    shown = (function for function in functions(part) if not familiar(_cut(function.code, SHORT), part))
-    return sorted(shown, key=lambda function: digest(function.code))
+def _shuffled(part: str) -> list[source.Function]:
+    """The part's functions ordered by the hash of their code, without those whose beginning is familiar."""
+    shown = (function for function in source.functions(part) if not source.familiar(_cut(function.code, SHORT), part))
+    return sorted(shown, key=lambda function: source.digest(function.code))
 
 
 def _cut(text: str, length: int) -> str:

@@ -1,4 +1,4 @@
-"""Named lists of tasks, and which data of theirs choose and which report. Quick to import: config names its class."""
+"""Lists of tasks, with the split to select on and the split to report on. Quick to import: configs name the class."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 class Suite:
     """The tasks of a search.
 
-    The best of many arms looks better than it is on the data that chose it, so it is reported on other data.
+    The best of many arms looks better than it is on the data that it was selected on, so it is reported on other data.
 
     Args:
         names: The tasks' names, each once.
-        selection_split: The split that the search scores.
+        selection_split: The split that the search scores arms on.
         confirmation_split: The split that the finalists are reported on.
-        allow_same_split: Whether both may be one split, for tasks with only one; their reported scores are then too
-            high, and the report says so.
+        allow_same_split: Whether the two may be the same, for tasks with only one split; the reported scores are then
+            too high, and the report says so.
         subsets: Task → mteb's hf_subset, for tasks that have several.
     """
 
@@ -35,41 +35,41 @@ class Suite:
             raise ValueError("names: must be at least one task, got none")
         repeated = sorted({name for name in self.names if self.names.count(name) > 1})
         if repeated:
-            raise ValueError(f"names: must be each once, got {', '.join(repeated)} twice")
+            raise ValueError(f"names: each task may be listed once, got {', '.join(repeated)} more than once")
         strangers = sorted(set(self.subsets) - set(self.names))
         if strangers:
-            raise ValueError(f"subsets: must be of tasks in names, got {', '.join(strangers)}")
+            raise ValueError(f"subsets: must name only tasks that are in names, got {', '.join(strangers)}")
         if self.same_split and not self.allow_same_split:
             raise ValueError(
                 f"confirmation_split: must be another split than selection_split, got {self.selection_split!r} for "
-                "both; allow_same_split=true permits it and makes the reported scores too high"
+                "both; allow_same_split=true allows it, but the reported scores are then too high"
             )
 
     @property
     def same_split(self) -> bool:
-        """Whether the finalists are reported on the data that chose them."""
+        """Whether the finalists are reported on the data that they were selected on."""
         return self.selection_split == self.confirmation_split
 
     def selection(self) -> "tuple[TaskSpec, ...]":
-        """The tasks as the search scores them. Raises ValueError naming a task that lacks the split."""
+        """The tasks on the selection split. Raises ValueError where a task does not have it."""
         return self._described(self.selection_split)
 
     def confirmation(self) -> "tuple[TaskSpec, ...]":
-        """The tasks as the finalists are reported on."""
+        """The tasks on the confirmation split. Raises ValueError where a task does not have it."""
         return self._described(self.confirmation_split)
 
     def texts(self, split: str, folder: Path | None = None) -> dict[str, tuple[str, ...]]:
-        """Task name → the texts that its evaluation on a split asks for; `folder` keeps them between processes."""
+        """Task name → the texts that its evaluation on a split needs; `folder` as for `task_texts`."""
         from tl_search.scoring.texts import task_texts
 
         return {name: task_texts(name, split, self.subsets.get(name), folder) for name in self.names}
 
-    def corpus_texts(self) -> dict[str, tuple[str, ...]]:
-        """Task name → the texts of its training split, for what needs texts and no labels.
+    def training_texts(self) -> dict[str, tuple[str, ...]]:
+        """Task name → the texts of its training split, for metrics that need no labels.
 
-        None where it has no such split, or where that is the one that the finalists are reported on.
+        A task has none where it has no such split, or where the finalists are reported on that split.
         """
-        from tl_search.scoring.corpus import training_texts
+        from tl_search.scoring.training_texts import training_texts
 
         return {
             name: training_texts(name, self.selection_split, self.subsets.get(name), apart=self.confirmation_split)

@@ -1,4 +1,4 @@
-"""Which texts an evaluation needs: what mteb asks for, found by letting it ask."""
+"""The texts that an evaluation needs, found by running it once with an encoder that records them."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -10,16 +10,16 @@ from tl_search.store.keys import digest
 
 
 def task_texts(name: str, split: str, subset: str | None = None, folder: Path | None = None) -> tuple[str, ...]:
-    """The texts that mteb's evaluation of the task asks an encoder for, each once, in first-asked order.
+    """The texts that mteb's evaluation of the task asks an encoder for, each once, in the order of the first request.
 
-    A classifier's training texts are among them, and only those of its samples; a document comes with its title as
-    mteb joins them.
+    They include the training texts that a classifier samples. A document's text begins with its title, as mteb joins
+    the two.
 
     Args:
         name: The task's name.
         split: The evaluated split.
-        subset: As in `describe`.
-        folder: Where the list is kept between processes; a damaged file is written anew.
+        subset: mteb's hf_subset, as for `describe`.
+        folder: Where the list is stored for other processes; a damaged file is replaced. None stores nothing.
     """
     task = describe(name, split, subset)
     path = folder and folder / f"{digest(task.identity(), 32)}.json"

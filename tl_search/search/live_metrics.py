@@ -9,7 +9,7 @@ from tl_search.plane.arm import Plane
 from tl_search.probe.embed import layer_name
 from tl_search.search.live import RepresentationMetrics
 from tl_search.search.live_columns import Column, LiveColumns
-from tl_search.search.measure import RULES, ColumnMeasurements, draw_corpus
+from tl_search.search.measure import RULES, ColumnMeasurements, draw_texts
 from tl_search.search.prefetch import Prefetch
 from tl_search.store.atomic import read_json
 
@@ -32,15 +32,15 @@ class LiveMetrics(LiveColumns):
         super().setup(trainer, pl_module, stage)
 
     def prepare(self) -> None:
-        self._corpus = draw_corpus(self.config.tasks.corpus_texts(), self.config.metrics)
+        self._texts = draw_texts(self.config.tasks.training_texts(), self.config.metrics)
 
     def identity(self) -> dict[str, Any]:
-        return {"corpus": self._corpus.hash, "options": self.config.metrics.identity(), "rules": RULES}
+        return {"corpus": self._texts.hash, "options": self.config.metrics.identity(), "rules": RULES}
 
     def measure(self, plane: Plane, folder: Path) -> Column:
         config, revision = self.config, plane.revisions[0]
         given = (config.metrics, config.probe, Prefetch(lambda _: folder), self._folder)
-        measurements = ColumnMeasurements(plane, self._corpus, *given)
+        measurements = ColumnMeasurements(plane, self._texts, *given)
         failures = measurements.measure([revision])
         if failures:
             raise ValueError(failures[revision.name])

@@ -29,7 +29,7 @@ RULES = 2
 
 
 @dataclass(frozen=True)
-class Corpus:
+class MetricTexts:
     """The texts that every arm is measured on.
 
     Args:
@@ -47,13 +47,13 @@ class Corpus:
         return digest([text_digest(text) for text in self.texts], 32)
 
 
-def draw_corpus(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> Corpus:
+def draw_texts(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> MetricTexts:
     """At most `corpus_max_examples_per_task` texts of each task; a text of several tasks is drawn once.
 
     A task's draw depends on its own texts and the seed, not on which other tasks there are.
 
     Args:
-        texts: By task: those of its training split, as `Suite.corpus_texts` has them.
+        texts: By task: those of its training split, as `Suite.training_texts` has them.
         config: How many, and the seed.
 
     Raises:
@@ -76,7 +76,7 @@ def draw_corpus(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> Co
         )
     order = list(drawn)
     random.Random(f"{config.seed}/order").shuffle(order)
-    return Corpus(tuple(order), counts, tuple(task for task in texts if task not in counts))
+    return MetricTexts(tuple(order), counts, tuple(task for task in texts if task not in counts))
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class ColumnMeasurements:
 
     Args:
         plane: Whose columns.
-        corpus: What they are measured on.
+        drawn: What they are measured on.
         config: What is measured.
         probe: Where the pass runs.
         prefetch: Where the folders of revisions come from.
@@ -93,7 +93,7 @@ class ColumnMeasurements:
     """
 
     plane: Plane
-    corpus: Corpus
+    drawn: MetricTexts
     config: MetricsConfig
     probe: ProbeConfig
     prefetch: Prefetch
@@ -110,7 +110,7 @@ class ColumnMeasurements:
         Raises:
             OSError: weights cannot be had now, or a file cannot be written.
         """
-        write_json(self.folder / "corpus.json", self._about_corpus())
+        write_json(self.folder / "corpus.json", self._about_texts())
         missing = [revision for revision in revisions if not self.whole(revision)]
         reasons = {}
         for revision, following in pairwise([*missing, None]):
@@ -135,11 +135,11 @@ class ColumnMeasurements:
     def _measure(self, revision: Revision, following: Revision | None) -> None:
         from tl_search.probe.metrics.column import measure_column
 
-        log.info("%s: measuring %d texts at every layer", revision.name, len(self.corpus.texts))
+        log.info("%s: measuring %d texts at every layer", revision.name, len(self.drawn.texts))
         folder = self.prefetch.folder(revision)
         if following is not None:  # only now: before, this one might still be on its way
             self.prefetch.expect(following)
-        texts, extraction = self.corpus.texts, self.plane.extraction
+        texts, extraction = self.drawn.texts, self.plane.extraction
         layers, dtype = measure_column(revision, folder, texts, extraction, self.probe, self.config)
         for layer, metrics in enumerate(layers):
             about = self._about(revision, layer)
@@ -155,21 +155,21 @@ class ColumnMeasurements:
             "weights": revision.weights,
             "tokenizer": revision.tokenizer,
             "extraction": self.plane.extraction.identity(),
-            "corpus": self.corpus.hash,
+            "corpus": self.drawn.hash,
             "options": self.config.identity(),
             "rules": RULES,
         }
 
-    def _about_corpus(self) -> dict[str, Any]:
-        corpus, config = self.corpus, self.config
+    def _about_texts(self) -> dict[str, Any]:
+        drawn, config = self.drawn, self.config
         return {
-            "hash": corpus.hash,
+            "hash": drawn.hash,
             "split": "train",
             "max_examples_per_task": config.corpus_max_examples_per_task,
             "seed": config.seed,
-            "tasks": dict(corpus.counts),
-            "left_out": list(corpus.left_out),
-            "texts": list(corpus.texts),
+            "tasks": dict(drawn.counts),
+            "left_out": list(drawn.left_out),
+            "texts": list(drawn.texts),
         }
 
     def _is_of(self, path: Path, about: Mapping[str, Any]) -> bool:

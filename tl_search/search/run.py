@@ -28,7 +28,7 @@ from tl_search.search.budget import Budget
 from tl_search.search.column import LocalWorker
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
 from tl_search.search.loop import Search
-from tl_search.search.measure import ColumnMeasurements, draw_corpus
+from tl_search.search.measure import ColumnMeasurements, draw_texts
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
@@ -98,11 +98,11 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     plane = survey(plan)
     # what cannot be measured or confirmed is said now, not when the search is over
     paths = RunPaths(folder)
-    corpus = draw_corpus(plan.tasks.corpus_texts(), plan.metrics) if plan.metrics.columns is not Columns.none else None
+    texts = draw_texts(plan.tasks.training_texts(), plan.metrics) if plan.metrics.columns is not Columns.none else None
     prefetch = Prefetch(plan.checkpoints.fetch)
-    if plan.metrics.only and corpus is not None:
+    if plan.metrics.only and texts is not None:
         SearchedPlane(**_axes(plan, plane)).begin(folder)
-        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, prefetch, paths.metrics)
+        measurements = ColumnMeasurements(plane, texts, plan.metrics, plan.probe, prefetch, paths.metrics)
         failed = measurements.measure(plane.revisions)
         exit_code = 3 if failed else 0
         Done(exit_code, {"unmeasured": failed}).write(folder)
@@ -152,9 +152,9 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     exit_code = 3 if search.failures or confirmation.failures else 0
     worker.ledger.export([*search.used, *confirmation.used], paths.scores)
     result.write(folder)
-    if corpus is not None:  # last: the answer is there, whatever becomes of this
+    if texts is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
-        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, prefetch, paths.metrics)
+        measurements = ColumnMeasurements(plane, texts, plan.metrics, plan.probe, prefetch, paths.metrics)
         unmeasured = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
         replace(result, unmeasured=unmeasured).write(folder)
         exit_code = 3 if unmeasured else exit_code

@@ -1,4 +1,4 @@
-"""Named arrays under a key, in one safetensors file each; every array carries its own checksum in the header."""
+"""Named arrays on disk: one safetensors file per key, with a checksum of every array in the file's header."""
 
 import hashlib
 import json
@@ -12,17 +12,17 @@ from safetensors import SafetensorError, safe_open
 
 from tl_search.store.atomic import naming, reserve, write_file
 
-# As safetensors names them; a file's numbers are little-endian on every machine.
+# safetensors' names of dtypes; the numbers in a file are little-endian on every machine.
 _DTYPES = {"I32": "<i4", "I64": "<i8", "F32": "<f4", "F64": "<f8"}
 _NAMES = {np.dtype(dtype): name for name, dtype in _DTYPES.items()}
-_NOTE = "note:"  # before a note's name in the header, where checksums stand under the names of their arrays
-_UNKNOWN = "0" * 64  # as long as a checksum
+_NOTE = "note:"  # prefix of a note's name in the header; checksums have the names of their arrays there
+_UNKNOWN = "0" * 64  # placeholder with the length of a checksum
 
 Layout = Mapping[str, tuple[tuple[int, ...], np.dtype]]
 
 
-class Place(NamedTuple):
-    """Where an array lies in a file: all that another process needs to look at it."""
+class ArrayLocation(NamedTuple):
+    """Where in a file an array is: everything that another process needs to map it into its memory."""
 
     file: str
     offset: int
@@ -30,16 +30,24 @@ class Place(NamedTuple):
     dtype: str
 
     @classmethod
-    def of(cls, array: np.memmap) -> "Place":
-        """Of an array that `ArrayStore` mapped; not of a part of one."""
+    def of(cls, array: np.memmap) -> "ArrayLocation":
+        """The location of a whole array that `ArrayStore` has mapped; wrong for a slice of one."""
         return cls(str(array.filename), array.offset, array.shape, array.dtype.str)
 
     def map(self, mode: Any = "r+") -> np.memmap:
+        """The array, mapped with numpy's `mode`: "r" to read, "r+" to write as well."""
         return np.memmap(self.file, self.dtype, mode, self.offset, self.shape)
 
 
 class ArrayStore:
-    """key → named arrays. A damaged entry is removed and reported as absent: arrays can always be computed again."""
+    """Key → named arrays. A damaged entry is removed and counts as absent, since arrays can be computed again.
+
+    Args:
+        folder: The folder of the files.
+
+    Attributes:
+        damaged: The keys of the entries that were removed.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -49,13 +57,13 @@ class ArrayStore:
         return self.folder / key[:2] / f"{key}.safetensors"
 
     def __contains__(self, key: str) -> bool:
-        """Whether there is an entry; reading it may still find it damaged."""
+        """Whether there is an entry; it may turn out to be damaged when it is read."""
         return self.path(key).exists()
 
     def get(self, key: str, names: Collection[str] | None = None) -> dict[str, np.ndarray] | None:
-        """The arrays (all, or those of `names`), or None when the key is absent or a checksum disagrees.
+        """The arrays (all, or those in `names`), or None where the key is absent or a checksum is wrong.
 
-        Only what is asked for is read: a column's file holds every layer, a cell needs one.
+        Only these arrays are read: the file of a column holds all layers, and a cell needs one of them.
         """
         path = self.path(key)
         try:
@@ -76,29 +84,29 @@ class ArrayStore:
         return None
 
     def mapped(self, key: str) -> dict[str, np.memmap] | None:
-        """As `get`, but read-only views of the file: no more of it is in memory than is being looked at."""
+        """Like `get`, but the arrays are read-only maps of the file, so only the parts in use take up memory."""
         if not self.whole(key):
             return None
         with self.path(key).open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(size))
         header.pop("__metadata__", None)
-        return {name: place.map("r") for name, place in _places(self.path(key), header, 8 + size).items()}
+        return {name: place.map("r") for name, place in _locations(self.path(key), header, 8 + size).items()}
 
     def whole(self, key: str) -> bool:
-        """Whether there is an entry and `get` would give it; never more than one of its arrays is in memory."""
+        """Whether `get` would return the entry; reads one array at a time to save memory."""
         if self.get(key, ()) is None:
             return False
         names = [name for name in self._about(key) if not name.startswith(_NOTE)]
         return all(self.get(key, [name]) is not None for name in names)
 
     def notes(self, key: str) -> dict[str, str]:
-        """What was written down beside the arrays; nothing when the key is absent."""
+        """The notes that were stored with the arrays; none where the key is absent."""
         about = self._about(key).items()
         return {name.removeprefix(_NOTE): value for name, value in about if name.startswith(_NOTE)}
 
     def _about(self, key: str) -> dict[str, str]:
-        """Checksums and notes."""
+        """Checksums and notes by name; none where the key is absent or its file is damaged."""
         try:
             with safe_open(self.path(key), framework="numpy") as file:
                 return file.metadata() or {}
@@ -106,24 +114,24 @@ class ArrayStore:
             return {}
 
     def put(self, key: str, arrays: Mapping[str, np.ndarray], notes: Mapping[str, str] | None = None) -> None:
-        """Write the arrays, and beside them `notes` for people; the file is whole or absent."""
+        """Store arrays, with `notes` for people; a file is complete or absent."""
         layout = {name: (array.shape, array.dtype) for name, array in arrays.items()}
-        with self.create(key, layout, notes) as rooms:
+        with self.create(key, layout, notes) as created:
             for name, array in arrays.items():
-                rooms[name][...] = array
+                created[name][...] = array
 
     @contextmanager
     def create(
         self, key: str, layout: Layout, notes: Mapping[str, str] | None = None
     ) -> Iterator[dict[str, np.memmap]]:
-        """As `put`, of arrays that need not fit into memory: the block fills them where they will lie.
+        """Like `put`, for arrays that may be larger than memory: the block fills arrays that are mapped to the file.
 
-        They are zero at first. Nothing is kept when the block raises.
+        They are zero at first. If the block raises, nothing is stored.
 
         Args:
-            key: Of the entry.
-            layout: Name → shape and dtype: int32, int64, float32 or float64.
-            notes: For people.
+            key: The key of the entry.
+            layout: Name → (shape, dtype); the dtype is int32, int64, float32 or float64.
+            notes: Name → text, for people.
         """
         path = self.path(key)
         about = {f"{_NOTE}{name}": value for name, value in (notes or {}).items()}
@@ -132,7 +140,7 @@ class ArrayStore:
         with write_file(path) as aside:
             with naming(path):
                 reserve(aside, len(draft) + max((entry["data_offsets"][1] for entry in tensors.values()), default=0))
-            arrays = {name: place.map() for name, place in _places(aside, tensors, len(draft)).items()}
+            arrays = {name: place.map() for name, place in _locations(aside, tensors, len(draft)).items()}
             yield arrays
             header = _header(tensors, about | {name: _checksum(array) for name, array in arrays.items()})
             assert len(header) == len(draft)
@@ -143,7 +151,7 @@ class ArrayStore:
 
 
 def _tensors(layout: Layout) -> dict[str, dict[str, Any]]:
-    """The header's entries in the order of the data: wide dtypes first, which aligns them all, then by name."""
+    """The header's entries in the order of the data: wide dtypes first, which aligns all arrays, then by name."""
     tensors, end = {}, 0
     for name, (shape, dtype) in sorted(layout.items(), key=lambda entry: (-np.dtype(entry[1][1]).itemsize, entry[0])):
         start, end = end, end + int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
@@ -152,15 +160,15 @@ def _tensors(layout: Layout) -> dict[str, dict[str, Any]]:
 
 
 def _header(tensors: Mapping[str, Any], about: Mapping[str, str]) -> bytes:
-    """What stands before the data, padded so that the data is aligned."""
+    """The bytes before the data, padded so that the data is aligned to 8 bytes."""
     text = json.dumps({"__metadata__": dict(about), **tensors}, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text
 
 
-def _places(file: Path, tensors: Mapping[str, Any], start: int) -> dict[str, Place]:
+def _locations(file: Path, tensors: Mapping[str, Any], start: int) -> dict[str, ArrayLocation]:
     return {
-        name: Place(str(file), start + entry["data_offsets"][0], tuple(entry["shape"]), _DTYPES[entry["dtype"]])
+        name: ArrayLocation(str(file), start + entry["data_offsets"][0], tuple(entry["shape"]), _DTYPES[entry["dtype"]])
         for name, entry in tensors.items()
     }
 

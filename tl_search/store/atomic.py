@@ -1,7 +1,8 @@
-"""Files and folders that are there whole or not at all, also after kill -9 or a power cut.
+"""Writes files and folders completely or not at all, even if the process is killed or the power fails.
 
-Everything is written aside *in the target's own folder* (a rename is atomic only within one file system), synced,
-renamed, and the folder's entry synced (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014).
+Everything is written under a temporary name in the target's own folder, because a rename is atomic only within one file
+system. It is synced and renamed, and then the folder's entry is synced (Pillai et al., "All File Systems Are Not
+Created Equal", OSDI 2014).
 """
 
 import errno
@@ -19,12 +20,12 @@ from typing import Any
 from tl_search.errors.ranks import chain
 
 ASIDE = ".aside-"
-_UMASK = os.umask(0o077)  # at import: it is read by being set, which other threads would notice
+_UMASK = os.umask(0o077)  # at import, when there are no other threads: the only way to read it is to set it
 os.umask(_UMASK)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the folder's entries durable."""
+    """Make sure that the folder's list of entries is on the disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -34,9 +35,9 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Errors of the block say which file they are about: a write to a full disk knows only its handle.
+    """Add the file's name to errors of the block: the error of a write to a full disk does not have it.
 
-    Libraries that write in other languages make errors of their own kinds of it, which become OSError again.
+    Libraries that are written in other languages raise errors of their own for it; these are raised as OSError here.
     """
     try:
         yield
@@ -52,7 +53,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def _disk_error(error: BaseException) -> int | None:
-    """The number of the system's error behind a library's, in Rust's words (safetensors) or hidden (PyTorch)."""
+    """The errno of the OSError behind a library's error; libraries in Rust (safetensors) give it in their message."""
     for one in chain(error):
         if isinstance(one, OSError):
             return one.errno
@@ -62,7 +63,7 @@ def _disk_error(error: BaseException) -> int | None:
 
 
 def require_space(path: Path, needed: int) -> None:
-    """Raises OSError (ENOSPC) when the file system of `path` has no room for so many bytes: better than half a file."""
+    """Raise OSError (ENOSPC) if the file system of `path` has fewer than `needed` bytes free."""
     place = next(folder for folder in path.absolute().parents if folder.exists())
     free = shutil.disk_usage(place).free
     if free < needed:
@@ -71,7 +72,7 @@ def require_space(path: Path, needed: int) -> None:
 
 @contextmanager
 def write_file(path: Path) -> Iterator[Path]:
-    """A file to fill; it gets its name when the block ends without an error, and replaces what had it before."""
+    """Gives a temporary file to fill; it replaces `path` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=ASIDE)
     aside = Path(name)
@@ -90,7 +91,7 @@ def write_file(path: Path) -> Iterator[Path]:
 
 
 def reserve(path: Path, size: int) -> None:
-    """Give a file its size, and the disk's blocks for it: a mapped write that finds the disk full kills the process."""
+    """Allocate `size` bytes for a file. Without this, writing to a mapped file on a full disk kills the process."""
     with path.open("r+b") as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)
@@ -100,22 +101,23 @@ def reserve(path: Path, size: int) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Replace the file's content; a reader sees the old or the new, never a part."""
+    """Replace the file's content; a reader sees the old content or the new one."""
     with write_file(path) as aside, naming(path):
         aside.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
+    """Replace the file's content with a text in UTF-8, as `write_bytes` does."""
     write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Keys keep their order; NaN and infinity are refused, since JSON has no word for them."""
+    """Replace the file's content with JSON, keys in their order. Raises ValueError for NaN and infinity."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Raises ValueError naming the file when it is not JSON."""
+    """The file's content. Raises ValueError, which names the file, if it is not JSON."""
     try:
         return json.loads(path.read_text())
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -124,10 +126,10 @@ def read_json(path: Path) -> Any:
 
 @contextmanager
 def write_dir(path: Path) -> Iterator[Path]:
-    """A folder to fill; it gets its name when the block ends without an error, and replaces what had it before.
+    """Gives a temporary folder to fill; it replaces `path` when the block ends without an error.
 
-    A folder cannot be swapped in one step everywhere, so a replaced one is moved aside first; a kill between the
-    two renames leaves no folder of that name, never a mixed one.
+    Not every system can swap two folders in one step, so an old folder is renamed first. If the process is killed
+    between the two renames, there is no folder of that name, but never a mixture of both.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=ASIDE))
@@ -163,10 +165,11 @@ def remove_folder(folder: Path) -> None:
 
 
 def sweep_litter(folder: Path, idle: float = 0.0) -> int:
-    """Remove what killed writers left aside below `folder`. Returns how many.
+    """Remove the temporary files and folders of killed processes below `folder`, and return how many there were.
 
-    Only the folder's one owner may call this; where others write too, only for what nobody has written to in so many
-    `idle` seconds.
+    Args:
+        folder: A folder that this process owns, or one that several processes write to if `idle` is given.
+        idle: Seconds for which nothing may have been written to what is removed.
     """
     until = time.time() - idle
     litter = [entry for entry in folder.rglob(f"{ASIDE}*") if not idle or _written(entry) < until]
@@ -181,5 +184,5 @@ def sweep_litter(folder: Path, idle: float = 0.0) -> int:
 def _written(entry: Path) -> float:
     try:
         return entry.lstat().st_mtime
-    except FileNotFoundError:  # just now renamed by its writer
+    except FileNotFoundError:  # its writer has renamed it just now
         return time.time()

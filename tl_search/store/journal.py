@@ -1,4 +1,4 @@
-"""Append-only logs of JSON lines: a torn last line is cut, a damaged middle line is refused with its number."""
+"""Append-only logs of JSON lines. An incomplete last line is removed; any other damaged line is an error."""
 
 import json
 import os
@@ -9,30 +9,30 @@ from tl_search.store.atomic import naming
 
 
 class Journal:
-    """One log. Lines are records in order; what is on disk is what `records` gives."""
+    """One log file with one record per line."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def records(self) -> list[dict[str, Any]]:
-        """All whole records, once a torn last line is cut off; for the log's one writer.
+        """All complete records. Removes an incomplete last line from the file, so only the log's writer may call this.
 
         Raises:
-            ValueError: a line before the last is damaged; the message has its number.
+            ValueError: another line is damaged; the message gives its number.
         """
         records, torn = self._read()
-        if torn:  # the writer was killed in mid-line: the record was never finished, so it never happened
+        if torn:  # the writer was killed while it wrote the line, so the record does not count
             with self.path.open("r+b") as file:
                 file.truncate(self.path.stat().st_size - torn)
                 os.fsync(file.fileno())
         return records
 
     def peek(self) -> list[dict[str, Any]]:
-        """The same for everybody else, who changes nothing: the writer may be about to finish the last line."""
+        """Like `records`, without changing the file: its writer may just be writing the last line."""
         return self._read()[0]
 
     def _read(self) -> tuple[list[dict[str, Any]], int]:
-        """Whole records, and the bytes of a torn last line."""
+        """(The complete records, the number of bytes in an incomplete last line)."""
         if not self.path.exists():
             return [], 0
         *complete, torn = self.path.read_bytes().split(b"\n")
@@ -45,7 +45,7 @@ class Journal:
         return records, len(torn)
 
     def append(self, record: dict[str, Any]) -> None:
-        """Add one record and wait until the disk has it."""
+        """Add one record and wait until it is on the disk."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
         with self.path.open("ab") as file, naming(self.path):

@@ -1,4 +1,4 @@
-"""Names for things on disk: content digests and safe file names."""
+"""Digests of values and texts, and safe file names."""
 
 import hashlib
 import json
@@ -10,26 +10,27 @@ MAX_NAME = 96
 
 
 def digest(value: Any, length: int = 16) -> str:
-    """The first `length` hex digits of the sha256 of a plain value, whatever the order of its keys.
+    """The first `length` hex digits of the sha256 of a value's JSON; the order of keys does not matter.
 
     Raises:
-        TypeError: the value holds something that JSON cannot say; a `str()` of an object is no identity.
+        TypeError: the value contains something that JSON does not have. It is not converted to text, since the text of
+            an object may differ from process to process.
     """
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def text_digest(text: str) -> str:
-    """The key under which a text's vector is kept: 128 bits of its sha256."""
+    """The first 32 hex digits of a text's sha256, under which its vector is stored."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def safe_name(text: str) -> str:
-    """A file name that shows `text`, cannot leave its folder, and differs wherever the text differs.
+    """A readable file name for `text`; different texts have different names, and none leads to another folder.
 
-    A text that is already a plain name (letters, digits, `._-`, not starting with a dot or a dash) is kept; any
-    other becomes a slug with a digest behind it, so that `a/b` and `a_b` never meet in one file, also where the
-    file system ignores case.
+    A text that is a plain name already (lower-case letters, digits, `._-`, beginning with a letter or a digit) is kept.
+    In any other text unsafe characters are replaced, and a digest is added. So `a/b` and `a_b` get different names, as
+    do `A` and `a`, which some file systems do not distinguish.
     """
     if re.fullmatch(r"[a-z0-9][a-z0-9._-]*", text) and len(text) <= MAX_NAME and ".." not in text:
         return text

@@ -1,4 +1,4 @@
-"""One owner per run directory. Correctness never rests on flock, which some shared file systems ignore."""
+"""Makes sure that one process at a time owns a run directory. Does not use flock, which some file systems ignore."""
 
 import json
 import os
@@ -14,20 +14,24 @@ from tl_search.store.atomic import naming, write_json
 
 
 class LockedError(RuntimeError):
-    """Somebody else owns the run; the message names them."""
+    """Another process owns the run directory; the message names it."""
 
 
 class RunLock:
-    """Owns a run directory from `with` to its end; others are refused at once.
+    """A context manager that owns a run directory for the length of its block.
 
-    The claim is `run.lock/owner.json`, put there by linking a finished file to its name, which exactly one process
-    can do. A dead owner on this machine is taken over; on another machine only when its heartbeat is older than
-    `grace` seconds, judged by the file server's clock (a fresh file's mtime against the heartbeat's).
+    The owner is recorded in `run.lock/owner.json`. A complete file is linked to this name, which only one process can
+    do. An owner on this machine loses the directory when its process has ended; an owner on another machine when its
+    last heartbeat is more than `grace` seconds old. Both times come from the file server (the modification time of a
+    new file, and that of owner.json), so the machines' clocks need not agree.
 
     Args:
         folder: The run directory.
         grace: Seconds without a heartbeat after which an owner on another machine counts as dead.
-        wait: Seconds to wait for a living owner before giving up.
+        wait: Seconds to wait for another owner to finish.
+
+    Raises:
+        LockedError: another process still owns the directory after `wait` seconds.
     """
 
     def __init__(self, folder: Path, grace: float = 600.0, wait: float = 0.0) -> None:
@@ -57,7 +61,7 @@ class RunLock:
                 who = current or {"host": "?", "pid": "?"}
                 raise LockedError(
                     f"{self.folder.parent}: in use by process {who['pid']} on {who['host']}; wait for it to end, "
-                    f"or remove {self.folder} if it is gone"
+                    f"or remove {self.folder} if that process no longer exists"
                 )
         threading.Thread(target=self._beat, daemon=True).start()
         return self
@@ -68,7 +72,7 @@ class RunLock:
             self.claim.unlink(missing_ok=True)
 
     def is_mine(self) -> bool:
-        """Whether this process still owns the run; one that was taken for dead must not publish any more."""
+        """Whether this process still owns the run; if not, it counted as dead and must not write any more."""
         current = self._read()
         return current is not None and current["attempt"] == self.owner["attempt"]
 
@@ -103,14 +107,14 @@ class RunLock:
             probe.unlink(missing_ok=True)
 
     def _evict(self, owner: dict[str, Any]) -> None:
-        """Move the dead claim away; of several that try, one moves it and the rest find it gone."""
+        """Rename a dead owner's file; where several processes try, one succeeds."""
         moved = self.folder / f"dead-{uuid.uuid4().hex}.json"
         try:
             os.rename(self.claim, moved)
         except FileNotFoundError:
             return
         if json.loads(moved.read_text())["attempt"] != owner["attempt"]:
-            os.link(moved, self.claim)  # another process was quicker, and this is its living claim: give it back
+            os.link(moved, self.claim)  # another process has taken over already, and this is its file: put it back
         write_json(self.folder / "taken-over.json", owner)
 
     def _beat(self) -> None:
@@ -120,7 +124,7 @@ class RunLock:
 
 
 def _process_start(pid: int) -> str | None:
-    """When the process was started, which tells a reused process id from the owner's; None when there is none."""
+    """When the process was started, since a process id may be used again; None if there is no such process."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
         return stat.rpartition(")")[2].split()[19]

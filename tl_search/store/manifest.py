@@ -1,4 +1,4 @@
-"""What a folder must hold: sizes and sha256 of its files, written last, so that a folder with a manifest is whole."""
+"""Manifests: the size and sha256 of every file in a folder. They are written last, so a folder with one is complete."""
 
 import hashlib
 from pathlib import Path
@@ -10,17 +10,17 @@ NAME = "MANIFEST.json"
 
 
 class DamagedError(ValueError):
-    """A folder does not hold what its manifest says; the message names the first file that differs."""
+    """A folder's content is not what its manifest says; the message names the first file that differs."""
 
 
 def file_digest(path: Path) -> str:
-    """The sha256 of a file, as 64 hex digits."""
+    """The sha256 of a file as 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_manifest(folder: Path, **facts: Any) -> dict[str, Any]:
-    """List every file below `folder`, with `facts` (step, tokens, …) beside them; the last file to be written."""
+    """Write the manifest of all files below `folder`, with `facts` (step, tokens, …). It must be written last."""
     files = {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": file_digest(path)}
         for path in sorted(folder.rglob("*"))
@@ -32,7 +32,7 @@ def write_manifest(folder: Path, **facts: Any) -> dict[str, Any]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Raises DamagedError when there is none: the folder was never finished."""
+    """The folder's manifest. Raises DamagedError if there is none, because then the folder is incomplete."""
     path = folder / NAME
     if not path.is_file():
         raise DamagedError(f"{folder}: no {NAME}, so it was never finished")
@@ -46,7 +46,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def verify(folder: Path) -> dict[str, Any]:
-    """The manifest, once every file that it lists has been read and agrees. Raises DamagedError otherwise."""
+    """The manifest, after reading and checking every file that it lists. Raises DamagedError if one differs."""
     manifest = read_manifest(folder)
     for name, expected in manifest["files"].items():
         path = (folder / name).resolve()

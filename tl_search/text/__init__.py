@@ -1,1 +1,1 @@
-"""Floor 1: where text comes from. Documents in a fixed order; no torch, nothing of training or scoring."""
+"""Floor 1: text to train on. `corpus` says what every corpus offers; the other files are one corpus each."""

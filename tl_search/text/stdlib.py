@@ -1,17 +1,14 @@
-"""Text that every machine has: the running Python's own library, split by module.
+"""The source code of the running Python's standard library: text that every machine has, split by module.
 
-A demo must run without network, and still be a fair experiment: what a language model
-reads ("train"), what a classifier's head learns from ("practice"), what the search
-chooses on ("selection") and what the chosen is reported on ("confirmation") come from
-different modules. A module's part follows from the hash of its name alone, so that it
-stays where it is when other modules come or go.
+The demo must run without network and still be a fair experiment. So what a language model is trained on (`train`), what
+a classifier learns from (`practice`), what the search selects on (`selection`) and what the winner is reported on
+(`confirmation`) come from different modules. The hash of a module's name decides its part, so a module keeps its part
+when other modules are added or removed.
 
-Left out is what distributions package apart (tests, IDLE, Tk, distutils, …), what a
-program wrote (tables, build settings) and what is not UTF-8: the same Python version
-should mean the same text wherever it is installed.
+The same Python version should give the same text wherever it is installed. So these are left out: modules that some
+distributions package separately (tests, IDLE, Tk, distutils, …), files that a program wrote (tables, build settings)
+and files that are not UTF-8.
 """
-
-from __future__ import annotations
 
 import hashlib
 import os
@@ -22,45 +19,39 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tl_search.text.corpus import Corpus
+
 PARTS = ("train", "practice", "selection", "confirmation")
 
-# Upper ends of the parts on the unit interval into which module names are hashed.
+# Module names are hashed into the unit interval; these are the upper ends of the parts on it.
 _ENDS = (0.58, 0.72, 0.86, 1.0)
 
-_LEFT_OUT_FOLDERS = frozenset(
-    {
-        "__pycache__",
-        "__phello__",
-        "lib-dynload",
-        "site-packages",
-        "dist-packages",
-        "test",
-        "tests",
-        "idle_test",
-        "idlelib",
-        "tkinter",
-        "turtledemo",
-        "lib2to3",
-        "distutils",
-        "ensurepip",
-        "venv",
-        "pydoc_data",
-        "encodings",
-    }
-)
-_LEFT_OUT_MODULES = frozenset(
-    {
-        "__hello__",
-        "html.entities",
-        "keyword",
-        "sitecustomize",
-        "stringprep",
-        "symbol",
-        "this",
-        "token",
-        "turtle",
-    }
-)
+_LEFT_OUT_FOLDERS = {
+    "__pycache__", "__phello__", "lib-dynload", "site-packages", "dist-packages", "test", "tests", "idle_test",
+    "idlelib", "tkinter", "turtledemo", "lib2to3", "distutils", "ensurepip", "venv", "pydoc_data", "encodings",
+}  # fmt: skip
+_LEFT_OUT_MODULES = {
+    "__hello__", "html.entities", "keyword", "sitecustomize", "stringprep", "symbol", "this", "token", "turtle",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StdlibText(Corpus):
+    """The modules of one part of the library, one document each; needs no network.
+
+    Args:
+        part: `train` shares no module with the tasks that score embeddings.
+    """
+
+    part: str = "train"
+
+    def __post_init__(self) -> None:
+        if self.part not in PARTS:
+            raise ValueError(f"part: must be one of {', '.join(PARTS)}, got {self.part!r}")
+
+    def documents(self) -> Iterator[str]:
+        for module in modules(self.part):
+            yield module.read()
 
 
 @dataclass(frozen=True)
@@ -82,12 +73,12 @@ class Module:
 
     @property
     def part(self) -> str:
-        """Which of `PARTS` the module belongs to: a function of its name alone."""
-        place = int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8], "big") / 2**64
-        return next(part for part, end in zip(PARTS, _ENDS, strict=True) if place < end)
+        """Which of `PARTS` the module belongs to; its name alone decides."""
+        point = int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8], "big") / 2**64
+        return next(part for part, end in zip(PARTS, _ENDS, strict=True) if point < end)
 
     def read(self) -> str:
-        """The file's text with Unix line ends."""
+        """The file's text with Unix line endings."""
         return self.path.read_text(encoding="utf-8").replace("\r\n", "\n")
 
 
@@ -96,8 +87,7 @@ def modules(part: str | None = None) -> tuple[Module, ...]:
     """The modules of one part, or of all parts, in the order of their names."""
     if part is None:
         return tuple(sorted(_found(), key=lambda module: module.name))
-    if part not in PARTS:
-        raise ValueError(f"part: must be one of {', '.join(PARTS)}, got {part!r}")
+    StdlibText(part)  # refuses a part that there is not
     return tuple(module for module in modules() if module.part == part)
 
 
@@ -107,8 +97,8 @@ def python_version() -> str:
 
 
 @cache
-def fingerprint(part: str | None = None) -> str:
-    """Twelve hex digits of the names and the text of the modules, in order."""
+def library_digest(part: str | None = None) -> str:
+    """12 hex digits of the names and the texts of the modules of one part, or of all, in order."""
     digest = hashlib.sha256()
     for module in modules(part):
         for piece in (module.name, module.read()):

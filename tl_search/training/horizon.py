@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import Schedule, warning
+from tl_search.text.corpus import Corpus
 from tl_search.training.data import BlockLoader, count_blocks, steps_in_epoch
 from tl_search.training.estimate import vocabulary
 from tl_search.training.tokens import rows
@@ -76,9 +77,8 @@ def measure_epoch(plan: "TrainingPlan") -> Epoch:
 
     Nothing stays on disk, except in a cache that exists already. Raises ValueError when the text cannot be trained on.
     """
-    corpus: Any = plan.data.corpus
-    if getattr(corpus, "is_remote", False):
-        return _estimated(plan, corpus)
+    if plan.data.corpus.remote is not None:
+        return _estimated(plan, plan.data.corpus)
     with _cache(plan.cache) as cache:
         packed = plan.data.pack(plan.tokenizer, cache)
         loader = BlockLoader(
@@ -88,17 +88,17 @@ def measure_epoch(plan: "TrainingPlan") -> Epoch:
         return Epoch(loader.steps, rows(packed.tokenizer))
 
 
-def _estimated(plan: "TrainingPlan", corpus: Any) -> Epoch:
+def _estimated(plan: "TrainingPlan", corpus: Corpus) -> Epoch:
     try:
         documents, total = corpus.glimpse(SAMPLE)
     except OSError as error:  # no network, which is no reason to say nothing of the rest
-        return Epoch(None, None, f"{corpus.name} does not answer: {' '.join(str(error).split())[:120]}")
+        return Epoch(None, None, f"{corpus.remote} does not answer: {' '.join(str(error).split())[:120]}")
     if not documents:
         raise ValueError("data.corpus: must hold text, got no document")
     tokenizer = plan.tokenizer.build(iter(documents))
     known = vocabulary(plan.tokenizer) or rows(tokenizer)  # trained on so little, it has fewer tokens than it will have
     if total is None:
-        return Epoch(None, known, f"nobody says how many documents {corpus.name} has")
+        return Epoch(None, known, f"nobody says how many documents {corpus.remote} has")
     encoded = tokenizer.backend_tokenizer.encode_batch_fast(documents, add_special_tokens=False)
     per_document = sum(len(encoding.ids) + 1 for encoding in encoded) / len(documents)  # + 1: the end-of-text token
     tokens = int(per_document * total * (1 - plan.data.validation_share))

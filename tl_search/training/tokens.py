@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
 from tl_search.store.keys import digest
-from tl_search.text.places import local
+from tl_search.text.paths import local
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

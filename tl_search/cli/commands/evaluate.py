@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from tl_search.cli.command import Command
 from tl_search.cli.commands.train import recorded
-from tl_search.cli.errors import DONE, INCOMPLETE, nearest
+from tl_search.cli.errors import DONE, INCOMPLETE, suggest
 from tl_search.errors.nearest import no_folder
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.target import Target
@@ -39,7 +39,7 @@ def plan(parts: Mapping[str, Any]) -> Evaluated:
         raise ValueError(f"run: {run} is no training run (it needs config.yaml and revisions/)")
     names = revision_names(run)
     if name not in names:
-        raise ValueError(f"run: {run} has no revision {name!r}{nearest(name, names)}")
+        raise ValueError(f"run: {run} has no revision {name!r}{suggest(name, names)}")
     return Evaluated(run, name, recorded(run))
 
 

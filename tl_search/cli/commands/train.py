@@ -25,18 +25,16 @@ log = logging.getLogger(__name__)
 def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
     """The training that the parts of a config make up. Raises ValueError."""
     from tl_search.plane.horizon import Horizon
-    from tl_search.text.corpus import TextFiles
     from tl_search.training.extend import check_length, check_text, extension
     from tl_search.training.plan import TrainingPlan
     from tl_search.training.start import check_start
 
     names = {field.name for field in fields(TrainingPlan)}
     planned = construct(TrainingPlan, {name: part for name, part in parts.items() if name in names})
-    if isinstance(planned.data.corpus, TextFiles):
-        try:
-            planned.data.corpus.files()
-        except ValueError as error:
-            raise ValueError(f"data.corpus.{error}") from error
+    try:
+        planned.data.corpus.check()
+    except ValueError as error:
+        raise ValueError(f"data.corpus.{error}") from error
     start, most = Start.parse(planned.resume), planned.trainer.get("max_steps") or -1
     if start.run is not None:
         change = extension(start.run, planned.identity())

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tl_search.cli.config.signature import parameters
-from tl_search.cli.errors import BadInput, nearest
+from tl_search.cli.errors import BadInput, suggest
 from tl_search.plugins import allowed as allowed_packages
 
 OURS = "tl_search."
@@ -66,4 +66,4 @@ def check_arguments(target: str, arguments: Mapping[str, Any], path: str) -> Non
         raise BadInput(f"{path}._target_: {error.args[0]}") from error
     for key in arguments:
         if known is not None and key not in known:
-            raise BadInput(f"{path}.{key}: unknown key{nearest(key, known)}")
+            raise BadInput(f"{path}.{key}: unknown key{suggest(key, known)}")

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from tl_search.cli.config.allowlist import ALLOWED, check_arguments, check_targets, ours
 from tl_search.cli.config.convert import convert, hints
 from tl_search.cli.config.renamed import current
-from tl_search.cli.errors import BadInput, first_line, import_class, nearest
+from tl_search.cli.errors import BadInput, first_line, import_class, suggest
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ def construct(cls: type[T], given: Mapping[str, Any], prefix: str = "") -> T:
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]  # T is one
     for key in given:
         if key not in fields:
-            raise BadInput(f"{prefix}{key}: unknown key{nearest(key, fields)}")
+            raise BadInput(f"{prefix}{key}: unknown key{suggest(key, fields)}")
     for name, field in fields.items():
         if name not in given and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise BadInput(f"{prefix}{name}: must be given ({prefix}{name}=VALUE)")

@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
-from tl_search.cli.errors import BadInput, nearest
+from tl_search.cli.errors import BadInput, suggest
 
 SEQUENCES = (tuple, list, collections.abc.Sequence, collections.abc.Iterable)
 MAPPINGS = (dict, collections.abc.Mapping)
@@ -114,7 +114,7 @@ def _member(value: Any, kind: type[Enum], path: str) -> Enum:
             return member
     if value is None and "none" in kind.__members__:  # YAML's null is easily meant as the word
         return kind["none"]
-    close = nearest(value, kind.__members__).partition(" (")[0]
+    close = suggest(value, kind.__members__).partition(" (")[0]
     raise BadInput(f"{path}: must be {describe(kind)}, got {value!r}{close}")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tl_search.cli.errors import BadInput, first_line, nearest
+from tl_search.cli.errors import BadInput, first_line, suggest
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def _hydra(error: Exception) -> str:
 
     if isinstance(error, MissingConfigException):
         group, _, option = (error.missing_cfg_file or "?").rpartition("/")
-        return f"{group or 'config'}: no option {option!r}{nearest(option, error.options or [])}"
+        return f"{group or 'config'}: no option {option!r}{suggest(option, error.options or [])}"
     if isinstance(error, OverrideParseException):
         return (
             f"{error.override}: cannot be read ({first_line(error)}); put special characters in quotes: key='\"value\"'"
@@ -44,7 +44,7 @@ def _hydra(error: Exception) -> str:
     if isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
         parent = cause.parent_node if cause.parent_node is not None else {}
         options = {str(key) for key in parent} - {"_target_", "hydra"}
-        return f"{cause.full_key}: unknown key{nearest(cause.key, options)}"
+        return f"{cause.full_key}: unknown key{suggest(cause.key, options)}"
     if isinstance(cause, OmegaConfBaseException):
         return _omegaconf(cause)
     return first_line(error)

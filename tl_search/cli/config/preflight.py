@@ -16,7 +16,7 @@ from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import known_keys
 from tl_search.cli.config.resumed import resumed, target
 from tl_search.cli.config.secrets import check_secrets
-from tl_search.cli.errors import BadInput, nearest
+from tl_search.cli.errors import BadInput, suggest
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def check(command: Command, config: DictConfig) -> Job:
     known = known_keys(command.name)
     for key in map(str, tree):
         if key not in known:
-            raise BadInput(f"{key}: unknown key{nearest(key, known & set(tree) - {'hydra'})}")
+            raise BadInput(f"{key}: unknown key{suggest(key, known & set(tree) - {'hydra'})}")
     parts = build(config)
     check_secrets(_plain(config))  # once more, with interpolations like ${oc.env:…} replaced by what they give
     if "name" in parts:

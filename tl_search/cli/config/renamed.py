@@ -5,15 +5,15 @@ from typing import Any
 
 # The name under which a class was first written to disk → the one that it has now.
 NOW: Mapping[str, str] = {
-    "tl_search.training.corpus.StdlibText": "tl_search.text.corpus.StdlibText",
-    "tl_search.training.corpus.TextFiles": "tl_search.text.corpus.TextFiles",
-    "tl_search.training.corpus.HubDataset": "tl_search.text.corpus.HubDataset",
     "tl_search.plane.schedule.LogSchedule": "tl_search.plane.schedules.log.LogSchedule",
     "tl_search.plane.schedule.LinearSchedule": "tl_search.plane.schedules.linear.LinearSchedule",
     "tl_search.plane.schedule.PythiaSchedule": "tl_search.plane.schedules.pythia.PythiaSchedule",
     "tl_search.plane.schedule.EverySchedule": "tl_search.plane.schedules.every.EverySchedule",
     "tl_search.plane.schedule.ExplicitSchedule": "tl_search.plane.schedules.explicit.ExplicitSchedule",
     "tl_search.plane.schedule.NoSchedule": "tl_search.plane.schedules.none.NoSchedule",
+    "tl_search.training.corpus.StdlibText": "tl_search.text.stdlib.StdlibText",
+    "tl_search.training.corpus.TextFiles": "tl_search.text.files.TextFiles",
+    "tl_search.training.corpus.HubDataset": "tl_search.text.hub.HubDataset",
 }
 _FIRST = {now: first for first, now in NOW.items()}
 

@@ -14,7 +14,7 @@ from tl_search.cli.commands.schedule.old_files import old_schedule
 from tl_search.cli.commands.schedule.text import summary
 from tl_search.cli.config.build import build
 from tl_search.cli.config.convert import convert
-from tl_search.cli.errors import BadInput, nearest
+from tl_search.cli.errors import BadInput, suggest
 from tl_search.figures.schedule import schedule_picture
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import Schedule
@@ -63,7 +63,7 @@ def given_horizon(node: Any) -> Horizon | None:
         raise BadInput(f"horizon: must be given as horizon.total=STEPS or horizon.epoch_ends=[…], got {node!r}")
     for key in node:
         if key not in known:
-            raise BadInput(f"horizon.{key}: unknown key{nearest(key, known)}")
+            raise BadInput(f"horizon.{key}: unknown key{suggest(key, known)}")
     total = convert(node.get("total"), int | None, "horizon.total")
     ends = convert(node.get("epoch_ends") or [], tuple[int, ...], "horizon.epoch_ends")
     if total is None and not ends:

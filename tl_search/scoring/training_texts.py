@@ -1,26 +1,27 @@
-"""A task's training texts: what neither chooses an arm nor reports on one."""
+"""A task's training texts, on which arms are neither selected nor reported."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from tl_search.scoring.evaluation import describe, fresh_task, split_data
 
-MOST = 20_000  # rows that are read of a split, evenly spaced; the largest have millions
+MOST = 20_000  # rows that are read from a split, at even distances; the largest splits have millions
 
-# Where mteb's kinds of task name their columns of text.
+# The attributes in which mteb's types of task name their columns of text.
 _COLUMNS = ("input_column_name", "input1_column_name", "input2_column_name")
 
 
 def training_texts(name: str, split: str, subset: str | None = None, apart: str | None = None) -> tuple[str, ...]:
-    """Each once, in the order of the data; none where the task has no training split, or no table of texts there.
+    """The texts of the task's training split, each once, in the order of the data.
 
-    Nothing but texts is read, and a retrieval's documents are not, which all of its splits share.
+    There are none where the task has no training split, or no table of texts in it. The documents of a retrieval task
+    are not read, because all of its splits share them.
 
     Args:
         name: The task's name.
-        split: One that it is scored on, with which the others are loaded.
-        subset: As in `describe`.
-        apart: A split that is not read, even if it is the training split.
+        split: A split that the task is scored on; the others are loaded together with it.
+        subset: mteb's hf_subset, as for `describe`.
+        apart: A split that is never read, even if it is the training split.
 
     Raises:
         ValueError: there is no such task, split or subset.
@@ -42,7 +43,7 @@ def _columns(task: Any) -> list[str]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Some tasks have lists of texts in a row."""
+    """The texts in a value: some tasks have lists of texts in one row."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):

@@ -1,0 +1,179 @@
+"""mteb tasks made from the source code of the running Python's standard library: they need no network.
+
+Every task has two evaluated splits, `selection` and `confirmation`, from different modules of the library. A classifier
+learns from `train`, which comes from a third set of modules (the part `practice`). The text that the demo's language
+model is trained on contains none of these modules.
+
+The tasks ask three kinds of question, so that different arms are good at them: what a piece of code is about (words
+decide, so token embeddings do well), what kind of code it is, and whether something is out of order. The last kind
+changes nothing but the order, so layer 0, whose mean of token embeddings has no order, scores at chance.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, ClassVar
+
+from datasets import Dataset, DatasetDict
+from mteb.abstasks import AbsTaskClassification, AbsTaskClustering, AbsTaskPairClassification, AbsTaskRetrieval
+from mteb.abstasks.abstask import AbsTask
+from mteb.abstasks.task_metadata import TaskMetadata
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tl_search.scoring import stdlib_items as items
+from tl_search.scoring.stdlib_functions import digest
+from tl_search.text.stdlib import library_digest, python_version
+
+SPLITS = ("selection", "confirmation")
+_RULES = 1  # raise it when any task is made in another way: it is part of the data's revision, so of every score's key
+
+
+@cache
+def revision() -> str:
+    """Python's version and a hash of the library's text and of the rules that make tasks of it."""
+    return f"py{python_version()}-{digest(f'{_RULES} {library_digest()}')[:12]}"
+
+
+class _Stdlib(AbsTask):
+    """A task under its class's name, described by its class's docstring.
+
+    Attributes:
+        about: mteb's type, main score and category of the task.
+    """
+
+    about: ClassVar[tuple[Any, str, Any]]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__name__.startswith("_"):
+            return
+        kind, main_score, category = cls.about
+        cls.metadata = TaskMetadata(
+            name=cls.__name__,
+            description=" ".join((cls.__doc__ or "").split()),
+            type=kind,
+            main_score=main_score,
+            category=category,
+            eval_splits=list(SPLITS),
+            eval_langs=["eng-Latn"],
+            dataset={"path": "tl_search/stdlib", "revision": revision()},
+        )
+
+
+class _Table(_Stdlib):
+    """A task whose splits are tables; `rows` makes them.
+
+    Attributes:
+        counts: Split → the number of its items, at most.
+    """
+
+    counts: ClassVar[Mapping[str, int]]
+
+    @staticmethod
+    @abstractmethod
+    def rows(part: str, count: int) -> dict[str, list[Any]]:
+        """At most `count` items of one part of the library, by column."""
+
+    def load_data(self, num_proc: int | None = None, **_: Any) -> None:
+        """Make the dataset in memory; mteb's arguments are meant for downloads."""
+        if self.data_loaded:
+            return
+        parts = {split: "practice" if split == "train" else split for split in self.counts}
+        self.dataset = DatasetDict(
+            {split: Dataset.from_dict(self.rows(part, self.counts[split])) for split, part in parts.items()}
+        )
+        self.data_loaded = True
+
+
+class _Classification(_Table, AbsTaskClassification):
+    """One logistic regression, fitted on the whole `train` split.
+
+    Its inputs are standardised. Pooled states of early layers lie close together, and without scaling the penalty on
+    weights would lower the scores of those layers for that reason alone.
+    """
+
+    about = ("Classification", "accuracy", "t2c")
+    counts: ClassVar[Mapping[str, int]] = {"train": 1000, "selection": 600, "confirmation": 1000}
+    evaluator_model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
+    samples_per_label = 10_000
+    n_experiments = 1
+
+
+class StdlibDocstringRetrieval(_Stdlib, AbsTaskRetrieval):
+    """From a docstring's first paragraph to the function's code without its docstring."""
+
+    about = ("Retrieval", "ndcg_at_10", "t2t")
+
+    def load_data(self, num_proc: int | None = None, **_: Any) -> None:
+        """Make queries and documents in memory; mteb's arguments are meant for downloads."""
+        if self.data_loaded:
+            return
+        self.dataset = {"default": {split: self._split(*items.docstrings(split, 600)) for split in SPLITS}}
+        self.data_loaded = True
+
+    @staticmethod
+    def _split(summaries: list[str], codes: list[str]) -> Any:
+        numbers = range(len(codes))
+        return {
+            "corpus": Dataset.from_dict({"id": [f"d{n}" for n in numbers], "text": codes}),
+            "queries": Dataset.from_dict({"id": [f"q{n}" for n in numbers], "text": summaries}),
+            "relevant_docs": {f"q{n}": {f"d{n}": 1} for n in numbers},
+            "top_ranked": None,
+        }
+
+
+class StdlibVerbClassification(_Classification):
+    """The group of verbs (get, set, is, show, make, parse) that begins a function's name, from its code with the
+    name removed.
+    """
+
+    rows = staticmethod(items.verbs)
+
+
+class StdlibStatementClassification(_Classification):
+    """The keyword (if, return, raise, for, def, class) that a line of library source began with."""
+
+    rows = staticmethod(items.statements)
+
+
+class StdlibIndentClassification(_Classification):
+    """Whether the line after a few lines of library source is indented deeper, as deep or less."""
+
+    rows = staticmethod(items.indents)
+
+
+class StdlibTypoClassification(_Classification):
+    """Six pairs of neighbouring letters exchanged in a passage of library source, or none."""
+
+    rows = staticmethod(items.typos)
+
+
+class StdlibTokenOrderClassification(_Classification):
+    """Six pairs of neighbouring tokens exchanged in a passage of library source, or none."""
+
+    rows = staticmethod(items.token_order)
+
+
+class StdlibLineOrderClassification(_Classification):
+    """The lines of a passage of library source in a random order, or as they were."""
+
+    rows = staticmethod(items.line_order)
+
+
+class StdlibPackageClustering(_Table, AbsTaskClustering):
+    """Functions of the standard library, clustered by the package they come from."""
+
+    about = ("Clustering", "v_measure", "t2c")
+    counts: ClassVar[Mapping[str, int]] = {"selection": 500, "confirmation": 800}
+    rows = staticmethod(items.packages)
+    max_fraction_of_documents_to_embed = None  # mteb's default keeps 4 % of the texts
+
+
+class StdlibHalvesPairClassification(_Table, AbsTaskPairClassification):
+    """Two halves of one function, or halves of two functions of the same module."""
+
+    about = ("PairClassification", "max_ap", "t2t")
+    counts: ClassVar[Mapping[str, int]] = {"selection": 400, "confirmation": 800}
+    rows = staticmethod(items.halves)
