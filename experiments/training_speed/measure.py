@@ -22,13 +22,13 @@ from lightning.pytorch import Callback
 from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.plane.schedule import LogSchedule, NoSchedule
 from tl_search.text.corpus import StdlibText
-from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
 from tl_search.training.callbacks.finite_loss import FiniteLoss
 from tl_search.training.callbacks.neighbours import neighbours
 from tl_search.training.callbacks.progress import Progress
 from tl_search.training.callbacks.resume_state import ResumeState
 from tl_search.training.data import BlockLoader, Text
+from tl_search.training.families.pythia import Pythia
 from tl_search.training.fit import fit
 from tl_search.training.loggers import TensorBoard
 from tl_search.training.losses import next_token

@@ -11,9 +11,9 @@ from tiny_run import At, PowerCut, cut, plan, same, weights
 from tl_search.checkpoints.index import read_index
 from tl_search.plane.schedule import LinearSchedule
 from tl_search.store.atomic import read_json
-from tl_search.training.extend import LrPolicy, extension, phases_of
+from tl_search.training.extend import extension
 from tl_search.training.fit import fit
-from tl_search.training.optim import AdamW, Phase
+from tl_search.training.optim import AdamW, LrPolicy, Phase, phases_of
 from tl_search.training.resume import states_of
 
 # 10 planned steps of rate 1.0 after 2 of warm-up, made 20 at step 10

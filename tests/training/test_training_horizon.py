@@ -9,7 +9,6 @@ from tiny_run import plan
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import EverySchedule, ExplicitSchedule
 from tl_search.text.corpus import HubDataset
-from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
 from tl_search.training.datamodule import TextData
 from tl_search.training.estimate import (
@@ -21,6 +20,7 @@ from tl_search.training.estimate import (
     training_flops,
     vocabulary,
 )
+from tl_search.training.families.pythia import Pythia
 from tl_search.training.horizon import horizon_of, measure_epoch, scheduled_steps, tokens_per_step
 from tl_search.training.retention import Checkpointing
 from tl_search.training.tokens import ByteTokenizer, PretrainedTokenizer, TrainedTokenizer

@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 from torch.nn.functional import cross_entropy
 
 from tl_search.plane.curriculum import Curriculum, Stage
-from tl_search.training.architecture import Pythia
 from tl_search.training.checkpoint_io import AtomicCheckpointIO
+from tl_search.training.families.pythia import Pythia
 from tl_search.training.identity import differences
 from tl_search.training.losses import LOSSES, check_terms
 from tl_search.training.optim import AdamW, Phase

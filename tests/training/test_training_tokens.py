@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from tl_search.text.corpus import TextFiles
-from tl_search.training.architecture import Pythia
+from tl_search.training.families.pythia import Pythia
 from tl_search.training.packing import pack
 from tl_search.training.tokens import ByteTokenizer, PretrainedTokenizer, TrainedTokenizer, rows
 

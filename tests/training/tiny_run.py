@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.plane.schedule import LogSchedule
 from tl_search.text.corpus import TextFiles
-from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
 from tl_search.training.data import Text
+from tl_search.training.families.pythia import Pythia
 from tl_search.training.optim import AdamW
 from tl_search.training.plan import TrainingPlan
 from tl_search.training.retention import Checkpointing

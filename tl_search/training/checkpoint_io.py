@@ -13,7 +13,7 @@ from torch.utils.serialization import config as torch_files
 from tl_search.store.atomic import naming, require_space, write_file
 from tl_search.training.saving import BackgroundWriter
 
-Place = Callable[[Callable[[Path], None]], None]
+Placing = Callable[[Callable[[Path], None]], None]
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -29,7 +29,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def __init__(self, saves: BackgroundWriter | None = None) -> None:
         self.saves = saves or BackgroundWriter(asynchronous=False)
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Place | None = None) -> None:
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Placing | None = None) -> None:
         """Write the state to `path`; or let `storage_options` choose the place: it is given what fills a path."""
         target = Path(path)
         require_space(target, sum(tensor.nbytes for tensor in _tensors(checkpoint)))

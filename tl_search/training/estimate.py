@@ -4,8 +4,8 @@ import time
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
+from tl_search.training.families.pythia import Pythia
 from tl_search.training.tokens import ByteTokenizer, TokenizerConfig
 
 if TYPE_CHECKING:

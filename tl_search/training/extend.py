@@ -7,9 +7,8 @@ learning rate is a function of that history, so that an extended run resumes lik
 import json
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,27 +16,16 @@ from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest
 from tl_search.text.corpus import fingerprint
 from tl_search.training.identity import as_recorded, differences, flat
-from tl_search.training.optim import Phase
+from tl_search.training.optim import LrPolicy, Phase, horizon_warning, phases_of
 from tl_search.training.places import moved
 from tl_search.training.tokens import digest_of
+from tl_search.training.trainer import last_step
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
 
 # What a run survives; of settings that do not decide the weights its record says nothing.
 _FREE = re.compile(r"(trainer\.max_steps|trainer\.max_epochs|schedule|checkpoint)(\.|$)")
-
-
-class LrPolicy(Enum):
-    """What the learning rate does once a run is longer than it was planned.
-
-    `keep`: the planned curve, then its last value. `rescale`: from the change on, the curve as if it had been planned
-    for the new length. `restart`: warm-up and decay once more, over the steps that are left.
-    """
-
-    keep = "keep"
-    rescale = "rescale"
-    restart = "restart"
 
 
 @dataclass(frozen=True)
@@ -99,12 +87,6 @@ def is_done(run: Path, plan: Mapping[str, Any]) -> bool:
     return path.exists() and read_json(path).get("digest") == digest(as_recorded(run, plan))
 
 
-def last_step(trainer: Mapping[str, Any], steps_per_epoch: int) -> int:
-    """Of a run: the lower of `max_steps` and `max_epochs`, where both are given."""
-    steps, epochs = trainer.get("max_steps") or -1, trainer.get("max_epochs") or -1
-    return min(limit for limit in (steps, epochs * steps_per_epoch) if limit > 0)
-
-
 def check_length(run: Path, trainer: Mapping[str, Any], total: int, done: int) -> None:
     """Raises ValueError when a changed plan, which ends at step `total`, leaves nothing to do."""
     if total > done:
@@ -136,36 +118,3 @@ def phases(run: Path, total: int) -> tuple[Phase, ...]:
     """The learning rate of a run of `total` steps, as its history has it."""
     history = read_json(run / "run.json").get("history", [])
     return phases_of(history, total)
-
-
-def phases_of(history: Sequence[Mapping[str, Any]], total: int) -> tuple[Phase, ...]:
-    """The planned curve, and what each change of the length made of it.
-
-    Example:
-        >>> phases_of([{"step": 10, "total": [10, 20], "lr_policy": "restart"}], 20)
-        (Phase(start=0, offset=0, length=10), Phase(start=10, offset=10, length=10))
-    """
-    found = [Phase(0, 0, history[0]["total"][0] if history else total)]
-    for entry in history:
-        step, (before, now), policy = entry["step"], entry["total"], LrPolicy(entry["lr_policy"])
-        # a run that was set back before it was changed again has left later phases behind
-        found = [phase for phase in found if phase.start < step or phase.start == 0]
-        if before != now and policy is not LrPolicy.keep:
-            offset = step if policy is LrPolicy.restart else 0
-            earlier = [phase for phase in found if phase.start < step]  # none, where nothing was trained before
-            found = [*earlier, Phase(step, offset, now - offset)]
-    return tuple(found)
-
-
-def horizon_warning(step: int, before: int, now: int, policy: LrPolicy) -> str:
-    """What a change of the length means for the learning rate."""
-    done = {
-        LrPolicy.keep: "it follows that plan and then keeps its last value",
-        LrPolicy.rescale: f"from step {step} on it follows the curve of {now} steps, which may be a jump",
-        LrPolicy.restart: f"from step {step} on it warms up and decays once more, over {now - step} steps",
-    }[policy]
-    others = "|".join(other.value for other in LrPolicy if other is not policy)
-    return (
-        f"the learning rate was planned for {before} steps, the run now has {now}: {done} "
-        f"(lr_policy={policy.value}; others: {others})"
-    )

@@ -15,15 +15,15 @@ from tl_search.training.compiling import compiled
 from tl_search.training.data import stream
 from tl_search.training.ending import EndedEarly, check_end, finish, settle
 from tl_search.training.extend import check_length, extension, is_done, phases
-from tl_search.training.foreign import TorchOptimizer, construct
+from tl_search.training.foreign import TorchOptimizer, instantiate
 from tl_search.training.horizon import horizon_of, scheduled_steps
 from tl_search.training.identity import claim
 from tl_search.training.interrupts import Interrupts, Stopped
 from tl_search.training.packing import PackedText
 from tl_search.training.plan import TrainingPlan
 from tl_search.training.quiet import quiet
-from tl_search.training.ranks import launch
-from tl_search.training.retention import Weights
+from tl_search.training.ranks import start_ranks
+from tl_search.training.retention import RevisionWeights
 from tl_search.training.revisions import RevisionWriter, settings
 from tl_search.training.rewind import Target, check_start, cut_off, starting_state
 from tl_search.training.saving import BackgroundWriter
@@ -92,7 +92,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             end, early = horizon.total, None
             try:
                 if start < end and plan.devices > 1:
-                    interrupts.received = launch(train, plan.devices)
+                    interrupts.received = start_ranks(train, plan.devices)
                 elif start < end:
                     train(interrupts=interrupts)
                 elif state is not None:
@@ -139,7 +139,7 @@ def _train(
 
     from tl_search.training.callbacks.batch_seed import BatchSeed
     from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
-    from tl_search.training.callbacks.curves import Metrics
+    from tl_search.training.callbacks.curves import TrainingCurves
     from tl_search.training.callbacks.ema import Ema
     from tl_search.training.callbacks.evaluation import Evaluation
     from tl_search.training.callbacks.listening import Listening
@@ -158,7 +158,7 @@ def _train(
     optimizer = TorchOptimizer(plan.optimizer) if isinstance(plan.optimizer, Mapping) else plan.optimizer
     model = plan.model.build(packed.tokenizer, stream(plan.seed, "weights"))
     module = CausalLM(model, plan.curriculum, optimizer, phases(folder, total))
-    averaged = plan.checkpoint.weights is Weights.ema
+    averaged = plan.checkpoint.weights is RevisionWeights.ema
     evaluation = Evaluation(data.held_out, {*steps, *range(0, total, plan.eval_interval)}, averaged)
     with (
         quiet(),
@@ -176,7 +176,7 @@ def _train(
             evaluation,
             ScheduledCheckpoint(writer, averaged),  # Lightning moves it and its like behind all others, in this order
             *(others.get(name) or BestCheckpoint(entry, name, writer, averaged) for name, entry in asked.items()),
-            Metrics(int(plan.trainer.get("log_every_n_steps") or 10), data.tokens_per_step),
+            TrainingCurves(int(plan.trainer.get("log_every_n_steps") or 10), data.tokens_per_step),
             ResumeState(plan.checkpoint, total, writer, interrupts),
         ]
         done = -1 if state is None else start
@@ -197,7 +197,7 @@ def _train(
 def _callback(entry: Any) -> "Callback":
     if hasattr(entry, "start"):
         return entry.start()
-    return construct(entry) if isinstance(entry, Mapping) else entry
+    return instantiate(entry) if isinstance(entry, Mapping) else entry
 
 
 def _loggers(plan: TrainingPlan, folder: Path, step: int) -> "list[Logger]":
@@ -209,7 +209,7 @@ def _logger(entry: Any, folder: Path, step: int) -> "Logger":
     if hasattr(entry, "start"):
         return entry.start(folder, step)
     if isinstance(entry, Mapping):
-        return construct({"save_dir": str(folder), **entry})
+        return instantiate({"save_dir": str(folder), **entry})
     return entry
 
 

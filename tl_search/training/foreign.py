@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _LIBRARIES = ("lightning.pytorch.", "torch.optim.")
 
 
-def construct(node: Mapping[str, Any], *arguments: Any) -> Any:
+def instantiate(node: Mapping[str, Any], *arguments: Any) -> Any:
     """An object of the class that `_target_` names, from the other entries and `arguments` in front of them."""
     target = str(node.get("_target_"))
     if not target.startswith(_LIBRARIES):
@@ -39,5 +39,5 @@ class TorchOptimizer:
     def build(self, model: "Module", phases: "Sequence[Phase]") -> "tuple[Optimizer, LRScheduler]":
         from torch.optim.lr_scheduler import LambdaLR
 
-        optimizer = construct(self.node, model.parameters())
+        optimizer = instantiate(self.node, model.parameters())
         return optimizer, LambdaLR(optimizer, lambda step: 1.0)

@@ -1,9 +1,10 @@
-"""The optimizer and its learning rate, a function of the step."""
+"""The optimizer and its learning rate, which is a function of the step and of the run's history."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -29,6 +30,57 @@ class Phase:
 def phase_at(phases: Sequence[Phase], step: int) -> Phase:
     """The latest phase that has begun."""
     return max((phase for phase in phases if phase.start <= step), key=lambda phase: phase.start)
+
+
+class LrPolicy(Enum):
+    """What the learning rate does when a run becomes longer than it was planned.
+
+    `keep`: it follows the planned curve and then stays at the curve's last value. `rescale`: from the change on, it
+    follows the curve of a run that was planned with the new length. `restart`: from the change on, it warms up and
+    decays once more, over the steps that are left.
+    """
+
+    keep = "keep"
+    rescale = "rescale"
+    restart = "restart"
+
+
+def phases_of(history: Sequence[Mapping[str, Any]], total: int) -> tuple[Phase, ...]:
+    """The phases of the learning rate in a run of `total` steps: the planned curve, and one for each change of length.
+
+    Args:
+        history: Of `run.json`, one entry for each change: `step` from which on it holds, `total` (the last step before
+            the change and after it) and `lr_policy`.
+        total: The run's last step, which holds where nothing was changed.
+
+    Example:
+        >>> phases_of([{"step": 10, "total": [10, 20], "lr_policy": "restart"}], 20)
+        (Phase(start=0, offset=0, length=10), Phase(start=10, offset=10, length=10))
+    """
+    found = [Phase(0, 0, history[0]["total"][0] if history else total)]
+    for entry in history:
+        step, (before, now), policy = entry["step"], entry["total"], LrPolicy(entry["lr_policy"])
+        # the run may have been set back to a step before earlier changes, which then no longer count
+        found = [phase for phase in found if phase.start < step or phase.start == 0]
+        if before != now and policy is not LrPolicy.keep:
+            offset = step if policy is LrPolicy.restart else 0
+            earlier = [phase for phase in found if phase.start < step]  # none, where nothing was trained before
+            found = [*earlier, Phase(step, offset, now - offset)]
+    return tuple(found)
+
+
+def horizon_warning(step: int, before: int, now: int, policy: LrPolicy) -> str:
+    """What a change of the run's last step, made at `step`, means for the learning rate."""
+    done = {
+        LrPolicy.keep: "it follows that plan and then keeps its last value",
+        LrPolicy.rescale: f"from step {step} on it follows the curve of {now} steps, which may be a jump",
+        LrPolicy.restart: f"from step {step} on it warms up and decays once more, over {now - step} steps",
+    }[policy]
+    others = "|".join(other.value for other in LrPolicy if other is not policy)
+    return (
+        f"the learning rate was planned for {before} steps, the run now has {now}: {done} "
+        f"(lr_policy={policy.value}; others: {others})"
+    )
 
 
 class OptimizerConfig(Protocol):

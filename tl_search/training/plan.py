@@ -7,17 +7,16 @@ from typing import Any
 
 from tl_search.plane.curriculum import Curriculum
 from tl_search.plane.schedule import Schedule
-from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import check_entries
 from tl_search.training.data import Text
-from tl_search.training.extend import LrPolicy, last_step
+from tl_search.training.families.pythia import Pythia
 from tl_search.training.identity import plan_identity
 from tl_search.training.losses import check_terms
-from tl_search.training.optim import AdamW
-from tl_search.training.retention import Checkpointing, Weights
+from tl_search.training.optim import AdamW, LrPolicy
+from tl_search.training.retention import Checkpointing, RevisionWeights
 from tl_search.training.rewind import AUTO
 from tl_search.training.tokens import TokenizerConfig
-from tl_search.training.trainer import check_trainer, device_count
+from tl_search.training.trainer import check_trainer, device_count, last_step
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class TrainingPlan:
             raise ValueError(f"eval_interval: must be >= 1, got {self.eval_interval}")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ValueError(f"ema_decay: must be above 0 and below 1, or null, got {self.ema_decay}")
-        if self.checkpoint.weights is Weights.ema and self.ema_decay is None:
+        if self.checkpoint.weights is RevisionWeights.ema and self.ema_decay is None:
             raise ValueError("ema_decay: must be given, since checkpoint.weights=ema, got null")
         check_terms(self.curriculum)
         check_trainer(self.trainer)

@@ -29,7 +29,7 @@ _TRY_AGAIN = 75  # sysexits' EX_TEMPFAIL
 _GRACE = 30.0  # seconds in which the other ranks may notice by themselves that one has failed
 
 
-def launch(job: Callable[[int], None], ranks: int) -> int | None:
+def start_ranks(job: Callable[[int], None], ranks: int) -> int | None:
     """Run `job(rank)` in one process per rank, and end as they end.
 
     A signal to this process goes to all of them; the first error of its own that a rank reports is raised here.

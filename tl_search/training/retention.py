@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Weights(Enum):
+class RevisionWeights(Enum):
     """Which weights a run's revisions hold."""
 
     raw = "raw"
@@ -33,7 +33,7 @@ class Checkpointing:
     save_minutes: float | None = None
     save_last: int = 2
     every_n_scheduled: int | None = None
-    weights: Weights = Weights.raw
+    weights: RevisionWeights = RevisionWeights.raw
     asynchronous: bool = True
 
     def __post_init__(self) -> None:

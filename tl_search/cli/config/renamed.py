@@ -5,6 +5,7 @@ from typing import Any
 
 # The name under which a class was first written to disk → the one that it has now.
 NOW: Mapping[str, str] = {
+    "tl_search.training.architecture.Pythia": "tl_search.training.families.pythia.Pythia",
     "tl_search.training.corpus.StdlibText": "tl_search.text.corpus.StdlibText",
     "tl_search.training.corpus.TextFiles": "tl_search.text.corpus.TextFiles",
     "tl_search.training.corpus.HubDataset": "tl_search.text.corpus.HubDataset",

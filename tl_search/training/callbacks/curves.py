@@ -12,7 +12,7 @@ from torch import Tensor
 from tl_search.training.callbacks.evaluation import perplexity
 
 
-class Metrics(Callback):
+class TrainingCurves(Callback):
     """Logs every few steps; in between, losses are added up where they are.
 
     Reading a value makes the host wait for the device, so nothing is read on other steps. The sums are part of what
@@ -27,6 +27,10 @@ class Metrics(Callback):
         self.every, self.tokens_per_step = every, tokens_per_step
         self.sums: dict[str, Tensor] = {}
         self.batches: dict[str, int] = {}  # that a sum is of: a stage may weigh a term from its middle on
+
+    @property
+    def state_key(self) -> str:
+        return "Metrics"  # the name of its entry in every training state on disk
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.trainer = trainer

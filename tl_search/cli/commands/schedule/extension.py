@@ -24,8 +24,10 @@ def extended(
     """
     from tl_search.checkpoints.index import read_index
     from tl_search.plane.revision import step_of
-    from tl_search.training.extend import extension, horizon_warning, last_step
+    from tl_search.training.extend import extension
+    from tl_search.training.optim import horizon_warning
     from tl_search.training.rewind import Target, state_folder
+    from tl_search.training.trainer import last_step
 
     start = step_of(state_folder(run, Target.parse(training.resume).state).name) or 0
     there = {int(revision["step"]) for revision in read_index(run) if revision["step"] <= horizon.total}
