@@ -31,7 +31,7 @@ from tl_search.training.data import BlockLoader, Text
 from tl_search.training.families.pythia import Pythia
 from tl_search.training.fit import fit
 from tl_search.training.loggers import TensorBoard
-from tl_search.training.losses import next_token
+from tl_search.training.losses.next_token import loss as next_token
 from tl_search.training.optim import AdamW, Phase
 from tl_search.training.plan import TrainingPlan
 from tl_search.training.retention import Checkpointing

@@ -17,7 +17,6 @@ from tl_search.training.estimate import (
     revision_bytes,
     state_bytes,
     states_kept,
-    training_flops,
     vocabulary,
 )
 from tl_search.training.families.pythia import Pythia
@@ -156,7 +155,7 @@ def test_bytes_and_states_follow_from_the_plan(tmp_path):
 def test_operations_are_six_per_multiplied_parameter_and_those_of_attention():
     model = Pythia(width=16, blocks=2, heads=2, context=32)
     looked_up = 16 * 257
-    assert training_flops(model, 257, 10) == 10 * (6 * (model.parameters(257) - looked_up) + 12 * 2 * 16 * 32)
+    assert model.flops_per_token(257) == 6 * (model.parameters(257) - looked_up) + 12 * 2 * 16 * 32
 
 
 def test_a_vocabulary_is_known_from_settings_where_they_say_it():

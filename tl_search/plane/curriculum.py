@@ -12,7 +12,7 @@ class Stage:
     Args:
         name: For logs and the index of revisions.
         start: First step at which it holds.
-        losses: Loss term → weight, >= 0; the terms are those of `training/losses.py`.
+        losses: Loss term → weight, >= 0; a term is named after its module in `training/losses/`.
     """
 
     name: str

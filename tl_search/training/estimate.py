@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tl_search.training.callbacks.best import Best
-from tl_search.training.families.pythia import Pythia
 from tl_search.training.tokens import ByteTokenizer, TokenizerConfig
 
 if TYPE_CHECKING:
@@ -42,18 +41,6 @@ def best_kept(plan: "TrainingPlan") -> tuple[int, int]:
 def states_kept(plan: "TrainingPlan", steps: Collection[int]) -> int:
     """How many training states lie on disk at the end, at most: the newest, the best, and those kept for good."""
     return plan.checkpoint.save_last + best_kept(plan)[1] + len(plan.checkpoint.for_good(steps))
-
-
-def training_flops(model: Pythia, vocabulary: int, tokens: int) -> float:
-    """Floating-point operations, forward and backward.
-
-    6 per token and parameter that is multiplied (Kaplan et al., 2020, section 2.1), which the input embedding is not:
-    its rows are looked up. Attention's scores take another 12 · blocks · width · context per token (Chowdhery et al.,
-    2022, appendix B).
-    """
-    looked_up = (model.parameters(vocabulary) - model.parameters(0)) // 2  # the other half makes the logits
-    multiplied = model.parameters(vocabulary) - looked_up
-    return tokens * (6.0 * multiplied + 12.0 * model.blocks * model.width * model.context)
 
 
 def machine_speed(trainer: Mapping[str, Any], seconds: float = 0.3) -> float:

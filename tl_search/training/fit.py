@@ -1,11 +1,11 @@
 """A training run from its parts: wired here, and nowhere else."""
 
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tl_search.checkpoints.index import read_index
 from tl_search.store.atomic import read_json, sweep_litter
@@ -14,8 +14,8 @@ from tl_search.training.callbacks.best import Best
 from tl_search.training.compiling import compiled
 from tl_search.training.data import stream
 from tl_search.training.ending import EndedEarly, check_end, finish, settle
+from tl_search.training.entries import callback_of, logger_of, optimizer_of
 from tl_search.training.extend import check_length, extension, is_done, phases
-from tl_search.training.foreign import TorchOptimizer, instantiate
 from tl_search.training.horizon import horizon_of, scheduled_steps
 from tl_search.training.identity import claim
 from tl_search.training.interrupts import Interrupts, Stopped
@@ -30,7 +30,6 @@ from tl_search.training.saving import BackgroundWriter
 from tl_search.training.trainer import make_trainer
 
 if TYPE_CHECKING:
-    from lightning.pytorch import Callback
     from lightning.pytorch.loggers import Logger
 
     from tl_search.training.datamodule import TextData
@@ -152,12 +151,12 @@ def _train(
     horizon = horizon_of(plan, data.steps_per_epoch)
     total, steps = horizon.total, {*due}
     asked = {name: entry for name, entry in plan.callbacks.items() if entry is not None}
-    others = {name: _callback(entry) for name, entry in asked.items() if not isinstance(entry, Best)}
+    bests = {name: entry for name, entry in asked.items() if isinstance(entry, Best)}
+    others = {name: callback_of(entry) for name, entry in asked.items() if not isinstance(entry, Best)}
     if any(isinstance(callback, EarlyStopping) for callback in others.values()):
         steps |= {*horizon.epoch_ends}  # where it may end the run, whatever the schedule
-    optimizer = TorchOptimizer(plan.optimizer) if isinstance(plan.optimizer, Mapping) else plan.optimizer
     model = plan.model.build(packed.tokenizer, stream(plan.seed, "weights"))
-    module = CausalLM(model, plan.curriculum, optimizer, phases(folder, total))
+    module = CausalLM(model, plan.curriculum, optimizer_of(plan.optimizer), phases(folder, total))
     averaged = plan.checkpoint.weights is RevisionWeights.ema
     evaluation = Evaluation(data.held_out, {*steps, *range(0, total, plan.eval_interval)}, averaged)
     with (
@@ -175,7 +174,7 @@ def _train(
             *([] if plan.ema_decay is None else [Ema(plan.ema_decay)]),
             evaluation,
             ScheduledCheckpoint(writer, averaged),  # Lightning moves it and its like behind all others, in this order
-            *(others.get(name) or BestCheckpoint(entry, name, writer, averaged) for name, entry in asked.items()),
+            *(others.get(name) or BestCheckpoint(bests[name], name, writer, averaged) for name in asked),
             TrainingCurves(int(plan.trainer.get("log_every_n_steps") or 10), data.tokens_per_step),
             ResumeState(plan.checkpoint, total, writer, interrupts),
         ]
@@ -194,23 +193,9 @@ def _train(
             raise
 
 
-def _callback(entry: Any) -> "Callback":
-    if hasattr(entry, "start"):
-        return entry.start()
-    return instantiate(entry) if isinstance(entry, Mapping) else entry
-
-
 def _loggers(plan: TrainingPlan, folder: Path, step: int) -> "list[Logger]":
     """Those of a run that goes on after a step, or begins at -1. Raises ValueError where a package is missing."""
-    return [_logger(entry, folder, step) for entry in plan.logger.values() if entry is not None]
-
-
-def _logger(entry: Any, folder: Path, step: int) -> "Logger":
-    if hasattr(entry, "start"):
-        return entry.start(folder, step)
-    if isinstance(entry, Mapping):
-        return instantiate({"save_dir": str(folder), **entry})
-    return entry
+    return [logger_of(entry, folder, step) for entry in plan.logger.values() if entry is not None]
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tl_search.plane.curriculum import Curriculum
-from tl_search.training.losses import LOSSES, next_token
+from tl_search.training.losses.next_token import loss as next_token
 from tl_search.training.optim import OptimizerConfig, Phase
+from tl_search.training.terms import loss_term
 
 
 class CausalLM(LightningModule):
@@ -32,6 +33,7 @@ class CausalLM(LightningModule):
     ) -> None:
         super().__init__()
         self.model, self.curriculum, self.optimizer, self.phases = model, curriculum, optimizer, tuple(phases)
+        self.terms = {name: loss_term(name) for stage in curriculum.stages.values() for name in stage.losses}
         self.grad_norm: Tensor | None = None  # of the latest step, before clipping; on the device, so nothing waits
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -47,7 +49,7 @@ class CausalLM(LightningModule):
         """
         logits, targets = self(batch[:, :-1]), batch[:, 1:]
         weights = self.curriculum.stage_at(self.global_step).losses
-        terms = {name: LOSSES[name](logits, targets) for name, weight in weights.items() if weight > 0}
+        terms = {name: self.terms[name](logits, targets) for name, weight in weights.items() if weight > 0}
         loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         return {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
 

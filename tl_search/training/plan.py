@@ -3,20 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tl_search.plane.curriculum import Curriculum
 from tl_search.plane.schedule import Schedule
-from tl_search.training.callbacks.best import check_entries
+from tl_search.training.callbacks.best import Best, check_entries
 from tl_search.training.data import Text
-from tl_search.training.families.pythia import Pythia
+from tl_search.training.entries import CallbackEntry, LoggerEntry
 from tl_search.training.identity import plan_identity
-from tl_search.training.losses import check_terms
-from tl_search.training.optim import AdamW, LrPolicy
+from tl_search.training.model import ModelConfig
+from tl_search.training.optim import LrPolicy, OptimizerConfig
 from tl_search.training.retention import Checkpointing, RevisionWeights
 from tl_search.training.rewind import AUTO
+from tl_search.training.terms import check_terms
 from tl_search.training.tokens import TokenizerConfig
 from tl_search.training.trainer import check_trainer, device_count, last_step
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
+    from lightning.pytorch.loggers import Logger
 
 
 @dataclass(frozen=True)
@@ -44,15 +49,15 @@ class TrainingPlan:
         cache: Folder for tokens, which several runs may share; None keeps them in the run.
     """
 
-    model: Pythia
+    model: ModelConfig
     tokenizer: TokenizerConfig
     data: Text
     schedule: Schedule
     curriculum: Curriculum
-    optimizer: AdamW | Mapping[str, Any]
+    optimizer: OptimizerConfig | Mapping[str, Any]
     trainer: Mapping[str, Any]
-    callbacks: Mapping[str, Any] = field(default_factory=dict)
-    logger: Mapping[str, Any] = field(default_factory=dict)
+    callbacks: Mapping[str, "CallbackEntry | Best | Callback | Mapping[str, Any] | None"] = field(default_factory=dict)
+    logger: Mapping[str, "LoggerEntry | Logger | Mapping[str, Any] | None"] = field(default_factory=dict)
     seed: int = 0
     checkpoint: Checkpointing = field(default_factory=Checkpointing)
     eval_interval: int = 500

@@ -73,7 +73,7 @@ def costs(training: "TrainingPlan", steps: Sequence[int], horizon: Horizon, voca
     count, most, best = len(steps) + models, "at most " if models else "", f" ({models} as best)" if models else ""
     tokens = horizon.total * tokens_per_step(training)
     speed = estimate.machine_speed(training.trainer) * device_count(training.trainer)
-    seconds = estimate.training_flops(training.model, vocabulary, tokens) / (speed * estimate.EFFICIENCY)
+    seconds = tokens * training.model.flops_per_token(vocabulary) / (speed * estimate.EFFICIENCY)
     return [
         f"Disk, an estimate for {_short(parameters)} parameters: "
         f"weights {most}{count} × {_short(weights)}B = {_short(weights * count)}B{best}, "
