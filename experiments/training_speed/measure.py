@@ -61,7 +61,7 @@ class Turns(Callback):
     def _turn(self, trainer) -> None:
         if trainer.global_step > 1:
             (state,) = neighbours(trainer, ResumeState)
-            state.writer.saves.drain()
+            state.run.saves.drain()
             self.ours.append(time.perf_counter() - self.since)
             started = time.perf_counter()
             for _ in range((trainer.global_step - 1) - self.every * len(self.bare)):
@@ -73,7 +73,7 @@ class Turns(Callback):
 def bare(model_config, text, packed, steps: int) -> Iterator[None]:
     """The plainest loop; each `next` makes a step."""
     model = model_config.build(packed.tokenizer, seed=0).train()
-    optimizer, rate = AdamW().build(model, (Phase(0, 0, steps),))
+    optimizer, rate = AdamW().build(model, lambda step: Phase(0, 0, steps))
     for batch in BlockLoader(packed.train, model_config.context, text.batch_size, 1, seed=0):
         loss = next_token(model(input_ids=batch[:, :-1], use_cache=False).logits, batch[:, 1:])
         optimizer.zero_grad()

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import At, PowerCut, cut, plan, same, weights
+from tiny_run import PLAN, At, PowerCut, cut, plan, same, weights
 
 from tl_search.checkpoints.index import read_index
+from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import LinearSchedule
 from tl_search.store.atomic import read_json
 from tl_search.training.extend import extension
 from tl_search.training.fit import fit
+from tl_search.training.horizon import timeline_of
 from tl_search.training.optim import AdamW, LrPolicy, Phase, phases_of
 from tl_search.training.resume import states_of
 
@@ -38,7 +40,8 @@ def snapshot(run):
 
 def rates(policy):
     history = [{"step": 10, "total": [10, 20], "lr_policy": policy}]
-    return [round(RATE.rate_at(step, phases_of(history, 20)), 4) for step in range(20)]
+    timeline = timeline_of(PLAN, Horizon(20), 20, phases_of(history, 20))
+    return [round(RATE.rate_at(step, timeline.phase_at(step)), 4) for step in range(20)]
 
 
 PLANNED = [0.5, 1.0, 1.0, 0.9554, 0.8306, 0.6501, 0.4499, 0.2694, 0.1446, 0.1]

@@ -20,7 +20,7 @@ from tl_search.training.estimate import (
     vocabulary,
 )
 from tl_search.training.families.pythia import Pythia
-from tl_search.training.horizon import horizon_of, measure_epoch, scheduled_steps, tokens_per_step
+from tl_search.training.horizon import horizon_of, measure_epoch, scheduled_steps, timeline_of
 from tl_search.training.retention import Checkpointing
 from tl_search.training.tokens import ByteTokenizer, PretrainedTokenizer, TrainedTokenizer
 
@@ -34,7 +34,8 @@ def test_an_epoch_has_the_steps_that_training_will_take(tmp_path, trainer, drop_
     data = TextData(planned.data, packed, planned.model.context, planned.batches_per_step, planned.seed)
     epoch = measure_epoch(planned)
     assert (epoch.steps, epoch.estimate) == (data.steps_per_epoch, None)
-    assert tokens_per_step(planned) == data.tokens_per_step
+    predicted = next(iter(data.loader))[:, 1:].numel() * planned.batches_per_step
+    assert timeline_of(planned, Horizon(9), epoch.steps).tokens_at(9) == 9 * predicted
     assert epoch.vocabulary == len(packed.tokenizer)
 
 

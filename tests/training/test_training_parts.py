@@ -84,7 +84,7 @@ def test_the_rate_never_leaves_its_bounds(warmup, final, total, data):
 
 def test_biases_and_norms_do_not_decay():
     model = Pythia(16, 1, 2, 16).build(ByteTokenizer().build(), seed=0)
-    optimizer, _ = AdamW(weight_decay=0.3).build(model, [Phase(0, 0, 10)])
+    optimizer, _ = AdamW(weight_decay=0.3).build(model, lambda step: Phase(0, 0, 10))
     decay = {id(weight): group["weight_decay"] for group in optimizer.param_groups for weight in group["params"]}
     for name, weight in model.named_parameters():
         assert decay[id(weight)] == (0.0 if "norm" in name or name.endswith("bias") else 0.3)

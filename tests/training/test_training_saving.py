@@ -16,13 +16,17 @@ from tiny_run import PLAN, At, PowerCut, cut, plan, same, weights
 from torch.nn import Linear
 
 from tl_search.checkpoints.index import read_index
+from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import LinearSchedule
 from tl_search.store.manifest import verify
 from tl_search.training.checkpoint_io import AtomicCheckpointIO
+from tl_search.training.context import RunContext
 from tl_search.training.fit import fit
+from tl_search.training.horizon import timeline_of
+from tl_search.training.interrupts import Interrupts
 from tl_search.training.optim import AdamW
 from tl_search.training.retention import Checkpointing
-from tl_search.training.revisions import RevisionWriter
+from tl_search.training.revisions import write_revision
 from tl_search.training.saving import BackgroundWriter
 
 
@@ -237,8 +241,10 @@ def test_tied_weights_are_written_once_and_load_tied(finished, tmp_path):
         )
     )  # fmt: skip
     with BackgroundWriter() as saves:
-        writer = RevisionWriter(tmp_path, AutoTokenizer.from_pretrained(source), 6, 64, saves=saves)
-        writer.write(model, 0, "warm", None)
+        timeline = timeline_of(PLAN, Horizon(14), 6)
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        run = RunContext(tmp_path, timeline, frozenset({0}), False, tokenizer, "", saves, Interrupts())
+        write_revision(run, model, 0, None, None)
         expected = model.get_input_embeddings().weight.detach().clone()
         model.get_input_embeddings().weight.data.zero_()  # training goes on
     folder = tmp_path / "revisions" / "step0"

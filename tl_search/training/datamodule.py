@@ -31,7 +31,6 @@ class TextData(LightningDataModule):
         ranks: int = 1,
     ) -> None:
         super().__init__()
-        self.tokens_per_step = text.batch_size * batches_per_step * ranks * context
         self.loader = BlockLoader(
             packed.train, context, text.batch_size, batches_per_step, seed, text.drop_last, rank, ranks, text.workers
         )

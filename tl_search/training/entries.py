@@ -1,6 +1,6 @@
 """Callbacks, loggers and optimizers as a config names them: our own settings, or a class of Lightning's or torch's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -54,7 +54,7 @@ class TorchOptimizer:
 
     node: Mapping[str, Any] = field(default_factory=dict)
 
-    def build(self, model: "Module", phases: Sequence[Phase]) -> "tuple[Optimizer, LRScheduler]":
+    def build(self, model: "Module", phase_at: Callable[[int], Phase]) -> "tuple[Optimizer, LRScheduler]":
         from torch.optim.lr_scheduler import LambdaLR
 
         optimizer = instantiate(self.node, model.parameters())

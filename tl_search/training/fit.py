@@ -12,11 +12,12 @@ from tl_search.store.atomic import read_json, sweep_litter
 from tl_search.store.lock import RunLock
 from tl_search.training.callbacks.best import Best
 from tl_search.training.compiling import compiled
+from tl_search.training.context import RunContext
 from tl_search.training.data import stream
 from tl_search.training.ending import EndedEarly, check_end, finish, settle
 from tl_search.training.entries import callback_of, logger_of, optimizer_of
 from tl_search.training.extend import check_length, extension, is_done, phases
-from tl_search.training.horizon import horizon_of, scheduled_steps
+from tl_search.training.horizon import horizon_of, scheduled_steps, timeline_of
 from tl_search.training.identity import claim
 from tl_search.training.interrupts import Interrupts, Stopped
 from tl_search.training.packing import PackedText
@@ -24,9 +25,10 @@ from tl_search.training.plan import TrainingPlan
 from tl_search.training.quiet import quiet
 from tl_search.training.ranks import start_ranks
 from tl_search.training.retention import RevisionWeights
-from tl_search.training.revisions import RevisionWriter, settings
+from tl_search.training.revisions import settings
 from tl_search.training.rewind import Target, check_start, cut_off, starting_state
 from tl_search.training.saving import BackgroundWriter
+from tl_search.training.timeline import Timeline
 from tl_search.training.trainer import make_trainer
 
 if TYPE_CHECKING:
@@ -87,7 +89,8 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             cut_off(folder, horizon.total)
             # a run that was set back writes anew what it had written
             due = {*steps, *(line["step"] for line in read_index(folder) if line["step"] > start)}
-            train = partial(_train, plan, packed, folder, state, start, due)
+            timeline = timeline_of(plan, horizon, data.steps_per_epoch, phases(folder, horizon.total))
+            train = partial(_train, plan, packed, folder, timeline, state, start, due)
             end, early = horizon.total, None
             try:
                 if start < end and plan.devices > 1:
@@ -113,6 +116,7 @@ def _train(
     plan: TrainingPlan,
     packed: PackedText,
     folder: Path,
+    timeline: Timeline,
     state: Path | None,
     start: int,
     due: Collection[int],
@@ -125,6 +129,7 @@ def _train(
         plan: What is trained.
         packed: Its text.
         folder: The run directory.
+        timeline: What holds at each step.
         state: None begins anew.
         start: Completed steps.
         due: Steps that have a revision.
@@ -148,15 +153,14 @@ def _train(
     from tl_search.training.module import CausalLM
 
     data = _data(plan, packed, rank)
-    horizon = horizon_of(plan, data.steps_per_epoch)
-    total, steps = horizon.total, {*due}
+    total, steps = timeline.total, {*due}
     asked = {name: entry for name, entry in plan.callbacks.items() if entry is not None}
     bests = {name: entry for name, entry in asked.items() if isinstance(entry, Best)}
     others = {name: callback_of(entry) for name, entry in asked.items() if not isinstance(entry, Best)}
     if any(isinstance(callback, EarlyStopping) for callback in others.values()):
-        steps |= {*horizon.epoch_ends}  # where it may end the run, whatever the schedule
+        steps |= {*timeline.horizon.epoch_ends}  # where it may end the run, whatever the schedule
     model = plan.model.build(packed.tokenizer, stream(plan.seed, "weights"))
-    module = CausalLM(model, plan.curriculum, optimizer_of(plan.optimizer), phases(folder, total))
+    module = CausalLM(model, timeline, optimizer_of(plan.optimizer))
     averaged = plan.checkpoint.weights is RevisionWeights.ema
     evaluation = Evaluation(data.held_out, {*steps, *range(0, total, plan.eval_interval)}, averaged)
     with (
@@ -165,18 +169,18 @@ def _train(
         Interrupts(speaks=rank == 0) if interrupts is None else nullcontext(interrupts) as interrupts,
         BackgroundWriter(plan.checkpoint.asynchronous) as saves,
     ):
-        sizes = (data.steps_per_epoch, data.tokens_per_step)
-        writer = RevisionWriter(folder, packed.tokenizer, *sizes, steps, saves, settings(folder, plan.identity()))
+        said = settings(folder, plan.identity())
+        run = RunContext(folder, timeline, frozenset(steps), averaged, packed.tokenizer, said, saves, interrupts)
         callbacks = [
             Listening(interrupts),
             Measurements(),
             BatchSeed(plan.seed),
             *([] if plan.ema_decay is None else [Ema(plan.ema_decay)]),
             evaluation,
-            ScheduledCheckpoint(writer, averaged),  # Lightning moves it and its like behind all others, in this order
-            *(others.get(name) or BestCheckpoint(bests[name], name, writer, averaged) for name in asked),
-            TrainingCurves(int(plan.trainer.get("log_every_n_steps") or 10), data.tokens_per_step),
-            ResumeState(plan.checkpoint, total, writer, interrupts),
+            ScheduledCheckpoint(run),  # Lightning moves it and its like behind all others, in this order
+            *(others.get(name) or BestCheckpoint(bests[name], name, run) for name in asked),
+            TrainingCurves(int(plan.trainer.get("log_every_n_steps") or 10), timeline),
+            ResumeState(plan.checkpoint, run),
         ]
         done = -1 if state is None else start
         trainer = make_trainer(plan.trainer, folder, total, callbacks, _loggers(plan, folder, done), saves)

@@ -12,6 +12,8 @@ from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import Schedule, warning
 from tl_search.training.data import BlockLoader, count_blocks, steps_in_epoch
 from tl_search.training.estimate import vocabulary
+from tl_search.training.optim import Phase, phases_of
+from tl_search.training.timeline import Timeline
 from tl_search.training.tokens import rows
 from tl_search.training.trainer import device_count
 
@@ -67,8 +69,12 @@ def scheduled_steps(schedule: Schedule, horizon: Horizon) -> tuple[int, ...]:
     return steps
 
 
-def tokens_per_step(plan: "TrainingPlan") -> int:
-    return _blocks_per_step(plan) * plan.model.context
+def timeline_of(
+    plan: "TrainingPlan", horizon: Horizon, steps_per_epoch: int, phases: tuple[Phase, ...] = ()
+) -> Timeline:
+    """What holds at each step of a plan's run; without phases the learning rate follows one curve."""
+    phases = phases or phases_of((), horizon.total)
+    return Timeline(horizon, steps_per_epoch, _blocks_per_step(plan), plan.model.context, plan.curriculum, phases)
 
 
 def measure_epoch(plan: "TrainingPlan") -> Epoch:

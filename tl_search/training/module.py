@@ -1,6 +1,5 @@
 """What is learnt, and nothing about when: losses, gradients, optimizer."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,10 +7,10 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tl_search.plane.curriculum import Curriculum
 from tl_search.training.losses.next_token import loss as next_token
-from tl_search.training.optim import OptimizerConfig, Phase
+from tl_search.training.optim import OptimizerConfig
 from tl_search.training.terms import loss_term
+from tl_search.training.timeline import Timeline
 
 
 class CausalLM(LightningModule):
@@ -19,21 +18,15 @@ class CausalLM(LightningModule):
 
     Args:
         model: A transformers model with a language-model head.
-        curriculum: Step → weights of the loss terms.
+        timeline: Weights of the loss terms, and the learning rate's phase, at each step.
         optimizer: Its config.
-        phases: Of the learning rate; one, unless the run was extended.
     """
 
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        curriculum: Curriculum,
-        optimizer: OptimizerConfig,
-        phases: Sequence[Phase],
-    ) -> None:
+    def __init__(self, model: PreTrainedModel, timeline: Timeline, optimizer: OptimizerConfig) -> None:
         super().__init__()
-        self.model, self.curriculum, self.optimizer, self.phases = model, curriculum, optimizer, tuple(phases)
-        self.terms = {name: loss_term(name) for stage in curriculum.stages.values() for name in stage.losses}
+        self.model, self.timeline, self.optimizer = model, timeline, optimizer
+        stages = timeline.curriculum.stages.values()
+        self.terms = {name: loss_term(name) for stage in stages for name in stage.losses}
         self.grad_norm: Tensor | None = None  # of the latest step, before clipping; on the device, so nothing waits
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -48,7 +41,7 @@ class CausalLM(LightningModule):
             batch_idx: Lightning's, not needed.
         """
         logits, targets = self(batch[:, :-1]), batch[:, 1:]
-        weights = self.curriculum.stage_at(self.global_step).losses
+        weights = self.timeline.stage_at(self.global_step).losses
         terms = {name: self.terms[name](logits, targets) for name, weight in weights.items() if weight > 0}
         loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         return {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
@@ -91,5 +84,5 @@ class CausalLM(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer, with a learning rate that follows the step."""
-        optimizer, rate = self.optimizer.build(self.model, self.phases)
+        optimizer, rate = self.optimizer.build(self.model, self.timeline.phase_at)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}

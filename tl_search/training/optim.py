@@ -1,7 +1,7 @@
 """The optimizer and its learning rate, which is a function of the step and of the run's history."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,11 +25,6 @@ class Phase:
     start: int
     offset: int
     length: int
-
-
-def phase_at(phases: Sequence[Phase], step: int) -> Phase:
-    """The latest phase that has begun."""
-    return max((phase for phase in phases if phase.start <= step), key=lambda phase: phase.start)
 
 
 class LrPolicy(Enum):
@@ -84,9 +79,16 @@ def horizon_warning(step: int, before: int, now: int, policy: LrPolicy) -> str:
 
 
 class OptimizerConfig(Protocol):
-    """Makes the optimizer of a model's parameters, and the schedule that is stepped after each of its steps."""
+    """An optimizer's settings."""
 
-    def build(self, model: "Module", phases: Sequence[Phase]) -> "tuple[Optimizer, LRScheduler]": ...
+    def build(self, model: "Module", phase_at: Callable[[int], Phase]) -> "tuple[Optimizer, LRScheduler]":
+        """The optimizer of a model's parameters, and the learning rate's schedule, stepped after each of its steps.
+
+        Args:
+            model: Whose parameters are trained.
+            phase_at: Completed steps → the learning rate's phase.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -135,13 +137,11 @@ class AdamW:
         done = min(1.0, (step - self.warmup_steps) / max(1, total - 1 - self.warmup_steps))
         return self.final_share + (1 - self.final_share) * (1 + math.cos(math.pi * done)) / 2
 
-    def rate_at(self, step: int, phases: Sequence[Phase]) -> float:
+    def rate_at(self, step: int, phase: Phase) -> float:
         """The share of `lr` after `step` completed steps of a run that may have been extended."""
-        phase = phase_at(phases, step)
         return self.share_at(step - phase.offset, phase.length)
 
-    def build(self, model: "Module", phases: Sequence[Phase]) -> "tuple[Optimizer, LRScheduler]":
-        """The optimizer of a model's parameters, and the schedule to step after each of its steps."""
+    def build(self, model: "Module", phase_at: Callable[[int], Phase]) -> "tuple[Optimizer, LRScheduler]":
         import torch
 
         trained = [weight for weight in model.parameters() if weight.requires_grad]
@@ -150,4 +150,4 @@ class AdamW:
             {"params": [weight for weight in trained if weight.dim() < 2], "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps)
-        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate_at(step, phases))
+        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate_at(step, phase_at(step)))

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from tl_search.checkpoints.index import add_revision
 from tl_search.store.atomic import require_space, write_dir, write_text
 from tl_search.store.manifest import write_manifest
-from tl_search.training.saving import BackgroundWriter
+from tl_search.training.context import RunContext
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
 CONFIG = "run.yaml"  # the run's settings, in every folder that it leaves
 
@@ -32,69 +32,39 @@ class DivergedError(RuntimeError):
         self.step = step
 
 
-class RevisionWriter:
-    """Writes revisions of one run: the folder first, then its line in the index.
+def write_revision(
+    run: RunContext, model: "PreTrainedModel", step: int, eval_loss: float | None, best: float | None
+) -> None:
+    """Write, or write again, the revision of a scheduled step: its folder, then its line in the index.
 
     Args:
-        run: The run directory.
-        tokenizer: Saved with every revision.
-        steps_per_epoch: Optimizer steps.
-        tokens_per_step: Training tokens.
-        scheduled: Steps that have a revision.
-        saves: Does the writing; by default at once.
-        settings: The run's, as YAML.
+        run: Whose revision it is.
+        model: With the weights after `step` steps.
+        step: Completed steps.
+        eval_loss: Of these weights, in nats per token; None where it was not measured.
+        best: The lowest eval loss so far.
     """
+    name = f"step{step}"
+    write_model(run, model, name, step, eval_loss)
+    facts = {**run.timeline.facts(step), "eval_loss": eval_loss}
+    run.saves.submit(partial(add_revision, run.folder, run.folder / "revisions" / name, **facts, best=best))
 
-    def __init__(
-        self,
-        run: Path,
-        tokenizer: "PreTrainedTokenizerBase",
-        steps_per_epoch: int,
-        tokens_per_step: int,
-        scheduled: Collection[int] = (),
-        saves: BackgroundWriter | None = None,
-        settings: str = "",
-    ) -> None:
-        self.run, self.tokenizer, self.settings = run, tokenizer, settings
-        self.steps_per_epoch, self.tokens_per_step = steps_per_epoch, tokens_per_step
-        self.scheduled = frozenset(scheduled)
-        self.saves = saves or BackgroundWriter(asynchronous=False)
 
-    def facts(self, step: int, stage: str) -> dict[str, Any]:
-        """What is known of a step, for manifests and the index."""
-        return {
-            "name": f"step{step}",
-            "step": step,
-            "tokens": step * self.tokens_per_step,
-            "epoch": step // self.steps_per_epoch,
-            "stage": stage,
-        }
+def write_model(run: RunContext, model: "PreTrainedModel", name: str, step: int, eval_loss: float | None) -> None:
+    """Write a loadable model of any step as `revisions/NAME`, without a line in the index."""
+    weights, folder = model.state_dict(), run.folder / "revisions" / name
+    require_space(folder, sum(weight.nbytes for weight in weights.values()))
+    facts = {**run.timeline.facts(step), "eval_loss": eval_loss}
 
-    def write(
-        self, model: "PreTrainedModel", step: int, stage: str, eval_loss: float | None, best: float | None = None
-    ) -> None:
-        """Write, or write again, the revision of a scheduled step, and enter it in the index."""
-        facts = {**self.facts(step, stage), "eval_loss": eval_loss}
-        self._save(model, f"step{step}", facts)
-        folder = self.run / "revisions" / f"step{step}"
-        self.saves.submit(partial(add_revision, self.run, folder, **facts, best=best))
-
-    def write_aside(self, model: "PreTrainedModel", name: str, step: int, stage: str, eval_loss: float | None) -> None:
-        """Write a loadable model of any step under another name; it is no revision of the index."""
-        self._save(model, name, {**self.facts(step, stage), "eval_loss": eval_loss})
-
-    def _save(self, model: "PreTrainedModel", name: str, facts: Mapping[str, Any]) -> None:
-        weights, folder = model.state_dict(), self.run / "revisions" / name
-        require_space(folder, sum(weight.nbytes for weight in weights.values()))
-        self.saves.save(facts["step"], weights, partial(self._fill, model, folder, facts))
-
-    def _fill(self, model: "PreTrainedModel", folder: Path, facts: Mapping[str, Any], weights: Any) -> None:
-        check_finite(facts["step"], weights)
+    def fill(copied: "Mapping[str, Tensor]") -> None:
+        check_finite(step, copied)
         with write_dir(folder) as aside:
-            model.save_pretrained(aside, state_dict=dict(weights))
-            self.tokenizer.save_pretrained(aside)
-            write_text(aside / CONFIG, self.settings)
+            model.save_pretrained(aside, state_dict=dict(copied))
+            run.tokenizer.save_pretrained(aside)
+            write_text(aside / CONFIG, run.settings)
             write_manifest(aside, **facts)
+
+    run.saves.save(step, weights, fill)
 
 
 def write_main(run: Path, step: int) -> None:

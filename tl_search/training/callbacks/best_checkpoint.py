@@ -18,7 +18,8 @@ from tl_search.training.callbacks.best import Best, check_name
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.evaluation import loss_words, say
 from tl_search.training.callbacks.measurements import Measurements
-from tl_search.training.revisions import RevisionWriter
+from tl_search.training.context import RunContext
+from tl_search.training.revisions import write_model
 
 
 class BestCheckpoint(Checkpoint):
@@ -30,12 +31,11 @@ class BestCheckpoint(Checkpoint):
     Args:
         config: What is watched, and what counts as better.
         entry: The callback's name, if the config gives none.
-        writer: Of the run's revisions.
-        averaged: Whether it is the averaged weights that are written.
+        run: Whose models are written.
     """
 
-    def __init__(self, config: Best, entry: str, writer: RevisionWriter, averaged: bool = False) -> None:
-        self.config, self.entry, self.writer, self.averaged = config, entry, writer, averaged
+    def __init__(self, config: Best, entry: str, run: RunContext) -> None:
+        self.config, self.entry, self.run = config, entry, run
         self.name = config.name or entry
         check_name(self.name)
         self.seen = -1  # step of the latest measurement that was looked at
@@ -54,7 +54,7 @@ class BestCheckpoint(Checkpoint):
 
     @property
     def pointer(self) -> Path:
-        return self.writer.run / "checkpoints" / f"{self.name}.json"
+        return self.run.folder / "checkpoints" / f"{self.name}.json"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._forget_missing(trainer.is_global_zero)
@@ -67,7 +67,7 @@ class BestCheckpoint(Checkpoint):
 
     def _forget_missing(self, first: bool) -> None:
         """Begin anew when the best is gone: the run was set back to a time whose best had yet to make room."""
-        checkpoints, revisions = self.pointer.parent, self.writer.run / "revisions"
+        checkpoints, revisions = self.pointer.parent, self.run.folder / "revisions"
         self.kept = {step: value for step, value in self.kept.items() if (checkpoints / f"step{step}").is_dir()}
         if self.best is not None and (
             self.best["step"] not in self.kept or not (revisions / self.best["revision"]).is_dir()
@@ -98,19 +98,18 @@ class BestCheckpoint(Checkpoint):
         config = self.config
         if self.best is None or config.better(value, self.best["value"]):
             revision = f"step{step}"
-            if step not in self.writer.scheduled:
+            if step not in self.run.scheduled:
                 revision = f"{self.name}-step{step}"
                 if trainer.is_global_zero:
-                    stage, loss = module.curriculum.stage_at(step).name, Measurements.of(trainer).at("eval/loss", step)
-                    model = written_model(trainer, module, self.averaged)
-                    self.writer.write_aside(model, revision, step, stage, loss)
+                    model = written_model(trainer, module, self.run.averaged)
+                    write_model(self.run, model, revision, step, Measurements.of(trainer).at("eval/loss", step))
             self.best = {
                 "step": step,
                 "monitor": config.monitor,
                 "value": value,
                 "name": f"step{step}",
                 "revision": revision,
-                "weights": "ema" if self.averaged else "raw",
+                "weights": "ema" if self.run.averaged else "raw",
             }
         elif len(self.kept) >= config.save_top_k and not config.better(value, self.kept[self._worst()]):
             return
@@ -144,7 +143,7 @@ class BestCheckpoint(Checkpoint):
         """
         if self.best is not None and self.pointed != self.best:
             self.pointed = self.best
-            self.writer.saves.submit(partial(point_to, self.writer.run, self.name, self.best))
+            self.run.saves.submit(partial(point_to, self.run.folder, self.name, self.best))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         known, monitor = Measurements.of(trainer).latest, self.config.monitor

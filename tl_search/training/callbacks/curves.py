@@ -10,6 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from tl_search.training.callbacks.evaluation import perplexity
+from tl_search.training.timeline import Timeline
 
 
 class TrainingCurves(Callback):
@@ -20,13 +21,13 @@ class TrainingCurves(Callback):
 
     Args:
         every: Steps between points of a curve.
-        tokens_per_step: Training tokens.
+        timeline: Tokens at each step.
     """
 
-    def __init__(self, every: int, tokens_per_step: int) -> None:
-        self.every, self.tokens_per_step = every, tokens_per_step
+    def __init__(self, every: int, timeline: Timeline) -> None:
+        self.every, self.timeline = every, timeline
         self.sums: dict[str, Tensor] = {}
-        self.batches: dict[str, int] = {}  # that a sum is of: a stage may weigh a term from its middle on
+        self.batches: dict[str, int] = {}  # how many each sum has: a stage may begin between two points
 
     @property
     def state_key(self) -> str:
@@ -56,14 +57,14 @@ class TrainingCurves(Callback):
         if trainer.world_size > 1:
             sums = trainer.strategy.reduce(sums, reduce_op="mean")
         means = {name: value / self.batches[name] for name, value in zip(self.sums, sums.tolist(), strict=True)}
-        now = time.monotonic()
-        rate = (step - self.step) / max(now - self.since, 1e-9)
+        now, tokens = time.monotonic(), self.timeline.tokens_at(step)
+        seconds = max(now - self.since, 1e-9)
         values = {
             **{f"train/{name}": value for name, value in means.items()},
             "train/lr": trainer.optimizers[0].param_groups[0]["lr"],
-            "train/tokens_seen": float(step * self.tokens_per_step),
-            "train/steps_per_second": rate,
-            "train/tokens_per_second": rate * self.tokens_per_step,
+            "train/tokens_seen": float(tokens),
+            "train/steps_per_second": (step - self.step) / seconds,
+            "train/tokens_per_second": (tokens - self.timeline.tokens_at(self.step)) / seconds,
             "train/peak_memory_bytes": float(peak_memory(module.device)),
             "train/epoch": float(trainer.current_epoch),
         }

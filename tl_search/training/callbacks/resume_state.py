@@ -9,12 +9,13 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
 from tl_search.training.callbacks.neighbours import neighbours
+from tl_search.training.context import RunContext
 from tl_search.training.diverging import story
-from tl_search.training.interrupts import Interrupts, Stopped
+from tl_search.training.interrupts import Stopped
 from tl_search.training.ranks import agreed
 from tl_search.training.resume import drop_states, save_state
 from tl_search.training.retention import Checkpointing
-from tl_search.training.revisions import DivergedError, RevisionWriter, check_finite
+from tl_search.training.revisions import DivergedError, check_finite
 
 _STOP, _SAVE = 2, 1
 
@@ -27,20 +28,17 @@ class ResumeState(Checkpoint):
 
     Args:
         checkpoint: When a state is due, and which are kept.
-        total: The last step.
-        writer: Knows the facts of a step.
-        interrupts: Whether somebody asked the run to stop.
+        run: Whose state is saved.
     """
 
-    def __init__(self, checkpoint: Checkpointing, total: int, writer: RevisionWriter, interrupts: Interrupts) -> None:
-        self.checkpoint, self.total = checkpoint, total
-        self.writer, self.interrupts = writer, interrupts
-        self.for_good = checkpoint.for_good(writer.scheduled)
+    def __init__(self, checkpoint: Checkpointing, run: RunContext) -> None:
+        self.checkpoint, self.run = checkpoint, run
+        self.for_good = checkpoint.for_good(run.scheduled)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.step, self.since = trainer.global_step, time.monotonic()
         self.bests = neighbours(trainer, BestCheckpoint)
-        folder = self.writer.run / "checkpoints" / f"step{self.step}"
+        folder = self.run.folder / "checkpoints" / f"step{self.step}"
         missing = any(self.step in best.kept for best in self.bests) and not folder.is_dir()  # of the very first step
         if agreed(trainer, int(missing)):
             self._save(trainer, pl_module, self.step)
@@ -50,13 +48,13 @@ class ResumeState(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self.writer.saves.check()
+        self.run.saves.check()
         step = trainer.global_step
         if step == self.step:  # in the middle of an accumulated step: half its gradients would be lost
             return
         self.step = step
         # clocks and signals differ between ranks; what one wants, all do
-        wish = _STOP if self.interrupts.received is not None else _SAVE if self._due(step) else 0
+        wish = _STOP if self.run.interrupts.received is not None else _SAVE if self._due(step) else 0
         wish = agreed(trainer, wish)
         if wish:
             self._save(trainer, pl_module, step)
@@ -64,7 +62,7 @@ class ResumeState(Checkpoint):
             raise Stopped
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.writer.saves.drain()  # here, where an error still passes `on_exception`
+        self.run.saves.drain()  # here, where an error still passes `on_exception`
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         # the thread that saves finds what is not finite before three losses do, but knows nothing of batches
@@ -75,20 +73,20 @@ class ResumeState(Checkpoint):
     def _due(self, step: int) -> bool:
         return (
             self.checkpoint.due(step, (time.monotonic() - self.since) / 60)
-            or step == self.total
+            or step == self.run.timeline.total
             or step in self.for_good
             or any(step in best.kept for best in self.bests)
         )
 
     def _save(self, trainer: Trainer, module: Any, step: int) -> None:
-        saves, run = self.writer.saves, self.writer.run
-        facts = self.writer.facts(step, module.curriculum.stage_at(step).name)
+        saves, run = self.run.saves, self.run.folder
+        facts = self.run.timeline.facts(step)
         facts |= {"for_good": True} if step in self.for_good else {}
         if trainer.is_global_zero:
             for logger in trainer.loggers:
                 logger.save()  # a run that goes on from here logs nothing of what was before
             saves.save(step, module.model.state_dict(), partial(check_finite, step))
-        place = partial(save_state, run, step, facts, self.writer.settings)
+        place = partial(save_state, run, step, facts, self.run.settings)
         trainer.save_checkpoint(run / "checkpoints" / f"step{step}", weights_only=False, storage_options=place)
         self.since = time.monotonic()
         if trainer.is_global_zero:

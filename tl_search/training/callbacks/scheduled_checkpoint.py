@@ -7,7 +7,8 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.measurements import Measurements
-from tl_search.training.revisions import RevisionWriter
+from tl_search.training.context import RunContext
+from tl_search.training.revisions import write_revision
 
 
 class ScheduledCheckpoint(Checkpoint):
@@ -16,12 +17,11 @@ class ScheduledCheckpoint(Checkpoint):
     It is a `Checkpoint`, which Lightning runs after all other callbacks.
 
     Args:
-        writer: Of the run's revisions; knows the schedule's steps.
-        averaged: Whether revisions hold the averaged weights.
+        run: Which steps have a revision, and where it is written.
     """
 
-    def __init__(self, writer: RevisionWriter, averaged: bool = False) -> None:
-        self.writer, self.averaged = writer, averaged
+    def __init__(self, run: RunContext) -> None:
+        self.run = run
         self.saved: int | None = None
         self.best: float | None = None  # the lowest eval loss so far
 
@@ -39,12 +39,12 @@ class ScheduledCheckpoint(Checkpoint):
         loss = Measurements.of(trainer).at("eval/loss", step)
         if loss is not None:
             self.best = loss if self.best is None else min(self.best, loss)
-        if step == self.saved or step not in self.writer.scheduled:  # the hook fires once per batch, not per step
+        if step == self.saved or step not in self.run.scheduled:  # the hook fires once per batch, not per step
             return
         self.saved = step  # first, or the training state saved at this step would say that it is still to do
         if trainer.is_global_zero:
-            model = written_model(trainer, module, self.averaged)
-            self.writer.write(model, step, module.curriculum.stage_at(step).name, loss, self.best)
+            model = written_model(trainer, module, self.run.averaged)
+            write_revision(self.run, model, step, loss, self.best)
 
     def state_dict(self) -> dict[str, Any]:
         return {"saved": self.saved, "best": self.best}

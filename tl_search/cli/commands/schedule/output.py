@@ -61,7 +61,7 @@ def costs(training: "TrainingPlan", steps: Sequence[int], horizon: Horizon, voca
     """Lines on disk and time, or on what they cannot be told without."""
     from tl_search.report.sentences import duration
     from tl_search.training import estimate
-    from tl_search.training.horizon import tokens_per_step
+    from tl_search.training.horizon import timeline_of
     from tl_search.training.trainer import device_count
 
     vocabulary = vocabulary or estimate.vocabulary(training.tokenizer)
@@ -71,7 +71,7 @@ def costs(training: "TrainingPlan", steps: Sequence[int], horizon: Horizon, voca
     weights, state = estimate.revision_bytes(parameters), estimate.state_bytes(parameters, bool(training.ema_decay))
     models, kept = estimate.best_kept(training)[0], estimate.states_kept(training, steps)
     count, most, best = len(steps) + models, "at most " if models else "", f" ({models} as best)" if models else ""
-    tokens = horizon.total * tokens_per_step(training)
+    tokens = timeline_of(training, horizon, horizon.epoch_ends[0]).tokens_at(horizon.total)
     speed = estimate.machine_speed(training.trainer) * device_count(training.trainer)
     seconds = tokens * training.model.flops_per_token(vocabulary) / (speed * estimate.EFFICIENCY)
     return [
