@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from test_training_best import Publish, pointer, whole
-from tiny_run import PLAN, At, PowerCut, cut, plan
+from tiny_run import PLAN, At, PowerCut, context, cut, plan
 
 from tl_search.training.callbacks.best import Best, Mode
 from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
@@ -66,8 +66,8 @@ def test_a_best_that_is_gone_is_forgotten(finished, tmp_path):
 
 
 def test_fewer_states_are_kept_when_fewer_are_asked_for(tmp_path):
-    writer = SimpleNamespace(run=tmp_path, scheduled=frozenset(range(10)))
-    many, board = BestCheckpoint(Best("m", save_top_k=3), "best", writer), Measurements()
+    run = context(tmp_path, range(10))
+    many, board = BestCheckpoint(Best("m", save_top_k=3), "best", run), Measurements()
     trainer = SimpleNamespace(callbacks=[board], callback_metrics={}, loggers=[], global_step=0, is_global_zero=True)
 
     def see(callback, value):
@@ -77,7 +77,7 @@ def test_fewer_states_are_kept_when_fewer_are_asked_for(tmp_path):
 
     for value in (5.0, 4.0, 3.0):
         see(many, value)
-    few = BestCheckpoint(Best("m"), "best", writer)
+    few = BestCheckpoint(Best("m"), "best", run)
     few.load_state_dict(json.loads(json.dumps(many.state_dict())))
     see(few, 2.0)
     assert few.kept == {3: 2.0}

@@ -12,18 +12,14 @@ from itertools import accumulate
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
-from tiny_run import PLAN, At, PowerCut, cut, plan, same, weights
+from tiny_run import PLAN, At, PowerCut, context, cut, plan, same, weights
 from torch.nn import Linear
 
 from tl_search.checkpoints.index import read_index
-from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import LinearSchedule
 from tl_search.store.manifest import verify
 from tl_search.training.checkpoint_io import AtomicCheckpointIO
-from tl_search.training.context import RunContext
 from tl_search.training.fit import fit
-from tl_search.training.horizon import timeline_of
-from tl_search.training.interrupts import Interrupts
 from tl_search.training.optim import AdamW
 from tl_search.training.retention import Checkpointing
 from tl_search.training.revisions import write_revision
@@ -231,7 +227,7 @@ def test_a_disk_that_takes_no_more_is_told_as_such_whichever_library_meets_it(fi
 
 def test_tied_weights_are_written_once_and_load_tied(finished, tmp_path):
     from safetensors import safe_open
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     source = finished / "revisions" / "step14"
     model = AutoModelForCausalLM.from_config(
@@ -241,10 +237,7 @@ def test_tied_weights_are_written_once_and_load_tied(finished, tmp_path):
         )
     )  # fmt: skip
     with BackgroundWriter() as saves:
-        timeline = timeline_of(PLAN, Horizon(14), 6)
-        tokenizer = AutoTokenizer.from_pretrained(source)
-        run = RunContext(tmp_path, timeline, frozenset({0}), False, tokenizer, "", saves, Interrupts())
-        write_revision(run, model, 0, None, None)
+        write_revision(context(tmp_path, [0], saves), model, 0, None, None)
         expected = model.get_input_embeddings().weight.detach().clone()
         model.get_input_embeddings().weight.data.zero_()  # training goes on
     folder = tmp_path / "revisions" / "step0"

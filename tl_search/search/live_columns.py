@@ -17,11 +17,12 @@ from tl_search.checkpoints.digests import folder_digests
 from tl_search.checkpoints.run import RunCheckpoints
 from tl_search.checkpoints.source import shape_of
 from tl_search.plane.arm import Plane
+from tl_search.plane.extraction import Extraction
 from tl_search.plane.revision import Revision
-from tl_search.probe.config import check_device, settled
+from tl_search.probe.config import ProbeConfig, check_device, settled
 from tl_search.scoring.randomness import undisturbed_randomness
-from tl_search.search.live import Live
 from tl_search.search.live_look import indexed, listed, monitored, sentence, unnoticed
+from tl_search.search.pace import Pace
 from tl_search.store.atomic import ASIDE
 from tl_search.store.keys import digest
 from tl_search.training.callbacks.ema import written_model
@@ -42,7 +43,9 @@ class LiveColumns(Callback, ABC):
     the first measures, and the others wait. Whatever goes wrong in a look costs that column, never the training.
 
     Args:
-        config: Which steps are due, how much time there is, and how texts become vectors.
+        pace: Which steps are due, and how much time there is.
+        extraction: How texts become vectors.
+        probe: Where the forward passes run.
 
     Raises:
         ValueError: the probe's device is not here.
@@ -51,10 +54,10 @@ class LiveColumns(Callback, ABC):
     noun: str  # what the console and the messages call a column's values
     entry: str  # under `callbacks`
 
-    def __init__(self, config: Live) -> None:
+    def __init__(self, pace: Pace, extraction: Extraction, probe: ProbeConfig) -> None:
         with self._named():
-            check_device(config.probe)
-        self.pace, self.extraction = config, settled(config.extraction, config.probe.accelerator)
+            check_device(probe)
+        self.pace, self.extraction, self.probe = pace, settled(extraction, probe.accelerator), probe
         self.columns: dict[int, Column] = {}
         self.spent = self.before = 0.0  # seconds of looking, and of the run before it was resumed
         # Steps that were due and are not measured: with a revision, which can be later, and without. What failed is
@@ -110,7 +113,7 @@ class LiveColumns(Callback, ABC):
                 left = f"measured only where share={self.pace.share:g} leaves time; share=null measures all"
                 log.warning("%s: %s", name, left)
         root = trainer.strategy.root_device
-        if root.type == "cuda" and root.index and self.pace.probe.accelerator != "cpu":
+        if root.type == "cuda" and root.index and self.probe.accelerator != "cpu":
             where = f"looks take GPU 0, while training has {root.index}; CUDA_VISIBLE_DEVICES={root.index} joins them"
             log.warning("%s: %s", self.noun, where)
 
