@@ -119,7 +119,7 @@ def test_the_packed_file_is_made_once_and_remade_when_damaged(corpus, tmp_path):
     expected = first.train.tolist()
     assert second.train.tolist() == expected
     next(cache.glob("tokens/*/train.npy")).write_bytes(b"torn")
-    with pytest.warns(UserWarning, match="made anew"):
+    with pytest.warns(UserWarning, match="made again"):
         assert pack(corpus, TrainedTokenizer(300), 0.34, cache).train.tolist() == expected
 
 

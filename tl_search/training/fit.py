@@ -1,4 +1,4 @@
-"""A training run from its parts: wired here, and nowhere else."""
+"""Builds a training run from its parts and trains it."""
 
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -38,19 +38,19 @@ if TYPE_CHECKING:
 
 
 def fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None] = lambda: None) -> None:
-    """Train in `folder`, from the state that `plan.resume` names; a finished run is left as it is.
+    """Train in `folder`, from the state that `plan.resume` names; does nothing when the run is finished.
 
     Args:
         plan: What is trained.
         folder: The run directory.
-        accepted: Called once plan, text and state are known to fit, before anything of the run is changed.
+        accepted: Called when plan, text and state are known to fit, before anything of the run is changed.
 
     Raises:
         ValueError: the folder holds a run of another plan, or only damaged states.
         DivergedError: the loss, or a weight, is not finite.
         LockedError: another process trains there.
-        KeyboardInterrupt, SystemExit: the run was told to stop; its state is on disk. One that was told so after its
-            last step is finished first.
+        KeyboardInterrupt, SystemExit: the run was told to stop, and its state is on disk. After the last step the run
+            is finished before this is raised.
     """
     with Interrupts() as interrupts:
         interrupts.listen()
@@ -76,10 +76,10 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             horizon = horizon_of(plan, data.steps_per_epoch)
             if change:
                 check_length(folder, plan.trainer, horizon.total, reached)
-            if target.run is not None:  # may have another logger, and this machine may lack what the first one had
+            if target.run is not None:  # check early: loggers may be new, and this machine may be another one
                 make_trainer(plan.trainer, folder, horizon.total, [], _loggers(plan, folder, reached))
             steps = scheduled_steps(plan.schedule, horizon)
-            # only text that can be trained on is the run's: too little of it may be mended, and the run begun again
+            # recorded only now: with too little text the run has failed above, and may be started with other text
             claim(folder, known, data={"corpus": packed.corpus_digest, "tokenizer": packed.tokenizer_digest})
             accepted()
             sweep_litter(folder)
@@ -87,7 +87,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             if change:
                 change.record(folder, start, data.steps_per_epoch, plan.lr_policy)
             cut_off(folder, horizon.total)
-            # a run that was set back writes anew what it had written
+            # a run that was set back writes the later revisions of its index once more
             due = {*steps, *(line["step"] for line in read_index(folder) if line["step"] > start)}
             timeline = timeline_of(plan, horizon, data.steps_per_epoch, phases(folder, horizon.total))
             train = partial(_train, plan, packed, folder, timeline, state, start, due)
@@ -123,7 +123,7 @@ def _train(
     rank: int = 0,
     interrupts: Interrupts | None = None,
 ) -> None:
-    """Train from a state, which is that of step `start`, to the last step; with several devices, as one rank.
+    """Train from the state of step `start` to the last step; with several devices, as one rank of them.
 
     Args:
         plan: What is trained.
@@ -134,10 +134,10 @@ def _train(
         start: Completed steps.
         due: Steps that have a revision.
         rank: Of this process.
-        interrupts: The run's; None gives a rank its own, since signals come to each of them.
+        interrupts: The run's; None makes one, for a rank in its own process, which gets signals itself.
 
     Raises:
-        EndedEarly: a callback has ended the run, which is done all the same.
+        EndedEarly: a callback has ended the run, which counts as done.
     """
     from lightning.pytorch.callbacks import EarlyStopping
 
@@ -158,7 +158,7 @@ def _train(
     bests = {name: entry for name, entry in asked.items() if isinstance(entry, Best)}
     others = {name: callback_of(entry) for name, entry in asked.items() if not isinstance(entry, Best)}
     if any(isinstance(callback, EarlyStopping) for callback in others.values()):
-        steps |= {*timeline.horizon.epoch_ends}  # where it may end the run, whatever the schedule
+        steps |= {*timeline.horizon.epoch_ends}  # early stopping ends the run there, so they need a revision
     model = plan.model.build(packed.tokenizer, stream(plan.seed, "weights"))
     module = CausalLM(model, timeline, optimizer_of(plan.optimizer))
     averaged = plan.checkpoint.weights is RevisionWeights.ema
@@ -177,7 +177,7 @@ def _train(
             BatchSeed(plan.seed),
             *([] if plan.ema_decay is None else [Ema(plan.ema_decay)]),
             evaluation,
-            ScheduledCheckpoint(run),  # Lightning moves it and its like behind all others, in this order
+            ScheduledCheckpoint(run),  # Lightning moves all Checkpoint callbacks to the end, in this order
             *(others.get(name) or BestCheckpoint(bests[name], name, run) for name in asked),
             TrainingCurves(int(plan.trainer.get("log_every_n_steps") or 10), timeline),
             ResumeState(plan.checkpoint, run),
@@ -188,23 +188,23 @@ def _train(
             trainer.fit(module, datamodule=data, ckpt_path=state, weights_only=True)
             check_end(trainer, steps, total)
         except (Stopped, SystemExit) as error:
-            interrupts.listen("finishing what is being saved")  # Lightning has put back the handlers before
+            interrupts.listen("finishing what is being saved")  # Lightning has restored the earlier handlers
             saves.drain()
             if interrupts.received is not None:
                 interrupts.end()
-            if isinstance(error.__context__, KeyboardInterrupt):  # before we listened; Lightning says exit code 1
+            if isinstance(error.__context__, KeyboardInterrupt):  # before our handlers; Lightning exits with 1
                 raise error.__context__ from None
             raise
 
 
 def _loggers(plan: TrainingPlan, folder: Path, step: int) -> "list[Logger]":
-    """Those of a run that goes on after a step, or begins at -1. Raises ValueError where a package is missing."""
+    """The run's loggers; `step` as in `LoggerEntry.start`. Raises ValueError where a package is missing."""
     return [logger_of(entry, folder, step) for entry in plan.logger.values() if entry is not None]
 
 
 @contextmanager
 def _ownership(folder: Path) -> Iterator[None]:
-    """The run's lock, unless this process holds it already: a command may own the folder from its first line on."""
+    """Holds the run's lock, unless this process has it already, as when a command has taken it before."""
     lock = RunLock(folder)
     held = lock.claim.exists() and read_json(lock.claim)
     mine = held and all(held[key] == lock.owner[key] for key in ("host", "pid", "started"))

@@ -1,4 +1,4 @@
-"""How long the run of a plan is, in steps and epochs: counted from its packed text, or estimated where that is dear."""
+"""How long a plan's run is, in steps and epochs: counted from the packed text, or estimated from a sample of it."""
 
 import tempfile
 import warnings
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
 
 SAMPLE = 200  # documents that an estimate reads
-MOST_EPOCHS = 100_000  # each ends with a checkpoint: more is a slip, and would fill memory and disk
+MOST_EPOCHS = 100_000  # each ends with a checkpoint; more is surely a mistake, and would fill memory and disk
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Epoch:
     """One pass over the training text.
 
     Args:
-        steps: Optimizer steps; None when nobody knows.
+        steps: Optimizer steps; None when unknown.
         vocabulary: Of the tokenizer, in tokens; None when it was not built.
-        estimate: What the number rests on, or why there is none; None when it is exact.
+        estimate: How the number was estimated, or why there is none; None when it is exact.
     """
 
     steps: int | None
@@ -40,7 +40,7 @@ class Epoch:
 
 
 def horizon_of(plan: "TrainingPlan", steps_per_epoch: int | None) -> Horizon:
-    """The run's last step and its epochs' ends; an epoch of unknown length is as long as the run.
+    """The run's last step and the ends of its epochs; an epoch of unknown length counts as long as the run.
 
     Raises:
         ValueError: the run's length is given in epochs, whose length is unknown; or it has absurdly many epochs.
@@ -59,7 +59,7 @@ def horizon_of(plan: "TrainingPlan", steps_per_epoch: int | None) -> Horizon:
 
 
 def scheduled_steps(schedule: Schedule, horizon: Horizon) -> tuple[int, ...]:
-    """The schedule's steps in a run; warns of what is odd about them, and raises ValueError for what is wrong."""
+    """The schedule's steps in a run. Warns when they are unusual; raises ValueError when the schedule does not fit."""
     try:
         odd, steps = warning(schedule, horizon), schedule.steps(horizon)
     except ValueError as error:
@@ -78,9 +78,9 @@ def timeline_of(
 
 
 def measure_epoch(plan: "TrainingPlan") -> Epoch:
-    """The plan's epoch, from its packed text; a corpus that would have to be downloaded for it is only sampled.
+    """The plan's epoch, from its packed text; of a corpus that would have to be downloaded, an estimate from a sample.
 
-    Nothing stays on disk, except in a cache that exists already. Raises ValueError when the text cannot be trained on.
+    Writes only to a cache that exists already. Raises ValueError when the text does not fill one step.
     """
     corpus: Any = plan.data.corpus
     if getattr(corpus, "is_remote", False):
@@ -97,12 +97,12 @@ def measure_epoch(plan: "TrainingPlan") -> Epoch:
 def _estimated(plan: "TrainingPlan", corpus: Any) -> Epoch:
     try:
         documents, total = corpus.glimpse(SAMPLE)
-    except OSError as error:  # no network, which is no reason to say nothing of the rest
+    except OSError as error:  # without network, the rest can still be told
         return Epoch(None, None, f"{corpus.name} does not answer: {' '.join(str(error).split())[:120]}")
     if not documents:
         raise ValueError("data.corpus: must hold text, got no document")
     tokenizer = plan.tokenizer.build(iter(documents))
-    known = vocabulary(plan.tokenizer) or rows(tokenizer)  # trained on so little, it has fewer tokens than it will have
+    known = vocabulary(plan.tokenizer) or rows(tokenizer)  # trained on a sample, it has too few tokens
     if total is None:
         return Epoch(None, known, f"nobody says how many documents {corpus.name} has")
     encoded = tokenizer.backend_tokenizer.encode_batch_fast(documents, add_special_tokens=False)

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of a run in which the learning rate follows one curve; a run that is never extended has one.
+    """A span of steps in which the learning rate follows one curve; a run that is never extended has one phase.
 
     Args:
-        start: The step from which on it holds, until another does.
-        offset: The step at which its curve begins; before `start` where the curve is only joined there.
-        length: Steps of the curve; beyond them the rate keeps its last value.
+        start: First step of the phase; it ends where the next one starts.
+        offset: The step at which its curve begins; it is before `start` when the run changes over to a running curve.
+        length: Steps of the curve; after them the rate keeps its last value.
     """
 
     start: int
@@ -100,10 +100,10 @@ class AdamW:
     Args:
         lr: The highest learning rate, > 0.
         betas: Decay of the first and second moment.
-        eps: Added to the second moment's root.
-        weight_decay: Per step and unit of learning rate.
-        warmup_steps: Steps over which the rate rises to `lr`.
-        final_share: Of `lr` that is left at the last step.
+        eps: Added to the root of the second moment.
+        weight_decay: Share of a weight that a step takes off, for a learning rate of 1.
+        warmup_steps: Steps over which the learning rate rises to `lr`.
+        final_share: Share of `lr` that is left at the last step.
     """
 
     lr: float = 1e-3
@@ -130,7 +130,7 @@ class AdamW:
     def share_at(self, step: int, total: int) -> float:
         """The share of `lr` at which the update after `step` completed steps of `total` is made.
 
-        A warm-up as long as the run never reaches the decay, which is allowed: a short try keeps its config.
+        The warm-up may be longer than the run, which then never decays: so a short trial needs no new config.
         """
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps

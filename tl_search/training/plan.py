@@ -1,4 +1,4 @@
-"""What a training run is made of, and which of it makes the run another one."""
+"""The parts of a training run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,27 +26,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The parts of a training run.
+    """The parts of a training run, checked against each other.
 
     Args:
-        model: Its shape.
+        model: Settings of a model family.
         tokenizer: How text becomes tokens.
-        data: What it reads.
+        data: The text and how it is divided into batches.
         schedule: At which steps a revision is written.
-        curriculum: Which losses count when.
+        curriculum: The weights of the loss terms at each step.
         optimizer: Ours, or a mapping with the `_target_` of one of torch's.
         trainer: Arguments of Lightning's Trainer; `max_steps`, or `max_epochs`, says how long the run is.
         callbacks: Name → one of ours, a Lightning callback, a mapping with the `_target_` of one, or None.
         logger: Name → likewise.
-        seed: Of weights, order and dropout, each with its own stream.
+        seed: Of the initial weights, the order of the data and dropout, which are independent of each other.
         checkpoint: Which full states are kept, and how they are written.
-        eval_interval: Steps between eval losses; every revision gets one besides.
-        ema_decay: Of an exponential moving average of the weights, in (0, 1); None keeps no average.
-        compile: Whether torch.compile makes the model's steps faster.
+        eval_interval: Steps between two measurements of the eval loss; every revision has one, too.
+        ema_decay: Decay of an exponential moving average of the weights, in (0, 1); None keeps no average.
+        compile: Whether torch.compile is used to make steps faster.
         resume: `auto` goes on from the newest whole state; `best`, or the path of a run or of one of its states, sets
             the run back to that state. Only with a path may the length and the schedule differ from the run's.
         lr_policy: What the learning rate does when the run's length changes.
-        cache: Folder for tokens, which several runs may share; None keeps them in the run.
+        cache: Folder for tokens, which several runs may share; None keeps them in the run directory.
+
+    Raises:
+        ValueError: naming the setting that is wrong.
     """
 
     model: ModelConfig
@@ -94,11 +97,11 @@ class TrainingPlan:
         return int(self.trainer.get("accumulate_grad_batches") or 1)
 
     def total(self, steps_per_epoch: int) -> int:
-        """The run's last step: the lower of `max_steps` and `max_epochs`, where both are given."""
+        """The run's last step: the lower of `max_steps` and `max_epochs`, when both are given."""
         return last_step(self.trainer, steps_per_epoch)
 
     def identity(self) -> dict[str, Any]:
-        """What decides the weights; the rest may change when a run goes on."""
+        """The settings that decide the weights, as plain values; the others may change when a run is resumed."""
         names = ("model", "tokenizer", "data", "schedule", "curriculum", "optimizer", "ema_decay", "compile")
         parts = {name: getattr(self, name) for name in names} | {"weights": self.checkpoint.weights}
         return plan_identity(parts, self.trainer, self.seed)

@@ -1,4 +1,4 @@
-"""What a training run leaves for a search: folders that `transformers` loads as they are."""
+"""Revisions, which a training run writes for a search: folders that `transformers` loads as they are."""
 
 import os
 import shutil
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
-CONFIG = "run.yaml"  # the run's settings, in every folder that it leaves
+CONFIG = "run.yaml"  # the run's settings, in every folder of a revision or state
 
 
 class DivergedError(RuntimeError):
-    """Training has left the finite numbers; going on would waste the machine.
+    """The loss or a weight is no longer finite, so training stops.
 
     Args:
         message: For a person.
-        step: After which the weights are not finite, where it is they.
+        step: After this step the weights are not finite; None when it is the loss.
     """
 
     def __init__(self, message: str, step: int | None = None) -> None:
@@ -68,7 +68,7 @@ def write_model(run: RunContext, model: "PreTrainedModel", name: str, step: int,
 
 
 def write_main(run: Path, step: int) -> None:
-    """`revisions/main`: the files of the last step under the name that a model's users look for."""
+    """Make `revisions/main`, the files of the last step under the name that users of a model look for."""
     source = run / "revisions" / f"step{step}"
     with write_dir(run / "revisions" / "main") as aside:
         for file in sorted(source.iterdir()):
@@ -79,7 +79,7 @@ def write_main(run: Path, step: int) -> None:
 
 
 def settings(run: Path, identity: Mapping[str, Any]) -> str:
-    """What every folder of a run says of its settings: the command's resolved config, else the plan alone."""
+    """The run's settings as YAML: the command's resolved config; without one, the plan's identity."""
     import yaml
 
     config = run / "config.yaml"
@@ -87,7 +87,7 @@ def settings(run: Path, identity: Mapping[str, Any]) -> str:
 
 
 def check_finite(step: int, weights: "Mapping[str, Tensor]") -> None:
-    """Raises DivergedError when a weight is not finite: such weights are never written."""
+    """Raises DivergedError when a weight is not finite, so that such weights are never written."""
     import torch
 
     floating = [weight for weight in weights.values() if weight.is_floating_point() and weight.numel()]

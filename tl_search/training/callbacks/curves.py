@@ -1,4 +1,4 @@
-"""Curves of a run: loss, perplexity, learning rate, gradient norm, tokens, speed, memory."""
+"""The training curves of a run: loss, perplexity, learning rate, gradient norm, tokens, speed, memory."""
 
 import resource
 import sys
@@ -14,13 +14,13 @@ from tl_search.training.timeline import Timeline
 
 
 class TrainingCurves(Callback):
-    """Logs every few steps; in between, losses are added up where they are.
+    """Logs a point of every curve each few steps; a loss is the mean since the point before.
 
-    Reading a value makes the host wait for the device, so nothing is read on other steps. The sums are part of what
-    resumes, those of every rank apart, so that a curve goes on as if nothing had stopped it.
+    Reading a value makes the host wait for the device, so losses are summed on the device in between. The sums, one
+    for each rank, are part of the training state, so that the curves of a resumed run are those of one never stopped.
 
     Args:
-        every: Steps between points of a curve.
+        every: Steps between two points.
         timeline: Tokens at each step.
     """
 
@@ -77,7 +77,7 @@ class TrainingCurves(Callback):
         self.sums, self.batches, self.step, self.since = {}, {}, step, now
 
     def state_dict(self) -> dict[str, Any]:
-        # every rank comes here, though the first alone writes
+        # called on every rank, though only the first one writes
         sums = {name: self.trainer.strategy.all_gather(value).reshape(-1).cpu() for name, value in self.sums.items()}
         return {"sums": sums, "batches": dict(self.batches)}
 
@@ -88,7 +88,7 @@ class TrainingCurves(Callback):
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes: the most that torch held on a GPU; on a CPU the most that this process held."""
+    """Bytes: the most that torch has allocated on a GPU, or the most that this process has used on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     unit = 1 if sys.platform == "darwin" else 1024

@@ -1,4 +1,4 @@
-"""The lines that `Progress` asks for."""
+"""The callback that `Progress` configures."""
 
 import sys
 import time
@@ -11,10 +11,10 @@ from tl_search.training.callbacks.measurements import Measurements
 
 
 class ProgressLines(Callback):
-    """Writes to stderr, at the first and the last step and every so many seconds in between.
+    """Writes a line to stderr when training starts, every so many seconds, and at the last step.
 
     Args:
-        seconds: Between lines.
+        seconds: Between two lines.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -34,7 +34,7 @@ class ProgressLines(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         step, now = trainer.global_step, time.monotonic()
-        if not trainer.is_global_zero or step == self.last:  # as between the batches of a step
+        if not trainer.is_global_zero or step == self.last:  # called once per batch, of which a step may have several
             return
         if step < trainer.max_steps and now - self.written < self.seconds:
             return

@@ -1,4 +1,4 @@
-"""The full training state, and the orderly end of a run that is told to stop."""
+"""Saves the full training state, and ends a run in order when it is told to stop."""
 
 import time
 from functools import partial
@@ -21,13 +21,13 @@ _STOP, _SAVE = 2, 1
 
 
 class ResumeState(Checkpoint):
-    """Saves everything that training needs to go on: now and then, when something asks for it, and at the end.
+    """Saves everything that a run needs to go on: at regular steps, at every best evaluation and at the end.
 
-    It comes after all callbacks that write or decide: a saved state means that the step's revision is there, and holds
-    what the others remember of the step.
+    It acts after all callbacks that write or decide. So a saved state means that the step's revision has been written,
+    and it contains what the other callbacks know of the step.
 
     Args:
-        checkpoint: When a state is due, and which are kept.
+        checkpoint: When a state is due, and which states are kept.
         run: Whose state is saved.
     """
 
@@ -39,7 +39,7 @@ class ResumeState(Checkpoint):
         self.step, self.since = trainer.global_step, time.monotonic()
         self.bests = neighbours(trainer, BestCheckpoint)
         folder = self.run.folder / "checkpoints" / f"step{self.step}"
-        missing = any(self.step in best.kept for best in self.bests) and not folder.is_dir()  # of the very first step
+        missing = any(self.step in best.kept for best in self.bests) and not folder.is_dir()  # if step 0 is a best
         if agreed(trainer, int(missing)):
             self._save(trainer, pl_module, self.step)
         elif trainer.is_global_zero:
@@ -50,10 +50,10 @@ class ResumeState(Checkpoint):
     ) -> None:
         self.run.saves.check()
         step = trainer.global_step
-        if step == self.step:  # in the middle of an accumulated step: half its gradients would be lost
+        if step == self.step:  # between the batches of a step: a state would lack the gradients so far
             return
         self.step = step
-        # clocks and signals differ between ranks; what one wants, all do
+        # clocks and signals differ between ranks: if one rank has to save or to stop, all do
         wish = _STOP if self.run.interrupts.received is not None else _SAVE if self._due(step) else 0
         wish = agreed(trainer, wish)
         if wish:
@@ -62,10 +62,10 @@ class ResumeState(Checkpoint):
             raise Stopped
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.run.saves.drain()  # here, where an error still passes `on_exception`
+        self.run.saves.drain()  # here, so that an error still reaches `on_exception`
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        # the thread that saves finds what is not finite before three losses do, but knows nothing of batches
+        # the thread that saves notices weights that are not finite before FiniteLoss does, but does not know the batch
         if isinstance(exception, DivergedError) and exception.step:
             what, last = f"the weights after step {exception.step} are not finite", exception.step
             exception.args = (story(trainer, what, last * trainer.accumulate_grad_batches - 1),)
@@ -84,14 +84,14 @@ class ResumeState(Checkpoint):
         facts |= {"for_good": True} if step in self.for_good else {}
         if trainer.is_global_zero:
             for logger in trainer.loggers:
-                logger.save()  # a run that goes on from here logs nothing of what was before
+                logger.save()  # a run that resumes from here does not log these values again
             saves.save(step, module.model.state_dict(), partial(check_finite, step))
         place = partial(save_state, run, step, facts, self.run.settings)
         trainer.save_checkpoint(run / "checkpoints" / f"step{step}", weights_only=False, storage_options=place)
         self.since = time.monotonic()
         if trainer.is_global_zero:
             self._point()
-            # last: what a pointer names must not go before the pointer does
+            # last: no state may be removed while a pointer still names it
             kept = {*self.for_good, *(step for best in self.bests for step in best.kept)}
             saves.submit(partial(drop_states, run, lambda states: self.checkpoint.doomed(states, kept)))
 

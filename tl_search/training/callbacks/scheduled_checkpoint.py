@@ -1,4 +1,4 @@
-"""The axis of the plane that training writes: a revision at every step of a schedule."""
+"""Writes a revision at every step of the schedule; together they are the plane's checkpoint axis."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class ScheduledCheckpoint(Checkpoint):
         self.best: float | None = None  # the lowest eval loss so far
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # not on_fit_start: a resumed run's step is known only here
+        # not in on_fit_start, where the step of a resumed run is not known yet
         self._write_if_due(trainer, pl_module)
 
     def on_train_batch_end(
@@ -41,7 +41,7 @@ class ScheduledCheckpoint(Checkpoint):
             self.best = loss if self.best is None else min(self.best, loss)
         if step == self.saved or step not in self.run.scheduled:  # the hook fires once per batch, not per step
             return
-        self.saved = step  # first, or the training state saved at this step would say that it is still to do
+        self.saved = step  # before writing, so that the training state of this step says that it is done
         if trainer.is_global_zero:
             model = written_model(trainer, module, self.run.averaged)
             write_revision(self.run, model, step, loss, self.best)

@@ -22,9 +22,9 @@ class Pythia:
         blocks: Number of transformer blocks L; the model has layers 0..L.
         heads: Attention heads; must divide the width.
         context: Most tokens that the model sees at once.
-        rotary_share: Of each head's width that is rotated by position.
-        dropout: Of attention and hidden states while training.
-        vocabulary_multiple: The embedding's rows are rounded up to a multiple of it, which GPUs like.
+        rotary_share: Share of each head's width that is rotated by position.
+        dropout: Dropout rate of attention and hidden states during training, in [0, 1).
+        vocabulary_multiple: The embedding's rows are rounded up to a multiple of this, which is faster on GPUs.
     """
 
     width: int
