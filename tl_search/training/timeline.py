@@ -39,10 +39,6 @@ class Timeline:
         """Training tokens that the model has seen after `step` steps."""
         return step * self.blocks_per_step * self.context
 
-    def epoch_at(self, step: int) -> int:
-        """Completed epochs after `step` steps."""
-        return step // self.steps_per_epoch
-
     def stage_at(self, step: int) -> Stage:
         """The stage in which the step after `step` completed ones is trained."""
         return self.curriculum.stage_at(step)
@@ -52,11 +48,11 @@ class Timeline:
         return max((phase for phase in self.phases if phase.start <= step), key=lambda phase: phase.start)
 
     def facts(self, step: int) -> dict[str, Any]:
-        """What manifests and the index of revisions say of a step."""
+        """What manifests and the index of revisions say of a step; `epoch` counts completed epochs."""
         return {
             "name": f"step{step}",
             "step": step,
             "tokens": self.tokens_at(step),
-            "epoch": self.epoch_at(step),
+            "epoch": step // self.steps_per_epoch,
             "stage": self.stage_at(step).name,
         }
