@@ -21,8 +21,8 @@ from lightning.pytorch import Callback
 from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.plane.schedules.explicit import ExplicitSchedule
 from tl_search.text.stdlib import StdlibText
-from tl_search.training.architecture import Pythia
 from tl_search.training.data import Text
+from tl_search.training.families.pythia import Pythia
 from tl_search.training.fit import fit
 from tl_search.training.optim import AdamW
 from tl_search.training.plan import TrainingPlan

@@ -23,16 +23,16 @@ from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.plane.schedules.log import LogSchedule
 from tl_search.plane.schedules.none import NoSchedule
 from tl_search.text.stdlib import StdlibText
-from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
 from tl_search.training.callbacks.finite_loss import FiniteLoss
 from tl_search.training.callbacks.neighbours import neighbours
 from tl_search.training.callbacks.progress import Progress
 from tl_search.training.callbacks.resume_state import ResumeState
 from tl_search.training.data import BlockLoader, Text
+from tl_search.training.families.pythia import Pythia
 from tl_search.training.fit import fit
 from tl_search.training.loggers import TensorBoard
-from tl_search.training.losses import next_token
+from tl_search.training.losses.next_token import loss as next_token
 from tl_search.training.optim import AdamW, Phase
 from tl_search.training.plan import TrainingPlan
 from tl_search.training.retention import Checkpointing
@@ -62,7 +62,7 @@ class Turns(Callback):
     def _turn(self, trainer) -> None:
         if trainer.global_step > 1:
             (state,) = neighbours(trainer, ResumeState)
-            state.writer.saves.drain()
+            state.run.saves.drain()
             self.ours.append(time.perf_counter() - self.since)
             started = time.perf_counter()
             for _ in range((trainer.global_step - 1) - self.every * len(self.bare)):
@@ -74,7 +74,7 @@ class Turns(Callback):
 def bare(model_config, text, packed, steps: int) -> Iterator[None]:
     """The plainest loop; each `next` makes a step."""
     model = model_config.build(packed.tokenizer, seed=0).train()
-    optimizer, rate = AdamW().build(model, (Phase(0, 0, steps),))
+    optimizer, rate = AdamW().build(model, lambda step: Phase(0, 0, steps))
     for batch in BlockLoader(packed.train, model_config.context, text.batch_size, 1, seed=0):
         loss = next_token(model(input_ids=batch[:, :-1], use_cache=False).logits, batch[:, 1:])
         optimizer.zero_grad()

@@ -139,7 +139,7 @@ def test_an_objective_that_weighs_tasks_otherwise_makes_other_columns(tiny, tmp_
     told = []
     for objective in (Mean(), CategoryMean()):
         tasks = Suite(("TinyClassification", "TinyF1Classification", "TinySTS"))
-        look = LivePlane(probe(tmp_path, tasks=tasks, objective=objective))
+        look = probe(tmp_path, tasks=tasks, objective=objective).start()
         look.prepare()
         told.append(look.identity())
     assert told[0] != told[1]

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from lightning.pytorch import Callback
-from tiny_run import At, PowerCut, cut, plan, same, weights
+from tiny_run import At, PowerCut, context, cut, plan, same, weights
 
 from tl_search.runs.index import read_index
 from tl_search.runs.pointers import Pointer
@@ -79,8 +79,8 @@ def test_an_evaluation_between_scheduled_steps_is_kept_too(tmp_path):
     ],
 )
 def test_only_what_is_strictly_better_counts(tmp_path, config, values, best, kept):
-    writer = SimpleNamespace(run=tmp_path, scheduled=frozenset(range(10)))
-    callback, board = BestCheckpoint(config, "best", writer), Measurements()
+    run = context(tmp_path, range(10))
+    callback, board = BestCheckpoint(config, "best", run), Measurements()
     trainer = SimpleNamespace(callbacks=[board], callback_metrics={}, loggers=[], global_step=0, is_global_zero=True)
     for trainer.global_step, value in enumerate(values):
         board.publish(trainer, {"m": value})

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from test_training_best import Publish, pointer, whole
-from tiny_run import PLAN, At, PowerCut, cut, plan
+from tiny_run import PLAN, At, PowerCut, context, cut, plan
 
 from tl_search.training.callbacks.best import Best, Mode
 from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
@@ -66,8 +66,8 @@ def test_a_best_that_is_gone_is_forgotten(finished, tmp_path):
 
 
 def test_fewer_states_are_kept_when_fewer_are_asked_for(tmp_path):
-    writer = SimpleNamespace(run=tmp_path, scheduled=frozenset(range(10)))
-    many, board = BestCheckpoint(Best("m", save_top_k=3), "best", writer), Measurements()
+    run = context(tmp_path, range(10))
+    many, board = BestCheckpoint(Best("m", save_top_k=3), "best", run), Measurements()
     trainer = SimpleNamespace(callbacks=[board], callback_metrics={}, loggers=[], global_step=0, is_global_zero=True)
 
     def see(callback, value):
@@ -77,7 +77,7 @@ def test_fewer_states_are_kept_when_fewer_are_asked_for(tmp_path):
 
     for value in (5.0, 4.0, 3.0):
         see(many, value)
-    few = BestCheckpoint(Best("m"), "best", writer)
+    few = BestCheckpoint(Best("m"), "best", run)
     few.load_state_dict(json.loads(json.dumps(many.state_dict())))
     see(few, 2.0)
     assert few.kept == {3: 2.0}
@@ -93,7 +93,7 @@ def test_an_entry_may_be_named_as_if_it_were_a_step_of_another(finished, tmp_pat
 @pytest.mark.parametrize(
     ("callbacks", "message"),
     [
-        ({"a": Best(name="x"), "x": Best()}, r"^callbacks\.x\.name: must be another than callbacks\.a's, got 'x'"),
+        ({"a": Best(name="x"), "x": Best()}, r"^callbacks\.x\.name: must not be that of callbacks\.a, got 'x'"),
         ({"step5": Best()}, r"^callbacks\.step5\.name: must be"),
     ],
 )

@@ -16,11 +16,11 @@ from tl_search.errors.ranks import RankError
 from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.runs.index import index_of
 from tl_search.text.files import TextFiles
-from tl_search.training.architecture import Pythia
 from tl_search.training.data import BlockLoader
+from tl_search.training.families.pythia import Pythia
 from tl_search.training.fit import fit
 from tl_search.training.loggers import TensorBoard
-from tl_search.training.ranks import launch
+from tl_search.training.ranks import start_ranks
 from tl_search.training.retention import Checkpointing
 from tl_search.training.revisions import DivergedError
 from tl_search.training.trainer import device_count
@@ -87,16 +87,16 @@ def test_the_error_of_any_rank_is_the_runs_own(monkeypatch, failing):
     monkeypatch.setattr("tl_search.training.ranks._GRACE", 0.5)
     error = OSError(28, "No space left on device", "x")
     with pytest.raises(OSError, match="No space left") as failed:
-        launch(partial(fail, error=error, failing=failing), 2)
+        start_ranks(partial(fail, error=error, failing=failing), 2)
     assert failed.value.errno == 28
     with pytest.raises(RankError, match=r"rank \d failed:\n.*Traceback(.|\n)*nobody wrote this for a person"):
-        launch(partial(fail, error=ValueError("nobody wrote this for a person"), failing=failing), 2)
+        start_ranks(partial(fail, error=ValueError("nobody wrote this for a person"), failing=failing), 2)
 
 
 @pytest.mark.slow
 def test_a_rank_that_is_killed_ends_the_run():
     with pytest.raises(RankError, match="was killed by signal 9"):
-        launch(die, 2)
+        start_ranks(die, 2)
 
 
 @pytest.mark.slow
@@ -112,7 +112,7 @@ def test_a_signal_reaches_every_rank_and_the_one_it_was_meant_for(tmp_path):
     threading.Thread(target=tell, daemon=True).start()
     try:
         with pytest.raises(SystemExit) as stop:
-            launch(partial(wait_to_be_told, folder=tmp_path), 2)
+            start_ranks(partial(wait_to_be_told, folder=tmp_path), 2)
     finally:
         signal.signal(signal.SIGUSR2, before)
     assert stop.value.code == 75
@@ -218,7 +218,7 @@ def terminate(rank: int) -> None:
 def test_a_rank_that_is_gone_takes_the_others_with_it(monkeypatch):
     monkeypatch.setattr("tl_search.training.ranks._GRACE", 0.5)
     with pytest.raises(SystemExit) as stop:
-        launch(terminate, 2)
+        start_ranks(terminate, 2)
     assert stop.value.code == 143
 
 
@@ -236,7 +236,7 @@ def test_a_signal_while_ranks_are_started_reaches_those_that_come_later(monkeypa
 
     monkeypatch.setattr(SpawnProcess, "start", told)
     with pytest.raises(raised):
-        launch(wait_for_ever, 2)
+        start_ranks(wait_for_ever, 2)
     assert len(started) == 2
 
 

@@ -12,7 +12,7 @@ from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.runs.index import index_of
 from tl_search.store.atomic import read_json
 from tl_search.training.fit import fit
-from tl_search.training.retention import Checkpointing, Weights
+from tl_search.training.retention import Checkpointing, RevisionWeights
 
 EVERY = LinearSchedule(first_epoch_checkpoints=None, linear_interval=1)
 
@@ -22,7 +22,7 @@ def state(run, step):
 
 
 def averaged(tmp_path, **changes):
-    checkpoint = Checkpointing(save_interval=2, weights=Weights.ema)
+    checkpoint = Checkpointing(save_interval=2, weights=RevisionWeights.ema)
     return plan(tmp_path, **{"ema_decay": 0.5, "checkpoint": checkpoint, **changes})
 
 
@@ -78,7 +78,7 @@ def test_an_impossible_decay_is_refused(decay):
 
 def test_revisions_of_an_average_need_one():
     with pytest.raises(ValueError, match=r"^ema_decay: must be given, since checkpoint\.weights=ema"):
-        replace(PLAN, checkpoint=Checkpointing(weights=Weights.ema))
+        replace(PLAN, checkpoint=Checkpointing(weights=RevisionWeights.ema))
 
 
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("c++")), reason="no C++ compiler for torch.compile")

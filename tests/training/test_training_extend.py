@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import At, PowerCut, cut, plan, same, weights
+from tiny_run import PLAN, At, PowerCut, cut, plan, same, weights
 
+from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.runs.index import read_index
 from tl_search.runs.states import states_of
 from tl_search.store.atomic import read_json
-from tl_search.training.extend import LrPolicy, extension, phases_of
+from tl_search.training.extend import extension
 from tl_search.training.fit import fit
-from tl_search.training.optim import AdamW, Phase
+from tl_search.training.horizon import timeline_of
+from tl_search.training.optim import AdamW, LrPolicy, Phase, phases_of
 
 # 10 planned steps of rate 1.0 after 2 of warm-up, made 20 at step 10
 RATE = AdamW(lr=1.0, warmup_steps=2, final_share=0.1)
@@ -38,7 +40,8 @@ def snapshot(run):
 
 def rates(policy):
     history = [{"step": 10, "total": [10, 20], "lr_policy": policy}]
-    return [round(RATE.rate_at(step, phases_of(history, 20)), 4) for step in range(20)]
+    timeline = timeline_of(PLAN, Horizon(20), 20, phases_of(history, 20))
+    return [round(RATE.rate_at(step, timeline.phase_at(step)), 4) for step in range(20)]
 
 
 PLANNED = [0.5, 1.0, 1.0, 0.9554, 0.8306, 0.6501, 0.4499, 0.2694, 0.1446, 0.1]

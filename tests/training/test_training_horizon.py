@@ -10,7 +10,6 @@ from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedules.every import EverySchedule
 from tl_search.plane.schedules.explicit import ExplicitSchedule
 from tl_search.text.hub import HubDataset
-from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
 from tl_search.training.datamodule import TextData
 from tl_search.training.estimate import (
@@ -19,10 +18,10 @@ from tl_search.training.estimate import (
     revision_bytes,
     state_bytes,
     states_kept,
-    training_flops,
     vocabulary,
 )
-from tl_search.training.horizon import horizon_of, measure_epoch, scheduled_steps, tokens_per_step
+from tl_search.training.families.pythia import Pythia
+from tl_search.training.horizon import horizon_of, measure_epoch, scheduled_steps, timeline_of
 from tl_search.training.retention import Checkpointing
 from tl_search.training.tokens import ByteTokenizer, PretrainedTokenizer, TrainedTokenizer
 
@@ -36,7 +35,8 @@ def test_an_epoch_has_the_steps_that_training_will_take(tmp_path, trainer, drop_
     data = TextData(planned.data, packed, planned.model.context, planned.batches_per_step, planned.seed)
     epoch = measure_epoch(planned)
     assert (epoch.steps, epoch.estimate) == (data.steps_per_epoch, None)
-    assert tokens_per_step(planned) == data.tokens_per_step
+    predicted = next(iter(data.loader))[:, 1:].numel() * planned.batches_per_step
+    assert timeline_of(planned, Horizon(9), epoch.steps).tokens_at(9) == 9 * predicted
     assert epoch.vocabulary == len(packed.tokenizer)
 
 
@@ -157,7 +157,7 @@ def test_bytes_and_states_follow_from_the_plan(tmp_path):
 def test_operations_are_six_per_multiplied_parameter_and_those_of_attention():
     model = Pythia(width=16, blocks=2, heads=2, context=32)
     looked_up = 16 * 257
-    assert training_flops(model, 257, 10) == 10 * (6 * (model.parameters(257) - looked_up) + 12 * 2 * 16 * 32)
+    assert model.flops_per_token(257) == 6 * (model.parameters(257) - looked_up) + 12 * 2 * 16 * 32
 
 
 def test_a_vocabulary_is_known_from_settings_where_they_say_it():

@@ -12,10 +12,10 @@ from torch.nn.functional import cross_entropy
 
 from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.runs.identity import differences
-from tl_search.training.architecture import Pythia
 from tl_search.training.checkpoint_io import AtomicCheckpointIO
-from tl_search.training.losses import LOSSES, check_terms
+from tl_search.training.families.pythia import Pythia
 from tl_search.training.optim import AdamW, Phase
+from tl_search.training.terms import check_terms, loss_term
 from tl_search.training.tokens import ByteTokenizer
 
 # Parameters with and without embeddings, as the Pythia suite states them in its table 1.
@@ -84,7 +84,7 @@ def test_the_rate_never_leaves_its_bounds(warmup, final, total, data):
 
 def test_biases_and_norms_do_not_decay():
     model = Pythia(16, 1, 2, 16).build(ByteTokenizer().build(), seed=0)
-    optimizer, _ = AdamW(weight_decay=0.3).build(model, [Phase(0, 0, 10)])
+    optimizer, _ = AdamW(weight_decay=0.3).build(model, lambda step: Phase(0, 0, 10))
     decay = {id(weight): group["weight_decay"] for group in optimizer.param_groups for weight in group["params"]}
     for name, weight in model.named_parameters():
         assert decay[id(weight)] == (0.0 if "norm" in name or name.endswith("bias") else 0.3)
@@ -109,9 +109,9 @@ def test_bad_optimizer_values_are_refused_by_name(field, value):
 def test_loss_terms_are_what_their_names_say():
     logits, targets = torch.randn(2, 3, 5), torch.randint(5, (2, 3))
     expected = sum(cross_entropy(logits[text, place], targets[text, place]) for text in range(2) for place in range(3))
-    assert LOSSES["next_token"](logits, targets) == pytest.approx(float(expected) / 6, rel=1e-5)
-    assert LOSSES["log_normaliser"](logits.log_softmax(-1), targets) == pytest.approx(0, abs=1e-6)
-    assert LOSSES["log_normaliser"](logits.log_softmax(-1) + 2, targets) == pytest.approx(4, rel=1e-5)
+    assert loss_term("next_token")(logits, targets) == pytest.approx(float(expected) / 6, rel=1e-5)
+    assert loss_term("log_normaliser")(logits.log_softmax(-1), targets) == pytest.approx(0, abs=1e-6)
+    assert loss_term("log_normaliser")(logits.log_softmax(-1) + 2, targets) == pytest.approx(4, rel=1e-5)
 
 
 def test_an_unknown_term_is_refused_with_the_nearest_name():

@@ -57,10 +57,10 @@ def test_a_clock_alone_writes_states(tmp_path):
 def test_weights_that_nobody_averages_cannot_be_written():
     import dataclasses
 
-    from tl_search.training.retention import Weights
+    from tl_search.training.retention import RevisionWeights
 
     with pytest.raises(ValueError, match=r"^ema_decay: must be given"):
-        dataclasses.replace(PLAN, checkpoint=Checkpointing(weights=Weights.ema))
+        dataclasses.replace(PLAN, checkpoint=Checkpointing(weights=RevisionWeights.ema))
 
 
 def test_what_is_kept_for_good_stays_when_the_run_goes_on_with_other_settings(tmp_path):

@@ -12,7 +12,7 @@ from itertools import accumulate
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
-from tiny_run import PLAN, At, PowerCut, cut, plan, same, weights
+from tiny_run import PLAN, At, PowerCut, context, cut, plan, same, weights
 from torch.nn import Linear
 
 from tl_search.plane.schedules.linear import LinearSchedule
@@ -22,7 +22,7 @@ from tl_search.training.checkpoint_io import AtomicCheckpointIO
 from tl_search.training.fit import fit
 from tl_search.training.optim import AdamW
 from tl_search.training.retention import Checkpointing
-from tl_search.training.revisions import RevisionWriter
+from tl_search.training.revisions import write_revision
 from tl_search.training.saving import BackgroundWriter
 
 
@@ -227,7 +227,7 @@ def test_a_disk_that_takes_no_more_is_told_as_such_whichever_library_meets_it(fi
 
 def test_tied_weights_are_written_once_and_load_tied(finished, tmp_path):
     from safetensors import safe_open
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     source = finished / "revisions" / "step14"
     model = AutoModelForCausalLM.from_config(
@@ -237,8 +237,7 @@ def test_tied_weights_are_written_once_and_load_tied(finished, tmp_path):
         )
     )  # fmt: skip
     with BackgroundWriter() as saves:
-        writer = RevisionWriter(tmp_path, AutoTokenizer.from_pretrained(source), 6, 64, saves=saves)
-        writer.write(model, 0, "warm", None)
+        write_revision(context(tmp_path, [0], saves), model, 0, None, None)
         expected = model.get_input_embeddings().weight.detach().clone()
         model.get_input_embeddings().weight.data.zero_()  # training goes on
     folder = tmp_path / "revisions" / "step0"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from tl_search.text.files import TextFiles
-from tl_search.training.architecture import Pythia
+from tl_search.training.families.pythia import Pythia
 from tl_search.training.packing import pack
 from tl_search.training.tokens import ByteTokenizer, PretrainedTokenizer, TrainedTokenizer, rows
 
@@ -119,7 +119,7 @@ def test_the_packed_file_is_made_once_and_remade_when_damaged(corpus, tmp_path):
     expected = first.train.tolist()
     assert second.train.tolist() == expected
     next(cache.glob("tokens/*/train.npy")).write_bytes(b"torn")
-    with pytest.warns(UserWarning, match="made anew"):
+    with pytest.warns(UserWarning, match="made again"):
         assert pack(corpus, TrainedTokenizer(300), 0.34, cache).train.tolist() == expected
 
 

@@ -1,6 +1,7 @@
 """A training run that takes a second: 2 blocks of width 16 on a few kilobytes of bytes."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,19 @@ from lightning.pytorch import Callback
 from safetensors.torch import load_file
 
 from tl_search.plane.curriculum import Curriculum, Stage
+from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedules.log import LogSchedule
 from tl_search.text.files import TextFiles
-from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
+from tl_search.training.context import RunContext
 from tl_search.training.data import Text
+from tl_search.training.families.pythia import Pythia
+from tl_search.training.horizon import timeline_of
+from tl_search.training.interrupts import Interrupts
 from tl_search.training.optim import AdamW
 from tl_search.training.plan import TrainingPlan
 from tl_search.training.retention import Checkpointing
+from tl_search.training.saving import BackgroundWriter
 from tl_search.training.tokens import ByteTokenizer
 
 EPOCH = 6  # steps of 4 blocks that `corpus` fills
@@ -50,6 +56,12 @@ def plan(tmp_path: Path, **changes: Any) -> TrainingPlan:
         changes["checkpoint"] = dataclasses.replace(PLAN.checkpoint, save_interval=changes.pop("save_interval"))
     text = dataclasses.replace(PLAN.data, corpus=TextFiles(str(corpus(tmp_path / "corpus"))))
     return dataclasses.replace(PLAN, **{"data": text, **changes, "trainer": trainer})
+
+
+def context(folder: Path, scheduled: Iterable[int], saves: BackgroundWriter | None = None) -> RunContext:
+    """What PLAN's callbacks share in a run in `folder` with revisions at some steps."""
+    timeline, saves = timeline_of(PLAN, Horizon(14), EPOCH), saves or BackgroundWriter(asynchronous=False)
+    return RunContext(folder, timeline, frozenset(scheduled), False, PLAN.tokenizer.build(()), "", saves, Interrupts())
 
 
 class At(Callback):

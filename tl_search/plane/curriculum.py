@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Stage:
-    """A span of steps with one set of loss weights.
+    """A span of steps with one set of loss weights; it ends where the next stage starts.
 
     Args:
-        name: For logs and the index of revisions.
+        name: Its name in manifests and in the index of revisions.
         start: First step at which it holds.
-        losses: Loss term → weight, >= 0; the terms are those of `training/losses.py`.
+        losses: Loss term → weight, >= 0; a term is named after its module in `training/losses/`.
     """
 
     name: str
@@ -29,10 +29,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Curriculum:
-    """Stages in order. The stage is a pure function of the step, so that a resumed run is in the right one.
+    """Stages in order. The stage is a function of the step alone, so a resumed run is in the right one.
 
     Args:
-        stages: Name → stage; the first starts at step 0.
+        stages: Name → stage, by rising start; the first starts at step 0.
     """
 
     stages: Mapping[str, Stage]
@@ -43,5 +43,12 @@ class Curriculum:
             raise ValueError(f"stages: starts must rise from 0, got {starts}")
 
     def stage_at(self, step: int) -> Stage:
+        """The stage after `step` completed optimizer steps: the last one whose start is not beyond `step`.
+
+        The update that turns step 9 into step 10 belongs to the stage at step 9.
+
+        Args:
+            step: >= 0; beyond the last start it is the last stage.
+        """
         stages = list(self.stages.values())
         return stages[bisect_right([stage.start for stage in stages], step) - 1]

@@ -59,7 +59,7 @@ class PlaneProbe(Live):
     def start(self) -> "Callback":
         from tl_search.search.live_plane import LivePlane
 
-        return LivePlane(self)
+        return LivePlane(self, self.extraction, self.probe, self.tasks, self.objective, self.ledger, self.embeddings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,4 +85,4 @@ class RepresentationMetrics(Live):
     def start(self) -> "Callback":
         from tl_search.search.live_metrics import LiveMetrics
 
-        return LiveMetrics(self)
+        return LiveMetrics(self, self.extraction, self.probe, self.tasks, self.metrics)

@@ -16,18 +16,18 @@ from lightning.pytorch.utilities import rank_zero_only
 from tl_search.checkpoints.run import RunCheckpoints
 from tl_search.checkpoints.source import shape_of
 from tl_search.plane.arm import Plane
+from tl_search.plane.extraction import Extraction
 from tl_search.plane.revision import Revision
-from tl_search.probe.config import check_device, settled
+from tl_search.probe.config import ProbeConfig, check_device, settled
 from tl_search.runs.digests import folder_digests
 from tl_search.scoring.randomness import undisturbed_randomness
-from tl_search.search.live import Live
 from tl_search.search.live_look import indexed, listed, monitored, sentence, unnoticed
+from tl_search.search.pace import Pace
 from tl_search.store.atomic import ASIDE
 from tl_search.store.keys import digest
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.measurements import Measurements
 from tl_search.training.callbacks.neighbours import neighbours
-from tl_search.training.callbacks.resume_state import ResumeState
 from tl_search.training.callbacks.scheduled_checkpoint import ScheduledCheckpoint
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,9 @@ class LiveColumns(Callback, ABC):
     the first measures, and the others wait. Whatever goes wrong in a look costs that column, never the training.
 
     Args:
-        config: Which steps are due, how much time there is, and how texts become vectors.
+        pace: Which steps are due, and how much time there is.
+        extraction: How texts become vectors.
+        probe: Where the forward passes run.
 
     Raises:
         ValueError: the probe's device is not here.
@@ -52,10 +54,10 @@ class LiveColumns(Callback, ABC):
     noun: str  # what the console and the messages call a column's values
     entry: str  # under `callbacks`
 
-    def __init__(self, config: Live) -> None:
+    def __init__(self, pace: Pace, extraction: Extraction, probe: ProbeConfig) -> None:
         with self._named():
-            check_device(config.probe)
-        self.pace, self.extraction = config, settled(config.extraction, config.probe.accelerator)
+            check_device(probe)
+        self.pace, self.extraction, self.probe = pace, settled(extraction, probe.accelerator), probe
         self.columns: dict[int, Column] = {}
         self.spent = self.before = 0.0  # seconds of looking, and of the run before it was resumed
         # Steps that were due and are not measured: with a revision, which can be later, and without. What failed is
@@ -92,14 +94,12 @@ class LiveColumns(Callback, ABC):
     @property
     def stopping(self) -> bool:
         """Whether the run was told to stop, and waits for us to do so."""
-        return self._interrupts.received is not None
+        return self._run.interrupts.received is not None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        (self._checkpoints,) = neighbours(trainer, ScheduledCheckpoint)
-        (state,) = neighbours(trainer, ResumeState)
-        self._interrupts = state.interrupts
-        self._scheduled = frozenset(self._checkpoints.writer.scheduled)
-        self._due = self.pace.due(self._scheduled, trainer.max_steps)
+        (checkpoints,) = neighbours(trainer, ScheduledCheckpoint)
+        self._run = checkpoints.run
+        self._due = self.pace.due(self._run.scheduled, trainer.max_steps)
         if trainer.is_global_zero:
             self._prepare(trainer)
         self._of = trainer.strategy.broadcast(self._of)  # all ranks must agree on which columns are measured
@@ -113,7 +113,7 @@ class LiveColumns(Callback, ABC):
                 left = f"measured only where share={self.pace.share:g} leaves time; share=null measures all"
                 log.warning("%s: %s", name, left)
         root = trainer.strategy.root_device
-        if root.type == "cuda" and root.index and self.pace.probe.accelerator != "cpu":
+        if root.type == "cuda" and root.index and self.probe.accelerator != "cpu":
             where = f"looks take GPU 0, while training has {root.index}; CUDA_VISIBLE_DEVICES={root.index} joins them"
             log.warning("%s: %s", self.noun, where)
 
@@ -136,7 +136,7 @@ class LiveColumns(Callback, ABC):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         # past the last step there is nothing to resume, so nobody would come back to them
         if trainer.is_global_zero and trainer.global_step >= trainer.max_steps:
-            self._say_open(self._scheduled)
+            self._say_open(self._run.scheduled)
 
     @property
     def _may(self) -> bool:
@@ -179,7 +179,7 @@ class LiveColumns(Callback, ABC):
             self._show(trainer, step)
 
     def _put_off(self, step: int) -> None:
-        (self._open if step in self._scheduled else self._lost).append(step)
+        (self._open if step in self._run.scheduled else self._lost).append(step)
 
     def _catch_up(self, trainer: Trainer) -> bool:
         """Measure a written revision and log it at its own step; who watches the present is told nothing.
@@ -205,7 +205,7 @@ class LiveColumns(Callback, ABC):
         if self._open and self._may_in_the_end():
             count = len(self._open)  # before it is done: a kill comes without a word
             log.info("%s: %d checkpoints were put off; now they are measured, if there is time", self.noun, count)
-        self._checkpoints.writer.saves.drain()
+        self._run.saves.drain()
         more = True
         while more and self._open and self._may_in_the_end():
             with self._timed(trainer):
@@ -240,11 +240,10 @@ class LiveColumns(Callback, ABC):
 
     def _now(self, trainer: Trainer, module: Any, step: int) -> Column | None:
         """Of the weights of this moment, as the revision that is written of them: same files, same digests."""
-        writer = self._checkpoints.writer
         with tempfile.TemporaryDirectory(dir=trainer.default_root_dir, prefix=ASIDE) as aside:
-            written_model(trainer, module, self._checkpoints.averaged).save_pretrained(aside)
-            writer.tokenizer.save_pretrained(aside)
-            facts = writer.facts(step, module.curriculum.stage_at(step).name)
+            written_model(trainer, module, self._run.averaged).save_pretrained(aside)
+            self._run.tokenizer.save_pretrained(aside)
+            facts = self._run.timeline.facts(step)
             revision = Revision(facts["name"], step, facts["tokens"], *folder_digests(Path(aside)))
             return self.measure(self._plane(trainer, revision, Path(aside)), Path(aside))
 

@@ -6,10 +6,14 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 
 from tl_search.plane.arm import Plane
+from tl_search.plane.extraction import Extraction
+from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import layer_name
-from tl_search.search.live import RepresentationMetrics
+from tl_search.probe.metrics.config import MetricsConfig
+from tl_search.scoring.suites import Suite
 from tl_search.search.live_columns import Column, LiveColumns
 from tl_search.search.measure import RULES, ColumnMeasurements, draw_texts
+from tl_search.search.pace import Pace
 from tl_search.search.prefetch import Prefetch
 from tl_search.store.atomic import read_json
 
@@ -18,34 +22,40 @@ class LiveMetrics(LiveColumns):
     """Measures a column and publishes `metrics/<name>/layer_003`.
 
     Args:
-        config: What is measured.
+        pace: Which steps are due, and how much time there is.
+        extraction: How texts become vectors.
+        probe: Where the forward passes run.
+        tasks: Whose training texts are drawn from.
+        metrics: What is measured, and of how many texts.
     """
 
     noun, entry = "metrics", "representation_metrics"
 
-    def __init__(self, config: RepresentationMetrics) -> None:
-        super().__init__(config)
-        self.config = config
+    def __init__(
+        self, pace: Pace, extraction: Extraction, probe: ProbeConfig, tasks: Suite, metrics: MetricsConfig
+    ) -> None:
+        super().__init__(pace, extraction, probe)
+        self.tasks, self.metrics = tasks, metrics
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._folder = Path(trainer.default_root_dir) / "cache" / "metrics"
         super().setup(trainer, pl_module, stage)
 
     def prepare(self) -> None:
-        self._texts = draw_texts(self.config.tasks.training_texts(), self.config.metrics)
+        self._texts = draw_texts(self.tasks.training_texts(), self.metrics)
 
     def identity(self) -> dict[str, Any]:
-        return {"corpus": self._texts.hash, "options": self.config.metrics.identity(), "rules": RULES}
+        return {"corpus": self._texts.hash, "options": self.metrics.identity(), "rules": RULES}
 
     def measure(self, plane: Plane, folder: Path) -> Column:
-        config, revision = self.config, plane.revisions[0]
-        given = (config.metrics, config.probe, Prefetch(lambda _: folder), self._folder)
+        revision = plane.revisions[0]
+        given = (self.metrics, self.probe, Prefetch(lambda _: folder), self._folder)
         measurements = ColumnMeasurements(plane, self._texts, *given)
         failures = measurements.measure([revision])
         if failures:
             raise ValueError(failures[revision.name])
         layers = [read_json(measurements.path(revision, layer))["metrics"] for layer in plane.layers]
-        return {name: [measured[name] for measured in layers] for name in config.metrics.measures}
+        return {name: [measured[name] for measured in layers] for name in self.metrics.measures}
 
     def values(self, column: Column) -> dict[str, float]:
         return {

@@ -8,13 +8,16 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from tl_search.plane.arm import Plane
-from tl_search.plane.objective import combine
+from tl_search.plane.extraction import Extraction
+from tl_search.plane.objective import Objective, combine
 from tl_search.plane.pull import Score
+from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import layer_name
 from tl_search.scoring.ledger import Ledger
+from tl_search.scoring.suites import Suite
 from tl_search.search.column import Cell, ColumnJob, LocalWorker
-from tl_search.search.live import PlaneProbe
 from tl_search.search.live_columns import Column, LiveColumns
+from tl_search.search.pace import Pace
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
 from tl_search.store.arrays import ArrayStore
@@ -32,26 +35,41 @@ class LivePlane(LiveColumns):
     and draws `plane/picture`, the objective of all columns so far.
 
     Args:
-        config: What is scored.
+        pace: Which steps are due, and how much time there is.
+        extraction: How texts become vectors.
+        probe: Where the forward passes run.
+        tasks: Whose selection data are scored.
+        objective: How tasks add up.
+        ledger: Folder of all scores.
+        embeddings: Folder of all vectors.
     """
 
     noun, entry = "plane", "plane_probe"
 
-    def __init__(self, config: PlaneProbe) -> None:
-        super().__init__(config)
-        self.config = config
+    def __init__(
+        self,
+        pace: Pace,
+        extraction: Extraction,
+        probe: ProbeConfig,
+        tasks: Suite,
+        objective: Objective,
+        ledger: Path,
+        embeddings: Path,
+    ) -> None:
+        super().__init__(pace, extraction, probe)
+        self.tasks, self.objective, self.ledger, self.embeddings = tasks, objective, ledger, embeddings
 
     def prepare(self) -> None:
-        tasks = self.config.tasks
-        self._suite = SuiteTexts(tasks.selection(), tasks.texts(tasks.selection_split, self.config.ledger / "texts"))
-        self._weights = self.config.objective.weights(self._suite.tasks)
+        tasks = self.tasks
+        self._suite = SuiteTexts(tasks.selection(), tasks.texts(tasks.selection_split, self.ledger / "texts"))
+        self._weights = self.objective.weights(self._suite.tasks)
 
     def identity(self) -> dict[str, Any]:
         return {"tasks": {task.name: task.identity() for task in self._suite.tasks}, "weights": self._weights}
 
     def measure(self, plane: Plane, folder: Path) -> Column | None:
-        ledger, embeddings = Ledger(self.config.ledger), ArrayStore(self.config.embeddings)
-        worker = LocalWorker(Prefetch(lambda _: folder), plane, self._suite, self.config.probe, embeddings, ledger)
+        ledger, embeddings = Ledger(self.ledger), ArrayStore(self.embeddings)
+        worker = LocalWorker(Prefetch(lambda _: folder), plane, self._suite, self.probe, embeddings, ledger)
         revision = plane.revisions[0]
         scores: dict[Cell, Score] = {}
         failures: dict[Cell, str] = {}

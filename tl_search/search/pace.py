@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """At every scheduled checkpoint, as long as there is time.
+    """Which steps are measured while training goes on, and how much of the run's time that may take.
 
-    Which checkpoints are looked at *when they are due* depends on the machine's speed, unless `share` is None. The
-    others are taken up from their written revisions as soon as there is time; of a step without one nothing is left.
-    A look that has begun is finished, however long it takes.
+    A step for which there is no time is measured later from its revision, if it has one. Which steps have to wait
+    depends on the machine's speed, unless `share` is None. A measurement that has begun is always finished.
 
     Args:
-        every: Steps between looks, step 0 and the last included; None looks at every scheduled checkpoint.
-        share: A look begins only while all of it (finding, measuring, logging, drawing) has taken at most this share
-            of the run's time, in (0, 1]; None looks at once, always, which what a `monitor` decides should rest on.
-        final_seconds: For so long from the last step's end, looks may begin whatever the share: first at that step,
-            then at those put off, >= 0.
+        every: Steps between two measurements, with step 0 and the last step; None: every scheduled checkpoint.
+        share: A measurement begins only while all of them (with logging and drawing) have taken at most this share of
+            the run's time, in (0, 1]; None: there is no limit, as a `monitor` of what is measured needs it.
+        final_seconds: For so long after the last step measurements begin whatever the share: first of that step, then
+            of steps that wait, >= 0.
     """
 
     every: int | None = None

@@ -1,4 +1,4 @@
-"""torch.compile for a model that is trained: in place, so that no name on disk ever tells of it."""
+"""torch.compile for a model that is trained; in place, so that the names of weights on disk stay the same."""
 
 import shutil
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ _COMPILER = ("torch._dynamo", "torch._inductor", "triton")
 
 @contextmanager
 def compiled(model: "Module", wanted: bool) -> Iterator[None]:
-    """Within the block the model's calls are compiled, if that is wanted. Raises ValueError where it cannot be done.
+    """Within the block the model's calls are compiled, if `wanted`. Raises ValueError where torch cannot do it.
 
-    `torch.compile(model)` would wrap the model and put `_orig_mod.` before every weight's name.
+    `torch.compile(model)` would wrap the model, and every weight's name would begin with `_orig_mod.`.
     """
     if wanted:
         model.compile()

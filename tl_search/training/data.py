@@ -1,4 +1,4 @@
-"""Batches of token blocks. Which blocks are in a batch is a function of seed, epoch and the batch's place in it."""
+"""Batches of token blocks. Which blocks are in a batch depends on the seed, the epoch and the batch's number alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ MOST_WORKERS = 256  # processes
 
 @dataclass(frozen=True)
 class Text:
-    """What a model reads, and in what portions.
+    """The text that a model is trained on, and how it is divided into batches.
 
     Args:
         corpus: Where documents come from.
-        batch_size: Blocks in a batch; with accumulated gradients a step takes several batches.
+        batch_size: Blocks in a batch; with accumulated gradients a step has several batches.
         validation_share: Share of the documents held out, 0 to below 1; 0 measures no eval loss.
-        validation_batches: How many batches the eval loss is measured on, at most.
-        drop_last: Whether blocks that fill no whole step at an epoch's end are left out of that epoch; otherwise its
-            last step is filled up with the first blocks of the epoch's order, and every block is read.
-        workers: Processes that make batches ahead; 0 makes them in the training's own, which takes microseconds where
-            the packed tokens are in memory or on a local disk. They change nothing but the time.
+        validation_batches: The eval loss is measured on at most so many batches.
+        drop_last: Whether an epoch leaves out its last blocks when they do not fill a whole step; otherwise its last
+            step is completed with the first blocks of the epoch's order, so that every block is read.
+        workers: Processes that prepare batches; 0 prepares them in the training process, which takes microseconds when
+            the tokens are in memory or on a local disk. The number changes nothing but the speed.
     """
 
     corpus: Corpus
@@ -62,12 +62,12 @@ class Text:
 
 
 def stream(seed: int, *names: str | int) -> int:
-    """A seed for one use of randomness; different uses under one seed share nothing."""
+    """A seed for one use of randomness, derived from the run's seed; different names give independent seeds."""
     return int(digest([seed, *names], 15), 16)
 
 
 def count_blocks(tokens: int, context: int) -> int:
-    """Blocks of `context` predicted tokens in a row of tokens; neighbours share one token."""
+    """Blocks of `context` predicted tokens in so many tokens; neighbouring blocks share one token."""
     return max(0, (tokens - 1) // context)
 
 
@@ -77,31 +77,31 @@ def steps_in_epoch(blocks: int, blocks_per_step: int, drop_last: bool = True) ->
     Args:
         blocks: Of the training text.
         blocks_per_step: Batch size × accumulated batches × devices.
-        drop_last: Whether what fills no whole step is left out, or filled up.
+        drop_last: Whether an incomplete last step is left out, or completed.
     """
     return blocks // blocks_per_step if drop_last else -(-blocks // blocks_per_step)
 
 
 class BlockLoader:
-    """Blocks of `context` + 1 tokens in a fresh random order every epoch; neighbours share one token.
+    """Batches of blocks, int64 (block, context + 1), in a new random order every epoch.
 
-    It knows how many batches were consumed, so that Lightning's saved state of it puts a resumed run on the very
-    next batch. What is left of an epoch after its last whole step is another part each time, and is dropped or, with
-    `drop_last` off, filled up from the order's start. Several ranks cut the same order into one part each, so the
-    blocks of a step are the same as for one device with a batch as large as theirs together.
-
-    It counts what was consumed, not what workers have made ahead, so these may be any number at any time.
+    It counts the batches that were consumed, not those that workers have prepared; Lightning saves this count, so a
+    resumed run goes on with the very next batch, with any number of workers. With several ranks each takes its part
+    of the same order, so a step has the same blocks as on one device with a batch of their common size.
 
     Args:
-        tokens: One row.
+        tokens: The training text, (token,); neighbouring blocks share one token.
         context: Predicted tokens of a block.
         batch_size: Blocks in a batch, on every rank.
         batches_per_step: Of an optimizer step, on every rank.
         seed: Of the order.
-        drop_last: See above.
+        drop_last: As in `Text`.
         rank: Of this process.
         ranks: How many there are.
-        workers: Processes that make batches ahead.
+        workers: Processes that prepare batches.
+
+    Raises:
+        ValueError: the text does not fill one step.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class BlockLoader:
         return self.length
 
     def __iter__(self) -> "Iterator[Tensor]":
-        # nothing happens before the first batch is asked for: Lightning restores the state after it calls iter()
+        # a generator, so nothing runs before the first batch: Lightning calls iter() before it restores the state
         take, places = partial(self._batch, self.epoch), range(self.position, self.length)
         for batch in made_ahead(take, places, self.workers) if self.workers else map(take, places):
             self.position += 1
@@ -159,7 +159,7 @@ class BlockLoader:
         return {"epoch": self.epoch, "position": self.position, **self._plan()}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Raises ValueError when the state is of other data, whose place says nothing here."""
+        """Raises ValueError when the state was saved with other data, since its position then means another batch."""
         for key, value in self._plan().items():
             if state[key] != value:
                 raise ValueError(f"data: {key} was {state[key]} when the run was saved, got {value}")
@@ -170,7 +170,7 @@ class BlockLoader:
 
 
 def held_out_batches(tokens: np.ndarray, context: int, batch_size: int, batches: int) -> "list[Tensor]":
-    """The blocks that the eval loss is measured on, evenly spread over the held-out tokens; the same every time."""
+    """Batches for the eval loss, int64 (block, context + 1): evenly spread over the held-out tokens."""
     blocks = count_blocks(len(tokens), context)
     count = min(blocks, batch_size * batches)
     places = np.linspace(0, blocks - 1, count).round().astype(int) if count else np.array([], dtype=int)

@@ -1,4 +1,4 @@
-"""The packed text as Lightning takes it."""
+"""The packed text as a Lightning data module."""
 
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
@@ -8,7 +8,7 @@ from tl_search.training.packing import PackedText
 
 
 class TextData(LightningDataModule):
-    """Training batches through a loader with a memory, and the held-out batches.
+    """Training batches, from a loader that can be resumed, and held-out batches.
 
     Args:
         text: Its config.
@@ -31,7 +31,6 @@ class TextData(LightningDataModule):
         ranks: int = 1,
     ) -> None:
         super().__init__()
-        self.tokens_per_step = text.batch_size * batches_per_step * ranks * context
         self.loader = BlockLoader(
             packed.train, context, text.batch_size, batches_per_step, seed, text.drop_last, rank, ranks, text.workers
         )

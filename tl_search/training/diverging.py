@@ -1,4 +1,4 @@
-"""What is told of a run that has diverged: when, on which text, and from where one could try again."""
+"""The message for a run that has diverged: when, on which text, and which checkpoint is still good."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def story(trainer: "Trainer", what: str, number: int) -> str:
-    """One line for the error that ends the run.
+    """The message of the error that ends the run, in one line.
 
     Args:
         trainer: The run's.
-        what: Was not finite, and at which step.
-        number: Of the batch, counted from the run's start.
+        what: What was not finite, and at which step.
+        number: Of the batch, counted from the start of the run.
     """
     epoch, batch = divmod(number, int(trainer.num_training_batches))
     loader = trainer.datamodule.loader  # type: ignore[attr-defined]  # ours, which Lightning does not declare
     blocks = ", ".join(str(place) for place in loader.places(epoch, batch))
-    with suppress(DivergedError):  # what is on its way to the disk may be the first to hold what is not finite
+    with suppress(DivergedError):  # a model that waits to be written may hold weights that are not finite, too
         trainer.strategy.checkpoint_io.saves.drain()  # type: ignore[attr-defined]  # ours, too
     last = RunPaths(Path(trainer.default_root_dir)).last
     good = "no checkpoint was written before"

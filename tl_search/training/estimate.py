@@ -1,67 +1,54 @@
-"""What a run will cost, before it runs: bytes on disk and seconds. Estimates, and said to be so."""
+"""Estimates of what a run will cost, before it runs: bytes on disk and seconds."""
 
 import time
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tl_search.training.architecture import Pythia
 from tl_search.training.callbacks.best import Best
 from tl_search.training.tokens import ByteTokenizer, TokenizerConfig
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
 
-# Of a large multiplication's speed, what training reaches: 0.46 in PaLM's report (Chowdhery et al., 2022,
+# The share of a large matrix multiplication's speed that training reaches: 0.46 in PaLM (Chowdhery et al., 2022,
 # arXiv:2204.02311, table 3), less in small models.
 EFFICIENCY = 0.4
 
 
 def vocabulary(tokenizer: TokenizerConfig) -> int | None:
-    """Tokens that a tokenizer will know, as far as its settings tell without building it; None if they do not."""
+    """Tokens in a tokenizer's vocabulary, if its settings say so without building it; else None."""
     if isinstance(tokenizer, ByteTokenizer):
         return len(tokenizer.build())
     return getattr(tokenizer, "vocab_size", None)
 
 
 def revision_bytes(parameters: int) -> int:
-    """The weights of one revision, in float32."""
+    """Bytes of one revision's weights, in float32."""
     return 4 * parameters
 
 
 def state_bytes(parameters: int, ema: bool) -> int:
-    """A full training state: weights and Adam's two moments, in float32; and the average, if there is one."""
+    """Bytes of a full training state: weights and Adam's two moments, in float32; with `ema` also the average."""
     return (16 if ema else 12) * parameters
 
 
 def best_kept(plan: "TrainingPlan") -> tuple[int, int]:
-    """(models, training states) that are kept as the best, at most: of a step that is not scheduled, one of its own."""
+    """(models, training states) that the run keeps as the best, at most, beside those of scheduled steps."""
     found = [entry for entry in plan.callbacks.values() if isinstance(entry, Best)]
     return len(found), sum(entry.save_top_k for entry in found)
 
 
 def states_kept(plan: "TrainingPlan", steps: Collection[int]) -> int:
-    """How many training states lie on disk at the end, at most: the newest, the best, and those kept for good."""
+    """Most training states on disk at the end: the newest, the best and those that are never removed."""
     return plan.checkpoint.save_last + best_kept(plan)[1] + len(plan.checkpoint.for_good(steps))
 
 
-def training_flops(model: Pythia, vocabulary: int, tokens: int) -> float:
-    """Floating-point operations, forward and backward.
-
-    6 per token and parameter that is multiplied (Kaplan et al., 2020, section 2.1), which the input embedding is not:
-    its rows are looked up. Attention's scores take another 12 · blocks · width · context per token (Chowdhery et al.,
-    2022, appendix B).
-    """
-    looked_up = (model.parameters(vocabulary) - model.parameters(0)) // 2  # the other half makes the logits
-    multiplied = model.parameters(vocabulary) - looked_up
-    return tokens * (6.0 * multiplied + 12.0 * model.blocks * model.width * model.context)
-
-
 def machine_speed(trainer: Mapping[str, Any], seconds: float = 0.3) -> float:
-    """Floating-point operations per second in a large matrix multiplication here, on one device of the trainer's kind.
+    """Floating-point operations per second of a large matrix multiplication, measured on one device of this machine.
 
     Args:
-        trainer: Whose `accelerator` and `precision` are used.
-        seconds: To measure for.
+        trainer: Its `accelerator` and `precision` say on what and how.
+        seconds: How long to measure.
     """
     import torch
 

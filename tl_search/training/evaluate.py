@@ -3,17 +3,17 @@
 import math
 import tempfile
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tl_search.plane.horizon import Horizon
 from tl_search.runs.identity import differences
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.record import RunRecord
 from tl_search.store.manifest import verify
-from tl_search.training.foreign import TorchOptimizer
-from tl_search.training.optim import Phase
+from tl_search.training.entries import optimizer_of
+from tl_search.training.horizon import timeline_of
 from tl_search.training.quiet import quiet
 
 if TYPE_CHECKING:
@@ -124,8 +124,7 @@ def _validate(plan: "TrainingPlan", folder: Path, held_out: "list[Tensor]") -> f
     from tl_search.training.module import CausalLM
 
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32", local_files_only=True)
-    optimizer = TorchOptimizer(plan.optimizer) if isinstance(plan.optimizer, Mapping) else plan.optimizer
-    module = CausalLM(model, plan.curriculum, optimizer, [Phase(0, 0, 1)])
+    module = CausalLM(model, timeline_of(plan, Horizon(1), 1), optimizer_of(plan.optimizer))
     trainer = _trainer(plan.trainer.get("accelerator") or "auto", plan.trainer.get("precision"))
     trainer.validate(module, DataLoader(held_out, batch_size=None), verbose=False)  # type: ignore[arg-type]
     return module.validated

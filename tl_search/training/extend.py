@@ -6,11 +6,10 @@ learning rate is a function of that history, so that an extended run resumes lik
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tl_search.runs.identity import Decides, as_recorded, decisions, differences, flat
 from tl_search.runs.layout import RunPaths
@@ -18,23 +17,10 @@ from tl_search.runs.places import moved
 from tl_search.runs.record import Done, RunRecord
 from tl_search.store.keys import digest
 from tl_search.text.corpus import fingerprint
-from tl_search.training.optim import Phase
+from tl_search.training.optim import LrPolicy, Phase, horizon_warning, phases_of
+from tl_search.training.plan import TrainingPlan
 from tl_search.training.tokens import digest_of
-
-if TYPE_CHECKING:
-    from tl_search.training.plan import TrainingPlan
-
-
-class LrPolicy(Enum):
-    """What the learning rate does once a run is longer than it was planned.
-
-    `keep`: the planned curve, then its last value. `rescale`: from the change on, the curve as if it had been planned
-    for the new length. `restart`: warm-up and decay once more, over the steps that are left.
-    """
-
-    keep = "keep"
-    rescale = "rescale"
-    restart = "restart"
+from tl_search.training.trainer import STEPS, last_step
 
 
 @dataclass(frozen=True)
@@ -93,9 +79,6 @@ def extension(run: Path, identity: Mapping[str, Any]) -> Extension | None:
 
 def _may_change(key: str) -> bool:
     """Whether a run can go on with another value of a setting of its plan, such as `schedule.log_base`."""
-    from tl_search.training.plan import TrainingPlan
-    from tl_search.training.trainer import STEPS
-
     part, _, rest = key.partition(".")
     return rest in STEPS if part == "trainer" else decisions(TrainingPlan).get(part) is Decides.steps
 
@@ -104,12 +87,6 @@ def is_done(run: Path, plan: Mapping[str, Any]) -> bool:
     """Whether a run has been trained to the end of this very plan."""
     done = Done.read(run)
     return done is not None and done.facts.get("digest") == digest(as_recorded(run, plan))
-
-
-def last_step(trainer: Mapping[str, Any], steps_per_epoch: int) -> int:
-    """Of a run: the lower of `max_steps` and `max_epochs`, where both are given."""
-    steps, epochs = trainer.get("max_steps") or -1, trainer.get("max_epochs") or -1
-    return min(limit for limit in (steps, epochs * steps_per_epoch) if limit > 0)
 
 
 def check_length(run: Path, trainer: Mapping[str, Any], total: int, done: int) -> None:
@@ -126,7 +103,7 @@ def check_length(run: Path, trainer: Mapping[str, Any], total: int, done: int) -
     )
 
 
-def check_text(run: Path, plan: "TrainingPlan") -> None:
+def check_text(run: Path, plan: TrainingPlan) -> None:
     """What lies in another place than a run's record says must be what the run was trained on. Raises ValueError."""
     record, now = RunRecord.read(run), plan.identity()
     if record is None or record.plan is None or record.data is None:
@@ -145,36 +122,3 @@ def phases(run: Path, total: int) -> tuple[Phase, ...]:
     """The learning rate of a run of `total` steps, as its history has it."""
     record = RunRecord.read(run)
     return phases_of(record.history if record else (), total)
-
-
-def phases_of(history: Sequence[Mapping[str, Any]], total: int) -> tuple[Phase, ...]:
-    """The planned curve, and what each change of the length made of it.
-
-    Example:
-        >>> phases_of([{"step": 10, "total": [10, 20], "lr_policy": "restart"}], 20)
-        (Phase(start=0, offset=0, length=10), Phase(start=10, offset=10, length=10))
-    """
-    found = [Phase(0, 0, history[0]["total"][0] if history else total)]
-    for entry in history:
-        step, (before, now), policy = entry["step"], entry["total"], LrPolicy(entry["lr_policy"])
-        # a run that was set back before it was changed again has left later phases behind
-        found = [phase for phase in found if phase.start < step or phase.start == 0]
-        if before != now and policy is not LrPolicy.keep:
-            offset = step if policy is LrPolicy.restart else 0
-            earlier = [phase for phase in found if phase.start < step]  # none, where nothing was trained before
-            found = [*earlier, Phase(step, offset, now - offset)]
-    return tuple(found)
-
-
-def horizon_warning(step: int, before: int, now: int, policy: LrPolicy) -> str:
-    """What a change of the length means for the learning rate."""
-    done = {
-        LrPolicy.keep: "it follows that plan and then keeps its last value",
-        LrPolicy.rescale: f"from step {step} on it follows the curve of {now} steps, which may be a jump",
-        LrPolicy.restart: f"from step {step} on it warms up and decays once more, over {now - step} steps",
-    }[policy]
-    others = "|".join(other.value for other in LrPolicy if other is not policy)
-    return (
-        f"the learning rate was planned for {before} steps, the run now has {now}: {done} "
-        f"(lr_policy={policy.value}; others: {others})"
-    )

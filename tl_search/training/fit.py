@@ -1,11 +1,11 @@
-"""A training run from its parts: wired here, and nowhere else."""
+"""Builds a training run from its parts and trains it."""
 
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tl_search.runs.finish import finish
 from tl_search.runs.identity import claim
@@ -17,42 +17,43 @@ from tl_search.store.atomic import read_json, sweep_litter
 from tl_search.store.lock import RunLock
 from tl_search.training.callbacks.best import Best
 from tl_search.training.compiling import compiled
+from tl_search.training.context import RunContext
 from tl_search.training.data import stream
+from tl_search.training.entries import callback_of, logger_of, optimizer_of
 from tl_search.training.extend import check_length, extension, is_done, phases
-from tl_search.training.foreign import TorchOptimizer, construct
-from tl_search.training.horizon import horizon_of, scheduled_steps
+from tl_search.training.horizon import horizon_of, scheduled_steps, timeline_of
 from tl_search.training.interrupts import Interrupts, Stopped
 from tl_search.training.packing import PackedText
 from tl_search.training.plan import TrainingPlan
 from tl_search.training.quiet import quiet
-from tl_search.training.ranks import launch
-from tl_search.training.retention import Weights
-from tl_search.training.revisions import RevisionWriter, settings
+from tl_search.training.ranks import start_ranks
+from tl_search.training.retention import RevisionWeights
+from tl_search.training.revisions import settings
 from tl_search.training.saving import BackgroundWriter
 from tl_search.training.start import check_start, settle, starting_state
+from tl_search.training.timeline import Timeline
 from tl_search.training.trainer import EndedEarly, check_end, make_trainer
 
 if TYPE_CHECKING:
-    from lightning.pytorch import Callback
     from lightning.pytorch.loggers import Logger
 
     from tl_search.training.datamodule import TextData
 
 
 def fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None] = lambda: None) -> None:
-    """Train in `folder`, from the state that `plan.resume` names; a finished run is left as it is.
+    """Train in `folder`, from the state that `plan.resume` names; does nothing when the run is finished.
 
     Args:
         plan: What is trained.
         folder: The run directory.
-        accepted: Called once plan, text and state are known to fit, before anything of the run is changed.
+        accepted: Called when plan, text and state are known to fit, before anything of the run is changed.
 
     Raises:
         ValueError: the folder holds a run of another plan, or only damaged states.
         DivergedError: the loss, or a weight, is not finite.
         LockedError: another process trains there.
-        KeyboardInterrupt, SystemExit: the run was told to stop; its state is on disk. One that was told so after its
-            last step is finished first.
+        KeyboardInterrupt, SystemExit: the run was told to stop, and its state is on disk. After the last step the run
+            is finished before this is raised.
     """
     with Interrupts() as interrupts:
         interrupts.listen()
@@ -78,10 +79,10 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             horizon = horizon_of(plan, data.steps_per_epoch)
             if change:
                 check_length(folder, plan.trainer, horizon.total, reached)
-            if origin.run is not None:  # may have another logger, and this machine may lack what the first one had
+            if origin.run is not None:  # check early: loggers may be new, and this machine may be another one
                 make_trainer(plan.trainer, folder, horizon.total, [], _loggers(plan, folder, reached))
             steps = scheduled_steps(plan.schedule, horizon)
-            # only text that can be trained on is the run's: too little of it may be mended, and the run begun again
+            # recorded only now: with too little text the run has failed above, and may be started with other text
             claim(folder, known, data={"corpus": packed.corpus_digest, "tokenizer": packed.tokenizer_digest})
             accepted()
             sweep_litter(folder)
@@ -89,13 +90,14 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             if change:
                 change.record(folder, start, data.steps_per_epoch, plan.lr_policy)
             cut_off(folder, horizon.total)
-            # a run that was set back writes anew what it had written
+            # a run that was set back writes the later revisions of its index once more
             due = {*steps, *(line["step"] for line in read_index(folder) if line["step"] > start)}
-            train = partial(_train, plan, packed, folder, state, start, due)
+            timeline = timeline_of(plan, horizon, data.steps_per_epoch, phases(folder, horizon.total))
+            train = partial(_train, plan, packed, folder, timeline, state, start, due)
             end, early = horizon.total, None
             try:
                 if start < end and plan.devices > 1:
-                    interrupts.received = launch(train, plan.devices)
+                    interrupts.received = start_ranks(train, plan.devices)
                 elif start < end:
                     train(interrupts=interrupts)
                 elif state is not None:
@@ -117,32 +119,34 @@ def _train(
     plan: TrainingPlan,
     packed: PackedText,
     folder: Path,
+    timeline: Timeline,
     state: Path | None,
     start: int,
     due: Collection[int],
     rank: int = 0,
     interrupts: Interrupts | None = None,
 ) -> None:
-    """Train from a state, which is that of step `start`, to the last step; with several devices, as one rank.
+    """Train from the state of step `start` to the last step; with several devices, as one rank of them.
 
     Args:
         plan: What is trained.
         packed: Its text.
         folder: The run directory.
+        timeline: What holds at each step.
         state: None begins anew.
         start: Completed steps.
         due: Steps that have a revision.
         rank: Of this process.
-        interrupts: The run's; None gives a rank its own, since signals come to each of them.
+        interrupts: The run's; None makes one, for a rank in its own process, which gets signals itself.
 
     Raises:
-        EndedEarly: a callback has ended the run, which is done all the same.
+        EndedEarly: a callback has ended the run, which counts as done.
     """
     from lightning.pytorch.callbacks import EarlyStopping
 
     from tl_search.training.callbacks.batch_seed import BatchSeed
     from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
-    from tl_search.training.callbacks.curves import Metrics
+    from tl_search.training.callbacks.curves import TrainingCurves
     from tl_search.training.callbacks.ema import Ema
     from tl_search.training.callbacks.evaluation import Evaluation
     from tl_search.training.callbacks.listening import Listening
@@ -152,16 +156,15 @@ def _train(
     from tl_search.training.module import CausalLM
 
     data = _data(plan, packed, rank)
-    horizon = horizon_of(plan, data.steps_per_epoch)
-    total, steps = horizon.total, {*due}
+    total, steps = timeline.total, {*due}
     asked = {name: entry for name, entry in plan.callbacks.items() if entry is not None}
-    others = {name: _callback(entry) for name, entry in asked.items() if not isinstance(entry, Best)}
+    bests = {name: entry for name, entry in asked.items() if isinstance(entry, Best)}
+    others = {name: callback_of(entry) for name, entry in asked.items() if not isinstance(entry, Best)}
     if any(isinstance(callback, EarlyStopping) for callback in others.values()):
-        steps |= {*horizon.epoch_ends}  # where it may end the run, whatever the schedule
-    optimizer = TorchOptimizer(plan.optimizer) if isinstance(plan.optimizer, Mapping) else plan.optimizer
+        steps |= {*timeline.horizon.epoch_ends}  # early stopping ends the run there, so they need a revision
     model = plan.model.build(packed.tokenizer, stream(plan.seed, "weights"))
-    module = CausalLM(model, plan.curriculum, optimizer, phases(folder, total))
-    averaged = plan.checkpoint.weights is Weights.ema
+    module = CausalLM(model, timeline, optimizer_of(plan.optimizer))
+    averaged = plan.checkpoint.weights is RevisionWeights.ema
     evaluation = Evaluation(data.held_out, {*steps, *range(0, total, plan.eval_interval)}, averaged)
     with (
         quiet(),
@@ -169,18 +172,18 @@ def _train(
         Interrupts(speaks=rank == 0) if interrupts is None else nullcontext(interrupts) as interrupts,
         BackgroundWriter(plan.checkpoint.asynchronous) as saves,
     ):
-        sizes = (data.steps_per_epoch, data.tokens_per_step)
-        writer = RevisionWriter(folder, packed.tokenizer, *sizes, steps, saves, settings(folder, plan.identity()))
+        said = settings(folder, plan.identity())
+        run = RunContext(folder, timeline, frozenset(steps), averaged, packed.tokenizer, said, saves, interrupts)
         callbacks = [
             Listening(interrupts),
             Measurements(),
             BatchSeed(plan.seed),
             *([] if plan.ema_decay is None else [Ema(plan.ema_decay)]),
             evaluation,
-            ScheduledCheckpoint(writer, averaged),  # Lightning moves it and its like behind all others, in this order
-            *(others.get(name) or BestCheckpoint(entry, name, writer, averaged) for name, entry in asked.items()),
-            Metrics(int(plan.trainer.get("log_every_n_steps") or 10), data.tokens_per_step),
-            ResumeState(plan.checkpoint, total, writer, interrupts),
+            ScheduledCheckpoint(run),  # Lightning moves all Checkpoint callbacks to the end, in this order
+            *(others.get(name) or BestCheckpoint(bests[name], name, run) for name in asked),
+            TrainingCurves(int(plan.trainer.get("log_every_n_steps") or 10), timeline),
+            ResumeState(plan.checkpoint, run),
         ]
         done = -1 if state is None else start
         trainer = make_trainer(plan.trainer, folder, total, callbacks, _loggers(plan, folder, done), saves)
@@ -188,37 +191,23 @@ def _train(
             trainer.fit(module, datamodule=data, ckpt_path=state, weights_only=True)
             check_end(trainer, steps, total)
         except (Stopped, SystemExit) as error:
-            interrupts.listen("finishing what is being saved")  # Lightning has put back the handlers before
+            interrupts.listen("finishing what is being saved")  # Lightning has restored the earlier handlers
             saves.drain()
             if interrupts.received is not None:
                 interrupts.end()
-            if isinstance(error.__context__, KeyboardInterrupt):  # before we listened; Lightning says exit code 1
+            if isinstance(error.__context__, KeyboardInterrupt):  # before our handlers; Lightning exits with 1
                 raise error.__context__ from None
             raise
 
 
-def _callback(entry: Any) -> "Callback":
-    if hasattr(entry, "start"):
-        return entry.start()
-    return construct(entry) if isinstance(entry, Mapping) else entry
-
-
 def _loggers(plan: TrainingPlan, folder: Path, step: int) -> "list[Logger]":
-    """Those of a run that goes on after a step, or begins at -1. Raises ValueError where a package is missing."""
-    return [_logger(entry, folder, step) for entry in plan.logger.values() if entry is not None]
-
-
-def _logger(entry: Any, folder: Path, step: int) -> "Logger":
-    if hasattr(entry, "start"):
-        return entry.start(folder, step)
-    if isinstance(entry, Mapping):
-        return construct({"save_dir": str(folder), **entry})
-    return entry
+    """The run's loggers; `step` as in `LoggerEntry.start`. Raises ValueError where a package is missing."""
+    return [logger_of(entry, folder, step) for entry in plan.logger.values() if entry is not None]
 
 
 @contextmanager
 def _ownership(folder: Path) -> Iterator[None]:
-    """The run's lock, unless this process holds it already: a command may own the folder from its first line on."""
+    """Holds the run's lock, unless this process has it already, as when a command has taken it before."""
     lock = RunLock(folder)
     held = lock.claim.exists() and read_json(lock.claim)
     mine = held and all(held[key] == lock.owner[key] for key in ("host", "pid", "started"))

@@ -1,4 +1,4 @@
-"""How long the run of a plan is, in steps and epochs: counted from its packed text, or estimated where that is dear."""
+"""How long a plan's run is, in steps and epochs: counted from the packed text, or estimated from a sample of it."""
 
 import tempfile
 import warnings
@@ -13,6 +13,8 @@ from tl_search.plane.schedule import Schedule, warning
 from tl_search.text.corpus import Corpus
 from tl_search.training.data import BlockLoader, count_blocks, steps_in_epoch
 from tl_search.training.estimate import vocabulary
+from tl_search.training.optim import Phase, phases_of
+from tl_search.training.timeline import Timeline
 from tl_search.training.tokens import rows
 from tl_search.training.trainer import device_count
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
 
 SAMPLE = 200  # documents that an estimate reads
-MOST_EPOCHS = 100_000  # each ends with a checkpoint: more is a slip, and would fill memory and disk
+MOST_EPOCHS = 100_000  # each ends with a checkpoint; more is surely a mistake, and would fill memory and disk
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,9 @@ class Epoch:
     """One pass over the training text.
 
     Args:
-        steps: Optimizer steps; None when nobody knows.
+        steps: Optimizer steps; None when unknown.
         vocabulary: Of the tokenizer, in tokens; None when it was not built.
-        estimate: What the number rests on, or why there is none; None when it is exact.
+        estimate: How the number was estimated, or why there is none; None when it is exact.
     """
 
     steps: int | None
@@ -39,7 +41,7 @@ class Epoch:
 
 
 def horizon_of(plan: "TrainingPlan", steps_per_epoch: int | None) -> Horizon:
-    """The run's last step and its epochs' ends; an epoch of unknown length is as long as the run.
+    """The run's last step and the ends of its epochs; an epoch of unknown length counts as long as the run.
 
     Raises:
         ValueError: the run's length is given in epochs, whose length is unknown; or it has absurdly many epochs.
@@ -58,7 +60,7 @@ def horizon_of(plan: "TrainingPlan", steps_per_epoch: int | None) -> Horizon:
 
 
 def scheduled_steps(schedule: Schedule, horizon: Horizon) -> tuple[int, ...]:
-    """The schedule's steps in a run; warns of what is odd about them, and raises ValueError for what is wrong."""
+    """The schedule's steps in a run. Warns when they are unusual; raises ValueError when the schedule does not fit."""
     try:
         odd, steps = warning(schedule, horizon), schedule.steps(horizon)
     except ValueError as error:
@@ -68,14 +70,18 @@ def scheduled_steps(schedule: Schedule, horizon: Horizon) -> tuple[int, ...]:
     return steps
 
 
-def tokens_per_step(plan: "TrainingPlan") -> int:
-    return _blocks_per_step(plan) * plan.model.context
+def timeline_of(
+    plan: "TrainingPlan", horizon: Horizon, steps_per_epoch: int, phases: tuple[Phase, ...] = ()
+) -> Timeline:
+    """What holds at each step of a plan's run; without phases the learning rate follows one curve."""
+    phases = phases or phases_of((), horizon.total)
+    return Timeline(horizon, steps_per_epoch, _blocks_per_step(plan), plan.model.context, plan.curriculum, phases)
 
 
 def measure_epoch(plan: "TrainingPlan") -> Epoch:
-    """The plan's epoch, from its packed text; a corpus that would have to be downloaded for it is only sampled.
+    """The plan's epoch, from its packed text; of a corpus that would have to be downloaded, an estimate from a sample.
 
-    Nothing stays on disk, except in a cache that exists already. Raises ValueError when the text cannot be trained on.
+    Writes only to a cache that exists already. Raises ValueError when the text does not fill one step.
     """
     if plan.data.corpus.remote is not None:
         return _estimated(plan, plan.data.corpus)
@@ -91,12 +97,12 @@ def measure_epoch(plan: "TrainingPlan") -> Epoch:
 def _estimated(plan: "TrainingPlan", corpus: Corpus) -> Epoch:
     try:
         documents, total = corpus.glimpse(SAMPLE)
-    except OSError as error:  # no network, which is no reason to say nothing of the rest
+    except OSError as error:  # without network, the rest can still be told
         return Epoch(None, None, f"{corpus.remote} does not answer: {' '.join(str(error).split())[:120]}")
     if not documents:
         raise ValueError("data.corpus: must hold text, got no document")
     tokenizer = plan.tokenizer.build(iter(documents))
-    known = vocabulary(plan.tokenizer) or rows(tokenizer)  # trained on so little, it has fewer tokens than it will have
+    known = vocabulary(plan.tokenizer) or rows(tokenizer)  # trained on a sample, it has too few tokens
     if total is None:
         return Epoch(None, known, f"nobody says how many documents {corpus.remote} has")
     encoded = tokenizer.backend_tokenizer.encode_batch_fast(documents, add_special_tokens=False)

@@ -1,4 +1,4 @@
-"""Signals as wishes, which are granted once what was begun is on disk."""
+"""Signals: the run finishes what it is doing and saves it before it obeys."""
 
 import os
 import signal
@@ -7,21 +7,21 @@ from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
 _TRY_AGAIN = 75  # sysexits' EX_TEMPFAIL, at which a scheduler queues the job once more
-_REQUEUE = (signal.SIGUSR1, signal.SIGUSR2)  # a scheduler's warning that the time is nearly over
+_REQUEUE = (signal.SIGUSR1, signal.SIGUSR2)  # a scheduler's warning that the job's time is nearly over
 
 
-class Stopped(Exception):  # noqa: N818  # it is no error: somebody asked for it
+class Stopped(Exception):  # noqa: N818  # not an error: somebody asked for it
     """The run ended early because it was told to; its state is safe."""
 
 
 class Interrupts:
-    """Remembers a signal while there is something to finish, instead of dying of it; a second one ends the run there.
+    """Remembers the first signal while there is something to finish; a second one ends the process at once.
 
-    What is on disk is whole at any moment, so the second costs at most the steps since the last state. Who remembers
-    a signal to the end of the block must `end` then.
+    What is on disk is complete at any moment, so a second signal costs at most the steps since the last state. When
+    the block is left with a remembered signal, its owner must call `end`.
 
     Args:
-        speaks: Whether it says so on the console; of several ranks one does.
+        speaks: Whether the console is told of a signal; of several ranks one tells it.
     """
 
     def __init__(self, speaks: bool = True) -> None:
@@ -41,10 +41,10 @@ class Interrupts:
             signal.signal(number, handler)
 
     def listen(self, first: str | None = None) -> None:
-        """Put the handlers up, also where somebody else has put theirs since.
+        """Install the handlers, replacing those that other code has installed since.
 
         Args:
-            first: What is finished before the run ends as it is told; None ends it where it stands.
+            first: What is finished before the process ends, for the message; None ends it at once.
         """
         self._first = first
         for number in self._before:
@@ -57,19 +57,19 @@ class Interrupts:
         if self._first is None:
             self.end()
         word = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        if self.speaks:  # by os.write, since a signal may come while a buffered stream is being written
+        if self.speaks:  # os.write, since the signal may have interrupted a write to a buffered stream
             os.write(2, f"{word}: {self._first}; once more stops at once\n".encode())
 
     def end(self) -> NoReturn:
-        """End the process's work as the signal would have: KeyboardInterrupt, or SystemExit(143).
+        """Raise what the signal stands for: KeyboardInterrupt for Ctrl-C, SystemExit(143) for SIGTERM.
 
-        A scheduler's warning goes on to whom it was meant for, such as submitit, which requeues the job; if that
-        returns, or there is nobody, it is SystemExit(75).
+        A scheduler's warning is first handed to the handler that was there before, such as submitit's, which requeues
+        the job; when that returns, or there is none, SystemExit(75) is raised.
         """
         if self.received in _REQUEUE:
             before = self._before[self.received]
             if callable(before) and not self._handed_on:
-                self._handed_on = True  # first: a second signal ends us in the middle of it
+                self._handed_on = True  # set before the call, which a second signal may interrupt
                 before(self.received, None)
             raise SystemExit(_TRY_AGAIN)
         if self.received == signal.SIGTERM:

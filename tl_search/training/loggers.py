@@ -1,4 +1,4 @@
-"""Where curves go."""
+"""Settings of the loggers that training curves are written with."""
 
 import os
 import time
@@ -15,7 +15,7 @@ class TensorBoard:
     """Event files for TensorBoard.
 
     Args:
-        folder: Below the run directory.
+        folder: Relative to the run directory.
     """
 
     folder: str = "tensorboard"
@@ -25,7 +25,7 @@ class TensorBoard:
             raise ValueError(f"folder: must be a folder below the run, got {self.folder!r}")
 
     def start(self, run: Path, step: int) -> "Logger":
-        """A logger for a run that goes on after `step`, or begins at -1; what was logged beyond it is hidden."""
+        """Points beyond `step`, which a killed run may have logged, are hidden."""
         from lightning.pytorch.loggers import TensorBoardLogger
 
         _wait_for_another_second(run / self.folder)
@@ -33,22 +33,22 @@ class TensorBoard:
 
 
 def _wait_for_another_second(folder: Path) -> None:
-    """Files are read in the order of their names, which hold the second of their beginning and then anything."""
+    """TensorBoard reads files by name, which begins with the second of their creation: two must not have the same."""
     seconds = [file.name.split(".")[3] for file in folder.glob("events.out.tfevents.*")]
     newest = max((int(second) for second in seconds if second.isdigit()), default=0)
     left = newest + 1 - time.time()
-    if 0 < left <= 1:  # a clock that was set back is not waited for
+    if 0 < left <= 1:  # not when the clock was set back
         time.sleep(left)
 
 
 @dataclass(frozen=True)
 class WeightsAndBiases:
-    """Curves for Weights & Biases, one of its runs per run directory; it goes on when the run does.
+    """Curves for Weights & Biases: one W&B run for each run directory, which is continued when the run is resumed.
 
     Args:
-        project: Under which the run is listed.
-        entity: User or team; None is the login's own.
-        offline: Written below the run only, to be sent later with `wandb sync`.
+        project: The W&B project.
+        entity: User or team; None is the user who is logged in.
+        offline: Whether data are only written to the run directory, to be uploaded later with `wandb sync`.
     """
 
     project: str = "tl-search"
@@ -56,7 +56,7 @@ class WeightsAndBiases:
     offline: bool = False
 
     def start(self, run: Path, step: int) -> "Logger":
-        """Raises ValueError where the package is missing, or a login."""
+        """The logger. Raises ValueError when the package or a login is missing."""
         from importlib.util import find_spec
 
         if find_spec("wandb") is None:
@@ -72,7 +72,7 @@ class WeightsAndBiases:
 
         return WandbLogger(
             name=run.name,
-            id=run.name,  # the name ends in the digest of what the run is
+            id=run.name,  # unique, since it ends with the digest of the run's settings
             save_dir=run,
             project=self.project,
             entity=self.entity,

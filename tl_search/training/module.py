@@ -1,6 +1,5 @@
-"""What is learnt, and nothing about when: losses, gradients, optimizer."""
+"""The Lightning module: losses, gradients and optimizer. When something is saved or measured is up to callbacks."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,9 +7,10 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tl_search.plane.curriculum import Curriculum
-from tl_search.training.losses import LOSSES, next_token
-from tl_search.training.optim import OptimizerConfig, Phase
+from tl_search.training.losses.next_token import loss as next_token
+from tl_search.training.optim import OptimizerConfig
+from tl_search.training.terms import loss_term
+from tl_search.training.timeline import Timeline
 
 
 class CausalLM(LightningModule):
@@ -18,49 +18,44 @@ class CausalLM(LightningModule):
 
     Args:
         model: A transformers model with a language-model head.
-        curriculum: Step → weights of the loss terms.
+        timeline: Weights of the loss terms, and the learning rate's phase, at each step.
         optimizer: Its config.
-        phases: Of the learning rate; one, unless the run was extended.
     """
 
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        curriculum: Curriculum,
-        optimizer: OptimizerConfig,
-        phases: Sequence[Phase],
-    ) -> None:
+    def __init__(self, model: PreTrainedModel, timeline: Timeline, optimizer: OptimizerConfig) -> None:
         super().__init__()
-        self.model, self.curriculum, self.optimizer, self.phases = model, curriculum, optimizer, tuple(phases)
-        self.grad_norm: Tensor | None = None  # of the latest step, before clipping; on the device, so nothing waits
+        self.model, self.timeline, self.optimizer = model, timeline, optimizer
+        stages = timeline.curriculum.stages.values()
+        self.terms = {name: loss_term(name) for stage in stages for name in stage.losses}
+        self.grad_norm: Tensor | None = None  # of the latest step, before clipping; left on the device
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits (text, token, vocabulary) of tokens (text, token)."""
         return self.model(input_ids=tokens, use_cache=False).logits
 
     def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
-        """The weighted sum as `loss`, and each term by its name.
+        """The weighted sum of the stage's terms as `loss`, and each term by its name; scalars.
 
         Args:
             batch: (text, context + 1) tokens: every token but the first is a target.
-            batch_idx: Lightning's, not needed.
+            batch_idx: Not used; Lightning passes it.
         """
         logits, targets = self(batch[:, :-1]), batch[:, 1:]
-        weights = self.curriculum.stage_at(self.global_step).losses
-        terms = {name: LOSSES[name](logits, targets) for name, weight in weights.items() if weight > 0}
+        weights = self.timeline.stage_at(self.global_step).losses
+        terms = {name: self.terms[name](logits, targets) for name, weight in weights.items() if weight > 0}
         loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         return {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
 
     def on_train_start(self) -> None:
-        """A restored optimizer has the rate that was planned when it was saved; since then the run may have changed."""
+        """Sets the learning rate anew: a restored optimizer has the one planned when it was saved."""
         rate: Any = self.lr_schedulers()
         for group, highest, share in zip(rate.optimizer.param_groups, rate.base_lrs, rate.lr_lambdas, strict=True):
             group["lr"] = highest * share(rate.last_epoch)
 
     def held_out_loss(self, batch: Tensor) -> Tensor:
-        """Nats per token of a batch shaped as in `training_step`, whatever the stage weighs."""
+        """Cross-entropy of the next token in nats, of a batch shaped as in `training_step`; the same in all stages."""
         logits, targets = self(batch[:, :-1]), batch[:, 1:]
-        # text by text: their part of the logits stays in the cache, which takes a fifth off a small model's evaluation
+        # text by text, so that the logits stay in the cache: it saves a fifth of the time of a small model's evaluation
         texts = zip(logits.split(1), targets.split(1), strict=True)
         return torch.stack([next_token(*text) for text in texts]).mean()
 
@@ -68,11 +63,11 @@ class CausalLM(LightningModule):
         self._losses: list[tuple[Tensor, int]] = []
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Notes the held-out loss of a batch."""
+        """Keeps the held-out loss of a batch."""
         self._losses.append((self.held_out_loss(batch) * batch.shape[0], batch.shape[0]))
 
     def on_validation_epoch_end(self) -> None:
-        # summed as while training: Lightning's own running mean would round otherwise
+        # summed like `Evaluation` does: Lightning's running mean would round differently
         losses, counts = zip(*self._losses, strict=True)
         self.validated = float(torch.stack(losses).sum()) / sum(counts)
         self.log("eval/loss", self.validated)
@@ -80,7 +75,7 @@ class CausalLM(LightningModule):
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        """Clips as the Trainer says and keeps the norm, so that logging need not compute it a second time."""
+        """Clips as the Trainer is told to, and keeps the norm for the logs, so that it is computed only once."""
         if gradient_clip_algorithm == "value":
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
         else:
@@ -89,5 +84,5 @@ class CausalLM(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer, with a learning rate that follows the step."""
-        optimizer, rate = self.optimizer.build(self.model, self.phases)
+        optimizer, rate = self.optimizer.build(self.model, self.timeline.phase_at)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}

@@ -1,9 +1,10 @@
-"""The optimizer and its learning rate, a function of the step."""
+"""The optimizer and its learning rate, which is a function of the step and of the run's history."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -13,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of a run in which the learning rate follows one curve; a run that is never extended has one.
+    """A span of steps in which the learning rate follows one curve; a run that is never extended has one phase.
 
     Args:
-        start: The step from which on it holds, until another does.
-        offset: The step at which its curve begins; before `start` where the curve is only joined there.
-        length: Steps of the curve; beyond them the rate keeps its last value.
+        start: First step of the phase; it ends where the next one starts.
+        offset: The step at which its curve begins; it is before `start` when the run changes over to a running curve.
+        length: Steps of the curve; after them the rate keeps its last value.
     """
 
     start: int
@@ -26,15 +27,68 @@ class Phase:
     length: int
 
 
-def phase_at(phases: Sequence[Phase], step: int) -> Phase:
-    """The latest phase that has begun."""
-    return max((phase for phase in phases if phase.start <= step), key=lambda phase: phase.start)
+class LrPolicy(Enum):
+    """What the learning rate does when a run becomes longer than it was planned.
+
+    `keep`: it follows the planned curve and then stays at the curve's last value. `rescale`: from the change on, it
+    follows the curve of a run that was planned with the new length. `restart`: from the change on, it warms up and
+    decays once more, over the steps that are left.
+    """
+
+    keep = "keep"
+    rescale = "rescale"
+    restart = "restart"
+
+
+def phases_of(history: Sequence[Mapping[str, Any]], total: int) -> tuple[Phase, ...]:
+    """The phases of the learning rate in a run of `total` steps: the planned curve, and one for each change of length.
+
+    Args:
+        history: Of `run.json`, one entry for each change: `step` from which on it holds, `total` (the last step before
+            the change and after it) and `lr_policy`.
+        total: The run's last step, which holds where nothing was changed.
+
+    Example:
+        >>> phases_of([{"step": 10, "total": [10, 20], "lr_policy": "restart"}], 20)
+        (Phase(start=0, offset=0, length=10), Phase(start=10, offset=10, length=10))
+    """
+    found = [Phase(0, 0, history[0]["total"][0] if history else total)]
+    for entry in history:
+        step, (before, now), policy = entry["step"], entry["total"], LrPolicy(entry["lr_policy"])
+        # the run may have been set back to a step before earlier changes, which then no longer count
+        found = [phase for phase in found if phase.start < step or phase.start == 0]
+        if before != now and policy is not LrPolicy.keep:
+            offset = step if policy is LrPolicy.restart else 0
+            earlier = [phase for phase in found if phase.start < step]  # none, where nothing was trained before
+            found = [*earlier, Phase(step, offset, now - offset)]
+    return tuple(found)
+
+
+def horizon_warning(step: int, before: int, now: int, policy: LrPolicy) -> str:
+    """What a change of the run's last step, made at `step`, means for the learning rate."""
+    done = {
+        LrPolicy.keep: "it follows that plan and then keeps its last value",
+        LrPolicy.rescale: f"from step {step} on it follows the curve of {now} steps, which may be a jump",
+        LrPolicy.restart: f"from step {step} on it warms up and decays once more, over {now - step} steps",
+    }[policy]
+    others = "|".join(other.value for other in LrPolicy if other is not policy)
+    return (
+        f"the learning rate was planned for {before} steps, the run now has {now}: {done} "
+        f"(lr_policy={policy.value}; others: {others})"
+    )
 
 
 class OptimizerConfig(Protocol):
-    """Makes the optimizer of a model's parameters, and the schedule that is stepped after each of its steps."""
+    """An optimizer's settings."""
 
-    def build(self, model: "Module", phases: Sequence[Phase]) -> "tuple[Optimizer, LRScheduler]": ...
+    def build(self, model: "Module", phase_at: Callable[[int], Phase]) -> "tuple[Optimizer, LRScheduler]":
+        """The optimizer of a model's parameters, and the learning rate's schedule, stepped after each of its steps.
+
+        Args:
+            model: Whose parameters are trained.
+            phase_at: Completed steps → the learning rate's phase.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -46,10 +100,10 @@ class AdamW:
     Args:
         lr: The highest learning rate, > 0.
         betas: Decay of the first and second moment.
-        eps: Added to the second moment's root.
-        weight_decay: Per step and unit of learning rate.
-        warmup_steps: Steps over which the rate rises to `lr`.
-        final_share: Of `lr` that is left at the last step.
+        eps: Added to the root of the second moment.
+        weight_decay: Share of a weight that a step takes off, for a learning rate of 1.
+        warmup_steps: Steps over which the learning rate rises to `lr`.
+        final_share: Share of `lr` that is left at the last step.
     """
 
     lr: float = 1e-3
@@ -76,20 +130,18 @@ class AdamW:
     def share_at(self, step: int, total: int) -> float:
         """The share of `lr` at which the update after `step` completed steps of `total` is made.
 
-        A warm-up as long as the run never reaches the decay, which is allowed: a short try keeps its config.
+        The warm-up may be longer than the run, which then never decays: so a short trial needs no new config.
         """
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
         done = min(1.0, (step - self.warmup_steps) / max(1, total - 1 - self.warmup_steps))
         return self.final_share + (1 - self.final_share) * (1 + math.cos(math.pi * done)) / 2
 
-    def rate_at(self, step: int, phases: Sequence[Phase]) -> float:
+    def rate_at(self, step: int, phase: Phase) -> float:
         """The share of `lr` after `step` completed steps of a run that may have been extended."""
-        phase = phase_at(phases, step)
         return self.share_at(step - phase.offset, phase.length)
 
-    def build(self, model: "Module", phases: Sequence[Phase]) -> "tuple[Optimizer, LRScheduler]":
-        """The optimizer of a model's parameters, and the schedule to step after each of its steps."""
+    def build(self, model: "Module", phase_at: Callable[[int], Phase]) -> "tuple[Optimizer, LRScheduler]":
         import torch
 
         trained = [weight for weight in model.parameters() if weight.requires_grad]
@@ -98,4 +150,4 @@ class AdamW:
             {"params": [weight for weight in trained if weight.dim() < 2], "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps)
-        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate_at(step, phases))
+        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate_at(step, phase_at(step)))

@@ -1,4 +1,4 @@
-"""A corpus as one long row of tokens in a memory-mapped file, made once per corpus and tokenizer."""
+"""A corpus as one long sequence of tokens in a memory-mapped file, made once for each corpus and tokenizer."""
 
 import warnings
 from collections.abc import Iterable, Iterator
@@ -18,19 +18,19 @@ from tl_search.training.tokens import TokenizerConfig, digest_of, rows
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-_BATCH = 4_000_000  # characters that are tokenised at once
+_BATCH = 4_000_000  # characters that are tokenised at a time
 
 
 @dataclass(frozen=True)
 class PackedText:
-    """Documents one after the other, each closed by the end-of-text token.
+    """Documents one after the other, each followed by the end-of-text token.
 
     Args:
-        train: Tokens, uint16 or uint32, memory-mapped.
-        validation: Tokens of the documents held out; may be empty.
-        tokenizer: With which they were made.
-        corpus_digest: Of the text.
-        tokenizer_digest: Of all that decides how text becomes tokens.
+        train: Tokens (token,), uint16 or uint32, memory-mapped.
+        validation: Tokens of the held-out documents, likewise; may be empty.
+        tokenizer: The one that made the tokens.
+        corpus_digest: Digest of the text.
+        tokenizer_digest: Digest of everything that decides which tokens a text becomes.
     """
 
     train: np.ndarray
@@ -40,7 +40,7 @@ class PackedText:
     tokenizer_digest: str
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process opens the same files: a pickled memory map would be all of its tokens."""
+        """Pickled as file names, which another process opens: a memory map would be pickled with all of its tokens."""
         files = tuple(str(getattr(row, "filename")) for row in (self.train, self.validation))  # noqa: B009
         return _reopened, (*files, self.tokenizer, self.corpus_digest, self.tokenizer_digest)
 
@@ -50,10 +50,10 @@ def _reopened(train: str, validation: str, *facts: Any) -> PackedText:
 
 
 def pack(corpus: Corpus, config: TokenizerConfig, validation_share: float, cache: Path) -> PackedText:
-    """The packed corpus, from the cache when the same text was packed the same way before.
+    """The packed corpus, from the cache when the same text was packed with the same settings before.
 
-    Held-out documents are spread evenly over the corpus, since files sorted by name make a one-sided tail; a corpus
-    of one document gives the end of its tokens instead.
+    Held-out documents are spread evenly over the corpus, since the last of files sorted by name may all be of one
+    kind. Of a corpus of one document, its last tokens are held out.
 
     Args:
         corpus: The text.
@@ -74,7 +74,7 @@ def pack(corpus: Corpus, config: TokenizerConfig, validation_share: float, cache
 
 
 def _tokenizer(corpus: Corpus, corpus_digest: str, config: TokenizerConfig, cache: Path) -> "PreTrainedTokenizerFast":
-    """Training one takes minutes on a large corpus, so it is kept; the others are quick to build."""
+    """A trained tokenizer is kept in the cache, since training takes minutes on a large corpus."""
     from transformers import PreTrainedTokenizerFast
 
     from tl_search.training.tokens import TrainedTokenizer
@@ -95,7 +95,7 @@ def _is_whole(folder: Path) -> bool:
     try:
         verify(folder)
     except DamagedError as error:
-        warnings.warn(f"{error}; it is made anew", stacklevel=2)
+        warnings.warn(f"{error}; it is made again", stacklevel=2)
         return False
     return True
 
@@ -119,7 +119,7 @@ def _write(
 
 
 def _is_held_out(number: int, count: int, share: float) -> bool:
-    """Whether the document crosses a multiple of 1/share; of few documents at least the last is held out."""
+    """Whether a document is held out: every 1/share-th one is; of few documents at least the last one is."""
     share = max(share, 1 / count) if share > 0 else 0.0
     return int((number + 1) * share + 1e-9) > int(number * share + 1e-9)
 
@@ -128,7 +128,7 @@ def _encode(documents: Iterable[str], tokenizer: "PreTrainedTokenizerFast", dtyp
     from tokenizers import Tokenizer
 
     encoder = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    encoder.encode_special_tokens = True  # a document that speaks of <|endoftext|> does not end there
+    encoder.encode_special_tokens = True  # a document that contains the text <|endoftext|> does not end there
     encoder.no_truncation()
     encoder.no_padding()
     for batch in _batches(documents):
@@ -150,7 +150,7 @@ def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
 
 
 class _Row:
-    """An .npy file that grows: its header leaves room for the length, which is known at the end."""
+    """An .npy file that is written bit by bit; its length is put into the header at the end."""
 
     def __init__(self, path: Path, dtype: type) -> None:
         self.path, self.dtype, self.length = path, np.dtype(dtype), 0

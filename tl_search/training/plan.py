@@ -1,61 +1,68 @@
-"""What a training run is made of, and which of it makes the run another one."""
+"""The parts of a training run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tl_search.plane.curriculum import Curriculum
 from tl_search.plane.schedule import Schedule
 from tl_search.runs.identity import Decides, decisions, plain
 from tl_search.runs.target import AUTO
-from tl_search.training.architecture import Pythia
-from tl_search.training.callbacks.best import check_entries
+from tl_search.training.callbacks.best import Best, check_entries
 from tl_search.training.data import Text
-from tl_search.training.extend import LrPolicy, last_step
-from tl_search.training.losses import check_terms
-from tl_search.training.optim import AdamW
-from tl_search.training.retention import Checkpointing, Weights
+from tl_search.training.entries import CallbackEntry, LoggerEntry
+from tl_search.training.model import ModelConfig
+from tl_search.training.optim import LrPolicy, OptimizerConfig
+from tl_search.training.retention import Checkpointing, RevisionWeights
+from tl_search.training.terms import check_terms
 from tl_search.training.tokens import TokenizerConfig
-from tl_search.training.trainer import FREE, check_trainer, device_count
+from tl_search.training.trainer import FREE, check_trainer, device_count, last_step
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
+    from lightning.pytorch.loggers import Logger
 
 _PLANNED = (Decides.weights, Decides.steps)
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The parts of a training run.
+    """The parts of a training run, checked against each other.
 
     Args:
-        model: Its shape.
+        model: Settings of a model family.
         tokenizer: How text becomes tokens.
-        data: What it reads.
+        data: The text and how it is divided into batches.
         schedule: At which steps a revision is written.
-        curriculum: Which losses count when.
+        curriculum: The weights of the loss terms at each step.
         optimizer: Ours, or a mapping with the `_target_` of one of torch's.
         trainer: Arguments of Lightning's Trainer; `max_steps`, or `max_epochs`, says how long the run is.
         callbacks: Name → one of ours, a Lightning callback, a mapping with the `_target_` of one, or None.
         logger: Name → likewise.
-        seed: Of weights, order and dropout, each with its own stream.
+        seed: Of the initial weights, the order of the data and dropout, which are independent of each other.
         checkpoint: Which full states are kept, and how they are written.
-        eval_interval: Steps between eval losses; every revision gets one besides.
-        ema_decay: Of an exponential moving average of the weights, in (0, 1); None keeps no average.
-        compile: Whether torch.compile makes the model's steps faster.
+        eval_interval: Steps between two measurements of the eval loss; every revision has one, too.
+        ema_decay: Decay of an exponential moving average of the weights, in (0, 1); None keeps no average.
+        compile: Whether torch.compile is used to make steps faster.
         resume: `auto` goes on from the newest whole state; `best`, or the path of a run or of one of its states, sets
             the run back to that state. Only with a path may the length and the schedule differ from the run's.
         lr_policy: What the learning rate does when the run's length changes.
-        cache: Folder for tokens, which several runs may share; None keeps them in the run.
+        cache: Folder for tokens, which several runs may share; None keeps them in the run directory.
+
+    Raises:
+        ValueError: naming the setting that is wrong.
     """
 
-    model: Pythia
+    model: ModelConfig
     tokenizer: TokenizerConfig
     data: Text
     schedule: Schedule
     curriculum: Curriculum
-    optimizer: AdamW | Mapping[str, Any]
+    optimizer: OptimizerConfig | Mapping[str, Any]
     trainer: Mapping[str, Any]
-    callbacks: Mapping[str, Any] = field(default_factory=dict)
-    logger: Mapping[str, Any] = field(default_factory=dict)
+    callbacks: Mapping[str, "CallbackEntry | Best | Callback | Mapping[str, Any] | None"] = field(default_factory=dict)
+    logger: Mapping[str, "LoggerEntry | Logger | Mapping[str, Any] | None"] = field(default_factory=dict)
     seed: int = 0
     checkpoint: Checkpointing = field(default_factory=Checkpointing)
     eval_interval: int = 500
@@ -78,7 +85,7 @@ class TrainingPlan:
             raise ValueError(f"eval_interval: must be >= 1, got {self.eval_interval}")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ValueError(f"ema_decay: must be above 0 and below 1, or null, got {self.ema_decay}")
-        if self.checkpoint.weights is Weights.ema and self.ema_decay is None:
+        if self.checkpoint.weights is RevisionWeights.ema and self.ema_decay is None:
             raise ValueError("ema_decay: must be given, since checkpoint.weights=ema, got null")
         check_terms(self.curriculum)
         check_trainer(self.trainer)
@@ -100,7 +107,7 @@ class TrainingPlan:
         return int(self.trainer.get("accumulate_grad_batches") or 1)
 
     def total(self, steps_per_epoch: int) -> int:
-        """The run's last step: the lower of `max_steps` and `max_epochs`, where both are given."""
+        """The run's last step: the lower of `max_steps` and `max_epochs`, when both are given."""
         return last_step(self.trainer, steps_per_epoch)
 
     def identity(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Libraries that talk on every run would bury what a training run has to say."""
+"""Silences libraries whose messages, the same on every run, would hide those of the run itself."""
 
 import logging
 import warnings
@@ -19,13 +19,13 @@ _NOISE = (
 def one_line(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
-    """A warning for people: where in the code it comes from helps nobody at a shell."""
+    """A warning in one line, without the place in the code that it comes from."""
     return f"warning: {message}\n"
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Lightning and transformers say errors only, and draw no bars, until the block ends; our warnings pass."""
+    """Within the block Lightning and transformers report errors only and draw no bars; our own warnings are shown."""
     from transformers.utils import logging as hugging
 
     loggers = [logging.getLogger(f"lightning.{name}") for name in ("pytorch", "fabric")]

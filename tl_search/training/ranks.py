@@ -1,6 +1,6 @@
-"""Several devices: one process each, started by the run itself, which keeps the run's lock and passes signals on.
+"""Training on several devices: the run starts one process (rank) for each, and forwards signals to them.
 
-Lightning's own launchers run the whole command again for every rank, or cannot hand a signal or an error back.
+Lightning's own launchers run the whole command again for every rank, or cannot return a signal or an error.
 """
 
 import multiprocessing
@@ -26,20 +26,21 @@ if TYPE_CHECKING:
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 _TRY_AGAIN = 75  # sysexits' EX_TEMPFAIL
-_GRACE = 30.0  # seconds in which the other ranks may notice by themselves that one has failed
+_GRACE = 30.0  # seconds that the other ranks have to end by themselves after one has failed
 
 
-def launch(job: Callable[[int], None], ranks: int) -> int | None:
-    """Run `job(rank)` in one process per rank, and end as they end.
+def start_ranks(job: Callable[[int], None], ranks: int) -> int | None:
+    """Run `job(rank)` in one process per rank, until all have ended.
 
-    A signal to this process goes to all of them; the first error of its own that a rank reports is raised here.
+    Signals to this process are forwarded to all ranks. The error of a rank is raised here; of several, one that is not
+    merely the loss of another rank.
 
     Args:
-        job: Can be pickled.
+        job: Must be picklable.
         ranks: How many.
 
     Returns:
-        A signal that came when none of them had anything left to stop; it is still to be heeded.
+        A signal that arrived when no rank had anything left to stop, for the caller to obey; else None.
     """
     import torch
 
@@ -56,7 +57,7 @@ def launch(job: Callable[[int], None], ranks: int) -> int | None:
                 theirs.close()
                 processes.append(process)
                 pipes[ours] = rank
-                deliver()  # a signal may have come before it was there to get it
+                deliver()  # signals that arrived before the process existed
             found = _listen(pipes, processes, received)
         finally:
             for process in processes:
@@ -68,12 +69,12 @@ def launch(job: Callable[[int], None], ranks: int) -> int | None:
     if isinstance(error, KeyboardInterrupt | SystemExit) and received:
         before = signal.getsignal(received[0])
         if received[0] in (signal.SIGUSR1, signal.SIGUSR2) and callable(before):
-            before(received[0], None)  # it was meant for somebody, such as a scheduler's requeue
+            before(received[0], None)  # such as submitit's, which requeues the job
     raise error
 
 
 def agreed(trainer: "Trainer", value: int) -> int:
-    """The largest of all ranks' values: what one of them wants, such as to stop, all of them do at this step."""
+    """The largest of all ranks' values, so that all do at this step what one of them has to, such as to stop."""
     import torch
 
     if trainer.world_size == 1:
@@ -85,7 +86,7 @@ def agreed(trainer: "Trainer", value: int) -> int:
 def _listen(
     pipes: dict[Connection, int], processes: list[BaseProcess], received: list[int]
 ) -> dict[int, BaseException | None]:
-    """What each rank reports; some may not have done so for a while after another one failed, or was gone."""
+    """What each rank reports. After a rank has failed, those that report nothing for a while are left out."""
     found: dict[int, BaseException | None] = {}
     deadline: float | None = None
     gone = False
@@ -111,16 +112,16 @@ def _listen(
 
 
 def _run(rank: int, ranks: int, port: int, threads: int, job: Callable[[int], None], report: Connection) -> None:
-    """A rank's life, in its own process."""
+    """Runs the job as one rank, in its own process."""
     import torch
 
-    os.setpgid(0, 0)  # Ctrl-C in a terminal is for the process that passes it on; twice would end at once
-    # the lock dies with its owner: so must we
+    os.setpgid(0, 0)  # else Ctrl-C would arrive twice, from the terminal and forwarded, and end at once
+    # the run's lock ends with the process that started us: so must we
     torch.multiprocessing._prctl_pr_set_pdeathsig(signal.SIGKILL)  # type: ignore[attr-defined]
     torch.set_num_threads(threads)
     warnings.formatwarning = one_line
     if rank:
-        warnings.simplefilter("ignore")  # rank 0 says it too
+        warnings.simplefilter("ignore")  # rank 0 shows the same ones
     place = {"WORLD_SIZE": ranks, "RANK": rank, "LOCAL_RANK": rank, "NODE_RANK": 0, "GROUP_RANK": 0}
     os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)} | {k: str(v) for k, v in place.items()})
     try:
@@ -133,8 +134,8 @@ def _run(rank: int, ranks: int, port: int, threads: int, job: Callable[[int], No
 
 
 def _death(rank: int, code: int, received: list[int]) -> BaseException:
-    """What the end of a process that reported nothing amounts to."""
-    if code > 0 and received:  # Python was still starting, where Ctrl-C is an error like any other
+    """The error that stands for a process that ended without a report."""
+    if code > 0 and received:  # during Python's start a signal is an error like any other
         code = -received[0]
     if code in (-signal.SIGUSR1, -signal.SIGUSR2):
         return SystemExit(_TRY_AGAIN)
@@ -146,7 +147,7 @@ def _death(rank: int, code: int, received: list[int]) -> BaseException:
 
 
 def _worst(found: dict[int, BaseException | None]) -> BaseException | None:
-    """What to raise for all: an error that says something, before the others' loss of their peer, before a stop."""
+    """The error to raise for all ranks: first one with a message, then the loss of another rank, then a stop."""
     errors = [error for error in found.values() if error is not None]
     stops = [error for error in errors if isinstance(error, KeyboardInterrupt | SystemExit)]
     plain = [error for error in errors if not isinstance(error, KeyboardInterrupt | SystemExit | RankError)]
@@ -156,16 +157,17 @@ def _worst(found: dict[int, BaseException | None]) -> BaseException | None:
 
 @contextmanager
 def _passing_on(processes: list[BaseProcess], ranks: int) -> Iterator[tuple[list[int], Callable[[], None]]]:
-    """Signals go to the ranks, each once to every one, also to those that are started later.
+    """Within the block every signal is forwarded once to each rank, also to ranks that are started later.
 
-    Yields those received, and what hands them to new ones. The handlers before are put back in the end.
+    Yields the signals received so far, and a function that forwards them to new ranks. The handlers that were there
+    before are restored at the end.
     """
     received: list[int] = []
     waiting: list[deque[int]] = [deque() for _ in range(ranks)]
 
     def deliver() -> None:
         for process, numbers in zip(processes, waiting, strict=False):
-            with suppress(IndexError):  # a signal may come in the middle of this, whose handler takes them first
+            with suppress(IndexError):  # a signal may interrupt this, and its handler empty the queue
                 while numbers:
                     number = numbers.popleft()
                     if process.is_alive() and process.pid is not None:

@@ -1,4 +1,4 @@
-"""When a training state is due, and which of those on disk are kept."""
+"""When a training state is due, and which states are kept."""
 
 import math
 from collections.abc import Collection
@@ -7,8 +7,8 @@ from enum import Enum
 from typing import ClassVar
 
 
-class Weights(Enum):
-    """Which weights a run's revisions hold."""
+class RevisionWeights(Enum):
+    """Which weights a run's revisions hold: those that are trained, or their exponential moving average."""
 
     raw = "raw"
     ema = "ema"
@@ -16,25 +16,25 @@ class Weights(Enum):
 
 @dataclass(frozen=True)
 class Checkpointing:
-    """The full states of a run: weights, optimizer, position in the data, everything that resuming needs.
+    """The full states of a run: weights, optimizer, position in the data and everything else that resuming needs.
 
-    The states of the last step and of every best evaluation are kept whatever this says, and so is, when a run goes on
-    with other settings, what was kept for good before and what a pointer still names.
+    Some states are kept whatever these settings say: those of the last step and of the best evaluations, and, in a run
+    that was resumed with other settings, those that were marked to be kept or that a pointer names.
 
     Args:
-        save_interval: Steps between states: what a kill can cost, beside those that were made while one was written.
-        save_minutes: A state is due after so many minutes without one, too; None goes by steps alone.
-        save_last: Newest of these states that are kept, at least 1; a second is there to fall back on.
-        every_n_scheduled: The state of every n-th scheduled step is kept for good, to branch from; None keeps none.
-        weights: What revisions hold and eval losses are measured on: the trained weights or their average.
-        asynchronous: Written by a thread while training goes on; False waits for the disk.
+        save_interval: Steps between two states; a killed run loses the steps since the last state on disk.
+        save_minutes: A state is also due when the last one is so many minutes old; None goes by steps alone.
+        save_last: How many of the newest states are kept, >= 1; the second is there if the first one is damaged.
+        every_n_scheduled: The state of every n-th scheduled step is never removed; None: all may be.
+        weights: Which weights revisions hold and eval losses are measured on.
+        asynchronous: Whether a thread writes while training goes on; False makes training wait for the disk.
     """
 
     save_interval: int = 500
     save_minutes: float | None = None
     save_last: int = 2
     every_n_scheduled: int | None = None
-    weights: Weights = Weights.raw
+    weights: RevisionWeights = RevisionWeights.raw
     asynchronous: bool = True
 
     DECIDES: ClassVar = {
@@ -53,16 +53,16 @@ class Checkpointing:
             raise ValueError(f"save_minutes: must be a finite number > 0 or null, got {self.save_minutes}")
 
     def due(self, step: int, minutes: float) -> bool:
-        """Whether a state is due at a step, so many minutes after the latest one."""
+        """Whether a state is due at a step, when the last one is so many minutes old."""
         return step % self.save_interval == 0 or (self.save_minutes is not None and minutes >= self.save_minutes)
 
     def for_good(self, schedule: Collection[int]) -> frozenset[int]:
-        """Of the scheduled steps, those whose state is kept for good; step 0 has nothing to go on from."""
+        """The scheduled steps whose state is never removed; step 0 has no state worth keeping."""
         if self.every_n_scheduled is None:
             return frozenset()
         steps = sorted(step for step in schedule if step)
         return frozenset(steps[self.every_n_scheduled - 1 :: self.every_n_scheduled])
 
     def doomed(self, states: Collection[int], kept: Collection[int]) -> list[int]:
-        """Steps whose states go: all but the newest few and those in `kept`."""
+        """Steps whose states are removed: all but the newest few and those in `kept`."""
         return [step for step in sorted(states)[: -self.save_last] if step not in kept]

@@ -1,6 +1,6 @@
-"""What a training run leaves for a search: folders that `transformers` loads as they are."""
+"""Revisions, which a training run writes for a search: folders that `transformers` loads as they are."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,19 +9,19 @@ from tl_search.runs.index import add_revision
 from tl_search.runs.layout import SETTINGS, RunPaths
 from tl_search.store.atomic import require_space, write_dir, write_text
 from tl_search.store.manifest import write_manifest
-from tl_search.training.saving import BackgroundWriter
+from tl_search.training.context import RunContext
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
 
 class DivergedError(RuntimeError):
-    """Training has left the finite numbers; going on would waste the machine.
+    """The loss or a weight is no longer finite, so training stops.
 
     Args:
         message: For a person.
-        step: After which the weights are not finite, where it is they.
+        step: After this step the weights are not finite; None when it is the loss.
     """
 
     def __init__(self, message: str, step: int | None = None) -> None:
@@ -29,73 +29,43 @@ class DivergedError(RuntimeError):
         self.step = step
 
 
-class RevisionWriter:
-    """Writes revisions of one run: the folder first, then its line in the index.
+def write_revision(
+    run: RunContext, model: "PreTrainedModel", step: int, eval_loss: float | None, best: float | None
+) -> None:
+    """Write, or write again, the revision of a scheduled step: its folder, then its line in the index.
 
     Args:
-        run: The run directory.
-        tokenizer: Saved with every revision.
-        steps_per_epoch: Optimizer steps.
-        tokens_per_step: Training tokens.
-        scheduled: Steps that have a revision.
-        saves: Does the writing; by default at once.
-        settings: The run's, as YAML.
+        run: Whose revision it is.
+        model: With the weights after `step` steps.
+        step: Completed steps.
+        eval_loss: Of these weights, in nats per token; None where it was not measured.
+        best: The lowest eval loss so far.
     """
+    name = f"step{step}"
+    write_model(run, model, name, step, eval_loss)
+    facts = {**run.timeline.facts(step), "eval_loss": eval_loss}
+    run.saves.submit(partial(add_revision, run.folder, run.paths.revision(name), **facts, best=best))
 
-    def __init__(
-        self,
-        run: Path,
-        tokenizer: "PreTrainedTokenizerBase",
-        steps_per_epoch: int,
-        tokens_per_step: int,
-        scheduled: Collection[int] = (),
-        saves: BackgroundWriter | None = None,
-        settings: str = "",
-    ) -> None:
-        self.run, self.tokenizer, self.settings = run, tokenizer, settings
-        self.steps_per_epoch, self.tokens_per_step = steps_per_epoch, tokens_per_step
-        self.scheduled = frozenset(scheduled)
-        self.saves = saves or BackgroundWriter(asynchronous=False)
 
-    def facts(self, step: int, stage: str) -> dict[str, Any]:
-        """What is known of a step, for manifests and the index."""
-        return {
-            "name": f"step{step}",
-            "step": step,
-            "tokens": step * self.tokens_per_step,
-            "epoch": step // self.steps_per_epoch,
-            "stage": stage,
-        }
+def write_model(run: RunContext, model: "PreTrainedModel", name: str, step: int, eval_loss: float | None) -> None:
+    """Write a loadable model of any step as `revisions/NAME`, without a line in the index."""
+    weights, folder = model.state_dict(), run.paths.revision(name)
+    require_space(folder, sum(weight.nbytes for weight in weights.values()))
+    facts = {**run.timeline.facts(step), "eval_loss": eval_loss}
 
-    def write(
-        self, model: "PreTrainedModel", step: int, stage: str, eval_loss: float | None, best: float | None = None
-    ) -> None:
-        """Write, or write again, the revision of a scheduled step, and enter it in the index."""
-        facts = {**self.facts(step, stage), "eval_loss": eval_loss}
-        self._save(model, f"step{step}", facts)
-        folder = RunPaths(self.run).revision(f"step{step}")
-        self.saves.submit(partial(add_revision, self.run, folder, **facts, best=best))
-
-    def write_aside(self, model: "PreTrainedModel", name: str, step: int, stage: str, eval_loss: float | None) -> None:
-        """Write a loadable model of any step under another name; it is no revision of the index."""
-        self._save(model, name, {**self.facts(step, stage), "eval_loss": eval_loss})
-
-    def _save(self, model: "PreTrainedModel", name: str, facts: Mapping[str, Any]) -> None:
-        weights, folder = model.state_dict(), RunPaths(self.run).revision(name)
-        require_space(folder, sum(weight.nbytes for weight in weights.values()))
-        self.saves.save(facts["step"], weights, partial(self._fill, model, folder, facts))
-
-    def _fill(self, model: "PreTrainedModel", folder: Path, facts: Mapping[str, Any], weights: Any) -> None:
-        check_finite(facts["step"], weights)
+    def fill(copied: "Mapping[str, Tensor]") -> None:
+        check_finite(step, copied)
         with write_dir(folder) as aside:
-            model.save_pretrained(aside, state_dict=dict(weights))
-            self.tokenizer.save_pretrained(aside)
-            write_text(aside / SETTINGS, self.settings)
+            model.save_pretrained(aside, state_dict=dict(copied))
+            run.tokenizer.save_pretrained(aside)
+            write_text(aside / SETTINGS, run.settings)
             write_manifest(aside, **facts)
+
+    run.saves.save(step, weights, fill)
 
 
 def settings(run: Path, identity: Mapping[str, Any]) -> str:
-    """What every folder of a run says of its settings: the command's resolved config, else the plan alone."""
+    """The run's settings as YAML: the command's resolved config; without one, the plan's identity."""
     import yaml
 
     config = RunPaths(run).config
@@ -103,7 +73,7 @@ def settings(run: Path, identity: Mapping[str, Any]) -> str:
 
 
 def check_finite(step: int, weights: "Mapping[str, Tensor]") -> None:
-    """Raises DivergedError when a weight is not finite: such weights are never written."""
+    """Raises DivergedError when a weight is not finite, so that such weights are never written."""
     import torch
 
     floating = [weight for weight in weights.values() if weight.is_floating_point() and weight.numel()]

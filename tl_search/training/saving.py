@@ -1,6 +1,6 @@
-"""Saving while training goes on: what is to be written is copied, and a thread writes the copy.
+"""Saving while training goes on: tensors are copied to host memory, and a thread writes the copies.
 
-Serialising, hashing and waiting for the disk all happen without Python's lock, so a thread is enough.
+Serialising, hashing and waiting for the disk do not hold Python's global lock, so a thread is enough.
 """
 
 import copy
@@ -14,30 +14,31 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from torch import Tensor
 
-_IN_FLIGHT = 2  # snapshots of different moments; a third waits, which bounds the memory
+_IN_FLIGHT = 2  # most snapshots of different moments at a time, which bounds the memory; training waits for a third
 
 
 class Snapshot:
-    """The tensors of one moment, copied into host memory; those that occur several times are copied once.
+    """Copies of the tensors of one moment in host memory; a tensor that occurs several times is copied once.
 
     Args:
-        moment: What is equal for values that belong together, such as the step.
-        buffers: Free host tensors by shape and type; a kept one costs a tenth of a fresh one, whose pages are new.
+        moment: The same for all values that belong together, such as the step.
+        buffers: Unused host tensors by shape and dtype, used again: copying into new memory takes ten times as long,
+            since the system has to provide its pages first.
     """
 
     def __init__(self, moment: Any, buffers: dict[Any, "list[Tensor]"]) -> None:
         self.moment, self.buffers, self.users = moment, buffers, 0
-        # the sources are kept too: a freed one's address could come back as another tensor
+        # sources are kept as well: the address of a freed one might be given to another tensor
         self.copies: dict[Any, tuple[Tensor, Tensor]] = {}
 
     def of(self, value: Any) -> Any:
-        """A copy of nested containers; equal tensors (tied weights) stay one tensor."""
+        """A copy of nested containers; a tensor that occurs twice (tied weights) stays one tensor."""
         import torch
 
         if isinstance(value, torch.Tensor):
             return self._tensor(value.detach())
         if isinstance(value, Mapping):
-            copied: Any = copy.copy(value)  # keeps the class and what hangs on it, as on PyTorch's state_dict
+            copied: Any = copy.copy(value)  # keeps the class and its attributes, which PyTorch's state_dict has
             for key, item in value.items():
                 copied[key] = self.of(item)
             return copied
@@ -59,20 +60,20 @@ class Snapshot:
         return self.copies[key][0]
 
     def release(self) -> None:
-        """Give the buffers back: nothing reads this copy any more."""
+        """Make the buffers free for other snapshots, once nothing reads these copies any more."""
         for made, _ in self.copies.values():
             self.buffers[made.shape, made.dtype].append(made)
         self.copies.clear()
 
 
 class BackgroundWriter:
-    """Does jobs one by one in the order in which they were given, in a thread or at once.
+    """Does jobs one by one in the order in which they are given, in a thread or at once.
 
-    A job that fails is the last one: those behind it may rely on what it was to write. Its error is raised where
-    training sees it: at the next step's `check`, at the next job, and when the block ends.
+    After a job that fails no other is done, since it might rely on what the failed one was to write. The error is
+    raised in the training thread: at the next `check`, at the next job, and when the block ends.
 
     Args:
-        asynchronous: Whether in a thread.
+        asynchronous: Whether jobs are done in a thread.
     """
 
     def __init__(self, asynchronous: bool = True) -> None:
@@ -89,7 +90,7 @@ class BackgroundWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        """What was given before an error is written all the same; the error that ends the block stays the one told."""
+        """Jobs given before an error are still done; the error that ends the block is the one that is raised."""
         self._wait()
         if self._thread is not None:
             self._jobs.put(None)
@@ -97,15 +98,15 @@ class BackgroundWriter:
         if error is None:
             self.check()
         elif self.failure is not None and self.failure is not error:
-            error.add_note(f"saving had failed, too: {self.failure!r}")
+            error.add_note(f"saving has failed, too: {self.failure!r}")
 
     def save(self, moment: Any, value: Any, write: Callable[[Any], None]) -> None:
-        """Call `write` with the value as it is now; tensors of one moment are copied once, however often they come.
+        """Call `write` with the value as it is now; a tensor that is given several times in one moment is copied once.
 
         Args:
-            moment: The step.
+            moment: Such as the step.
             value: Tensors and plain values in dicts, lists and tuples.
-            write: Puts it on disk, or looks at it.
+            write: Writes the value to the disk, or checks it.
         """
         self.check()
         if not self.asynchronous:
@@ -120,7 +121,7 @@ class BackgroundWriter:
         self._give(lambda: write(copied), snapshot)
 
     def submit(self, job: Callable[[], Any]) -> None:
-        """Do a job once all before it are done."""
+        """Do a job after all jobs given before it."""
         self.check()
         if self.asynchronous:
             self._give(job, None)
@@ -128,12 +129,12 @@ class BackgroundWriter:
             job()
 
     def check(self) -> None:
-        """Raise what a job has failed of."""
+        """Raise the error of a job that has failed."""
         if self.failure is not None:
             raise self.failure
 
     def drain(self) -> None:
-        """Wait until everything is on disk; raises what a job has failed of."""
+        """Wait until all jobs are done; raises the error of one that has failed."""
         self._wait()
         self.check()
 

@@ -1,4 +1,4 @@
-"""Tokenizers: from bytes, trained on the corpus, or ready-made. All are fast, and load again without network."""
+"""Tokenizers: bytes, trained on the corpus, or ready-made. All are fast ones, and once saved need no network."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,9 +15,11 @@ END_OF_TEXT = "<|endoftext|>"
 
 
 class TokenizerConfig(Protocol):
-    """Makes a tokenizer whose end-of-text token separates documents."""
+    """Settings of a tokenizer, whose end-of-text token separates documents."""
 
-    def build(self, documents: Iterable[str]) -> "PreTrainedTokenizerFast": ...
+    def build(self, documents: Iterable[str]) -> "PreTrainedTokenizerFast":
+        """The tokenizer; `documents` is the corpus, for one that is trained."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class ByteTokenizer:
 
         letters = _byte_letters()
         model = models.BPE(vocab={letters[byte]: byte for byte in range(256)}, merges=[])
-        # without the word pattern a document is one word, which is six times as quick and the same without merges
+        # without a word pattern a document is one word: the same tokens, since nothing is merged, six times as fast
         return _finish(Tokenizer(model), word_pattern=False)
 
 
@@ -38,7 +40,7 @@ class TrainedTokenizer:
     """Byte-level BPE trained on the corpus itself.
 
     Args:
-        vocab_size: With the 256 bytes and the end-of-text token, >= 258.
+        vocab_size: Tokens, with the 256 bytes and the end-of-text token; >= 258.
         min_frequency: How often a pair must occur to become a token.
     """
 
@@ -93,12 +95,12 @@ class PretrainedTokenizer:
 
 
 def rows(tokenizer: "PreTrainedTokenizerBase") -> int:
-    """How many rows an embedding needs: a ready-made vocabulary may have gaps, and then its last id tells."""
+    """Rows that an embedding needs: the last token id + 1, since a ready-made vocabulary may have gaps."""
     return max(tokenizer.get_vocab().values()) + 1
 
 
 def digest_of(tokenizer: "PreTrainedTokenizerFast") -> str:
-    """Of everything that decides which tokens a text becomes."""
+    """Digest of everything that decides which tokens a text becomes."""
     return digest(tokenizer.backend_tokenizer.to_str())
 
 
@@ -119,7 +121,7 @@ def _finish(tokenizer: "Tokenizer", word_pattern: bool) -> "PreTrainedTokenizerF
 
 
 def _byte_letters() -> list[str]:
-    """The letter under which byte-level tokenizers write each byte: itself where it prints, else one from U+0100 on.
+    """The letter with which byte-level tokenizers write each byte: itself if it is printable, else one from U+0100 on.
 
     The convention is GPT-2's (Radford et al., 2019); `tokenizers` knows it but gives only the set of letters.
     """

@@ -1,4 +1,4 @@
-"""Lightning's Trainer: which of its arguments a run leaves to the person, and whether they make sense."""
+"""Lightning's Trainer: checks the arguments that a config gives, and makes the Trainer of a run."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -18,9 +18,10 @@ STEPS = frozenset({"max_steps", "max_epochs"})
 FREE = frozenset({"accelerator", "devices", "num_nodes", "strategy", "log_every_n_steps", "profiler"})
 
 # Lightning's own lists, spelled out: importing it to check a word takes seconds.
+# Lightning's own lists, repeated here since importing Lightning to check a word takes seconds.
 _ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps", "tpu")
 _PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "64-true", "bf16", 16, 32, 64)
-# Set by the run: it measures, logs and says where it is by itself.
+# Set by the run, which measures, logs and reports its progress by itself.
 _FIXED = {
     "num_sanity_val_steps": 0,
     "limit_val_batches": 0,
@@ -29,7 +30,8 @@ _FIXED = {
     "enable_model_summary": False,
 }
 _OWN = frozenset({*_FIXED, "callbacks", "logger", "plugins", "default_root_dir"})
-# What would end a run, or its epochs, elsewhere than its horizon says; a limit of time would count resumed runs whole.
+# Arguments that would end a run or its epochs at other steps than its horizon says; `max_time` would also count the
+# time before a resume.
 _ENDS: dict[str, Any] = {
     "fast_dev_run": False, "limit_train_batches": 1.0, "overfit_batches": 0.0,
     "max_time": None, "min_steps": None, "min_epochs": None,
@@ -37,7 +39,7 @@ _ENDS: dict[str, Any] = {
 
 
 def check_trainer(given: Mapping[str, Any]) -> None:
-    """Refuse what Lightning would take in silence, or refuse only once data and model are ready. Raises ValueError."""
+    """Raises ValueError for arguments that Lightning would accept silently, or refuse only once data are ready."""
     for name in sorted(_OWN & set(given)):
         raise ValueError(f"trainer.{name}: must be left out, it is set by the run, got {given[name]!r}")
     for name, harmless in _ENDS.items():
@@ -62,14 +64,14 @@ def check_trainer(given: Mapping[str, Any]) -> None:
     if _is_half(given) and given.get("accelerator") == "cpu":
         raise ValueError(f"trainer.precision: must be 32-true, bf16-mixed, … on a CPU, got {given['precision']}")
     clip = given.get("gradient_clip_val")
-    if clip is not None and not (isinstance(clip, int | float) and 0 <= clip < math.inf):  # a negative one turns steps
+    if clip is not None and not (isinstance(clip, int | float) and 0 <= clip < math.inf):  # < 0 reverses steps
         raise ValueError(f"trainer.gradient_clip_val: must be a finite number >= 0 or null, got {clip!r}")
 
 
 def device_count(given: Mapping[str, Any]) -> int:
-    """On how many devices a run trains, which is how many batches it reads at a time.
+    """On how many devices a run trains; each reads its own batches. Raises ValueError.
 
-    `auto` is one, whatever the machine has: a run must not read other batches on another machine. Raises ValueError.
+    `auto` is one device, whatever the machine has: a run must not read other batches on another machine.
     """
     devices = given.get("devices", 1)
     if isinstance(devices, list | tuple) and devices and all(isinstance(one, int) and one >= 0 for one in devices):
@@ -82,6 +84,12 @@ def device_count(given: Mapping[str, Any]) -> int:
     raise ValueError(f"trainer.devices: must be a number >= 1, a list of device numbers or auto, got {devices!r}")
 
 
+def last_step(trainer: Mapping[str, Any], steps_per_epoch: int) -> int:
+    """The last step of a run: the lower of `max_steps` and `max_epochs`, where both are given."""
+    steps, epochs = trainer.get("max_steps") or -1, trainer.get("max_epochs") or -1
+    return min(limit for limit in (steps, epochs * steps_per_epoch) if limit > 0)
+
+
 def make_trainer(
     given: Mapping[str, Any],
     folder: Path,
@@ -90,7 +98,7 @@ def make_trainer(
     loggers: "list[Logger]",
     saves: "BackgroundWriter | None" = None,
 ) -> "Trainer":
-    """The Trainer of a run of `total` steps in `folder`. Raises ValueError for arguments that it does not take."""
+    """The Trainer of a run of `total` steps in `folder`. Raises ValueError for arguments that Lightning refuses."""
     import torch
     from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch import Trainer
@@ -99,24 +107,24 @@ def make_trainer(
     from tl_search.training.checkpoint_io import AtomicCheckpointIO
 
     plugins: list[Any] = [AtomicCheckpointIO(saves)]
-    if device_count(given) > 1:  # the run starts its ranks itself, under whatever it was started by
+    if device_count(given) > 1:  # the run starts its ranks itself, also inside a SLURM job
         plugins.append(LightningEnvironment())
-    elif SLURMEnvironment.detect():  # Lightning's own requeueing trains on after it has saved, until it is killed
+    elif SLURMEnvironment.detect():  # Lightning's own requeueing would save and then train on until it is killed
         plugins.append(SLURMEnvironment(auto_requeue=False))
     own = {"callbacks": callbacks, "logger": loggers or False, "plugins": plugins, "default_root_dir": folder}
     kept = {key: value for key, value in given.items() if key != "_target_"}
     if kept.get("devices") in (None, "auto"):
         kept["devices"] = 1
     if device_count(given) > 2 and kept.get("strategy") in (None, "auto", "ddp") and not torch.cuda.is_available():
-        # otherwise DDP sorts its buckets anew after the first step, also of a resumed run, and three summands of a ring
-        # are added in another order: not the same bits
+        # otherwise DDP rearranges its buckets after the first step, also of a resumed run: three or more ranks would
+        # then add gradients in another order, and the resumed run would not have the same bits
         kept["strategy"] = "ddp_find_unused_parameters_true"
     try:
         trainer = Trainer(**{**kept, **_FIXED, **own, "max_steps": total, "max_epochs": -1})
-        if _is_half(given) and trainer.strategy.root_device.type == "cpu":  # Lightning would take another one
+        if _is_half(given) and trainer.strategy.root_device.type == "cpu":  # Lightning would use another precision
             raise ValueError(f"precision: must be 32-true, bf16-mixed, … on a CPU, got {given['precision']}")
         return trainer
-    # this machine may lack what was asked for
+    # such as a device that this machine does not have
     except (MisconfigurationException, ImportError, ValueError, TypeError) as error:
         said = " ".join(str(error).split())
         raise ValueError(f"trainer.{said}" if said.startswith("precision: ") else f"trainer: {said}") from error

@@ -1,4 +1,4 @@
-"""Batches that other processes make ahead of need."""
+"""Batches that other processes prepare in advance."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class _Batches:
-    """What torch's DataLoader asks for batches."""
+    """The dataset from which torch's DataLoader takes batches."""
 
     def __init__(self, take: "Callable[[int], Tensor]") -> None:
         self.take = take
@@ -19,23 +19,23 @@ class _Batches:
 
 
 def made_ahead(take: "Callable[[int], Tensor]", places: range, workers: int) -> "Iterator[Tensor]":
-    """`take(place)` of each place in turn, made by `workers` processes; they end with the iterator."""
+    """`take(place)` of each place in turn, prepared by `workers` processes, which end with the iterator."""
     import torch
     from torch.utils.data import DataLoader
 
     return iter(
         DataLoader(
-            _Batches(take),  # type: ignore[arg-type]  # asked for nothing that a Dataset has besides
+            _Batches(take),  # type: ignore[arg-type]  # it has all that is asked for here
             batch_size=None,
             sampler=places,
             num_workers=workers,
             worker_init_fn=_deaf,
-            generator=torch.Generator(),  # else it draws from the training's own
+            generator=torch.Generator(),  # otherwise it would draw from the global one
         )
     )
 
 
 def _deaf(_: int) -> None:
-    """A signal to the whole process group is the run's to decide over; a worker ends when it is told, or left alone."""
+    """Workers ignore signals to the process group: the run decides, and workers end when it tells them or is gone."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)

@@ -1,6 +1,5 @@
-"""What happens when, beside the training itself: each acts in one place and leaves decisions to its parts.
+"""What happens during training besides the training itself. Each callback acts in one place.
 
-Named by config: `progress`, `finite_loss`, `best`. Wired by `fit` in any case: `listening`, `measurements`,
-`batch_seed`, `ema` (where there is a decay), `evaluation`, `metrics`, `scheduled_checkpoint`, `resume_state`.
-`neighbours` is how one finds another.
+A config may name `progress`, `finite_loss` and `best`; `fit` adds the others to every run. `neighbours` is how one
+callback finds another.
 """

@@ -1,4 +1,4 @@
-"""Randomness inside a step, such as dropout, as a function of seed and place, so that resuming needs no saved state."""
+"""Random numbers within a step, such as dropout's, depend on seed, epoch and batch alone: nothing of them is saved."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tl_search.training.data import stream
 
 
 class BatchSeed(Callback):
-    """Seeds torch before every batch from (seed, epoch, batch), and the rank where there are several.
+    """Seeds torch before every batch, from (seed, epoch, batch) and, with several devices, the rank.
 
     Args:
         seed: Of the run.

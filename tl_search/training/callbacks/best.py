@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Mode(Enum):
-    """Whether less is better, as with a loss, or more, as with a score."""
+    """Whether less is better (min, for a loss) or more is better (max, for a score)."""
 
     min = "min"
     max = "max"
@@ -16,14 +16,14 @@ class Mode(Enum):
 
 @dataclass(frozen=True)
 class Best:
-    """Keeps the full state and a loadable model of the best evaluation, whether its step is scheduled or not.
+    """Keeps the full training state and a loadable model of the best evaluation, also at a step without a revision.
 
     Args:
-        monitor: The measurement that decides, by the name under which it is published.
+        monitor: Name of the measurement by which evaluations are compared.
         mode: Whether less or more is better.
-        min_delta: By how much an evaluation must be better than the best before it, at least; equal is not better.
-        save_top_k: Full states that are kept, best first; the loadable model is the best one's.
-        name: Of the model's folder, `revisions/NAME`; None takes the entry's own name under `callbacks`.
+        min_delta: A new best must be better by at least this, in the measurement's unit; equal is never better.
+        save_top_k: How many of the best full states are kept; the loadable model is that of the best one.
+        name: The model's folder is `revisions/NAME`; None takes the entry's own name under `callbacks`.
     """
 
     monitor: str = "eval/loss"
@@ -41,23 +41,23 @@ class Best:
             check_name(self.name)
 
     def better(self, value: float, best: float) -> bool:
-        """Whether a value beats the best before it."""
+        """Whether a value is a new best."""
         gain = best - value if self.mode is Mode.min else value - best
         return gain > 0 and gain >= self.min_delta
 
     def rank(self, value: float) -> float:
-        """A key that sorts the best value first."""
+        """A sort key: the best value comes first."""
         return value if self.mode is Mode.min else -value
 
 
 def check_name(name: str) -> None:
-    """Raises ValueError when a folder of that name would not be this callback's alone."""
+    """Raises ValueError when something else may use a folder of that name."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) or re.fullmatch(r"main|last|rewound|(.*-)?step-?\d+", name):
         raise ValueError(f"name: must be letters, digits, dashes, but not main, last, rewound or stepN, got {name!r}")
 
 
 def check_entries(entries: Mapping[str, Any]) -> None:
-    """Raises ValueError naming the entry of `callbacks` whose folder is another's, too."""
+    """Raises ValueError when two entries of `callbacks` would use the same folder."""
     owners: dict[str, str] = {}
     for key, entry in entries.items():
         if not isinstance(entry, Best):
@@ -68,5 +68,5 @@ def check_entries(entries: Mapping[str, Any]) -> None:
         except ValueError as error:
             raise ValueError(f"callbacks.{key}.{error}") from error
         if name in owners:
-            raise ValueError(f"callbacks.{key}.name: must be another than callbacks.{owners[name]}'s, got {name!r}")
+            raise ValueError(f"callbacks.{key}.name: must not be that of callbacks.{owners[name]}, got {name!r}")
         owners[name] = key

@@ -10,37 +10,36 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from tl_search.errors.nearest import did_you_mean
-from tl_search.runs.layout import RunPaths
 from tl_search.runs.pointers import Pointer
 from tl_search.store.atomic import read_json
 from tl_search.training.callbacks.best import Best, check_name
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.evaluation import loss_words, say
 from tl_search.training.callbacks.measurements import Measurements
-from tl_search.training.revisions import RevisionWriter
+from tl_search.training.context import RunContext
+from tl_search.training.revisions import write_model
 
 
 class BestCheckpoint(Checkpoint):
-    """Watches one measurement. The state itself is written by `ResumeState`, once all callbacks know of the step.
+    """Watches one measurement and keeps the model of its best value. `ResumeState` writes the full state.
 
-    A better model is written to a folder of its own (a scheduled step has one already); `revisions/NAME` is a link,
-    and moves to it in one step. So whenever the run is killed, link and pointer lead to something whole.
+    A better model is written to a folder of its own, unless its step has a revision. Then the link `revisions/NAME` is
+    moved to it in one atomic step. So a run may be killed at any time: link and pointer lead to something whole.
 
     Args:
         config: What is watched, and what counts as better.
         entry: The callback's name, if the config gives none.
-        writer: Of the run's revisions.
-        averaged: Whether it is the averaged weights that are written.
+        run: Whose models are written.
     """
 
-    def __init__(self, config: Best, entry: str, writer: RevisionWriter, averaged: bool = False) -> None:
-        self.config, self.entry, self.writer, self.averaged = config, entry, writer, averaged
+    def __init__(self, config: Best, entry: str, run: RunContext) -> None:
+        self.config, self.entry, self.run = config, entry, run
         self.name = config.name or entry
         check_name(self.name)
-        self.seen = -1  # step of the latest measurement that was looked at
-        self.kept: dict[int, float] = {}  # step → value, of which full states are kept
-        self.best: dict[str, Any] | None = None  # what the pointer is to say
-        self.pointed: dict[str, Any] | None = None  # what this process has made it say
+        self.seen = -1  # step of the latest measurement that was considered
+        self.kept: dict[int, float] = {}  # step → value of the full states that are kept
+        self.best: dict[str, Any] | None = None  # content of the pointer file, once it is written
+        self.pointed: dict[str, Any] | None = None  # what this process has written there
 
     @property
     def state_key(self) -> str:
@@ -48,15 +47,15 @@ class BestCheckpoint(Checkpoint):
 
     @property
     def announces(self) -> bool:
-        """Whether it is the one that tells the console of an evaluation's loss."""
+        """Whether this callback prints the eval loss, together with its verdict."""
         return self.config.monitor == "eval/loss"
 
     @property
     def pointer(self) -> Path:
-        return RunPaths(self.writer.run).pointer(self.name)
+        return self.run.paths.pointer(self.name)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._forget_missing(trainer.is_global_zero)
+        self._drop_missing(trainer.is_global_zero)
         self._look(trainer, pl_module)
 
     def on_train_batch_end(
@@ -64,9 +63,9 @@ class BestCheckpoint(Checkpoint):
     ) -> None:
         self._look(trainer, pl_module)
 
-    def _forget_missing(self, first: bool) -> None:
-        """Begin anew when the best is gone: the run was set back to a time whose best had yet to make room."""
-        checkpoints, revisions = self.pointer.parent, RunPaths(self.writer.run).revisions
+    def _drop_missing(self, first: bool) -> None:
+        """Forget the best when its files are gone, as after the run was set back to an older state."""
+        checkpoints, revisions = self.pointer.parent, self.run.paths.revisions
         self.kept = {step: value for step, value in self.kept.items() if (checkpoints / f"step{step}").is_dir()}
         if self.best is not None and (
             self.best["step"] not in self.kept or not (revisions / self.best["revision"]).is_dir()
@@ -97,28 +96,27 @@ class BestCheckpoint(Checkpoint):
         config = self.config
         if self.best is None or config.better(value, self.best["value"]):
             revision = f"step{step}"
-            if step not in self.writer.scheduled:
+            if step not in self.run.scheduled:
                 revision = f"{self.name}-step{step}"
                 if trainer.is_global_zero:
-                    stage, loss = module.curriculum.stage_at(step).name, Measurements.of(trainer).at("eval/loss", step)
-                    model = written_model(trainer, module, self.averaged)
-                    self.writer.write_aside(model, revision, step, stage, loss)
+                    model = written_model(trainer, module, self.run.averaged)
+                    write_model(self.run, model, revision, step, Measurements.of(trainer).at("eval/loss", step))
             self.best = {
                 "step": step,
                 "monitor": config.monitor,
                 "value": value,
                 "name": f"step{step}",
                 "revision": revision,
-                "weights": "ema" if self.averaged else "raw",
+                "weights": "ema" if self.run.averaged else "raw",
             }
         elif len(self.kept) >= config.save_top_k and not config.better(value, self.kept[self._worst()]):
             return
         self.kept[step] = value
-        while len(self.kept) > config.save_top_k:  # more than one, if fewer are to be kept than before
+        while len(self.kept) > config.save_top_k:  # several, when save_top_k is lower than before the run was resumed
             del self.kept[self._worst(but=self.best["step"])]
 
     def _worst(self, but: int | None = None) -> int:
-        """Of the kept steps, the one that goes first; of equal ones the newer."""
+        """The kept step with the worst value, which is removed first; of equal values the newer one."""
         return max(
             (step for step in self.kept if step != but), key=lambda step: (self.config.rank(self.kept[step]), step)
         )
@@ -137,17 +135,17 @@ class BestCheckpoint(Checkpoint):
         say(step, words if loss is None else loss_words(loss), verdict)
 
     def point(self) -> None:
-        """Let link and pointer lead to the best, whose state and model are on their way to the disk.
+        """Make link and pointer lead to the best, after its state and model, which are being written.
 
-        A kill may have come at any place of doing so; the first time it is done whatever the disk says.
+        The first call does so whatever is on disk, since the process before may have been killed in the middle of it.
         """
         if self.best is not None and self.pointed != self.best:
             self.pointed = self.best
-            self.writer.saves.submit(partial(Pointer(self.name, **self.best).lead, self.writer.run))
+            self.run.saves.submit(partial(Pointer(self.name, **self.best).lead, self.run.folder))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         known, monitor = Measurements.of(trainer).latest, self.config.monitor
-        unmeasured = monitor.startswith("eval/") and "eval/loss" not in known  # no text is held out
+        unmeasured = monitor.startswith("eval/") and "eval/loss" not in known  # since no text is held out
         if not trainer.is_global_zero or self.seen >= 0 or monitor in known or unmeasured:
             return
         warnings.warn(
@@ -163,7 +161,7 @@ class BestCheckpoint(Checkpoint):
         return {**watched, "seen": self.seen, "kept": kept, "best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Values of another measurement, or of one whose better way was the other, say nothing here."""
+        """Ignored when the state is of another measurement or mode: its values cannot be compared."""
         if (state_dict.get("monitor"), state_dict.get("mode")) != (self.config.monitor, self.config.mode.value):
             return
         self.seen, self.best = state_dict["seen"], state_dict["best"]

@@ -1,4 +1,4 @@
-"""Curves of a run: loss, perplexity, learning rate, gradient norm, tokens, speed, memory."""
+"""The training curves of a run: loss, perplexity, learning rate, gradient norm, tokens, speed, memory."""
 
 import resource
 import sys
@@ -10,23 +10,28 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from tl_search.training.callbacks.evaluation import perplexity
+from tl_search.training.timeline import Timeline
 
 
-class Metrics(Callback):
-    """Logs every few steps; in between, losses are added up where they are.
+class TrainingCurves(Callback):
+    """Logs a point of every curve each few steps; a loss is the mean since the point before.
 
-    Reading a value makes the host wait for the device, so nothing is read on other steps. The sums are part of what
-    resumes, those of every rank apart, so that a curve goes on as if nothing had stopped it.
+    Reading a value makes the host wait for the device, so losses are summed on the device in between. The sums, one
+    for each rank, are part of the training state, so that the curves of a resumed run are those of one never stopped.
 
     Args:
-        every: Steps between points of a curve.
-        tokens_per_step: Training tokens.
+        every: Steps between two points.
+        timeline: Tokens at each step.
     """
 
-    def __init__(self, every: int, tokens_per_step: int) -> None:
-        self.every, self.tokens_per_step = every, tokens_per_step
+    def __init__(self, every: int, timeline: Timeline) -> None:
+        self.every, self.timeline = every, timeline
         self.sums: dict[str, Tensor] = {}
-        self.batches: dict[str, int] = {}  # that a sum is of: a stage may weigh a term from its middle on
+        self.batches: dict[str, int] = {}  # how many each sum has: a stage may begin between two points
+
+    @property
+    def state_key(self) -> str:
+        return "Metrics"  # the name of its entry in every training state on disk
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.trainer = trainer
@@ -52,14 +57,14 @@ class Metrics(Callback):
         if trainer.world_size > 1:
             sums = trainer.strategy.reduce(sums, reduce_op="mean")
         means = {name: value / self.batches[name] for name, value in zip(self.sums, sums.tolist(), strict=True)}
-        now = time.monotonic()
-        rate = (step - self.step) / max(now - self.since, 1e-9)
+        now, tokens = time.monotonic(), self.timeline.tokens_at(step)
+        seconds = max(now - self.since, 1e-9)
         values = {
             **{f"train/{name}": value for name, value in means.items()},
             "train/lr": trainer.optimizers[0].param_groups[0]["lr"],
-            "train/tokens_seen": float(step * self.tokens_per_step),
-            "train/steps_per_second": rate,
-            "train/tokens_per_second": rate * self.tokens_per_step,
+            "train/tokens_seen": float(tokens),
+            "train/steps_per_second": (step - self.step) / seconds,
+            "train/tokens_per_second": (tokens - self.timeline.tokens_at(self.step)) / seconds,
             "train/peak_memory_bytes": float(peak_memory(module.device)),
             "train/epoch": float(trainer.current_epoch),
         }
@@ -72,7 +77,7 @@ class Metrics(Callback):
         self.sums, self.batches, self.step, self.since = {}, {}, step, now
 
     def state_dict(self) -> dict[str, Any]:
-        # every rank comes here, though the first alone writes
+        # called on every rank, though only the first one writes
         sums = {name: self.trainer.strategy.all_gather(value).reshape(-1).cpu() for name, value in self.sums.items()}
         return {"sums": sums, "batches": dict(self.batches)}
 
@@ -83,7 +88,7 @@ class Metrics(Callback):
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes: the most that torch held on a GPU; on a CPU the most that this process held."""
+    """Bytes: the most that torch has allocated on a GPU, or the most that this process has used on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     unit = 1 if sys.platform == "darwin" else 1024

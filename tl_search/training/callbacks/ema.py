@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights, beside the weights that are trained."""
+"""An exponential moving average of the weights, kept beside the weights that are trained."""
 
 from typing import Any
 
@@ -10,17 +10,18 @@ from tl_search.training.callbacks.neighbours import neighbours
 
 
 class Ema(EMAWeightAveraging):
-    """Lightning's average, updated once per optimizer step; part of what resumes.
+    """Lightning's moving average, updated once per optimizer step; it is part of the training state.
 
-    A training state holds the average under `state_dict` and the trained weights under `current_model_state`, which
-    is where Lightning restores both from.
+    A training state has the average under `state_dict` and the trained weights under `current_model_state`, where
+    Lightning looks for them.
 
     Args:
-        decay: Share of the old average that a step keeps, in (0, 1).
+        decay: Share of the average that each step keeps, in (0, 1).
     """
 
     def __init__(self, decay: float) -> None:
-        # buffers are copied: an average of equal numbers drifts, and those that are not saved would resume otherwise
+        # buffers are not averaged but copied: averaging equal numbers would change them by rounding errors, and those
+        # that no state holds would be different after a resume
         super().__init__(decay=decay, use_buffers=False)
 
     @classmethod
@@ -40,11 +41,11 @@ class Ema(EMAWeightAveraging):
         return self.module.model
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self._device = trainer.strategy.root_device  # the module comes there only later, and would leave it behind
+        self._device = trainer.strategy.root_device  # the module is moved there only later, without the average
         super().setup(trainer, pl_module, stage)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Nothing: the model stays what was trained. Lightning's would make it the average."""
+        """Does nothing: Lightning's own would replace the trained weights by the average."""
 
 
 def written_model(trainer: Trainer, module: Any, averaged: bool) -> PreTrainedModel:

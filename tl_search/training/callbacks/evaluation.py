@@ -1,4 +1,4 @@
-"""The loss on held-out text, at the steps that ask for it."""
+"""The eval loss: the loss on held-out text, at given steps."""
 
 import math
 import sys
@@ -15,14 +15,15 @@ from tl_search.training.callbacks.neighbours import neighbours
 
 
 class Evaluation(Callback):
-    """Publishes `eval/loss` and `eval/perplexity` of the weights that revisions hold, on the same batches every time.
+    """Publishes `eval/loss` (nats per token) and `eval/perplexity`, on the same batches every time.
 
-    Lightning's validation loop runs after the batch's callbacks, too late for the revision of the same step to know
-    its eval loss, and counts batches where a schedule counts steps. Of several ranks the first measures for all.
+    It is not Lightning's validation loop, which counts batches instead of steps and runs after the callbacks of a
+    batch: the revision of the same step would be written before its eval loss is known. With several ranks the first
+    one measures for all.
 
     Args:
-        batches: Held-out blocks; none measures nothing.
-        due: Steps at which it is measured, 0 included or not.
+        batches: Held-out blocks, int64 (block, context + 1) each; without any, nothing is measured.
+        due: Steps at which it is measured.
         averaged: Whether revisions hold the average of the weights.
     """
 
@@ -39,15 +40,15 @@ class Evaluation(Callback):
 
     def _measure_if_due(self, trainer: Trainer, module: LightningModule) -> None:
         step, board = trainer.global_step, Measurements.of(trainer)
-        # the board is part of what resumes: a step that was measured before the run was stopped is not logged twice
+        # the board is part of the training state: what was measured before the run was stopped is not logged twice
         if not self.batches or step not in self.due or board.at("eval/loss", step) is not None:
             return
         loss = trainer.strategy.broadcast(self._measure(trainer, module) if trainer.is_global_zero else math.nan)
         if not math.isfinite(loss):
-            return  # no number to keep; the training loss says it too, and decides
+            return  # nothing to publish; whether the run has diverged is decided by the training loss
         board.publish(trainer, {"eval/loss": loss, "eval/perplexity": perplexity(loss)})
         announced = any(getattr(callback, "announces", False) for callback in neighbours(trainer, Callback))
-        if trainer.is_global_zero and not announced:  # BestCheckpoint says it with its verdict
+        if trainer.is_global_zero and not announced:  # otherwise BestCheckpoint prints it
             say(step, loss_words(loss))
 
     def _measure(self, trainer: Trainer, trained: LightningModule) -> float:
@@ -61,15 +62,15 @@ class Evaluation(Callback):
 
 
 def say(step: int, *words: str) -> None:
-    """Put what was measured at a step on the console: one line, however dense early steps are."""
+    """Print what was measured at a step, as one line on stderr."""
     print(" · ".join([f"step {step:,}", *words]), file=sys.stderr, flush=True)
 
 
 def loss_words(loss: float) -> str:
-    """What is said of an eval loss in nats per token."""
+    """An eval loss, in nats per token, in words."""
     return f"eval loss {loss:.4f} · perplexity {perplexity(loss):,.1f}"
 
 
 def perplexity(loss: float) -> float:
-    """exp(loss), without overflow for a loss that no model has."""
+    """exp(loss) of a loss in nats; very large losses are cut off at 700, so that there is no overflow."""
     return math.exp(min(loss, 700.0))

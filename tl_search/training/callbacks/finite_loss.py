@@ -1,4 +1,4 @@
-"""When a run has diverged."""
+"""Settings of the check that a run has not diverged."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FiniteLoss:
-    """Ends a run whose loss is not finite several batches in a row.
+    """Ends a run when the loss of several batches in a row is not finite.
 
     Args:
-        patience: Batches in a row that are too many, >= 1.
+        patience: The run ends after so many such batches in a row, >= 1.
     """
 
     patience: int = 3

@@ -1,4 +1,4 @@
-"""The watch that `FiniteLoss` asks for."""
+"""The callback that `FiniteLoss` configures."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ _READ_EVERY = 16  # batches; reading a number makes the host wait for an acceler
 
 
 class FiniteLossWatch(Callback):
-    """Counts bad losses on the device and raises DivergedError at `patience` in a row.
+    """Counts losses that are not finite, on the device, and raises DivergedError at `patience` in a row.
 
     Args:
-        patience: Batches in a row that are too many.
+        patience: Batches in a row, >= 1.
     """
 
     def __init__(self, patience: int) -> None:

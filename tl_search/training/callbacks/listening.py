@@ -1,4 +1,4 @@
-"""From which moment on a signal waits for the step's end."""
+"""When signals are handled by the run itself."""
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -6,9 +6,10 @@ from tl_search.training.interrupts import Interrupts
 
 
 class Listening(Callback):
-    """Puts up the run's signal handlers; the first callback, since others may take long before and after the steps.
+    """Installs the run's signal handlers when training starts, and changes what they say when it ends.
 
-    Not sooner: Lightning puts up its own just before, which end the run without saving.
+    Lightning installs its own just before, which end the run without saving: ours must come later. It is the first of
+    all callbacks, since the others may take long before the first step and after the last one.
 
     Args:
         interrupts: The run's.

@@ -1,4 +1,4 @@
-"""The board on which a run's occasional measurements stand: published by one callback, watched by another."""
+"""The latest value of everything that is measured now and then during a run."""
 
 import math
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from tl_search.training.callbacks.neighbours import neighbours
 
 
 class Measurements(Callback):
-    """The latest value of every measurement and the step that it belongs to; part of what resumes.
+    """The latest value of every measurement, with its step; part of the training state.
 
-    Values also go to the loggers, and into `trainer.callback_metrics`, where Lightning's own callbacks look for the
-    quantity that they monitor.
+    One callback publishes a value, others read it. Values also go to the loggers, and to `trainer.callback_metrics`,
+    where Lightning's own callbacks look for what they monitor.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Measurements(Callback):
 
     @classmethod
     def of(cls, trainer: Trainer) -> "Measurements":
-        """The board of a run. Raises ValueError when its Trainer has none."""
+        """The measurements of a run. Raises ValueError when its Trainer has no such callback."""
         for board in neighbours(trainer, cls):
             return board
         raise ValueError("callbacks: must hold Measurements, on which measurements are published")
@@ -31,7 +31,7 @@ class Measurements(Callback):
         trainer.callback_metrics.update({name: torch.tensor(value) for name, (_, value) in self.latest.items()})
 
     def publish(self, trainer: Trainer, values: Mapping[str, float], step: int | None = None) -> None:
-        """Note and log values that were measured at a step, by default the present one; only finite ones count."""
+        """Keep and log values that were measured at a step, by default the present one. Ignores what is not finite."""
         at = trainer.global_step if step is None else step
         finite = {name: float(value) for name, value in values.items() if math.isfinite(value)}
         self.latest |= {name: (at, value) for name, value in finite.items()}
@@ -40,7 +40,7 @@ class Measurements(Callback):
             logger.log_metrics(finite, step=at)
 
     def at(self, name: str, step: int) -> float | None:
-        """The value that was measured at this very step, if it was."""
+        """The value that was measured at exactly this step; None where there is none."""
         found = self.latest.get(name)
         return found[1] if found is not None and found[0] == step else None
 

@@ -1,4 +1,4 @@
-"""How a run says where it is: plain lines, which a log file keeps as well as a terminal shows."""
+"""Settings of the lines that tell how far a run is; plain lines, which suit a terminal and a log file."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """A line of step, loss, perplexity, learning rate, speed and time left.
+    """Prints a line with step, loss, perplexity, learning rate, speed and time left.
 
     Args:
-        seconds: Between lines.
+        seconds: Between two lines.
     """
 
     seconds: float = 10.0

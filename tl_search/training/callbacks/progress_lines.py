@@ -1,4 +1,4 @@
-"""The lines that `Progress` asks for."""
+"""The callback that `Progress` configures."""
 
 import sys
 import time
@@ -11,10 +11,10 @@ from tl_search.training.callbacks.measurements import Measurements
 
 
 class ProgressLines(Callback):
-    """Writes to stderr, at the first and the last step and every so many seconds in between.
+    """Writes a line to stderr when training starts, every so many seconds, and at the last step.
 
     Args:
-        seconds: Between lines.
+        seconds: Between two lines.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -34,24 +34,24 @@ class ProgressLines(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         step, now = trainer.global_step, time.monotonic()
-        if not trainer.is_global_zero or step == self.last:  # as between the batches of a step
+        if not trainer.is_global_zero or step == self.last:  # called once per batch, of which a step may have several
             return
         if step < trainer.max_steps and now - self.written < self.seconds:
             return
         self.last, self.written = step, now
-        _say(self._line(trainer, outputs, step, now - self.started))
+        _say(self._line(trainer, pl_module, outputs, step, now - self.started))
 
-    def _line(self, trainer: Trainer, outputs: Any, step: int, seconds: float) -> str:
+    def _line(self, trainer: Trainer, module: Any, outputs: Any, step: int, seconds: float) -> str:
         loss = float(outputs["loss"]) * trainer.accumulate_grad_batches
         rate = (step - self.first) / seconds
-        data: Any = trainer.datamodule  # type: ignore[attr-defined]  # ours, which Lightning does not declare
+        tokens = module.timeline.tokens_at(step) - module.timeline.tokens_at(self.first)
         measured = Measurements.of(trainer).latest.get("eval/loss")
         held_out = f" (eval {measured[1]:.3f})" if measured else ""
-        # of the loss, other terms than the next token's may be a part
+        # not of the loss, to which other terms may add
         guess = f"perplexity {perplexity(float(outputs['next_token'])):,.1f}  " if "next_token" in outputs else ""
         return (
             f"step {step:,}/{trainer.max_steps:,}  loss {loss:.3f}{held_out}  {guess}"
-            f"lr {trainer.optimizers[0].param_groups[0]['lr']:.1e}  {data.tokens_per_step * rate:,.0f} tokens/s  "
+            f"lr {trainer.optimizers[0].param_groups[0]['lr']:.1e}  {tokens / seconds:,.0f} tokens/s  "
             f"{_clock((trainer.max_steps - step) / rate)} left"
         )
 

@@ -1,4 +1,4 @@
-"""The full training state, and the orderly end of a run that is told to stop."""
+"""Saves the full training state, and ends a run in order when it is told to stop."""
 
 import time
 from functools import partial
@@ -7,42 +7,39 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from tl_search.runs.layout import RunPaths
 from tl_search.runs.states import drop_states, save_state
 from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
 from tl_search.training.callbacks.neighbours import neighbours
+from tl_search.training.context import RunContext
 from tl_search.training.diverging import story
-from tl_search.training.interrupts import Interrupts, Stopped
+from tl_search.training.interrupts import Stopped
 from tl_search.training.ranks import agreed
 from tl_search.training.retention import Checkpointing
-from tl_search.training.revisions import DivergedError, RevisionWriter, check_finite
+from tl_search.training.revisions import DivergedError, check_finite
 
 _STOP, _SAVE = 2, 1
 
 
 class ResumeState(Checkpoint):
-    """Saves everything that training needs to go on: now and then, when something asks for it, and at the end.
+    """Saves everything that a run needs to go on: at regular steps, at every best evaluation and at the end.
 
-    It comes after all callbacks that write or decide: a saved state means that the step's revision is there, and holds
-    what the others remember of the step.
+    It acts after all callbacks that write or decide. So a saved state means that the step's revision has been written,
+    and it contains what the other callbacks know of the step.
 
     Args:
-        checkpoint: When a state is due, and which are kept.
-        total: The last step.
-        writer: Knows the facts of a step.
-        interrupts: Whether somebody asked the run to stop.
+        checkpoint: When a state is due, and which states are kept.
+        run: Whose state is saved.
     """
 
-    def __init__(self, checkpoint: Checkpointing, total: int, writer: RevisionWriter, interrupts: Interrupts) -> None:
-        self.checkpoint, self.total = checkpoint, total
-        self.writer, self.interrupts = writer, interrupts
-        self.for_good = checkpoint.for_good(writer.scheduled)
+    def __init__(self, checkpoint: Checkpointing, run: RunContext) -> None:
+        self.checkpoint, self.run = checkpoint, run
+        self.for_good = checkpoint.for_good(run.scheduled)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.step, self.since = trainer.global_step, time.monotonic()
         self.bests = neighbours(trainer, BestCheckpoint)
-        folder = RunPaths(self.writer.run).state(self.step)
-        missing = any(self.step in best.kept for best in self.bests) and not folder.is_dir()  # of the very first step
+        folder = self.run.paths.state(self.step)
+        missing = any(self.step in best.kept for best in self.bests) and not folder.is_dir()  # if step 0 is a best
         if agreed(trainer, int(missing)):
             self._save(trainer, pl_module, self.step)
         elif trainer.is_global_zero:
@@ -51,13 +48,13 @@ class ResumeState(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self.writer.saves.check()
+        self.run.saves.check()
         step = trainer.global_step
-        if step == self.step:  # in the middle of an accumulated step: half its gradients would be lost
+        if step == self.step:  # between the batches of a step: a state would lack the gradients so far
             return
         self.step = step
-        # clocks and signals differ between ranks; what one wants, all do
-        wish = _STOP if self.interrupts.received is not None else _SAVE if self._due(step) else 0
+        # clocks and signals differ between ranks: if one rank has to save or to stop, all do
+        wish = _STOP if self.run.interrupts.received is not None else _SAVE if self._due(step) else 0
         wish = agreed(trainer, wish)
         if wish:
             self._save(trainer, pl_module, step)
@@ -65,10 +62,10 @@ class ResumeState(Checkpoint):
             raise Stopped
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.writer.saves.drain()  # here, where an error still passes `on_exception`
+        self.run.saves.drain()  # here, so that an error still reaches `on_exception`
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        # the thread that saves finds what is not finite before three losses do, but knows nothing of batches
+        # the thread that saves notices weights that are not finite before FiniteLoss does, but does not know the batch
         if isinstance(exception, DivergedError) and exception.step:
             what, last = f"the weights after step {exception.step} are not finite", exception.step
             exception.args = (story(trainer, what, last * trainer.accumulate_grad_batches - 1),)
@@ -76,25 +73,25 @@ class ResumeState(Checkpoint):
     def _due(self, step: int) -> bool:
         return (
             self.checkpoint.due(step, (time.monotonic() - self.since) / 60)
-            or step == self.total
+            or step == self.run.timeline.total
             or step in self.for_good
             or any(step in best.kept for best in self.bests)
         )
 
     def _save(self, trainer: Trainer, module: Any, step: int) -> None:
-        saves, run = self.writer.saves, self.writer.run
-        facts = self.writer.facts(step, module.curriculum.stage_at(step).name)
+        saves, run = self.run.saves, self.run.folder
+        facts = self.run.timeline.facts(step)
         facts |= {"for_good": True} if step in self.for_good else {}
         if trainer.is_global_zero:
             for logger in trainer.loggers:
-                logger.save()  # a run that goes on from here logs nothing of what was before
+                logger.save()  # a run that resumes from here does not log these values again
             saves.save(step, module.model.state_dict(), partial(check_finite, step))
-        place = partial(save_state, run, step, facts, self.writer.settings)
-        trainer.save_checkpoint(RunPaths(run).state(step), weights_only=False, storage_options=place)
+        place = partial(save_state, run, step, facts, self.run.settings)
+        trainer.save_checkpoint(self.run.paths.state(step), weights_only=False, storage_options=place)
         self.since = time.monotonic()
         if trainer.is_global_zero:
             self._point()
-            # last: what a pointer names must not go before the pointer does
+            # last: no state may be removed while a pointer still names it
             kept = {*self.for_good, *(step for best in self.bests for step in best.kept)}
             saves.submit(partial(drop_states, run, lambda states: self.checkpoint.doomed(states, kept)))
 

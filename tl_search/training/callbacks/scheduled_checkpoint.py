@@ -1,4 +1,4 @@
-"""The axis of the plane that training writes: a revision at every step of a schedule."""
+"""Writes a revision at every step of the schedule; together they are the plane's checkpoint axis."""
 
 from typing import Any
 
@@ -7,7 +7,8 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.measurements import Measurements
-from tl_search.training.revisions import RevisionWriter
+from tl_search.training.context import RunContext
+from tl_search.training.revisions import write_revision
 
 
 class ScheduledCheckpoint(Checkpoint):
@@ -16,17 +17,16 @@ class ScheduledCheckpoint(Checkpoint):
     It is a `Checkpoint`, which Lightning runs after all other callbacks.
 
     Args:
-        writer: Of the run's revisions; knows the schedule's steps.
-        averaged: Whether revisions hold the averaged weights.
+        run: Which steps have a revision, and where it is written.
     """
 
-    def __init__(self, writer: RevisionWriter, averaged: bool = False) -> None:
-        self.writer, self.averaged = writer, averaged
+    def __init__(self, run: RunContext) -> None:
+        self.run = run
         self.saved: int | None = None
         self.best: float | None = None  # the lowest eval loss so far
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # not on_fit_start: a resumed run's step is known only here
+        # not in on_fit_start, where the step of a resumed run is not known yet
         self._write_if_due(trainer, pl_module)
 
     def on_train_batch_end(
@@ -39,12 +39,12 @@ class ScheduledCheckpoint(Checkpoint):
         loss = Measurements.of(trainer).at("eval/loss", step)
         if loss is not None:
             self.best = loss if self.best is None else min(self.best, loss)
-        if step == self.saved or step not in self.writer.scheduled:  # the hook fires once per batch, not per step
+        if step == self.saved or step not in self.run.scheduled:  # the hook fires once per batch, not per step
             return
-        self.saved = step  # first, or the training state saved at this step would say that it is still to do
+        self.saved = step  # before writing, so that the training state of this step says that it is done
         if trainer.is_global_zero:
-            model = written_model(trainer, module, self.averaged)
-            self.writer.write(model, step, module.curriculum.stage_at(step).name, loss, self.best)
+            model = written_model(trainer, module, self.run.averaged)
+            write_revision(self.run, model, step, loss, self.best)
 
     def state_dict(self) -> dict[str, Any]:
         return {"saved": self.saved, "best": self.best}

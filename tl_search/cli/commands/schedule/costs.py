@@ -20,7 +20,7 @@ def costs(training: "TrainingPlan", steps: Sequence[int], horizon: Horizon, voca
     """
     from tl_search.report.sentences import duration
     from tl_search.training import estimate
-    from tl_search.training.horizon import tokens_per_step
+    from tl_search.training.horizon import timeline_of
     from tl_search.training.trainer import device_count
 
     vocabulary = vocabulary or estimate.vocabulary(training.tokenizer)
@@ -31,9 +31,9 @@ def costs(training: "TrainingPlan", steps: Sequence[int], horizon: Horizon, voca
     models, kept = estimate.best_kept(training)[0], estimate.states_kept(training, steps)
     count, most = len(steps) + models, "at most " if models else ""
     best = f" ({models} of them for the best model)" if models else ""
-    tokens = horizon.total * tokens_per_step(training)
+    tokens = timeline_of(training, horizon, horizon.epoch_ends[0]).tokens_at(horizon.total)
     speed = estimate.machine_speed(training.trainer) * device_count(training.trainer)
-    seconds = estimate.training_flops(training.model, vocabulary, tokens) / (speed * estimate.EFFICIENCY)
+    seconds = tokens * training.model.flops_per_token(vocabulary) / (speed * estimate.EFFICIENCY)
     return [
         f"Disk, an estimate for {_short(parameters)} parameters: "
         f"weights {most}{count} × {_short(weights)}B = {_short(weights * count)}B{best}, "

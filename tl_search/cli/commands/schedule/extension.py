@@ -26,7 +26,9 @@ def extended(
     from tl_search.runs.index import read_index
     from tl_search.runs.states import find_state
     from tl_search.runs.target import Start
-    from tl_search.training.extend import extension, horizon_warning, last_step
+    from tl_search.training.extend import extension
+    from tl_search.training.optim import horizon_warning
+    from tl_search.training.trainer import last_step
 
     start = step_of(find_state(run, Start.parse(training.resume).state).name) or 0
     there = {int(revision["step"]) for revision in read_index(run) if revision["step"] <= horizon.total}

@@ -1,8 +1,9 @@
-"""The shape of a model before it has weights."""
+"""The Pythia suite's family, GPT-NeoX."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tl_search.training.model import random_weights
 from tl_search.training.tokens import rows
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ class Pythia:
         blocks: Number of transformer blocks L; the model has layers 0..L.
         heads: Attention heads; must divide the width.
         context: Most tokens that the model sees at once.
-        rotary_share: Of each head's width that is rotated by position.
-        dropout: Of attention and hidden states while training.
-        vocabulary_multiple: The embedding's rows are rounded up to a multiple of it, which GPUs like.
+        rotary_share: Share of each head's width that is rotated by position.
+        dropout: Dropout rate of attention and hidden states during training, in [0, 1).
+        vocabulary_multiple: The embedding's rows are rounded up to a multiple of this, which is faster on GPUs.
     """
 
     width: int
@@ -56,6 +57,16 @@ class Pythia:
         block = 12 * self.width**2 + 13 * self.width  # attention 4, feed-forward 8 squares; biases, two layer norms
         return 2 * self.embedding_rows(vocabulary) * self.width + self.blocks * block + 2 * self.width
 
+    def flops_per_token(self, vocabulary: int) -> float:
+        """Floating-point operations of a training token, forward and backward.
+
+        6 for each parameter that is multiplied (Kaplan et al., 2020, arXiv:2001.08361, section 2.1). The input
+        embedding is not: its rows are looked up. Attention's scores take another 12 · blocks · width · context
+        (Chowdhery et al., 2022, arXiv:2204.02311, appendix B).
+        """
+        multiplied = self.parameters(vocabulary) - self.embedding_rows(vocabulary) * self.width
+        return 6.0 * multiplied + 12.0 * self.blocks * self.width * self.context
+
     def embedding_rows(self, vocabulary: int) -> int:
         """Rows of the embedding for a vocabulary."""
         return -(-vocabulary // self.vocabulary_multiple) * self.vocabulary_multiple
@@ -85,9 +96,4 @@ class Pythia:
 
     def build(self, tokenizer: "PreTrainedTokenizerBase", seed: int) -> "PreTrainedModel":
         """A model with random weights, a function of the seed alone; the global generator is left as it was."""
-        import torch
-        from transformers import AutoModelForCausalLM
-
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return AutoModelForCausalLM.from_config(self.config(tokenizer), dtype=torch.float32)
+        return random_weights(self.config(tokenizer), seed)

@@ -1,0 +1,95 @@
+"""Callbacks, loggers and optimizers as a config names them: our own settings, or a class of Lightning's or torch's."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from tl_search.training.optim import OptimizerConfig, Phase
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
+    from lightning.pytorch.loggers import Logger
+    from torch.nn import Module
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
+
+_LIBRARIES = ("lightning.pytorch.", "torch.optim.")
+
+
+@runtime_checkable
+class CallbackEntry(Protocol):
+    """Settings of a callback: quick to import, so that a config can be checked before Lightning is loaded."""
+
+    def start(self) -> "Callback":
+        """The callback of one training run. Raises ValueError where this machine lacks what it needs."""
+        ...
+
+
+@runtime_checkable
+class LoggerEntry(Protocol):
+    """Settings of a logger."""
+
+    def start(self, run: Path, step: int) -> "Logger":
+        """The logger of one training run.
+
+        Args:
+            run: The run directory.
+            step: Completed steps of a run that goes on; -1 where it begins.
+
+        Raises:
+            ValueError: a package or a login is missing.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TorchOptimizer:
+    """One of torch's own optimizers on all parameters, at the same rate throughout.
+
+    Args:
+        node: `_target_` and its arguments.
+    """
+
+    node: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self, model: "Module", phase_at: Callable[[int], Phase]) -> "tuple[Optimizer, LRScheduler]":
+        from torch.optim.lr_scheduler import LambdaLR
+
+        optimizer = instantiate(self.node, model.parameters())
+        return optimizer, LambdaLR(optimizer, lambda step: 1.0)
+
+
+def callback_of(setting: "CallbackEntry | Callback | Mapping[str, Any]") -> "Callback":
+    """The callback that a setting stands for."""
+    if isinstance(setting, CallbackEntry):
+        return setting.start()
+    return instantiate(setting) if isinstance(setting, Mapping) else setting
+
+
+def logger_of(setting: "LoggerEntry | Logger | Mapping[str, Any]", run: Path, step: int) -> "Logger":
+    """The logger that a setting stands for; `run` and `step` as in `LoggerEntry.start`."""
+    if isinstance(setting, LoggerEntry):
+        return setting.start(run, step)
+    return instantiate({"save_dir": str(run), **setting}) if isinstance(setting, Mapping) else setting
+
+
+def optimizer_of(setting: OptimizerConfig | Mapping[str, Any]) -> OptimizerConfig:
+    """The optimizer's config that a setting stands for."""
+    return TorchOptimizer(setting) if isinstance(setting, Mapping) else setting
+
+
+def instantiate(node: Mapping[str, Any], *arguments: Any) -> Any:
+    """An object of the class that `_target_` names, from the other entries and `arguments` in front of them.
+
+    Raises:
+        ValueError: the class is not Lightning's or torch's.
+    """
+    target = str(node.get("_target_"))
+    if not target.startswith(_LIBRARIES):
+        raise ValueError(f"_target_: must start with one of {', '.join(_LIBRARIES)}, got {target}")
+    module, _, name = target.rpartition(".")
+    return getattr(import_module(module), name)(
+        *arguments, **{key: value for key, value in node.items() if key != "_target_"}
+    )

@@ -1,0 +1,58 @@
+"""What holds at a step of a training run."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tl_search.plane.curriculum import Curriculum, Stage
+from tl_search.plane.horizon import Horizon
+from tl_search.training.optim import Phase
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What holds at each step of one run. A step is the number of completed optimizer steps.
+
+    Nothing else may assume that all steps have the same number of tokens.
+
+    Args:
+        horizon: The run's last step and the ends of its epochs.
+        steps_per_epoch: Optimizer steps of one pass over the text.
+        blocks_per_step: Blocks of text in all batches of one step, on all devices together.
+        context: Predicted tokens of a block.
+        curriculum: The stages.
+        phases: Of the learning rate: one, and one more for each change of the run's length.
+    """
+
+    horizon: Horizon
+    steps_per_epoch: int
+    blocks_per_step: int
+    context: int
+    curriculum: Curriculum
+    phases: tuple[Phase, ...]
+
+    @property
+    def total(self) -> int:
+        """The run's last step."""
+        return self.horizon.total
+
+    def tokens_at(self, step: int) -> int:
+        """Training tokens that the model has seen after `step` steps."""
+        return step * self.blocks_per_step * self.context
+
+    def stage_at(self, step: int) -> Stage:
+        """The stage in which the step after `step` completed ones is trained."""
+        return self.curriculum.stage_at(step)
+
+    def phase_at(self, step: int) -> Phase:
+        """The learning rate's phase in which the step after `step` completed ones is trained: the latest that began."""
+        return max((phase for phase in self.phases if phase.start <= step), key=lambda phase: phase.start)
+
+    def facts(self, step: int) -> dict[str, Any]:
+        """What manifests and the index of revisions say of a step; `epoch` counts completed epochs."""
+        return {
+            "name": f"step{step}",
+            "step": step,
+            "tokens": self.tokens_at(step),
+            "epoch": step // self.steps_per_epoch,
+            "stage": self.stage_at(step).name,
+        }
