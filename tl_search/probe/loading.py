@@ -39,18 +39,9 @@ def load_tokenizer(folder: Path) -> Any:
             last = tokenizer.vocab_size - 1
             raise ValueError(f"{folder}: its tokenizer gives token {last}, but the model has only {size}")
         if len(tokenizer) < size / 2:
-            _doubt(len(tokenizer), size, str(folder))
+            said = "%s: its tokenizer has %d tokens and the model %d; it may be another model's"
+            log.warning(said, folder, len(tokenizer), size)
     return tokenizer
-
-
-_doubted: set[tuple[int, int]] = set()
-
-
-def _doubt(tokens: int, size: int, folder: str) -> None:
-    """Said once: the other revisions of a model have the same tokenizer."""
-    if (tokens, size) not in _doubted:
-        _doubted.add((tokens, size))
-        log.warning("%s: its tokenizer has %d tokens and the model %d; it may be another model's", folder, tokens, size)
 
 
 def architecture(folder: Path, dtype: torch.dtype) -> str:

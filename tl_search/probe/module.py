@@ -16,7 +16,7 @@ from tl_search.plane.extraction import Extraction, FinalNorm, Pooling
 from tl_search.probe import batching, packing, proof
 from tl_search.probe.batching import Batch
 from tl_search.probe.memory import is_full, release
-from tl_search.probe.observe import Observer, Once, Rectangle
+from tl_search.probe.observers import Observer, Once, Rectangle
 from tl_search.probe.pooling import pool
 from tl_search.probe.positions import Lookups, fixed_up_to, forget_lengths
 from tl_search.probe.states import anatomy, blocks_of, first_tensor, model_name

@@ -14,7 +14,7 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from tl_search.probe.batching import Batch
-from tl_search.probe.observe import Rectangle
+from tl_search.probe.observers import Rectangle
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int  # a language of shapes for readers and checkers

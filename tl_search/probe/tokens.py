@@ -20,9 +20,7 @@ Row = np.ndarray  # one text's token ids, int32
 _SOME = "a A 1"  # a text of which every tokenizer knows something
 _AT_ONCE = 4096  # a tokenizer's own account of a text is many times as large as its ids
 
-# Lists of texts kept in memory: more than the tasks of most suites.
-_KEPT_LISTS = 32
-_kept: dict[str, Tokens] = {}  # by what they depend on, oldest first
+_KEPT_LISTS = 32  # lists of texts kept in memory: more than the tasks of most suites
 
 
 class Tokens(NamedTuple):
@@ -58,46 +56,55 @@ class _Rows(Sequence[Row]):
         return self._ids[self._ends[text - 1] if text else 0 : self._ends[text]]
 
 
-def tokens_of(
-    revision: Revision,
-    folder: Path,
-    texts: Sequence[str],
-    extraction: Extraction,
-    limit: int | None = None,
-    store: ArrayStore | None = None,
-) -> Tokens:
-    """The texts' tokens, made only when they are not known.
+class TokenCache:
+    """The token ids of lists of texts, and the tokenizer that made the last ones."""
 
-    Args:
-        revision: Whose tokenizer lies in `folder`.
-        folder: Opened only when the tokens are not known.
-        texts: Distinct or not.
-        extraction: Its `prompt`, `begin` and `max_length` count.
-        limit: Tokens that the model has positions for; None = any number.
-        store: Where tokens are kept; None = in memory.
+    def __init__(self) -> None:
+        self._lists: dict[str, Tokens] = {}  # by what they depend on, oldest first
+        self._tokenizer: tuple[str, Any] = ("", None)  # by its digest: revisions of a run share it
 
-    Raises:
-        ValueError: as `tokenise`, or the folder's tokenizer does not load.
-    """
-    about = [extraction.prompt, extraction.begin.value, extraction.max_length, limit]
-    key = digest(["tokens", revision.tokenizer, *about, [text_digest(text) for text in texts]], 32)
-    if store is not None:
-        found = _stored(store, key)
-        if found is None:
-            made = tokenise(load_tokenizer(folder), texts, extraction, limit)
-            store.put(key, {"ids": made.ids, "lengths": made.lengths, "cut": np.array([made.cut])})
-            found = _stored(store, key) or made
-        return found
-    if key not in _kept:
-        while len(_kept) >= _KEPT_LISTS:
-            del _kept[next(iter(_kept))]
-        _kept[key] = tokenise(load_tokenizer(folder), texts, extraction, limit)
-    return _kept[key]
+    def tokens(
+        self,
+        revision: Revision,
+        folder: Path,
+        texts: Sequence[str],
+        extraction: Extraction,
+        limit: int | None = None,
+        store: ArrayStore | None = None,
+    ) -> Tokens:
+        """The tokens of the texts, made only when they are not known.
 
+        Args:
+            revision: Its tokenizer lies in `folder`.
+            folder: Read only when the tokens are not known.
+            texts: May repeat.
+            extraction: The tokens depend on its `prompt`, `begin` and `max_length`.
+            limit: How many tokens the model has positions for; None = any number.
+            store: Keeps the tokens on disk, from where they are memory-mapped; None = they are kept in memory.
 
-def forget() -> None:
-    """Let go what is kept in memory."""
-    _kept.clear()
+        Raises:
+            ValueError: as `tokenise`, or the folder's tokenizer does not load.
+        """
+        about = [extraction.prompt, extraction.begin.value, extraction.max_length, limit]
+        key = digest(["tokens", revision.tokenizer, *about, [text_digest(text) for text in texts]], 32)
+
+        def made() -> Tokens:
+            if self._tokenizer[0] != revision.tokenizer or not revision.tokenizer:
+                self._tokenizer = (revision.tokenizer, load_tokenizer(folder))
+            return tokenise(self._tokenizer[1], texts, extraction, limit)
+
+        if store is not None:
+            found = _stored(store, key)
+            if found is None:
+                fresh = made()
+                store.put(key, {"ids": fresh.ids, "lengths": fresh.lengths, "cut": np.array([fresh.cut])})
+                found = _stored(store, key) or fresh
+            return found
+        if key not in self._lists:
+            while len(self._lists) >= _KEPT_LISTS:
+                del self._lists[next(iter(self._lists))]
+            self._lists[key] = made()
+        return self._lists[key]
 
 
 def _stored(store: ArrayStore, key: str) -> Tokens | None:

@@ -7,19 +7,22 @@ and a cell that the ledger knows costs nothing.
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tl_search.plane.arm import Arm, Plane
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.plane.revision import Revision
-from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import column_key, embed_column, layer_name
 from tl_search.scoring.ledger import Ledger
 from tl_search.search.prefetch import Weights
 from tl_search.search.texts import SuiteTexts
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.keys import text_digest
+
+if TYPE_CHECKING:
+    from tl_search.probe.session import ProbeSession
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +56,7 @@ class Workshop:
         weights: Where revisions come from.
         plane: Whose columns they are.
         suite: The texts of the split that is scored.
-        probe: Devices and batch sizes.
+        session: Computes vectors.
         embeddings: Where vectors are kept.
         ledger: Where scores are kept.
     """
@@ -61,7 +64,7 @@ class Workshop:
     weights: Weights
     plane: Plane
     suite: SuiteTexts
-    probe: ProbeConfig
+    session: "ProbeSession"
     embeddings: ArrayStore
     ledger: Ledger
     _broken: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -125,7 +128,7 @@ class Workshop:
         try:
             folder, texts = self.weights.folder(revision), self.suite.parts[owner]
             log.info("%s: embedding the %d texts of %s at every layer", revision.name, len(texts), owner)
-            embed_column(revision, folder, texts, self.plane.extraction, self.probe, self.embeddings)
+            embed_column(revision, folder, texts, self.plane.extraction, self.session, self.embeddings)
         except ValueError as error:
             self._broken[revision.name, owner] = str(error)
             raise

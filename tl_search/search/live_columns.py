@@ -19,6 +19,7 @@ from tl_search.checkpoints.source import shape_of
 from tl_search.plane.arm import Plane
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import check_device, settled
+from tl_search.probe.session import ProbeSession
 from tl_search.scoring.randomness import undisturbed_randomness
 from tl_search.search.live import Live
 from tl_search.search.live_look import indexed, listed, monitored, sentence, unnoticed
@@ -56,6 +57,7 @@ class LiveColumns(Callback, ABC):
         with self._named():
             check_device(config.probe)
         self.pace, self.extraction = config, settled(config.extraction, config.probe.accelerator)
+        self.session = ProbeSession(config.probe)
         self.columns: dict[int, Column] = {}
         self.spent = self.before = 0.0  # seconds of looking, and of the run before it was resumed
         # Steps that were due and are not measured: with a revision, which can be later, and without. What failed is
@@ -100,9 +102,15 @@ class LiveColumns(Callback, ABC):
         self._interrupts = state.interrupts
         self._scheduled = frozenset(self._checkpoints.writer.scheduled)
         self._due = self.pace.due(self._scheduled, trainer.max_steps)
+        # one session for all that look with the same settings: one copy of the model serves them
+        others = [other for other in neighbours(trainer, Callback) if isinstance(other, LiveColumns)]
+        self.session = next(other.session for other in others if other.pace.probe == self.pace.probe)
         if trainer.is_global_zero:
             self._prepare(trainer)
         self._of = trainer.strategy.broadcast(self._of)  # all ranks must agree on which columns are measured
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self.session.close()
 
     def _prepare(self, trainer: Trainer) -> None:
         with self._named(), undisturbed_randomness():
@@ -231,9 +239,7 @@ class LiveColumns(Callback, ABC):
             column = look()
             return None if column is None else (column, self.values(column))
         except Exception as error:  # a full disk or device is no reason to lose the training
-            from tl_search.probe.kept import forget
-
-            forget()  # a model that was being moved or filled is neither here nor there
+            self.session.models.drop()  # it may be half moved to the device, or hold the weights of two steps
             log.warning("%s of step %s: %s; this column is left out", self.noun, f"{step:,}", sentence(error))
             log.debug("the whole story", exc_info=True)
             return {}, {}

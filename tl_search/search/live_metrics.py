@@ -39,7 +39,7 @@ class LiveMetrics(LiveColumns):
 
     def measure(self, plane: Plane, folder: Path) -> Column:
         config, revision = self.config, plane.revisions[0]
-        given = (config.metrics, config.probe, Weights(lambda _: folder), self._folder)
+        given = (config.metrics, self.session, Weights(lambda _: folder), self._folder)
         measurements = ColumnMeasurements(plane, self._corpus, *given)
         failures = measurements.measure([revision])
         if failures:

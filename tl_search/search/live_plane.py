@@ -51,7 +51,7 @@ class LivePlane(LiveColumns):
 
     def measure(self, plane: Plane, folder: Path) -> Column | None:
         ledger, embeddings = Ledger(self.config.ledger), ArrayStore(self.config.embeddings)
-        workshop = Workshop(Weights(lambda _: folder), plane, self._suite, self.config.probe, embeddings, ledger)
+        workshop = Workshop(Weights(lambda _: folder), plane, self._suite, self.session, embeddings, ledger)
         revision = plane.revisions[0]
         scores: dict[Cell, Score] = {}
         failures: dict[Cell, str] = {}

@@ -11,16 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tl_search.plane.arm import Plane
 from tl_search.plane.revision import Revision
-from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import layer_name
 from tl_search.probe.metrics.config import MetricsConfig
 from tl_search.search.prefetch import Weights
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest, safe_name, text_digest
+
+if TYPE_CHECKING:
+    from tl_search.probe.session import ProbeSession
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +89,7 @@ class ColumnMeasurements:
         plane: Whose columns.
         corpus: What they are measured on.
         config: What is measured.
-        probe: Where the pass runs.
+        session: Where the pass runs.
         weights: Where revisions come from.
         folder: `cache/metrics` of a run.
     """
@@ -95,7 +97,7 @@ class ColumnMeasurements:
     plane: Plane
     corpus: Corpus
     config: MetricsConfig
-    probe: ProbeConfig
+    session: "ProbeSession"
     weights: Weights
     folder: Path
 
@@ -140,7 +142,7 @@ class ColumnMeasurements:
         if following is not None:  # only now: before, this one might still be on its way
             self.weights.expect(following)
         texts, extraction = self.corpus.texts, self.plane.extraction
-        layers, dtype = measure_column(revision, folder, texts, extraction, self.probe, self.config)
+        layers, dtype = measure_column(revision, folder, texts, extraction, self.session, self.config)
         for layer, metrics in enumerate(layers):
             about = self._about(revision, layer)
             write_json(self.path(revision, layer), {**about, "dtype": dtype.value, "metrics": metrics})

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tl_search import __version__
 from tl_search.bandits.policy import Problem
@@ -33,6 +33,9 @@ from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.atomic import read_json, sweep_litter, write_json
+
+if TYPE_CHECKING:
+    from tl_search.probe.session import ProbeSession
 
 log = logging.getLogger(__name__)
 
@@ -83,11 +86,18 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
 
     Returns 0, or 3 when some cell could not be scored.
     """
-    from tl_search.scoring.resample import check_confirmable
+    from tl_search.probe.session import ProbeSession
 
     if (folder / "DONE.json").exists():
         log.info("%s: this search is done", folder)
         return int(read_json(folder / "DONE.json")["exit_code"])
+    with ProbeSession(plan.probe) as session:
+        return _search(plan, folder, session)
+
+
+def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
+    from tl_search.scoring.resample import check_confirmable
+
     sweep_litter(folder)
     plane = survey(plan)
     # what cannot be measured or confirmed is said now, not when the search is over
@@ -96,7 +106,7 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     weights_of = Weights(plan.source.fetch)
     if plan.metrics.only and corpus is not None:
         _write_plane(folder, plan, plane, {"tasks": []})
-        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, weights_of, measured)
+        measurements = ColumnMeasurements(plane, corpus, plan.metrics, session, weights_of, measured)
         failed = measurements.measure(plane.revisions)
         exit_code = 3 if failed else 0
         write_json(folder / "DONE.json", {"exit_code": exit_code, "unmeasured": failed})
@@ -120,7 +130,7 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     about = {"model": plane.model, "policy": type(plan.bandit).__name__.lower()}
     trajectory = Trajectory(folder, about, exhaustive.total)
     stores = ArrayStore(plan.embeddings), Ledger(plan.ledger)
-    workshop = Workshop(weights_of, plane, selection, plan.probe, *stores)
+    workshop = Workshop(weights_of, plane, selection, session, *stores)
     started = time.monotonic()
     budget = plan.budget if getattr(plan.bandit, "budgeted", True) else Budget(share=None)
     search = Search(problem, policy, workshop, selection.tasks, budget, plan.stopping, trajectory)
@@ -143,7 +153,7 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     write_json(folder / "result.json", result)
     if corpus is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
-        measurements = ColumnMeasurements(plane, corpus, plan.metrics, plan.probe, weights_of, measured)
+        measurements = ColumnMeasurements(plane, corpus, plan.metrics, session, weights_of, measured)
         result["unmeasured"] = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
         write_json(folder / "result.json", result)
         exit_code = 3 if result["unmeasured"] else exit_code

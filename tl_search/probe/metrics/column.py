@@ -17,13 +17,13 @@ from torch import Tensor
 
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
-from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import ImpreciseError, column_vectors, in_float32
 from tl_search.probe.metrics.accumulate import Pooled, Spectral
 from tl_search.probe.metrics.config import OF_TOKENS, OF_VIEWS, MetricsConfig
 from tl_search.probe.metrics.prompts import TokenMetrics
 from tl_search.probe.metrics.spectrum import eigenvalues, prepare
 from tl_search.probe.metrics.views import noisy_views
+from tl_search.probe.session import ProbeSession
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
@@ -46,7 +46,7 @@ def measure_column(
     folder: Path,
     texts: Sequence[str],
     extraction: Extraction,
-    probe: ProbeConfig,
+    session: ProbeSession,
     config: MetricsConfig,
 ) -> Measured:
     """One pass over the texts, and over their views where the config asks for any.
@@ -59,7 +59,7 @@ def measure_column(
     """
 
     def measured(extraction: Extraction) -> Measured:
-        return Measured(_measure(revision, folder, texts, extraction, probe, config), extraction.dtype)
+        return Measured(_measure(revision, folder, texts, extraction, session, config), extraction.dtype)
 
     try:
         return measured(extraction)
@@ -73,14 +73,14 @@ def _measure(
     folder: Path,
     texts: Sequence[str],
     extraction: Extraction,
-    probe: ProbeConfig,
+    session: ProbeSession,
     config: MetricsConfig,
 ) -> list[Values]:
     views = noisy_views(texts, config.views, config.noise, config.seed) if config.of_views else []
     every = [*texts, *(view for of_text in views for view in of_text)]
     tokens = TokenMetrics(config, len(texts))
     # watched even where nothing is of tokens: an unwatched pass would repeat itself in float32 and not say so here
-    vectors = torch.from_numpy(column_vectors(revision, folder, every, extraction, probe, [tokens.observe]))
+    vectors = torch.from_numpy(column_vectors(revision, folder, every, extraction, session, [tokens.observe]))
     of_texts = {name: config.start(name) for name in config.measures if name not in OF_TOKENS}
     of_views = {name: of_texts.pop(name) for name in OF_VIEWS if name in of_texts}
     layers = []

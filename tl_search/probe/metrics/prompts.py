@@ -16,7 +16,7 @@ from torch.nn.functional import pad
 
 from tl_search.probe.metrics.config import OF_TOKENS, MetricsConfig
 from tl_search.probe.metrics.spectrum import precise
-from tl_search.probe.observe import Rectangle
+from tl_search.probe.observers import Rectangle
 
 # Bytes of states that are set aside at most; in fp64, and with what metrics make of them, it is some times as much.
 _WAITING = 2**25
