@@ -30,8 +30,8 @@ from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import column_vectors
-from tl_search.probe.metrics.column import measure_column
-from tl_search.probe.metrics.config import MetricsConfig
+from tl_search.probe.measuring.column import measure_column
+from tl_search.probe.measuring.config import MetricsConfig
 from tl_search.probe.session import ProbeSession
 
 REVISION = Revision("step1", 1, None, "weights", "tokenizer")

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+from probe.known_metrics import OF_VIEWS, OPTIONS
 
 from tl_search.cli.config.build import build
-from tl_search.probe.metrics.config import OF_VIEWS, OPTIONS, Columns, MetricsConfig
+from tl_search.probe.measuring.config import Columns, MetricsConfig
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "metrics"
 FAST = {name: options for name, options in OPTIONS.items() if name not in OF_VIEWS}

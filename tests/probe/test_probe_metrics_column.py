@@ -1,10 +1,10 @@
 """A column's metrics come from the embeddings' own pass; settings that make no sense are refused in one sentence."""
 
-import inspect
 from dataclasses import replace
 
 import pytest
 import torch
+from probe.known_metrics import OPTIONS
 from probe.tiny_models import hidden_states, make
 from safetensors.torch import load_file, save_file
 
@@ -12,13 +12,13 @@ from tl_search.plane.extraction import Dtype, Extraction, FinalNorm
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import NonFiniteError, column_vectors
-from tl_search.probe.metrics import prompts
-from tl_search.probe.metrics.column import measure_column
-from tl_search.probe.metrics.config import OPTIONS, MetricsConfig
+from tl_search.probe.measuring import prompts
+from tl_search.probe.measuring.column import measure_column
+from tl_search.probe.measuring.config import MetricsConfig
+from tl_search.probe.measuring.views import noisy_views
 from tl_search.probe.metrics.curvature import curvature
 from tl_search.probe.metrics.dataset_entropy import dataset_entropy
 from tl_search.probe.metrics.prompt_entropy import prompt_entropy
-from tl_search.probe.metrics.views import noisy_views
 from tl_search.probe.observers import Once
 from tl_search.probe.session import ProbeSession
 
@@ -174,12 +174,6 @@ def test_texts_without_a_word_to_slip_in_stay_as_they_are():
 # Settings
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-def test_the_options_of_a_metric_are_those_of_its_class(name):
-    parameters = inspect.signature(type(MetricsConfig(measures={name: {}}).start(name)).__init__).parameters
-    assert OPTIONS[name] == {key: value.default for key, value in parameters.items() if key != "self"}
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -198,7 +192,7 @@ def test_the_options_of_a_metric_are_those_of_its_class(name):
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(settings, message):
-    from tl_search.probe.metrics.config import Columns
+    from tl_search.probe.measuring.config import Columns
 
     if "columns" in settings:
         settings = {**settings, "columns": Columns[settings["columns"]]}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tl_search.plane.arm import Plane
 from tl_search.plane.revision import Revision
 from tl_search.probe.embed import layer_name
-from tl_search.probe.metrics.config import MetricsConfig
+from tl_search.probe.measuring.config import MetricsConfig
 from tl_search.search.prefetch import Weights
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest, safe_name, text_digest
@@ -135,7 +135,7 @@ class ColumnMeasurements:
         return all(self._is_of(self.path(revision, layer), self._about(revision, layer)) for layer in self.plane.layers)
 
     def _measure(self, revision: Revision, following: Revision | None) -> None:
-        from tl_search.probe.metrics.column import measure_column
+        from tl_search.probe.measuring.column import measure_column
 
         log.info("%s: measuring %d texts at every layer", revision.name, len(self.corpus.texts))
         folder = self.weights.folder(revision)

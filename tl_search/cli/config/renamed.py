@@ -8,6 +8,7 @@ NOW: Mapping[str, str] = {
     "tl_search.training.corpus.StdlibText": "tl_search.text.corpus.StdlibText",
     "tl_search.training.corpus.TextFiles": "tl_search.text.corpus.TextFiles",
     "tl_search.training.corpus.HubDataset": "tl_search.text.corpus.HubDataset",
+    "tl_search.probe.metrics.config.MetricsConfig": "tl_search.probe.measuring.config.MetricsConfig",
 }
 _FIRST = {now: first for first, now in NOW.items()}
 

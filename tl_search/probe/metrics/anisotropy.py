@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import Pooled
-from tl_search.probe.metrics.spectrum import prepare
+from tl_search.probe.measuring.metric import OfVectors
+from tl_search.probe.measuring.spectrum import prepare
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def anisotropy(vectors: Float[Tensor, "*batch text width"], *, centre: bool = False) -> Float[Tensor, "*batch"]:
@@ -25,9 +24,12 @@ def anisotropy(vectors: Float[Tensor, "*batch text width"], *, centre: bool = Fa
         centre: Whether the mean vector is taken off first.
 
     Example:
+        >>> import torch
         >>> round(anisotropy(torch.ones(3, 2)).item(), 6)
         1.0
     """
+    import torch
+
     texts = vectors.shape[-2]
     directions = prepare(vectors, centre, row_norm=True)
     if texts < 2:
@@ -36,14 +38,11 @@ def anisotropy(vectors: Float[Tensor, "*batch text width"], *, centre: bool = Fa
     return (directions.sum(-2).square().sum(-1) - themselves) / (texts * (texts - 1))
 
 
-class Anisotropy(Pooled):
+@dataclass(frozen=True)
+class Anisotropy(OfVectors):
     """`anisotropy` of all texts."""
 
-    is_differentiable = True
-    higher_is_better = None
-
-    def __init__(self, centre: bool = False) -> None:
-        super().__init__(centre=centre)
+    centre: bool = False
 
     def measure(self, vectors: Float[Tensor, "*layer text width"]) -> Float[Tensor, "*layer"]:
         return anisotropy(vectors, **self.options)

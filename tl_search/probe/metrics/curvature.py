@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import PromptMean
-from tl_search.probe.metrics.spectrum import precise
+from tl_search.probe.measuring.metric import OfTokens
+from tl_search.probe.measuring.spectrum import precise
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def curvature(
@@ -28,9 +27,12 @@ def curvature(
         lengths: Real tokens, which come first; None: all are.
 
     Example:
+        >>> import torch
         >>> round(curvature(torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])).item(), 4)
         1.5708
     """
+    import torch
+
     steps = precise(states).diff(dim=-2)
     sizes = _norm(steps)
     moved = sizes != 0
@@ -47,17 +49,14 @@ def curvature(
 
 
 def _norm(states: Tensor) -> Tensor:
+    import torch
+
     return torch.linalg.vector_norm(states, dim=-1)
 
 
-class Curvature(PromptMean):
+@dataclass(frozen=True)
+class Curvature(OfTokens):
     """The mean of `curvature` over the prompts that have one."""
-
-    is_differentiable = True
-    higher_is_better = None
-
-    def __init__(self) -> None:
-        super().__init__()
 
     def measure(
         self, states: Float[Tensor, "*layer text token width"], lengths: Int[Tensor, " text"] | None

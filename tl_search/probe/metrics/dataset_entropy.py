@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import MatrixEntropy, Spectral
-from tl_search.probe.metrics.spectrum import eigenvalues, entropy, prepare, scaled
+from tl_search.probe.measuring.metric import MatrixEntropy, OfSpectrum
+from tl_search.probe.measuring.spectrum import eigenvalues, entropy, prepare, scaled
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def dataset_entropy(
@@ -40,11 +40,9 @@ def dataset_entropy(
     return scaled(value, texts, width, normalisation)
 
 
-class DatasetEntropy(MatrixEntropy, Spectral):
+@dataclass(frozen=True)
+class DatasetEntropy(MatrixEntropy, OfSpectrum):
     """`dataset_entropy` of all texts."""
 
-    is_differentiable = True
-    higher_is_better = None
-
     def of_spectrum(self, values: Float[Tensor, "*layer side"], texts: int, width: int) -> Float[Tensor, "*layer"]:
-        return scaled(entropy(values, self.options["alpha"]), texts, width, self.options["normalisation"])
+        return scaled(entropy(values, self.alpha), texts, width, self.normalisation)

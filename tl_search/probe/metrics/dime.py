@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import Views
-from tl_search.probe.metrics.spectrum import entropy, kernel_eigenvalues, prepare
+from tl_search.probe.measuring.metric import OfViews, above_zero, at_least
+from tl_search.probe.measuring.spectrum import entropy, kernel_eigenvalues, prepare
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def dime(
@@ -35,6 +34,8 @@ def dime(
         permutations: How many Π the expectation is over, >= 1; the same ones at every layer.
         seed: Of the permutations.
     """
+    import torch
+
     one, two = (view @ view.mT for view in (prepare(view, centre, row_norm) for view in (first, second)))
     generator = torch.Generator().manual_seed(seed)
     apart = torch.zeros((), dtype=one.dtype)
@@ -44,21 +45,17 @@ def dime(
     return apart - entropy(kernel_eigenvalues(one * two), alpha)
 
 
-class DiME(Views):
+@dataclass(frozen=True)
+class DiME(OfViews):
     """`dime` of the first two views of all texts."""
 
-    is_differentiable = True
     higher_is_better = True
 
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        centre: bool = False,
-        row_norm: bool = True,
-        permutations: int = 10,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(alpha=alpha, centre=centre, row_norm=row_norm, permutations=permutations, seed=seed)
+    alpha: float = above_zero(1.0)
+    centre: bool = False
+    row_norm: bool = True
+    permutations: int = at_least(1, 10)
+    seed: int = at_least(0, 0)
 
     def measure(self, views: Float[Tensor, "*layer text view width"]) -> Float[Tensor, "*layer"]:
         return dime(views[..., 0, :], views[..., 1, :], **self.options)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import Spectral
-from tl_search.probe.metrics.spectrum import eigenvalues, entropy, prepare
+from tl_search.probe.measuring.metric import OfSpectrum, one_of
+from tl_search.probe.measuring.spectrum import eigenvalues, entropy, prepare
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def effective_rank(
@@ -42,14 +42,13 @@ def _rank(values: Float[Tensor, "*batch side"], spectrum: str) -> Float[Tensor, 
     return entropy(values.sqrt() if spectrum == "singular" else values).exp()
 
 
-class EffectiveRank(Spectral):
+@dataclass(frozen=True)
+class EffectiveRank(OfSpectrum):
     """`effective_rank` of all texts."""
 
-    is_differentiable = True
-    higher_is_better = None
-
-    def __init__(self, centre: bool = False, row_norm: bool = False, spectrum: str = "eigen") -> None:
-        super().__init__(centre=centre, row_norm=row_norm, spectrum=spectrum)
+    centre: bool = False
+    row_norm: bool = False
+    spectrum: str = one_of(("eigen", "singular"), "eigen")
 
     def of_spectrum(self, values: Float[Tensor, "*layer side"], texts: int, width: int) -> Float[Tensor, "*layer"]:
-        return _rank(values, self.options["spectrum"])
+        return _rank(values, self.spectrum)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import Views
-from tl_search.probe.metrics.spectrum import prepare
+from tl_search.probe.measuring.metric import OfViews, above_zero
+from tl_search.probe.measuring.spectrum import prepare
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def infonce(
@@ -41,14 +41,15 @@ def infonce(
     return math.log(logits.shape[-1]) - loss
 
 
-class InfoNCE(Views):
+@dataclass(frozen=True)
+class InfoNCE(OfViews):
     """`infonce` of the first two views of all texts."""
 
-    is_differentiable = True
     higher_is_better = True
 
-    def __init__(self, temperature: float = 0.1, centre: bool = False, row_norm: bool = True) -> None:
-        super().__init__(temperature=temperature, centre=centre, row_norm=row_norm)
+    temperature: float = above_zero(0.1)
+    centre: bool = False
+    row_norm: bool = True
 
     def measure(self, views: Float[Tensor, "*layer text view width"]) -> Float[Tensor, "*layer"]:
         return infonce(views[..., 0, :], views[..., 1, :], **self.options)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import Views
-from tl_search.probe.metrics.spectrum import eigenvalues, precise, shannon
+from tl_search.probe.measuring.metric import OfViews, above_zero, at_least
+from tl_search.probe.measuring.spectrum import eigenvalues, precise, shannon
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def lidar(
@@ -28,6 +27,8 @@ def lidar(
         delta: Added to the diagonal of Σw, > 0.
         eps: Added to every share of the spectrum, >= 0.
     """
+    import torch
+
     views = precise(views)
     texts, count, width = views.shape[-3:]
     means = views.mean(-2)
@@ -42,14 +43,14 @@ def lidar(
     return shannon(shares).exp().masked_fill(failed != 0, math.nan)
 
 
-class LiDAR(Views):
+@dataclass(frozen=True)
+class LiDAR(OfViews):
     """`lidar` of all texts."""
 
-    is_differentiable = True
     higher_is_better = True
 
-    def __init__(self, delta: float = 1e-4, eps: float = 1e-8) -> None:
-        super().__init__(delta=delta, eps=eps)
+    delta: float = above_zero(1e-4)
+    eps: float = at_least(0, 1e-8)
 
     def measure(self, views: Float[Tensor, "*layer text view width"]) -> Float[Tensor, "*layer"]:
         return lidar(views, **self.options)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import Spectral
-from tl_search.probe.metrics.spectrum import eigenvalues, prepare, shannon
+from tl_search.probe.measuring.metric import OfSpectrum, at_least
+from tl_search.probe.measuring.spectrum import eigenvalues, prepare, shannon
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def rankme(vectors: Float[Tensor, "*batch text width"], *, eps: float = 1e-7) -> Float[Tensor, "*batch"]:
@@ -37,14 +37,13 @@ def _rank(values: Float[Tensor, "*batch side"], eps: float) -> Float[Tensor, "*b
     return shannon(shares).exp()
 
 
-class RankMe(Spectral):
+@dataclass(frozen=True)
+class RankMe(OfSpectrum):
     """`rankme` of all texts."""
 
-    is_differentiable = True
     higher_is_better = True
 
-    def __init__(self, eps: float = 1e-7) -> None:
-        super().__init__(eps=eps)
+    eps: float = at_least(0, 1e-7)
 
     def of_spectrum(self, values: Float[Tensor, "*layer side"], texts: int, width: int) -> Float[Tensor, "*layer"]:
-        return _rank(values, **self.options)
+        return _rank(values, self.eps)

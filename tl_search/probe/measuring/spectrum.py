@@ -9,11 +9,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def precise(states: Tensor) -> Tensor:
@@ -45,6 +43,8 @@ def prepare(
 
 def unit(states: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
     """Scaled to length one; zero stays zero."""
+    import torch
+
     length = torch.linalg.vector_norm(states, dim=-1, keepdim=True)
     return states / length.masked_fill(length == 0, 1.0)
 
@@ -65,6 +65,8 @@ def kernel_eigenvalues(kernel: Float[Tensor, "*batch row row"]) -> Float[Tensor,
 
 
 def _spectrum(gram: Tensor, size: int) -> Tensor:
+    import torch
+
     finite = gram.isfinite().all(-1).all(-1)[..., None]
     values = torch.linalg.eigvalsh(gram.where(finite[..., None], torch.zeros_like(gram)))
     rounding = size * torch.finfo(gram.dtype).eps * values[..., -1:]
@@ -83,11 +85,13 @@ def entropy(weights: Float[Tensor, "*batch side"], alpha: float = 1.0) -> Float[
         return shannon(shares)
     none = shares == 0
     power = (shares.masked_fill(none, 1.0) ** alpha).masked_fill(none, 0.0).sum(-1)
-    return torch.log(power.masked_fill(total[..., 0] == 0, 1.0)) / (1 - alpha)
+    return power.masked_fill(total[..., 0] == 0, 1.0).log() / (1 - alpha)
 
 
 def shannon(shares: Float[Tensor, "*batch side"]) -> Float[Tensor, "*batch"]:
     """−Σ p ln p. A share of 0 has no part in it: there the slope is infinite, which would make every gradient NaN."""
+    import torch
+
     none = shares == 0
     return torch.special.entr(shares.masked_fill(none, 1.0)).masked_fill(none, 0.0).sum(-1)
 
@@ -98,5 +102,7 @@ def scaled(
     """The entropy as it is (`raw`), or over the largest that so many rows of this width can have (`max`)."""
     if normalisation == "raw":
         return value
+    import torch
+
     largest = torch.as_tensor(rows, device=value.device).clamp(max=width).to(value.dtype).log()
     return value / largest.masked_fill(largest == 0, 1.0)  # one row: 0 of 0 is 0

@@ -1,7 +1,6 @@
 """A column of the plane measured: every metric at every layer, from one forward pass.
 
-What is measured of tokens is measured while a layer's states are alive; what is measured of texts, from the vectors
-that the pass leaves.
+Metrics of tokens are measured while a layer's states are in memory; the others, from the pooled vectors afterwards.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from torch import Tensor
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.probe.embed import ImpreciseError, column_vectors, in_float32
-from tl_search.probe.metrics.accumulate import Pooled, Spectral
-from tl_search.probe.metrics.config import OF_TOKENS, OF_VIEWS, MetricsConfig
-from tl_search.probe.metrics.prompts import TokenMetrics
-from tl_search.probe.metrics.spectrum import eigenvalues, prepare
-from tl_search.probe.metrics.views import noisy_views
+from tl_search.probe.measuring.config import MetricsConfig
+from tl_search.probe.measuring.metric import OfSpectrum, OfVectors, OfViews
+from tl_search.probe.measuring.prompts import TokenMetrics
+from tl_search.probe.measuring.spectrum import eigenvalues, prepare
+from tl_search.probe.measuring.views import noisy_views
 from tl_search.probe.session import ProbeSession
 
 if TYPE_CHECKING:
@@ -30,12 +29,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A layer's metrics by name; None where there is nothing to measure, as the curvature of prompts of two tokens.
+# A layer's metrics by name; None where one is not defined, such as the curvature of prompts of two tokens.
 Values = dict[str, float | None]
 
 
 class Measured(NamedTuple):
-    """What every layer measures, from layer 0, and the dtype of the pass that gave it."""
+    """The values of a column.
+
+    Args:
+        layers: The metrics of each layer, from layer 0.
+        dtype: Of the pass: float32 where the asked one gave vectors that are wrong.
+    """
 
     layers: list[Values]
     dtype: Dtype
@@ -49,10 +53,18 @@ def measure_column(
     session: ProbeSession,
     config: MetricsConfig,
 ) -> Measured:
-    """One pass over the texts, and over their views where the config asks for any.
+    """Measure a column in one pass over the texts, and over their views where a metric compares views.
 
-    As with embeddings, what gives NaN, infinity, zeros or vectors that are the same in a shorter dtype is passed again
-    in float32.
+    As with embeddings, the pass is repeated in float32 where a shorter dtype gives NaN, infinity, zeros or vectors that
+    are all the same.
+
+    Args:
+        revision: Its weights and tokenizer lie in `folder`.
+        folder: A loadable model.
+        texts: The first of them are the prompts whose token states are measured.
+        extraction: With a settled dtype.
+        session: Computes, on one device.
+        config: Which metrics.
 
     Raises:
         ValueError, NonFiniteError: as in `probe.embed.embed_column`.
@@ -79,25 +91,25 @@ def _measure(
     views = noisy_views(texts, config.views, config.noise, config.seed) if config.of_views else []
     every = [*texts, *(view for of_text in views for view in of_text)]
     tokens = TokenMetrics(config, len(texts))
-    # watched even where nothing is of tokens: an unwatched pass would repeat itself in float32 and not say so here
+    # observed even where no metric is of tokens: an unobserved pass repeats itself in float32, and the caller must know
     vectors = torch.from_numpy(column_vectors(revision, folder, every, extraction, session, [tokens.observe]))
-    of_texts = {name: config.start(name) for name in config.measures if name not in OF_TOKENS}
-    of_views = {name: of_texts.pop(name) for name in OF_VIEWS if name in of_texts}
+    of_texts = {name: metric for name, metric in config.metrics.items() if isinstance(metric, OfVectors)}
+    of_views = {name: metric for name, metric in config.metrics.items() if isinstance(metric, OfViews)}
     layers = []
     for layer, plain in enumerate(vectors[:, : len(texts)]):  # one by one: all in fp64 would be twice the column
-        seen = vectors[layer, len(texts) :].unflatten(0, (len(texts), -1)) if views else None
         values = _of_texts(of_texts, plain)
-        values |= {name: float(metric.measure(seen)) for name, metric in of_views.items()}
+        for name, metric in of_views.items():
+            values[name] = float(metric.measure(vectors[layer, len(texts) :].unflatten(0, (len(texts), -1))))
         values |= {name: tokens.value(layer, name) for name in tokens.metrics}
         layers.append({name: value if math.isfinite(value := values[name]) else None for name in config.measures})
     return layers
 
 
-def _of_texts(metrics: Mapping[str, Pooled], vectors: Float[Tensor, "text width"]) -> dict[str, float]:
-    """The metrics of a layer's vectors; those of one spectrum share it."""
+def _of_texts(metrics: Mapping[str, OfVectors], vectors: Float[Tensor, "text width"]) -> dict[str, float]:
+    """The metrics of a layer's vectors; a spectrum is computed once for all metrics that need the same."""
     values, spectra = {}, dict[tuple[bool, bool], Tensor]()
     for name, metric in metrics.items():
-        if isinstance(metric, Spectral):
+        if isinstance(metric, OfSpectrum):
             if metric.preparation not in spectra:
                 spectra[metric.preparation] = eigenvalues(prepare(vectors, *metric.preparation))
             values[name] = float(metric.of_spectrum(spectra[metric.preparation], *vectors.shape))
