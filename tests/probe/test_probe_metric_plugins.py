@@ -1,32 +1,25 @@
 """A metric is one file, also in a folder outside the package."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from probe.known_metrics import OPTIONS
 from probe.tiny_models import make
 
 from tl_search import plugins
+from tl_search.cli import commands
+from tl_search.cli.config.compose import compose_job, configs, parse
+from tl_search.cli.config.preflight import check
 from tl_search.probe.measuring.config import MetricsConfig
 from tl_search.probe.measuring.metric import HOME, find_metric
 
-LENGTH = '''
-"""Vector length: how long the vectors of all texts are."""
-
-from dataclasses import dataclass
-
-from tl_search.probe.measuring.metric import OfVectors, at_least
-
-
-@dataclass(frozen=True)
-class VectorLength(OfVectors):
-    power: float = at_least(0, 1.0)
-
-    def measure(self, vectors):
-        return vectors.double().norm(dim=-1).pow(self.power).mean(-1)
-'''
+ROOT = Path(__file__).resolve().parents[2]
+# the example that the manual gives
+(LENGTH,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/metrics.md").read_text(), re.DOTALL)
 MEASURE = """
 import sys
 from pathlib import Path
@@ -68,6 +61,14 @@ def test_a_metric_of_an_allowed_package_is_measured_like_ours(outside):
     folder = make(outside / "model")
     done = subprocess.run([sys.executable, "-c", MEASURE, folder], capture_output=True, text=True)
     assert done.stdout == "measured 4\n", done.stderr
+
+
+def test_a_search_takes_it_from_the_command_line(outside):
+    words = [str(outside), "metrics=fast", "+metrics.measures.vector_length={}"]
+    line = parse("search", words, commands.find("search").bare)
+    with configs():
+        job = check("search", compose_job("search", line.overrides), commands.find("search").plan)
+    assert job.plan.metrics.measures["vector_length"] == {"power": 1.0}
 
 
 def test_its_options_are_checked_like_ours(outside):

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 _DEAD = 3600.0  # seconds without a change after which the process that wrote half a column must have died
 
 # (layers, width, notes) → one array (text, width) for each layer, to be filled in the block; kept when it has ended.
-Room = Callable[[Sequence[int], int, Mapping[str, str]], AbstractContextManager[Sequence[np.ndarray]]]
+Destination = Callable[[Sequence[int], int, Mapping[str, str]], AbstractContextManager[Sequence[np.ndarray]]]
 
 
 class NonFiniteError(ValueError):
@@ -116,13 +116,13 @@ def embed_column(
     sweep_litter(store.folder, idle=_DEAD)
 
     @contextmanager
-    def room(layers: Sequence[int], width: int, notes: Mapping[str, str]) -> Iterator[Sequence[np.ndarray]]:
+    def destination(layers: Sequence[int], width: int, notes: Mapping[str, str]) -> Iterator[Sequence[np.ndarray]]:
         layout = {layer_name(layer): ((len(texts), width), np.dtype(np.float32)) for layer in layers}
         with store.create(key, layout, notes) as arrays:
             yield [arrays[layer_name(layer)] for layer in layers]
 
     tokens = ArrayStore(store.folder / "tokens")
-    _fill(room, _Asked(revision, folder, texts, extraction, session, session.config, layers, tokens=tokens))
+    _fill(destination, _Asked(revision, folder, texts, extraction, session, session.config, layers, tokens=tokens))
     return key
 
 
@@ -154,14 +154,14 @@ def column_vectors(
     column = np.empty(0, np.float32)
 
     @contextmanager
-    def room(layers: Sequence[int], width: int, notes: Mapping[str, str]) -> Iterator[Sequence[np.ndarray]]:
+    def destination(layers: Sequence[int], width: int, notes: Mapping[str, str]) -> Iterator[Sequence[np.ndarray]]:
         nonlocal column
         column = np.empty(0, np.float32)  # frees the first pass's column before the second one gets its own
         column = np.empty((len(layers), len(texts), width), np.float32)
         yield list(column)
 
     alone = replace(session.config, devices=1)
-    _fill(room, _Asked(revision, folder, texts, extraction, session, alone, observers=observers))
+    _fill(destination, _Asked(revision, folder, texts, extraction, session, alone, observers=observers))
     return column
 
 
@@ -180,19 +180,19 @@ class _Asked:
     tokens: ArrayStore | None = None
 
 
-def _fill(room: Room, asked: _Asked) -> None:
+def _fill(destination: Destination, asked: _Asked) -> None:
     """One pass over all texts, and a second one in float32 where the first gave vectors that are wrong.
 
     So a single text that overflows float16 gives all texts float32 vectors. The arm's identity does not show that; the
     warning and the store's notes do.
     """
     try:
-        return _pass(room, asked)
+        return _pass(destination, asked)
     except ImpreciseError as fault:
         if asked.observers:
             raise
         log.warning("%s; computing the column again in float32", fault)
-    return _pass(room, replace(asked, extraction=in_float32(asked.extraction)))
+    return _pass(destination, replace(asked, extraction=in_float32(asked.extraction)))
 
 
 def in_float32(extraction: Extraction) -> Extraction:
@@ -200,7 +200,7 @@ def in_float32(extraction: Extraction) -> Extraction:
     return replace(extraction, dtype=Dtype.float32)
 
 
-def _pass(room: Room, asked: _Asked) -> None:
+def _pass(destination: Destination, asked: _Asked) -> None:
     from tl_search.probe.faults import faults, normalise
     from tl_search.probe.work import Sent, Work
 
@@ -222,7 +222,7 @@ def _pass(room: Room, asked: _Asked) -> None:
     packed = int(tokens.lengths.max()) <= probe.packs
     work = Work(revision, folder, extraction, asked.config, chosen, packed)
     notes = {"dtype": extraction.dtype.value, "texts_cut": str(tokens.cut)}
-    with room(chosen, probe.width, notes) as column:
+    with destination(chosen, probe.width, notes) as column:
         if ranks is None:
             written = work.run(session.models, tokens, column, observers=asked.observers)
         else:

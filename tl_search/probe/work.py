@@ -1,4 +1,4 @@
-"""One device's part of a column: everything that it must know, small enough to be sent to another process."""
+"""One device's share of a column: all that it must know, small enough to be sent to another process."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ class Work:
         folder: A loadable model.
         extraction: With a settled dtype.
         config: Which devices.
-        layers: The wanted ones, upwards.
-        packed: Whether texts stand end to end: decided once, or devices might not agree on the batches.
+        layers: The wanted ones, rising.
+        packed: Whether texts stand end to end. Decided once for all devices, which must agree on the batches.
     """
 
     revision: Revision
@@ -74,7 +74,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Sent:
-    """The work as another process gets it, with where the tokens are and where the vectors go."""
+    """The work as it is sent to another process, with the places of the tokens and of the vectors in their files."""
 
     work: Work
     ids: Place | np.ndarray
@@ -83,7 +83,7 @@ class Sent:
 
     @classmethod
     def of(cls, work: Work, tokens: Tokens, column: Sequence[np.memmap]) -> "Sent":
-        """Tokens that lie in a file are not sent either."""
+        """Tokens that lie in a file are sent as their place in it."""
         ids, lengths = map(_sent, (tokens.ids, tokens.lengths))
         return cls(work, ids, lengths, list(map(Place.of, column)))
 

@@ -1,4 +1,4 @@
-"""Metrics without labels of every layer, as training goes on."""
+"""Label-free metrics of every layer, measured while a model trains."""
 
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,8 @@
-"""Metrics without labels of the plane's columns, one file per arm in the run's folder.
+"""Label-free metrics of the plane's columns, one file per arm in the run's folder.
 
-Every arm is measured on the same texts: a seeded draw from the tasks' training splits, so that what chooses an arm and
-what reports on it stay unseen. A file names everything that its values depend on; a column whose files all say the same
-is not measured again.
+Every arm is measured on the same texts, a seeded draw from the tasks' training splits; the data that choose an arm, and
+those that it is reported on, stay unseen. A file names all that its values depend on. A column is measured again only
+where one of its files is missing or names something else.
 """
 
 import logging
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Raised when the same settings come to give other values.
+# Increased when the code changes so that the same settings give other values.
 RULES = 2
 
 
 @dataclass(frozen=True)
-class Corpus:
+class MeasuredTexts:
     """The texts that every arm is measured on.
 
     Args:
-        texts: Each once, in a seeded order, so that the first so many are a draw themselves.
-        counts: By task: how many of its texts were drawn.
-        left_out: The tasks that have no training text.
+        texts: Each once, in a seeded random order, so that the first ones are a random draw too.
+        counts: Task → how many of its texts were drawn.
+        left_out: The tasks without a training text.
     """
 
     texts: tuple[str, ...]
@@ -46,16 +46,17 @@ class Corpus:
 
     @property
     def hash(self) -> str:
+        """A digest of the texts and their order."""
         return digest([text_digest(text) for text in self.texts], 32)
 
 
-def draw_corpus(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> Corpus:
-    """At most `corpus_max_examples_per_task` texts of each task; a text of several tasks is drawn once.
+def draw_corpus(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> MeasuredTexts:
+    """Draw at most `corpus_max_examples_per_task` texts of each task; a text of several tasks is listed once.
 
-    A task's draw depends on its own texts and the seed, not on which other tasks there are.
+    A task's draw depends on its own texts and the seed, not on the other tasks.
 
     Args:
-        texts: By task: those of its training split, as `Suite.corpus_texts` has them.
+        texts: Task → the texts of its training split, as `Suite.corpus_texts` returns them.
         config: How many, and the seed.
 
     Raises:
@@ -78,7 +79,7 @@ def draw_corpus(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> Co
         )
     order = list(drawn)
     random.Random(f"{config.seed}/order").shuffle(order)
-    return Corpus(tuple(order), counts, tuple(task for task in texts if task not in counts))
+    return MeasuredTexts(tuple(order), counts, tuple(task for task in texts if task not in counts))
 
 
 @dataclass(frozen=True)
@@ -95,22 +96,20 @@ class ColumnMeasurements:
     """
 
     plane: Plane
-    corpus: Corpus
+    corpus: MeasuredTexts
     config: MetricsConfig
     session: "ProbeSession"
     weights: Weights
     folder: Path
 
     def measure(self, revisions: Iterable[Revision]) -> dict[str, str]:
-        """Measure the columns whose files are not whole; the next revision is fetched while one is measured.
-
-        A model that the probe has kept of a revision is used again, so the best time is right after its embedding.
+        """Measure the columns that lack a valid file; the next revision is fetched while one is measured.
 
         Returns:
-            Why a revision could not be measured, by its name; the others are.
+            Revision's name → why it could not be measured; all others are measured.
 
         Raises:
-            OSError: weights cannot be had now, or a file cannot be written.
+            OSError: weights cannot be fetched now, or a file cannot be written.
         """
         write_json(self.folder / "corpus.json", self._about_corpus())
         missing = [revision for revision in revisions if not self.whole(revision)]
@@ -127,11 +126,11 @@ class ColumnMeasurements:
         return reasons
 
     def path(self, revision: Revision, layer: int) -> Path:
-        """`<model>/<revision>/layer_000.json`, each name made safe."""
+        """Of a layer's file: `<model>/<revision>/layer_000.json`, with names that are safe for every file system."""
         return self.folder / safe_name(self.plane.model) / safe_name(revision.name) / f"{layer_name(layer)}.json"
 
     def whole(self, revision: Revision) -> bool:
-        """Whether every layer's file is there and of these weights, texts and settings."""
+        """Whether every layer has a file, of these weights, texts and settings."""
         return all(self._is_of(self.path(revision, layer), self._about(revision, layer)) for layer in self.plane.layers)
 
     def _measure(self, revision: Revision, following: Revision | None) -> None:
@@ -139,7 +138,7 @@ class ColumnMeasurements:
 
         log.info("%s: measuring %d texts at every layer", revision.name, len(self.corpus.texts))
         folder = self.weights.folder(revision)
-        if following is not None:  # only now: before, this one might still be on its way
+        if following is not None:  # only now, since this revision is fetched first
             self.weights.expect(following)
         texts, extraction = self.corpus.texts, self.plane.extraction
         layers, dtype = measure_column(revision, folder, texts, extraction, self.session, self.config)
@@ -148,7 +147,7 @@ class ColumnMeasurements:
             write_json(self.path(revision, layer), {**about, "dtype": dtype.value, "metrics": metrics})
 
     def _about(self, revision: Revision, layer: int) -> dict[str, Any]:
-        """All that a file says beside its values."""
+        """All that a file holds beside its values and their dtype."""
         return {
             "model": self.plane.model,
             "revision": revision.name,
@@ -177,14 +176,14 @@ class ColumnMeasurements:
     def _is_of(self, path: Path, about: Mapping[str, Any]) -> bool:
         try:
             kept = read_json(path)
-            kept.pop("dtype")  # what it came to; which was asked for is in the extraction
+            kept.pop("dtype")  # of the pass; the one that was asked for is in the extraction
             return set(kept.pop("metrics")) == set(self.config.measures) and kept == about
         except (FileNotFoundError, KeyError, TypeError, AttributeError, ValueError):
-            return False  # absent, or damaged and written anew
+            return False  # absent or damaged: it is written again
 
 
 def _of_this_column(error: BaseException) -> bool:
-    """Whether it speaks of these weights and texts, and not of a bug or of the machine as such."""
+    """Whether these weights and texts caused the error, rather than a bug or the machine."""
     from torch.linalg import LinAlgError
 
     from tl_search.probe.memory import is_full

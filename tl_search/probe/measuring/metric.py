@@ -6,9 +6,9 @@ It derives from the class that says what it is measured of: `OfTokens`, `OfVecto
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tl_search import plugins
 from tl_search.errors.nearest import did_you_mean
@@ -21,33 +21,26 @@ if TYPE_CHECKING:
 HOME = "tl_search.probe.metrics"  # the package of our own metrics
 _WORDS = {float: "a number", int: "an integer", bool: "true or false", str: "text"}
 
-T = TypeVar("T")
 
-
-def option(default: T, limit: str = "", holds: Callable[[T], bool] = lambda value: True) -> T:
-    """A field of a metric.
+def option(default: Any, above: float | None = None, least: float | None = None, words: tuple[str, ...] = ()) -> Any:
+    """An option with a rule.
 
     Args:
         default: Its type is the option's: float, int, bool or str.
-        limit: The rule in words, such as `> 0`, for the message of a value that breaks it.
-        holds: Whether a value keeps the rule.
+        above: The value must be greater than this.
+        least: The value must be this or greater.
+        words: The value must be one of these.
     """
-    return field(default=default, metadata={"limit": limit, "holds": holds})
+    return field(default=default, metadata={"above": above, "least": least, "words": words})
 
 
-def above_zero(default: T) -> T:
-    """A number that must be greater than 0."""
-    return option(default, "> 0", lambda value: value > 0)  # type: ignore[operator]  # a number
-
-
-def at_least(least: int, default: T) -> T:
-    """A number with a smallest value."""
-    return option(default, f">= {least}", lambda value: value >= least)  # type: ignore[operator]  # a number
-
-
-def one_of(words: tuple[str, ...], default: str) -> str:
-    """A word of a few."""
-    return option(default, " or ".join(words), lambda value: value in words)
+def _broken(value: Any, above: float | None = None, least: float | None = None, words: tuple[str, ...] = ()) -> str:
+    """The rule that a value breaks, in words."""
+    if above is not None and not value > above:
+        return f"> {above}"
+    if least is not None and not value >= least:
+        return f">= {least}"
+    return " or ".join(words) if words and value not in words else ""
 
 
 @dataclass(frozen=True)
@@ -65,13 +58,13 @@ class Metric(ABC):
             value, kind = getattr(self, one.name), type(one.default)
             if type(value) is not kind and not (kind is float and type(value) is int):
                 raise ValueError(f"{one.name}: must be {_WORDS[kind]}, got {value!r}")
-            if one.metadata and not one.metadata["holds"](value):
-                raise ValueError(f"{one.name}: must be {one.metadata['limit']}, got {value!r}")
+            if rule := _broken(value, **one.metadata):
+                raise ValueError(f"{one.name}: must be {rule}, got {value!r}")
             object.__setattr__(self, one.name, kind(value))
 
     @abstractmethod
     def measure(self, *states: Any, **more: Any) -> Any:
-        """What the four kinds of metrics take and give stands with each of them."""
+        """Each of the four kinds of metrics says what it takes and returns."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -133,10 +126,10 @@ class MatrixEntropy(Metric):
         normalisation: `raw` in nats, or `max`: over the largest that is possible.
     """
 
-    alpha: float = above_zero(1.0)
+    alpha: float = option(1.0, above=0)
     centre: bool = False
     row_norm: bool = False
-    normalisation: str = one_of(("raw", "max"), "raw")
+    normalisation: str = option("raw", words=("raw", "max"))
 
 
 def find_metric(name: str, options: Mapping[str, Any]) -> Metric:
@@ -150,7 +143,8 @@ def find_metric(name: str, options: Mapping[str, Any]) -> Metric:
     if module is None:
         known = plugins.names(HOME)
         raise ValueError(f"measures: must be of {', '.join(known)}, got {name!r}{did_you_mean(name, known)}")
-    own = [part for part in vars(module).values() if _is_metric(part) and part.__module__ == module.__name__]
+    classes = [part for part in vars(module).values() if isinstance(part, type) and issubclass(part, Metric)]
+    own = [cls for cls in classes if cls.__module__ == module.__name__]  # not those that it imports
     if len(own) != 1:
         raise ValueError(f"measures.{name}: {module.__name__} must define one Metric, got {len(own)}")
     known = [one.name for one in fields(own[0])]
@@ -162,7 +156,3 @@ def find_metric(name: str, options: Mapping[str, Any]) -> Metric:
         return own[0](**options)
     except ValueError as error:
         raise ValueError(f"measures.{name}.{error}") from error
-
-
-def _is_metric(part: Any) -> bool:
-    return isinstance(part, type) and issubclass(part, Metric)

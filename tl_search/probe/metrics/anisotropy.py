@@ -1,4 +1,4 @@
-"""Anisotropy: whether vectors crowd in one direction."""
+"""Anisotropy: how much the vectors of all texts point in the same direction."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def anisotropy(vectors: Float[Tensor, "*batch text width"], *, centre: bool = False) -> Float[Tensor, "*batch"]:
     """Mean cosine of two different texts' vectors, over all pairs (Ethayarajh, 2019, arXiv:1909.00512).
 
-    The sum over pairs is that of the summed unit vectors with itself, so that no pair is visited. NaN for one text.
+    The sum over pairs is computed from the sum of the unit vectors, so the cost is linear in texts. NaN for one text.
 
     Args:
-        vectors: Pooled states.
+        vectors: Pooled states of any dtype.
         centre: Whether the mean vector is taken off first.
 
     Example:
@@ -34,7 +34,7 @@ def anisotropy(vectors: Float[Tensor, "*batch text width"], *, centre: bool = Fa
     directions = prepare(vectors, centre, row_norm=True)
     if texts < 2:
         return torch.full(vectors.shape[:-2], math.nan, dtype=directions.dtype, device=directions.device)
-    themselves = directions.square().sum((-2, -1))  # one for each, but for a vector of zeros
+    themselves = directions.square().sum((-2, -1))  # 1 for each vector, 0 for a vector of zeros
     return (directions.sum(-2).square().sum(-1) - themselves) / (texts * (texts - 1))
 
 

@@ -19,12 +19,12 @@ def curvature(
 ) -> Float[Tensor, "*batch"]:
     """Mean angle, in radians, between successive steps z[k+1] − z[k] (Hosseini & Fedorenko, 2023).
 
-    A step of length zero (a token repeated at layer 0) has no direction, and its two angles do not count. Without
-    any angle, as in a prompt of two tokens, the curvature is NaN.
+    A step of length zero (a token repeated at layer 0) has no direction, so its two angles are left out. The curvature
+    is NaN where there is no angle, as in a prompt of two tokens.
 
     Args:
-        states: Of each prompt.
-        lengths: Real tokens, which come first; None: all are.
+        states: Token states of each prompt, of any dtype.
+        lengths: Real tokens of each prompt, which come first; None: all are.
 
     Example:
         >>> import torch
@@ -41,7 +41,7 @@ def curvature(
         moved = moved & (torch.arange(1, states.shape[-2], device=steps.device) < lengths.to(steps.device)[..., None])
     steps = steps / sizes.masked_fill(~moved, 1.0)[..., None]
     before, after = steps[..., :-1, :], steps[..., 1:, :]
-    # not arccos of the cosine, which is blind near 0 and π (Kahan, 2006)
+    # not arccos of the cosine, which is imprecise near 0 and π (Kahan, 2006)
     angles = 2 * torch.atan2(_norm(before - after), _norm(before + after))
     counted = moved[..., :-1] & moved[..., 1:]
     mean = angles.masked_fill(~counted, 0.0).sum(-1) / counted.sum(-1)

@@ -1,4 +1,4 @@
-"""Dataset entropy: over how many directions the vectors of all texts spread."""
+"""Dataset entropy: over how many directions the vectors of all texts are spread."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def dataset_entropy(
     """Matrix-based entropy S_α of K = ZZᵀ, Z one vector per text (Skean et al., 2025, arXiv:2502.02013).
 
     Args:
-        vectors: Pooled states.
+        vectors: Pooled states of any dtype.
         alpha: Order of the entropy, > 0; 1 is Shannon's.
         centre: Whether the mean vector is taken off first.
         row_norm: Whether vectors are then scaled to unit length.

@@ -1,11 +1,11 @@
-"""DiME: how much more two views of the same texts have in common than views of texts that were shuffled."""
+"""DiME: how much more two views of the same texts share than views of shuffled texts do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tl_search.probe.measuring.metric import OfViews, above_zero, at_least
+from tl_search.probe.measuring.metric import OfViews, option
 from tl_search.probe.measuring.spectrum import entropy, kernel_eigenvalues, prepare
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ def dime(
     """E_Π[S_α(K₁ ∘ ΠK₂Πᵀ)] − S_α(K₁ ∘ K₂), kernels between texts (Skean et al., 2023, arXiv:2301.08164).
 
     Args:
-        first: One view of each text.
-        second: The other.
+        first: Vectors of one view of each text.
+        second: Vectors of the other view.
         alpha: Order of the entropy, > 0; 1 is Shannon's.
         centre: Whether each view's mean is taken off first.
-        row_norm: Whether vectors are scaled to unit length, so that every text weighs the same in a kernel.
-        permutations: How many Π the expectation is over, >= 1; the same ones at every layer.
+        row_norm: Whether vectors are scaled to unit length, so that every text has the same weight in a kernel.
+        permutations: Over how many Π the expectation is taken, >= 1; they are the same at every layer.
         seed: Of the permutations.
     """
     import torch
@@ -51,11 +51,11 @@ class DiME(OfViews):
 
     higher_is_better = True
 
-    alpha: float = above_zero(1.0)
+    alpha: float = option(1.0, above=0)
     centre: bool = False
     row_norm: bool = True
-    permutations: int = at_least(1, 10)
-    seed: int = at_least(0, 0)
+    permutations: int = option(10, least=1)
+    seed: int = option(0, least=0)
 
     def measure(self, views: Float[Tensor, "*layer text view width"]) -> Float[Tensor, "*layer"]:
         return dime(views[..., 0, :], views[..., 1, :], **self.options)

@@ -1,11 +1,11 @@
-"""Effective rank: how many dimensions the vectors of all texts use, as a number that may lie between integers."""
+"""Effective rank: how many dimensions the vectors of all texts use, not necessarily a whole number."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tl_search.probe.measuring.metric import OfSpectrum, one_of
+from tl_search.probe.measuring.metric import OfSpectrum, option
 from tl_search.probe.measuring.spectrum import eigenvalues, entropy, prepare
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ def effective_rank(
     """The exponential of the entropy of the spectrum's shares, exp S₁ (Skean et al., 2025, arXiv:2502.02013).
 
     Args:
-        vectors: Pooled states.
+        vectors: Pooled states of any dtype.
         centre: Whether the mean vector is taken off first.
         row_norm: Whether vectors are then scaled to unit length.
-        spectrum: `eigen` values σ² of ZZᵀ, with which it is exp of the dataset entropy; or the `singular` values σ of
-            Z, as Roy & Vetterli (2007) have it, with which it is RankMe without ε.
+        spectrum: `eigen`, the eigenvalues σ² of ZZᵀ, which gives exp of the dataset entropy; or `singular`, the
+            singular values σ of Z (Roy & Vetterli, 2007), which gives RankMe without ε.
 
     Example:
         >>> import torch
@@ -48,7 +48,7 @@ class EffectiveRank(OfSpectrum):
 
     centre: bool = False
     row_norm: bool = False
-    spectrum: str = one_of(("eigen", "singular"), "eigen")
+    spectrum: str = option("eigen", words=("eigen", "singular"))
 
     def of_spectrum(self, values: Float[Tensor, "*layer side"], texts: int, width: int) -> Float[Tensor, "*layer"]:
         return _rank(values, self.spectrum)

@@ -1,4 +1,4 @@
-"""Prompt entropy: over how many directions the states of one prompt's tokens spread."""
+"""Prompt entropy: over how many directions the token states of one prompt are spread."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def prompt_entropy(
     """Matrix-based entropy S_α of K = ZZᵀ, Z one prompt's token states (Skean et al., 2025, arXiv:2502.02013).
 
     Args:
-        states: Of each prompt.
-        lengths: Real tokens, which come first; None: all are.
+        states: Token states of each prompt, of any dtype.
+        lengths: Real tokens of each prompt, which come first; None: all are.
         alpha: Order of the entropy, > 0; 1 is Shannon's.
         centre: Whether the mean token is taken off first.
         row_norm: Whether tokens are then scaled to unit length.

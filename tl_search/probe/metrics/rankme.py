@@ -1,11 +1,11 @@
-"""RankMe: effective rank as a label-free judge of pretrained representations."""
+"""RankMe: the effective rank by which pretrained representations are compared without labels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tl_search.probe.measuring.metric import OfSpectrum, at_least
+from tl_search.probe.measuring.metric import OfSpectrum, option
 from tl_search.probe.measuring.spectrum import eigenvalues, prepare, shannon
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 def rankme(vectors: Float[Tensor, "*batch text width"], *, eps: float = 1e-7) -> Float[Tensor, "*batch"]:
     """exp(−Σ p ln p), p = σ / Σσ + ε over the singular values σ (Garrido et al., 2023, arXiv:2210.02885).
 
-    Neither centred nor normed, and with the paper's ε: `effective_rank` is the same with options and without ε.
+    Vectors are neither centred nor scaled. `effective_rank` with `spectrum=singular` is the same without ε.
 
     Args:
-        vectors: Pooled states.
+        vectors: Pooled states of any dtype.
         eps: Added to every share, >= 0.
 
     Example:
@@ -43,7 +43,7 @@ class RankMe(OfSpectrum):
 
     higher_is_better = True
 
-    eps: float = at_least(0, 1e-7)
+    eps: float = option(1e-7, least=0)
 
     def of_spectrum(self, values: Float[Tensor, "*layer side"], texts: int, width: int) -> Float[Tensor, "*layer"]:
         return _rank(values, self.eps)
