@@ -36,18 +36,13 @@ class VectorWriter(BasePredictionWriter):
     Args:
         column: The vectors (text, width) of each wanted layer, to be written.
         after_batch: What it raises ends the pass.
-
-    Attributes:
-        texts: How many texts this device will embed.
-        written: How many it has embedded.
-        where: Ends the line that tells the progress.
     """
 
     def __init__(self, column: Sequence[np.ndarray], after_batch: Callable[[], None]) -> None:
         super().__init__(write_interval="batch")
         self.column, self.after_batch = column, after_batch
-        self.texts = self.written = 0
-        self.where = ""
+        self.texts = self.written = 0  # how many this device embeds in all, and has embedded so far
+        self.where = ""  # ends the line that tells the progress
         self._told = time.monotonic()
         self._coming: tuple[torch.Tensor, torch.Tensor, torch.cuda.Event | None] | None = None
 

@@ -69,30 +69,18 @@ def measure_column(
     Raises:
         ValueError, NonFiniteError: as in `probe.embed.embed_column`.
     """
-
-    def measured(extraction: Extraction) -> Measured:
-        return Measured(_measure(revision, folder, texts, extraction, session, config), extraction.dtype)
-
-    try:
-        return measured(extraction)
-    except ImpreciseError as fault:
-        log.warning("%s; measuring the column again in float32", fault)
-    return measured(in_float32(extraction))
-
-
-def _measure(
-    revision: Revision,
-    folder: Path,
-    texts: Sequence[str],
-    extraction: Extraction,
-    session: ProbeSession,
-    config: MetricsConfig,
-) -> list[Values]:
     views = noisy_views(texts, config.views, config.noise, config.seed) if config.of_views else []
     every = [*texts, *(view for of_text in views for view in of_text)]
     tokens = TokenMetrics(config, len(texts))
-    # observed even where no metric is of tokens: an unobserved pass repeats itself in float32, and the caller must know
-    vectors = torch.from_numpy(column_vectors(revision, folder, every, extraction, session, [tokens.observe]))
+    column = None
+    try:
+        # observed even where no metric is of tokens: an unobserved pass repeats itself in float32 and does not say so
+        column = column_vectors(revision, folder, every, extraction, session, [tokens.observe])
+    except ImpreciseError as fault:
+        log.warning("%s; measuring the column again in float32", fault)
+    if column is None:  # not within `except`: there the error's traceback holds the first column
+        return measure_column(revision, folder, texts, in_float32(extraction), session, config)
+    vectors = torch.from_numpy(column)
     of_texts = {name: metric for name, metric in config.metrics.items() if isinstance(metric, OfVectors)}
     of_views = {name: metric for name, metric in config.metrics.items() if isinstance(metric, OfViews)}
     layers = []
@@ -102,7 +90,7 @@ def _measure(
             values[name] = float(metric.measure(vectors[layer, len(texts) :].unflatten(0, (len(texts), -1))))
         values |= {name: tokens.value(layer, name) for name in tokens.metrics}
         layers.append({name: value if math.isfinite(value := values[name]) else None for name in config.measures})
-    return layers
+    return Measured(layers, extraction.dtype)
 
 
 def _of_texts(metrics: Mapping[str, OfVectors], vectors: Float[Tensor, "text width"]) -> dict[str, float]:
