@@ -28,3 +28,9 @@ def test_a_named_set_measures_what_it_promises_with_the_metrics_own_defaults(nam
     written = OmegaConf.load(CONF / f"{name}.yaml")
     assert OmegaConf.to_container(written)["measures"] == measures  # every option is there to be read
     assert build(OmegaConf.create({"metrics": written}))["metrics"] == MetricsConfig(columns, measures=measures)
+
+
+def test_a_config_that_was_written_before_the_class_moved_still_builds():
+    written = OmegaConf.load(CONF / "fast.yaml")
+    before = OmegaConf.merge(written, {"_target_": "tl_search.probe.metrics.config.MetricsConfig"})
+    assert build(OmegaConf.create({"metrics": before})) == build(OmegaConf.create({"metrics": written}))
