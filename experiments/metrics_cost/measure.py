@@ -30,8 +30,9 @@ from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import column_vectors
-from tl_search.probe.metrics.column import measure_column
-from tl_search.probe.metrics.config import MetricsConfig
+from tl_search.probe.measuring.column import measure_column
+from tl_search.probe.measuring.config import MetricsConfig
+from tl_search.probe.session import ProbeSession
 
 REVISION = Revision("step1", 1, None, "weights", "tokenizer")
 
@@ -50,7 +51,7 @@ def metrics(option: str) -> MetricsConfig:
 
 def cost(folder: Path, texts: list[str], ways: list[str], rounds: int, device: str) -> str:
     """One line: the bare pass's seconds, and what each way adds to it."""
-    given = (REVISION, folder, texts, Extraction(dtype=Dtype.float32), ProbeConfig(device))
+    given = (REVISION, folder, texts, Extraction(dtype=Dtype.float32), ProbeSession(ProbeConfig(device)))
     jobs: dict[str, Callable[[], object]] = {"bare": lambda: column_vectors(*given)}
     jobs.update({name: partial(measure_column, *given, metrics(name)) for name in ways})
     interleaved(jobs, 1, device)  # to warm up

@@ -31,8 +31,10 @@ sys.path.append(str(Path(__file__).parents[1]))
 from bench import clock, docstrings, interleaved, save
 
 from tl_search.probe import batching
+from tl_search.probe.config import ProbeConfig
 from tl_search.probe.loading import load_model, load_tokenizer, swap_weights
 from tl_search.probe.module import Probe
+from tl_search.probe.session import ProbeSession
 from tl_search.probe.tokens import tokenise
 
 HOW_MANY = {  # texts: the loop over layers takes some seconds on two cores
@@ -168,11 +170,11 @@ def memory(folder: Path, texts: list[str], device: str, aside: Path) -> list[str
     """What a column needs beside the weights, at these texts and at four times as many; its vectors go to disk."""
     width = transformers.AutoConfig.from_pretrained(folder).hidden_size
     pack = batching.default_budget(device == "cpu") * 4 * width * 4 / 2**20  # fp32, of an MLP
-    lines = []
+    lines, session = [], ProbeSession(ProbeConfig(device))
     for times in (1, 4):
         many = [f"{text} {number}" for number in range(times) for text in texts]
-        ways.column(folder, many[:8], device, aside / "warm", ways.HIDDEN_STATES)  # the model is kept
-        job = partial(ways.column, folder, many, device, aside, ways.HIDDEN_STATES)
+        ways.column(folder, many[:8], session, aside / "warm", ways.HIDDEN_STATES)  # loads the model
+        job = partial(ways.column, folder, many, session, aside, ways.HIDDEN_STATES)
         needed = extra_memory(job, device)[1]
         lines.append(f"  {len(many):6} texts: {needed:.0f} MiB; the widest activation of a pack has {pack:.0f} MiB")
     return lines

@@ -13,9 +13,9 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from tl_search.plane.extraction import Dtype, Extraction, FinalNorm
 from tl_search.plane.revision import Revision
-from tl_search.probe import kept, tokens
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import embed_column
+from tl_search.probe.session import ProbeSession
 from tl_search.store.arrays import ArrayStore
 
 BATCH = 64
@@ -25,17 +25,16 @@ TRUNCATED = Extraction(FinalNorm.all, dtype=Dtype.float32)  # what truncated mod
 
 def probe(folder: Path, texts: list[str], device: str, aside: Path, extraction: Extraction = HIDDEN_STATES) -> Any:
     """One column into a store and out again, its checksums and its writing to disk included."""
-    kept.forget()
-    tokens.forget()
-    arrays = ArrayStore(aside).get(column(folder, texts, device, aside, extraction))
+    with ProbeSession(ProbeConfig(device)) as session:
+        arrays = ArrayStore(aside).get(column(folder, texts, session, aside, extraction))
     assert arrays is not None
     return np.stack([arrays[name] for name in sorted(arrays)])
 
 
-def column(folder: Path, texts: list[str], device: str, aside: Path, extraction: Extraction) -> str:
-    """The key of a column in the store; the model of the last column is used again."""
+def column(folder: Path, texts: list[str], session: ProbeSession, aside: Path, extraction: Extraction) -> str:
+    """The key of a column in the store; the session's model is used again."""
     revision = Revision(folder.name, 0, None, "weights", "tokenizer")
-    return embed_column(revision, folder, texts, extraction, ProbeConfig(device), ArrayStore(aside))
+    return embed_column(revision, folder, texts, extraction, session, ArrayStore(aside))
 
 
 def loop(folder: Path, texts: list[str], device: str, aside: Path) -> Any:

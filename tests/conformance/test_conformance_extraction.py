@@ -15,6 +15,7 @@ from tl_search.plane.extraction import Dtype, Extraction, FinalNorm
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import embed_column
+from tl_search.probe.session import ProbeSession
 from tl_search.store.arrays import ArrayStore
 
 TEXTS = ("a", "some longer text, with words", "hello", "ünïcode", "x" * 40, "seven 7", "7 seven", "hello there")
@@ -31,8 +32,8 @@ def embed(folder, texts, tmp_path, tokens_per_batch=64, **extraction):
     """Vectors (layer, text, width)."""
     spec = Extraction(**{"dtype": Dtype.float32, **extraction})
     store = ArrayStore(tmp_path)
-    probe = ProbeConfig("cpu", tokens_per_batch=tokens_per_batch)
-    key = embed_column(Revision("step1", 1, None, str(folder), str(folder)), folder, texts, spec, probe, store)
+    session = ProbeSession(ProbeConfig("cpu", tokens_per_batch=tokens_per_batch))
+    key = embed_column(Revision("step1", 1, None, str(folder), str(folder)), folder, texts, spec, session, store)
     arrays = store.get(key)
     assert sorted(arrays) == [f"layer_{layer:03d}" for layer in range(len(arrays))]
     return np.stack([arrays[name] for name in sorted(arrays)])

@@ -12,6 +12,7 @@ from tl_search.cli import commands
 from tl_search.cli.config.compose import parse
 from tl_search.cli.config.preflight import preflight
 from tl_search.plane.costs import CostTable
+from tl_search.probe.session import ProbeSession
 from tl_search.scoring.ledger import Ledger
 from tl_search.search.column import LocalWorker
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
@@ -69,9 +70,8 @@ def test_on_two_tasks_a_trained_layer_beats_every_token_embedding_and_every_rand
     suite = plan.tasks
     tasks = suite.confirmation()
     texts = SuiteTexts(tasks, suite.texts(suite.confirmation_split))
-    worker = LocalWorker(
-        Prefetch(plan.checkpoints.fetch), plane, texts, plan.probe, ArrayStore(plan.embeddings), Ledger(plan.ledger)
-    )
+    stores = ArrayStore(plan.embeddings), Ledger(plan.ledger)
+    worker = LocalWorker(Prefetch(plan.checkpoints.fetch), plane, texts, ProbeSession(plan.probe), *stores)
     controls = {arm: None for arm in plane.arms() if arm.layer == 0 or arm.revision == first}
     learned = [place for place, arm in arms.items() if arm not in controls]
     trained = {task.name: arms[max(learned, key=lambda place: everything[place][task.name])] for task in tasks}

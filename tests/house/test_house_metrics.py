@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+from probe.known_metrics import OF_VIEWS, OPTIONS
 
 from tl_search.cli.config.build import build
-from tl_search.probe.metrics.config import OF_VIEWS, OPTIONS, Columns, MetricsConfig
+from tl_search.probe.measuring.config import Columns, MetricsConfig
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "metrics"
 FAST = {name: options for name, options in OPTIONS.items() if name not in OF_VIEWS}
@@ -27,3 +28,9 @@ def test_a_named_set_measures_what_it_promises_with_the_metrics_own_defaults(nam
     written = OmegaConf.load(CONF / f"{name}.yaml")
     assert OmegaConf.to_container(written)["measures"] == measures  # every option is there to be read
     assert build(OmegaConf.create({"metrics": written}))["metrics"] == MetricsConfig(columns, measures=measures)
+
+
+def test_a_config_that_was_written_before_the_class_moved_still_builds():
+    written = OmegaConf.load(CONF / "fast.yaml")
+    before = OmegaConf.merge(written, {"_target_": "tl_search.probe.measuring.config.MetricsConfig"})
+    assert build(OmegaConf.create({"metrics": before})) == build(OmegaConf.create({"metrics": written}))

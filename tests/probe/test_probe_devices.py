@@ -10,87 +10,97 @@ from probe.tiny_models import make
 from tl_search.errors.ranks import RankError
 from tl_search.plane.extraction import Dtype, Extraction, FinalNorm
 from tl_search.plane.revision import Revision
-from tl_search.probe import ranks
 from tl_search.probe.config import ProbeConfig, check_device
-from tl_search.probe.embed import embed_column
+from tl_search.probe.embed import column_vectors, embed_column
+from tl_search.probe.session import ProbeSession
 from tl_search.store.arrays import ArrayStore
 
 TEXTS = [f"text {number}, " + "x" * (number * 7 % 23) for number in range(60)]
 NORMALISED = Extraction(FinalNorm.last_only, normalise=True, dtype=Dtype.float32)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _ended():
-    yield
-    ranks.forget()
+@pytest.fixture(scope="module")
+def sessions():
+    """By the number of devices."""
+    with ProbeSession(ProbeConfig("cpu", 1, 100)) as one, ProbeSession(ProbeConfig("cpu", 2, 100)) as two:
+        yield {1: one, 2: two}
 
 
-def column(folder, store, devices, texts=TEXTS, weights="w"):
+def revision(folder):
+    return Revision("step7", 7, None, str(folder), "t")
+
+
+def column(folder, store, session, texts=TEXTS):
     """The bytes of a column's file."""
     store = ArrayStore(store)
-    config = ProbeConfig("cpu", devices=devices, tokens_per_batch=100)
-    key = embed_column(Revision("step7", 7, None, weights, "t"), folder, texts, NORMALISED, config, store)
-    return store.path(key).read_bytes()
+    return store.path(embed_column(revision(folder), folder, texts, NORMALISED, session, store)).read_bytes()
+
+
+@pytest.fixture
+def ranks(sessions):
+    return sessions[2].ranks
 
 
 def others():
     return {process.pid for process in multiprocessing.active_children() if process.name.startswith("probe rank")}
 
 
-def test_two_devices_give_the_bytes_of_one_column_after_column(tmp_path):
+def test_two_devices_give_the_bytes_of_one_column_after_column(sessions, tmp_path):
     seen = set()
     for number, family in enumerate(["gpt_neox", "gpt_neox", "mamba"]):  # packed, swapped in, padded
         folder = make(tmp_path / str(number), family, seed=number)
-        one = column(folder, tmp_path / "one", 1, weights=folder.name)
-        assert column(folder, tmp_path / "two", 2, weights=folder.name) == one
+        one = column(folder, tmp_path / "one", sessions[1])
+        assert column(folder, tmp_path / "two", sessions[2]) == one
         seen |= others()
     assert len(seen) == 1  # the second process lives on
 
 
-def test_more_devices_than_batches_leave_some_idle(tmp_path):
-    folder = make(tmp_path / "model")
-    assert column(folder, tmp_path / "two", 2, ["one text"]) == column(folder, tmp_path / "one", 1, ["one text"])
+def test_more_devices_than_batches_leave_some_idle(sessions, tmp_path):
+    folder, texts = make(tmp_path / "model"), ["one text"]
+    one = column(folder, tmp_path / "one", sessions[1], texts)
+    assert column(folder, tmp_path / "two", sessions[2], texts) == one
 
 
-def test_a_mistake_that_only_another_device_meets_is_told_as_itself(tmp_path):
-    column(make(tmp_path / "first", seed=4), tmp_path / "zero", 2)  # the other process has a model to swap weights in
+def test_a_mistake_that_only_another_device_meets_is_told_as_itself(sessions, tmp_path):
+    column(make(tmp_path / "first", seed=4), tmp_path / "zero", sessions[2])  # the other process has a model
     folder = make(tmp_path / "model", seed=5)
-    column(folder, tmp_path / "one", 1)  # this process has the weights now
+    column_vectors(revision(folder), folder, TEXTS, NORMALISED, sessions[2])  # only this process gets the weights
     (folder / "model.safetensors").write_bytes(b"<html>not found</html>")
     with pytest.raises(ValueError, match=r"model\.safetensors: damaged") as caught:
-        column(folder, tmp_path / "two", 2)
+        column(folder, tmp_path / "two", sessions[2])
     assert "\n" not in str(caught.value)
     assert not others()
     assert not list((tmp_path / "two").glob("??/*"))  # nothing half-written
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed_fails_the_column_and_the_next_one_has_a_new_one(tmp_path):
-    with pytest.raises(RankError, match="rank 1 was killed by signal 9"), ranks.working(_die, 2):
+def test_a_process_that_is_killed_fails_the_column_and_the_next_one_has_a_new_one(sessions, ranks, tmp_path):
+    with pytest.raises(RankError, match="rank 1 was killed by signal 9"), ranks.working(_die):
         pass
     assert not others()
     folder = make(tmp_path / "model")
-    assert column(folder, tmp_path / "two", 2) == column(folder, tmp_path / "one", 1)
+    one = column(folder, tmp_path / "one", sessions[1])
+    assert column(folder, tmp_path / "two", sessions[2]) == one
 
 
-def _die(rank):
+def _die(rank, models):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _bug(rank):
+def _bug(rank, models):
     return {}["key"]
 
 
 @pytest.mark.slow
-def test_a_bug_of_another_device_brings_its_traceback():
+def test_a_bug_of_another_device_brings_its_traceback(ranks):
     story = r"rank 1 failed:\nTraceback(.|\n)*in _bug(.|\n)*KeyError: 'key'"
-    with pytest.raises(RankError, match=story), ranks.working(_bug, 2):
+    with pytest.raises(RankError, match=story), ranks.working(_bug):
         pass
 
 
-def test_an_error_here_ends_the_others_at_once():
+def test_an_error_here_ends_the_others_at_once(ranks):
     def work():
-        with ranks.working(_sleep, 2):
+        with ranks.working(_sleep):
             assert others()
             raise ZeroDivisionError
 
@@ -99,7 +109,7 @@ def test_an_error_here_ends_the_others_at_once():
     assert not others()
 
 
-def _sleep(rank):
+def _sleep(rank, models):
     signal.pause()
 
 

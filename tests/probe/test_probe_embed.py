@@ -20,6 +20,7 @@ from tl_search.probe.config import ProbeConfig, settled
 from tl_search.probe.embed import NonFiniteError, column_key, embed_column
 from tl_search.probe.loading import load_model, swap_weights
 from tl_search.probe.module import Probe
+from tl_search.probe.session import ProbeSession
 from tl_search.store.arrays import ArrayStore
 
 PLAIN = Extraction(dtype=Dtype.float32, final_norm=FinalNorm.last_only)
@@ -27,9 +28,10 @@ CPU = ProbeConfig("cpu")
 REVISION = Revision("step7", 7, None, "w", "t")
 
 
-def embed(folder, tmp_path, texts=("hello", "a text"), weights="w", extraction=PLAIN):
+def embed(folder, tmp_path, texts=("hello", "a text"), weights="w", extraction=PLAIN, session=None):
     store = ArrayStore(tmp_path / "store")
-    key = embed_column(Revision("step7", 7, None, weights, "t"), folder, texts, extraction, CPU, store)
+    revision, session = Revision("step7", 7, None, weights, "t"), session or ProbeSession(CPU)
+    key = embed_column(revision, folder, texts, extraction, session, store)
     arrays = store.get(key)
     return np.stack([arrays[name] for name in sorted(arrays)])
 
@@ -53,8 +55,9 @@ def test_revisions_of_one_run_follow_each_other_without_traces(tmp_path):
     """The second revision's weights are copied into the first one's model, whatever shape comes between."""
     folders = [make(tmp_path / f"{seed}", seed=seed) for seed in (1, 2)]
     folders.append(make(tmp_path / "deeper", seed=3, num_hidden_layers=4))
+    session = ProbeSession(CPU)
     for number in (0, 1, 2, 1, 0):
-        vectors = embed(folders[number], tmp_path, ["hello"], weights=f"w{number}")
+        vectors = embed(folders[number], tmp_path, ["hello"], weights=f"w{number}", session=session)
         expected = [state.mean(0).numpy() for state in hidden_states(folders[number], "hello")]
         np.testing.assert_allclose(vectors[:, 0], expected, atol=1e-5, rtol=1e-5)
         shutil.rmtree(tmp_path / "store")
@@ -88,27 +91,28 @@ def test_families_that_packing_would_falsify_are_padded(tmp_path, family):
 def test_a_language_models_head_is_left_aside(tmp_path):
     """Weights saved with a head have other names, and are loaded and swapped alike."""
     folders = [make(tmp_path / f"{seed}", seed=seed) for seed in (1, 2)]
-    plain = [embed(folder, tmp_path, weights=f"plain{folder.name}") for folder in folders]
+    session = ProbeSession(CPU)
+    plain = [embed(folder, tmp_path, weights=f"plain{folder.name}", session=session) for folder in folders]
     for folder in folders:
         model = transformers.GPTNeoXForCausalLM.from_pretrained(folder)
         model.save_pretrained(folder)
         assert "gpt_neox.embed_in.weight" in load_file(folder / "model.safetensors")
-    headed = [embed(folder, tmp_path, weights=f"headed{folder.name}") for folder in folders]
+    headed = [embed(folder, tmp_path, weights=f"headed{folder.name}", session=session) for folder in folders]
     assert np.array_equal(plain, headed)
 
 
 def test_ctrl_c_comes_through_and_can_come_again(tmp_path, monkeypatch):
-    folder, handler = make(tmp_path / "model"), signal.getsignal(signal.SIGINT)
+    folder, handler, session = make(tmp_path / "model"), signal.getsignal(signal.SIGINT), ProbeSession(CPU)
 
     def interrupt(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Probe, "predict_step", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        embed(folder, tmp_path)
+        embed(folder, tmp_path, session=session)
     assert signal.getsignal(signal.SIGINT) is handler
     monkeypatch.undo()
-    assert np.isfinite(embed(folder, tmp_path)).all()
+    assert np.isfinite(embed(folder, tmp_path, session=session)).all()
 
 
 def test_sigterm_in_a_pass_comes_through_as_what_its_handler_raised(tmp_path, monkeypatch):

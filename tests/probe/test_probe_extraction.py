@@ -10,6 +10,7 @@ from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import embed_column
 from tl_search.probe.pooling import pool
+from tl_search.probe.session import ProbeSession
 from tl_search.store.arrays import ArrayStore
 
 TEXTS = ("a", "some longer text", "hello", "jello")
@@ -35,7 +36,7 @@ def embed(folder, tmp_path, texts=TEXTS, **extraction):
     spec = Extraction(**{"dtype": Dtype.float32, "final_norm": FinalNorm.last_only, **extraction})
     store = ArrayStore(tmp_path)
     revision = Revision("step1", 1, None, str(folder), str(folder))
-    arrays = store.get(embed_column(revision, folder, texts, spec, ProbeConfig("cpu"), store))
+    arrays = store.get(embed_column(revision, folder, texts, spec, ProbeSession(ProbeConfig("cpu")), store))
     return np.stack([arrays[name] for name in sorted(arrays)])
 
 

@@ -16,6 +16,7 @@ from tl_search.probe import faults, tokens
 from tl_search.probe.config import ProbeConfig, check_device
 from tl_search.probe.embed import NonFiniteError, column_key, column_vectors, embed_column
 from tl_search.probe.module import Probe
+from tl_search.probe.session import ProbeSession
 from tl_search.store.arrays import ArrayStore
 
 TEXTS = ("a", "some longer text", "hello", "jello", "x" * 30)
@@ -28,11 +29,11 @@ def said(caplog):
     return caplog
 
 
-def column(folder, tmp_path, texts=TEXTS, extraction=PLAIN, probe=CPU, layers=None):
+def column(folder, tmp_path, texts=TEXTS, extraction=PLAIN, probe=CPU, layers=None, session=None):
     """The arrays and notes of one column, and its key."""
     store = ArrayStore(tmp_path / "store")
     revision = Revision("step7", 7, None, str(folder), "t")
-    key = embed_column(revision, folder, texts, extraction, probe, store, layers)
+    key = embed_column(revision, folder, texts, extraction, session or ProbeSession(probe), store, layers)
     return store.get(key), store.notes(key), key
 
 
@@ -225,7 +226,7 @@ def test_observers_hear_of_each_text_once_though_memory_ran_out(tmp_path, monkey
     def observer(layer, part):
         heard.extend((layer, int(text)) for text in part.texts)
 
-    column_vectors(REVISION, folder, texts, PLAIN, CPU, [observer])
+    column_vectors(REVISION, folder, texts, PLAIN, ProbeSession(CPU), [observer])
     assert tried
     assert sorted(heard) == [(layer, text) for layer in range(4) for text in range(20)]
 
@@ -244,15 +245,15 @@ def test_one_text_that_does_not_fit_alone_is_a_failure(tmp_path, monkeypatch):
 
 
 def test_other_errors_of_a_pass_come_through(tmp_path, monkeypatch):
-    folder = make(tmp_path / "model")
-    column(folder, tmp_path)
+    folder, session = make(tmp_path / "model"), ProbeSession(CPU)
+    column(folder, tmp_path, session=session)
 
     def broken(*args, **named):
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(Probe, "_vectors", broken)
     with pytest.raises(RuntimeError, match="a bug"):
-        column(folder, tmp_path, ["other"])
+        column(folder, tmp_path, ["other"], session=session)
 
 
 def test_texts_are_tokenised_once_for_all_revisions_and_runs(tmp_path, monkeypatch):
@@ -273,10 +274,10 @@ def test_damaged_tokens_are_made_again(tmp_path):
 
 
 def test_tokens_are_known_by_all_that_changes_them(tmp_path):
-    folder, store = make(tmp_path / "model"), ArrayStore(tmp_path / "tokens")
+    folder, store, cache = make(tmp_path / "model"), ArrayStore(tmp_path / "tokens"), tokens.TokenCache()
     for extraction in (PLAIN, Extraction(max_length=3), Extraction(prompt="q"), Extraction(begin=BeginToken.always)):
-        stored = tokens.tokens_of(REVISION, folder, TEXTS, extraction, None, store)
-        plain = tokens.tokens_of(REVISION, folder, TEXTS, extraction, None, None)
+        stored = cache.tokens(REVISION, folder, TEXTS, extraction, None, store)
+        plain = cache.tokens(REVISION, folder, TEXTS, extraction, None, None)
         assert stored.cut == plain.cut
         assert [row.tolist() for row in stored.rows] == [row.tolist() for row in plain.rows]
         assert not stored.ids.flags.writeable  # the file's own pages

@@ -16,17 +16,19 @@ from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import embed_column
 from tl_search.probe.loading import load_model, load_tokenizer
 from tl_search.probe.module import Probe
+from tl_search.probe.session import ProbeSession
 from tl_search.store.arrays import ArrayStore
 
 
 def test_a_column_is_never_in_memory_as_a_whole(tmp_path):
     """Not once, though it is computed, looked at, normalised, checksummed and written."""
     folder, texts = make(tmp_path / "model", hidden_size=128, num_hidden_layers=7), [f"{n}" for n in range(1500)]
+    session = ProbeSession(ProbeConfig("cpu"))
     store, normalised = ArrayStore(tmp_path / "store"), Extraction(normalise=True, dtype=Dtype.float32)
 
     def embed(weights):
         revision = Revision("step7", 7, None, weights, "t")
-        return store.path(embed_column(revision, folder, texts, normalised, ProbeConfig("cpu"), store))
+        return store.path(embed_column(revision, folder, texts, normalised, session, store))
 
     embed("first")  # makes the tokens, which are kept
     tracemalloc.start()  # knows numpy's memory, and no mapped files

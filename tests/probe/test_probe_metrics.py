@@ -10,10 +10,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from probe.known_metrics import OPTIONS
 from torchmetrics import Metric
 
+from tl_search.probe.measuring.accumulate import accumulated
+from tl_search.probe.measuring.metric import find_metric
 from tl_search.probe.metrics.anisotropy import anisotropy
-from tl_search.probe.metrics.config import OPTIONS, MetricsConfig
 from tl_search.probe.metrics.curvature import curvature
 from tl_search.probe.metrics.dataset_entropy import dataset_entropy
 from tl_search.probe.metrics.dime import dime
@@ -220,14 +222,14 @@ def sample(name, layers=(), seed=0):
 
 
 def start(name, **options) -> Metric:
-    return MetricsConfig(measures={name: options}).start(name)
+    return accumulated(find_metric(name, options))
 
 
 def measure(name, batches, **options):
-    metric = start(name, **options)
+    total = start(name, **options)
     for batch in batches:
-        metric.update(batch)
-    return metric.compute()
+        total.update(batch)
+    return total.compute()
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -248,13 +250,14 @@ def test_all_layers_at_once_are_each_layer_alone_in_any_number_of_batches(name):
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_metric_says_what_it_is_and_starts_again(name):
-    metric = start(name)
-    assert type(metric).higher_is_better in (None, True)
-    assert type(metric).is_differentiable
-    metric.update(sample(name, seed=5))
-    metric.reset()
-    metric.update(sample(name))
-    assert metric.compute().item() == measure(name, [sample(name)]).item()
+    total = start(name)
+    assert total.higher_is_better is find_metric(name, {}).higher_is_better
+    assert total.higher_is_better in (None, True)
+    assert total.is_differentiable
+    total.update(sample(name, seed=5))
+    total.reset()
+    total.update(sample(name))
+    assert total.compute().item() == measure(name, [sample(name)]).item()
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -311,10 +314,10 @@ def test_what_stands_after_a_prompts_tokens_does_not_count(options):
 
 
 def test_a_prompt_without_any_angle_is_left_out_of_the_mean():
-    metric = start("curvature")
+    total = start("curvature")
     states = draw(2, 5, 4)
-    metric.update(states, torch.tensor([5, 2]))
-    assert metric.compute().item() == pytest.approx(curvature(states[0]).item())
+    total.update(states, torch.tensor([5, 2]))
+    assert total.compute().item() == pytest.approx(curvature(states[0]).item())
 
 
 # What must not matter

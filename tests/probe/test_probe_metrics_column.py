@@ -1,10 +1,10 @@
 """A column's metrics come from the embeddings' own pass; settings that make no sense are refused in one sentence."""
 
-import inspect
 from dataclasses import replace
 
 import pytest
 import torch
+from probe.known_metrics import OPTIONS
 from probe.tiny_models import hidden_states, make
 from safetensors.torch import load_file, save_file
 
@@ -12,14 +12,15 @@ from tl_search.plane.extraction import Dtype, Extraction, FinalNorm
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import NonFiniteError, column_vectors
-from tl_search.probe.metrics import prompts
-from tl_search.probe.metrics.column import measure_column
-from tl_search.probe.metrics.config import OPTIONS, MetricsConfig
+from tl_search.probe.measuring import prompts
+from tl_search.probe.measuring.column import measure_column
+from tl_search.probe.measuring.config import MetricsConfig
+from tl_search.probe.measuring.views import noisy_views
 from tl_search.probe.metrics.curvature import curvature
 from tl_search.probe.metrics.dataset_entropy import dataset_entropy
 from tl_search.probe.metrics.prompt_entropy import prompt_entropy
-from tl_search.probe.metrics.views import noisy_views
-from tl_search.probe.observe import Once
+from tl_search.probe.observers import Once
+from tl_search.probe.session import ProbeSession
 
 CPU = ProbeConfig("cpu", tokens_per_batch=40)
 RAW = Extraction(dtype=Dtype.float32, final_norm=FinalNorm.last_only)
@@ -31,7 +32,7 @@ EVERY = MetricsConfig(prompts_share=1.0, measures={name: {} for name in OPTIONS}
 @pytest.mark.parametrize("family", ["gpt_neox", "mamba"], ids=["packed", "padded"])
 def test_tokens_are_those_of_the_model_at_every_layer(tmp_path, family):
     folder = make(tmp_path, family)
-    measured = measure_column(REVISION, folder, TEXTS, RAW, CPU, EVERY).layers
+    measured = measure_column(REVISION, folder, TEXTS, RAW, ProbeSession(CPU), EVERY).layers
     states = [hidden_states(folder, text) for text in TEXTS]
     assert len(measured) == len(states[0])
     for layer, found in enumerate(measured):
@@ -47,8 +48,8 @@ def test_tokens_are_those_of_the_model_at_every_layer(tmp_path, family):
 def test_prompts_are_the_first_of_the_corpus(tmp_path):
     folder = make(tmp_path)
     few = MetricsConfig(measures={"prompt_entropy": {}, "rankme": {}}, prompts=2)
-    some = measure_column(REVISION, folder, TEXTS, RAW, CPU, few).layers
-    first = measure_column(REVISION, folder, TEXTS[:2], RAW, CPU, few).layers
+    some = measure_column(REVISION, folder, TEXTS, RAW, ProbeSession(CPU), few).layers
+    first = measure_column(REVISION, folder, TEXTS[:2], RAW, ProbeSession(CPU), few).layers
     for ours, theirs in zip(some, first, strict=True):
         assert ours["prompt_entropy"] == pytest.approx(theirs["prompt_entropy"], abs=1e-5)
         assert ours["rankme"] > theirs["rankme"]
@@ -69,11 +70,11 @@ def test_prompts_that_wait_for_others_give_what_each_gives_alone(tmp_path, monke
         make(tmp_path, family),
         MetricsConfig(measures={"prompt_entropy": {"normalisation": "max"}, "curvature": {}}),
     )
-    together = measure_column(REVISION, folder, TEXTS, RAW, CPU, config).layers
+    together = measure_column(REVISION, folder, TEXTS, RAW, ProbeSession(CPU), config).layers
     monkeypatch.setattr(prompts, "_WAITING", 0)
-    alone = measure_column(REVISION, folder, TEXTS, RAW, CPU, config).layers
+    alone = measure_column(REVISION, folder, TEXTS, RAW, ProbeSession(CPU), config).layers
     monkeypatch.setattr(prompts, "_tokens", lambda states: 32)  # as on an accelerator
-    filled = measure_column(REVISION, folder, TEXTS, RAW, CPU, config).layers
+    filled = measure_column(REVISION, folder, TEXTS, RAW, ProbeSession(CPU), config).layers
     for other in (alone, filled):
         for ours, theirs in zip(other, together, strict=True):
             assert ours == pytest.approx(theirs)
@@ -82,7 +83,7 @@ def test_prompts_that_wait_for_others_give_what_each_gives_alone(tmp_path, monke
 def test_a_batch_that_is_tried_again_in_halves_counts_each_prompt_once(tmp_path, monkeypatch):
     """What is known of a batch's texts must not be taken for its halves'."""
     folder, config = make(tmp_path), MetricsConfig(prompts_share=1.0, measures={"prompt_entropy": {}, "curvature": {}})
-    whole = measure_column(REVISION, folder, TEXTS, RAW, ProbeConfig("cpu"), config).layers
+    whole = measure_column(REVISION, folder, TEXTS, RAW, ProbeSession(ProbeConfig("cpu")), config).layers
     tell, failed = Once.tell, []
 
     def tell_or_fail(self, layer, parts):
@@ -92,7 +93,7 @@ def test_a_batch_that_is_tried_again_in_halves_counts_each_prompt_once(tmp_path,
         tell(self, layer, parts)
 
     monkeypatch.setattr(Once, "tell", tell_or_fail)
-    halves = measure_column(REVISION, folder, TEXTS, RAW, ProbeConfig("cpu"), config).layers
+    halves = measure_column(REVISION, folder, TEXTS, RAW, ProbeSession(ProbeConfig("cpu")), config).layers
     for ours, theirs in zip(halves, whole, strict=True):
         assert ours == pytest.approx(theirs, abs=1e-5)
     assert failed[0] > 1
@@ -106,19 +107,21 @@ def test_what_a_short_dtype_cannot_hold_is_measured_in_float32_and_says_so(tmp_p
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     config = MetricsConfig(measures={"rankme": {}})
     asked = replace(RAW, dtype=Dtype.float16)
-    assert measure_column(REVISION, folder, TEXTS, RAW, CPU, config).dtype is Dtype.float32
-    found = measure_column(REVISION, folder, TEXTS, asked, CPU, config)
-    assert found == measure_column(REVISION, folder, TEXTS, RAW, CPU, config)
+    assert measure_column(REVISION, folder, TEXTS, RAW, ProbeSession(CPU), config).dtype is Dtype.float32
+    found = measure_column(REVISION, folder, TEXTS, asked, ProbeSession(CPU), config)
+    assert found == measure_column(REVISION, folder, TEXTS, RAW, ProbeSession(CPU), config)
     assert found.dtype is Dtype.float32
     assert sum("measuring the column again in float32" in line for line in caplog.messages) == 1
-    assert measure_column(REVISION, make(tmp_path / "b"), TEXTS, asked, CPU, config).dtype is Dtype.float16
+    assert (
+        measure_column(REVISION, make(tmp_path / "b"), TEXTS, asked, ProbeSession(CPU), config).dtype is Dtype.float16
+    )
 
 
 def test_metrics_change_no_vector(tmp_path):
     folder = make(tmp_path)
-    before = column_vectors(REVISION, folder, TEXTS, RAW, CPU)
-    measure_column(REVISION, folder, TEXTS, RAW, CPU, MetricsConfig(measures={"prompt_entropy": {}}))
-    assert (column_vectors(REVISION, folder, TEXTS, RAW, CPU) == before).all()
+    before = column_vectors(REVISION, folder, TEXTS, RAW, ProbeSession(CPU))
+    measure_column(REVISION, folder, TEXTS, RAW, ProbeSession(CPU), MetricsConfig(measures={"prompt_entropy": {}}))
+    assert (column_vectors(REVISION, folder, TEXTS, RAW, ProbeSession(CPU)) == before).all()
 
 
 def test_diverged_weights_are_named_and_not_measured(tmp_path):
@@ -127,7 +130,7 @@ def test_diverged_weights_are_named_and_not_measured(tmp_path):
     weights["embed_in.weight"][:] = torch.nan
     save_file(weights, file, {"format": "pt"})
     with pytest.raises(NonFiniteError, match="step7: layer 0"):
-        measure_column(REVISION, tmp_path, TEXTS, RAW, CPU, EVERY)
+        measure_column(REVISION, tmp_path, TEXTS, RAW, ProbeSession(CPU), EVERY)
 
 
 # Views
@@ -171,12 +174,6 @@ def test_texts_without_a_word_to_slip_in_stay_as_they_are():
 # Settings
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-def test_the_options_of_a_metric_are_those_of_its_class(name):
-    parameters = inspect.signature(type(MetricsConfig(measures={name: {}}).start(name)).__init__).parameters
-    assert OPTIONS[name] == {key: value.default for key, value in parameters.items() if key != "self"}
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -195,7 +192,7 @@ def test_the_options_of_a_metric_are_those_of_its_class(name):
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(settings, message):
-    from tl_search.probe.metrics.config import Columns
+    from tl_search.probe.measuring.config import Columns
 
     if "columns" in settings:
         settings = {**settings, "columns": Columns[settings["columns"]]}

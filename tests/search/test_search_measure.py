@@ -10,14 +10,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from probe.known_metrics import OPTIONS
 from probe.tiny_models import make
 from safetensors.torch import load_file, save_file
 from scoring import tiny_tasks
 
 from tl_search.checkpoints.folder import FolderCheckpoints
 from tl_search.plane.extraction import Extraction
-from tl_search.probe.metrics import column
-from tl_search.probe.metrics.config import OPTIONS, Columns, MetricsConfig
+from tl_search.probe.measuring import column
+from tl_search.probe.measuring.config import Columns, MetricsConfig
 from tl_search.report.write import write_report
 from tl_search.scoring.suites import Suite
 from tl_search.search.measure import draw_texts

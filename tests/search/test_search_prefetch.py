@@ -9,7 +9,7 @@ import pytest
 from tl_search.bandits.exhaustive import Exhaustive
 from tl_search.checkpoints.folder import FolderCheckpoints
 from tl_search.plane.revision import Revision
-from tl_search.probe.metrics.config import Columns, MetricsConfig
+from tl_search.probe.measuring.config import Columns, MetricsConfig
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.run import run_search
 

@@ -1,6 +1,7 @@
 """Follows errors to their causes, and carries them from one process to another."""
 
 import pickle
+import signal
 import traceback
 from collections.abc import Iterator
 
@@ -35,12 +36,14 @@ def portable(rank: int, error: BaseException) -> BaseException:
     return RankError(f"rank {rank} failed:\n{''.join(traceback.format_exception(error)).rstrip()}")
 
 
-def silence(rank: int, code: int | None) -> RankError:
-    """The error for a process that ended without reporting one.
+def death(rank: int, code: int | None) -> BaseException:
+    """The error to raise for a process that ended without a report.
 
     Args:
-        rank: The rank of the process.
-        code: Its exit code; minus the signal's number if a signal ended it.
+        rank: Of the process.
+        code: Its exit code; minus the signal's number where a signal ended it.
     """
+    if code == -signal.SIGTERM:  # a scheduler sends it to all processes at once
+        return SystemExit(128 + signal.SIGTERM)
     how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
     return RankError(f"rank {rank} {how} and reported no error; was there enough memory?")

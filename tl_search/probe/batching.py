@@ -1,6 +1,6 @@
-"""Token ids to batches: sorted by length, so many tokens a batch.
+"""Token ids to batches of texts of similar length, with a limited number of tokens each.
 
-Which texts share a batch follows from the list of texts alone, never from what was asked for first.
+Which texts share a batch depends on the list of texts and the limit alone, so vectors do not depend on anything else.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Batch(NamedTuple):
     Args:
         ids: Token ids: one row per text, padded on the right; or, packed, one row with the texts end to end.
         lengths: Tokens of each text, >= 1.
-        texts: Each text's place in the list of all texts.
-        groups: Packed: (texts, length) of the runs of equally long texts, in order; empty when padded.
+        texts: The index of each text in the list of all texts.
+        groups: Of a packed batch: (number of texts, their length) for each run of equally long texts; () when padded.
     """
 
     ids: Int[Tensor, "row token"]
@@ -37,12 +37,15 @@ class Batch(NamedTuple):
 
 
 class Batches(Dataset[Batch]):
-    """The batches of a list of texts, each made when it is asked for, so that never more than one is in memory.
+    """The batches of a list of texts. Each is made when it is asked for, so only one is in memory.
 
     Args:
-        rows: The texts' tokens.
-        budget: Tokens in a batch, padding counted; a longer text is a batch of its own.
-        pad: What stands where no token is; None packs the texts end to end, equally long ones together.
+        rows: The token ids of each text.
+        budget: Tokens in a batch at most, padding included; a longer text is a batch of its own.
+        pad: The id that fills a padded batch; None packs the texts end to end, equally long ones together.
+
+    Attributes:
+        shares: The indices of each batch's texts.
     """
 
     def __init__(self, rows: Sequence[Row], budget: int, pad: int | None) -> None:
@@ -69,22 +72,22 @@ class Batches(Dataset[Batch]):
 
 
 def padded(rows: Sequence[Row], budget: int, pad: int) -> Batches:
-    """Batches of texts of like length; `budget` counts tokens with their padding."""
+    """Batches of one row per text; `budget` includes the padding, which is the id `pad`."""
     return Batches(rows, budget, pad)
 
 
 def packed(rows: Sequence[Row], budget: int) -> Batches:
-    """Batches of one row each, in which texts stand end to end, equally long ones together."""
+    """Batches of a single row, in which texts stand end to end, equally long ones together."""
     return Batches(rows, budget, None)
 
 
 def default_budget(on_cpu: bool) -> int:
-    """Tokens in a pass: enough to fill the matrix units, little enough to stay in a CPU's cache."""
+    """Tokens in a pass: enough to keep a GPU busy, few enough for a CPU's cache."""
     return 2048 if on_cpu else 16384
 
 
 def halves(batch: Batch) -> tuple[Batch, Batch]:
-    """Two batches with the texts in the same order; of two texts or more."""
+    """The batch, of at least two texts, as two batches with the texts in the same order."""
     middle = len(batch.lengths) // 2
     lengths = batch.lengths[:middle], batch.lengths[middle:]
     if batch.groups:
@@ -105,7 +108,7 @@ def _groups(lengths: Sequence[int]) -> tuple[tuple[int, int], ...]:
 
 
 def _shares(rows: Sequence[Row], budget: int, padding: bool) -> list[np.ndarray]:
-    """Which texts each batch has. Longest first, so that a batch that does not fit into memory fails at once."""
+    """The indices of each batch's texts, longest first, so that a batch which exceeds the memory fails at the start."""
     lengths = np.fromiter(map(len, rows), np.int64)
     order = np.argsort(-lengths, kind="stable")
     starts, used, widest = [0], 0, 0

@@ -1,4 +1,4 @@
-"""Where and how widely the probe runs; nothing here changes a vector, so none of it is part of an arm's identity."""
+"""On which devices and with which batch size the probe runs. No setting here changes a vector or an arm's identity."""
 
 import os
 from dataclasses import dataclass, replace
@@ -16,10 +16,13 @@ class ProbeConfig:
 
     Args:
         accelerator: Lightning's name of the kind of device: auto, cpu, gpu, cuda or mps.
-        devices: How many of them share a column's texts, >= 1; each but the first has a process that lives on as long
-            as the command. The vectors are those of one device, bit for bit. On a CPU this is for trying it out: one
-            process uses all cores already.
+        devices: How many devices share a column's texts, >= 1. The vectors are those of one device, bit for bit. Each
+            further device has a process, which lives as long as the search. More than one process on a CPU is meant
+            for trying it out, since one process uses all cores already.
         tokens_per_batch: Tokens in one forward pass, >= 1; None = 2048 on a CPU, 16384 elsewhere.
+
+    Raises:
+        ValueError: a value breaks its rule; the message begins with its name.
     """
 
     accelerator: str = "auto"
@@ -39,7 +42,7 @@ class ProbeConfig:
 
 
 def check_device(probe: ProbeConfig) -> None:
-    """Raises ValueError when the devices are not there: before a search, and not in the middle of it."""
+    """Raise ValueError when this machine lacks the devices, so that a search fails before it has begun."""
     if probe.accelerator in ("auto", "cpu") and probe.devices == 1:
         return
     there = _there()
@@ -55,7 +58,7 @@ def check_device(probe: ProbeConfig) -> None:
 
 
 def _there() -> dict[str, int]:
-    """How many devices of each kind a column can be shared by; of a CPU's processes, as many as it has cores."""
+    """How many devices of each kind there are; a CPU counts as one for each of its cores."""
     import torch
 
     cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -63,7 +66,7 @@ def _there() -> dict[str, int]:
 
 
 def settled(extraction: Extraction, accelerator: str) -> Extraction:
-    """The extraction with `dtype: auto` replaced by what the device does well: bf16 on a GPU that has it, else fp32."""
+    """The extraction with `dtype: auto` replaced: by bf16 on a GPU that computes in it, elsewhere by fp32."""
     if extraction.dtype is not Dtype.auto:
         return extraction
     if accelerator in ("cpu", "mps"):

@@ -1,10 +1,10 @@
 """One column of the plane: every text's vector at every layer of a revision, written once into a store.
 
-A column is computed in the extraction's dtype, or, where that gives NaN, infinity, zeros or vectors that are the same,
-in float32. So its vectors are still a function of what its key holds: weights, tokenizer, extraction and texts. That a
-column was computed in float32 is logged, and stands in the store's notes beside it.
+A column is computed in the extraction's dtype, or in float32 where that dtype gives NaN, infinity, zeros or vectors
+that are all the same. Its vectors still depend on nothing but weights, tokenizer, extraction and texts, of which its
+key is made. That float32 was used is logged, and stands in the notes of the store's entry.
 
-Vectors are written where they will lie, layer by layer in one file, so a column need not fit into memory.
+Vectors are written to their final place, layer by layer in one file, so a column need not fit into memory.
 """
 
 import logging
@@ -18,22 +18,23 @@ import numpy as np
 
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
-from tl_search.probe.config import ProbeConfig
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.atomic import sweep_litter
 from tl_search.store.keys import digest, text_digest
 
 if TYPE_CHECKING:
+    from tl_search.probe.config import ProbeConfig
     from tl_search.probe.faults import Fault
-    from tl_search.probe.observe import Observer
+    from tl_search.probe.observers import Observer
+    from tl_search.probe.session import ProbeSession
     from tl_search.probe.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
-_DEAD = 3600.0  # seconds without a word after which a half-written column is nobody's
+_DEAD = 3600.0  # seconds without a change after which the process that wrote half a column must have died
 
-# Layers, width and notes → a place for the vectors (text, width) of each layer, which counts once the block has ended.
-Room = Callable[[Sequence[int], int, Mapping[str, str]], AbstractContextManager[Sequence[np.ndarray]]]
+# (layers, width, notes) → one array (text, width) for each layer, to be filled in the block; kept when it has ended.
+Destination = Callable[[Sequence[int], int, Mapping[str, str]], AbstractContextManager[Sequence[np.ndarray]]]
 
 
 class NonFiniteError(ValueError):
@@ -41,7 +42,7 @@ class NonFiniteError(ValueError):
 
 
 class ImpreciseError(ValueError):
-    """A column's vectors are at fault, and float32 may do better; the message says how."""
+    """Some vectors are wrong in a way that float32 may mend; the message says what is wrong."""
 
 
 def layer_name(layer: int) -> str:
@@ -52,7 +53,13 @@ def layer_name(layer: int) -> str:
 def column_key(
     revision: Revision, extraction: Extraction, texts: Sequence[str], layers: Sequence[int] | None = None
 ) -> str:
-    """Where a column is kept: everything that its vectors depend on, which texts they belong to, and which layers.
+    """The store's key of a column: a digest of all that its vectors depend on, of its texts and of its layers.
+
+    Args:
+        revision: With the digests of its weights and its tokenizer.
+        extraction: With a settled dtype.
+        texts: In the order of the rows.
+        layers: The wanted ones; None = all, which has another key than a list of all of them.
 
     Raises:
         ValueError: the revision's digests are unknown, or the extraction's dtype is not settled.
@@ -75,28 +82,30 @@ def embed_column(
     folder: Path,
     texts: Sequence[str],
     extraction: Extraction,
-    probe: ProbeConfig,
+    session: "ProbeSession",
     store: ArrayStore,
     layers: Sequence[int] | None = None,
 ) -> str:
-    """The key under which the store has arrays `layer_000`, `layer_001`, … of shape (text, width) in fp32.
+    """Put a column into the store, unless it is there: then nothing is loaded.
 
-    Nothing is loaded when the store has them already. One process embeds one column at a time. The store's notes tell
-    the dtype of the pass and how many texts were longer than what was kept of them.
+    The store's notes give the dtype that was used, and how many texts were cut to the longest allowed length.
 
     Args:
-        revision: Whose weights and tokenizer lie in `folder`.
+        revision: Its weights and tokenizer lie in `folder`.
         folder: A loadable model.
-        texts: Distinct or not; their order is that of the rows.
+        texts: May repeat; rows have their order.
         extraction: With a settled dtype.
-        probe: Where to compute.
-        store: Where the vectors go, and the texts' tokens, in its folder `tokens`.
+        session: Computes, on its devices.
+        store: Gets the vectors, and in its folder `tokens` the token ids of the texts.
         layers: The wanted ones of 0..L, in any order; None = all. Blocks above the highest do not run. Some layers are
-            kept apart from all of them, which may have become float32 for the sake of a layer that is not wanted.
+            kept apart from a column of all, which may have become float32 because of a layer that is not wanted here.
+
+    Returns:
+        The key under which the store has the arrays `layer_000`, `layer_001`, … of shape (text, width) in fp32.
 
     Raises:
         ValueError: a text has no token (named by its index), a layer is none of 0..L, or the folder holds no model that
-            the probe knows.
+            can be probed.
         NonFiniteError: the model gives NaN or infinity, in float32 too.
     """
     if not texts:
@@ -107,13 +116,13 @@ def embed_column(
     sweep_litter(store.folder, idle=_DEAD)
 
     @contextmanager
-    def room(layers: Sequence[int], width: int, notes: Mapping[str, str]) -> Iterator[Sequence[np.ndarray]]:
+    def destination(layers: Sequence[int], width: int, notes: Mapping[str, str]) -> Iterator[Sequence[np.ndarray]]:
         layout = {layer_name(layer): ((len(texts), width), np.dtype(np.float32)) for layer in layers}
         with store.create(key, layout, notes) as arrays:
             yield [arrays[layer_name(layer)] for layer in layers]
 
     tokens = ArrayStore(store.folder / "tokens")
-    _fill(room, _Asked(revision, folder, texts, extraction, probe, layers, tokens=tokens))
+    _fill(destination, _Asked(revision, folder, texts, extraction, session, session.config, layers, tokens=tokens))
     return key
 
 
@@ -122,108 +131,119 @@ def column_vectors(
     folder: Path,
     texts: Sequence[str],
     extraction: Extraction,
-    probe: ProbeConfig,
+    session: "ProbeSession",
     observers: "Sequence[Observer]" = (),
 ) -> np.ndarray:
-    """The column itself, of shape (layer, text, width) in fp32, computed now; `observers` see its token states.
+    """Compute a column without a store; `observers` are shown its token states.
 
-    Observers cannot unsee a pass, so with them it is the caller who begins anew in float32. They sit in this process,
-    so one device computes, whatever `probe.devices` says.
+    What observers have seen cannot be taken back, so with observers nothing is repeated in float32: the caller does it.
+    They live in this process, so one device computes, however many the session has.
+
+    Args:
+        revision, folder, texts, extraction, session: As for `embed_column`.
+        observers: Called at every layer of every batch.
+
+    Returns:
+        The vectors (layer, text, width) in fp32.
 
     Raises:
         ValueError, NonFiniteError: as `embed_column`.
-        ImpreciseError: observers have seen a pass that gives NaN, infinity, zeros or vectors that are the same, in a
-            dtype shorter than float32.
+        ImpreciseError: only with observers: a dtype shorter than float32 gave NaN, infinity, zeros or vectors that are
+            all the same.
     """
     column = np.empty(0, np.float32)
 
     @contextmanager
-    def room(layers: Sequence[int], width: int, notes: Mapping[str, str]) -> Iterator[Sequence[np.ndarray]]:
+    def destination(layers: Sequence[int], width: int, notes: Mapping[str, str]) -> Iterator[Sequence[np.ndarray]]:
         nonlocal column
-        column = np.empty(0, np.float32)  # first, or two columns would be in memory at once
+        column = np.empty(0, np.float32)  # frees the first pass's column before the second one gets its own
         column = np.empty((len(layers), len(texts), width), np.float32)
         yield list(column)
 
-    _fill(room, _Asked(revision, folder, texts, extraction, replace(probe, devices=1), observers=observers))
+    alone = replace(session.config, devices=1)
+    _fill(destination, _Asked(revision, folder, texts, extraction, session, alone, observers=observers))
     return column
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What a column is made of, and who watches; with `tokens` kept where there is a store for them."""
+    """What a column is made of, with the observers of its pass and the store (if any) of its tokens."""
 
     revision: Revision
     folder: Path
     texts: Sequence[str]
     extraction: Extraction
-    probe: ProbeConfig
+    session: "ProbeSession"
+    config: "ProbeConfig"
     layers: Sequence[int] | None = None
     observers: "Sequence[Observer]" = ()
     tokens: ArrayStore | None = None
 
 
-def _fill(room: Room, asked: _Asked) -> None:
-    """One pass, or two.
+def _fill(destination: Destination, asked: _Asked) -> None:
+    """One pass over all texts, and a second one in float32 where the first gave vectors that are wrong.
 
-    The second one is of all texts. So one that overflows float16 gives its neighbours in the column float32 vectors,
-    which the arm's identity does not tell; the warning does, and the store's notes.
+    So a single text that overflows float16 gives all texts float32 vectors. The arm's identity does not show that; the
+    warning and the store's notes do.
     """
     try:
-        return _pass(room, asked)
+        return _pass(destination, asked)
     except ImpreciseError as fault:
         if asked.observers:
             raise
         log.warning("%s; computing the column again in float32", fault)
-    return _pass(room, replace(asked, extraction=in_float32(asked.extraction)))
+    return _pass(destination, replace(asked, extraction=in_float32(asked.extraction)))
 
 
 def in_float32(extraction: Extraction) -> Extraction:
+    """The same extraction with dtype float32."""
     return replace(extraction, dtype=Dtype.float32)
 
 
-def _pass(room: Room, asked: _Asked) -> None:
+def _pass(destination: Destination, asked: _Asked) -> None:
     from tl_search.probe.faults import faults, normalise
-    from tl_search.probe.kept import kept_probe
-    from tl_search.probe.ranks import kept_ranks, working
-    from tl_search.probe.tokens import tokens_of
     from tl_search.probe.work import Sent, Work
 
-    revision, folder, extraction, config = asked.revision, asked.folder, asked.extraction, asked.probe
-    if config.devices > 1:
-        kept_ranks(config.devices)  # they import while the model is loaded here
-    probe = kept_probe(revision, folder, extraction)
+    revision, folder, extraction, session = asked.revision, asked.folder, asked.extraction, asked.session
+    ranks = session.ranks if asked.config.devices > 1 else None  # they import while the model is loaded here
+    probe = session.models.probe(revision, folder, extraction)
     chosen = probe.every_layer if asked.layers is None else sorted(set(asked.layers))
     for layer in chosen:
         if layer not in probe.every_layer:
             raise ValueError(f"layers: must lie in 0..{probe.every_layer[-1]} at {revision.name}, got {layer}")
     if not chosen:
         raise ValueError("layers: must be at least one, got none")
-    tokens = tokens_of(revision, folder, asked.texts, extraction, probe.position_limit, asked.tokens)
+    tokens = session.tokens.tokens(revision, folder, asked.texts, extraction, probe.position_limit, asked.tokens)
     size, largest = probe.model.get_input_embeddings().num_embeddings, int(tokens.ids.max())
     if largest >= size:
         raise ValueError(f"{folder}: its tokenizer gives token {largest}, but the model has only {size}")
-    _say_lengths(revision, tokens, probe.model)
+    _log_lengths(revision, tokens, probe.model)
 
     packed = int(tokens.lengths.max()) <= probe.packs
-    work = Work(revision, folder, extraction, config, chosen, packed)
+    work = Work(revision, folder, extraction, asked.config, chosen, packed)
     notes = {"dtype": extraction.dtype.value, "texts_cut": str(tokens.cut)}
-    with room(chosen, probe.width, notes) as column:
-        if config.devices > 1:
-            with working(Sent.of(work, tokens, cast(Sequence[np.memmap], column)), config.devices) as ranks:
-                written = work.run(tokens, column, heed=ranks.heed)
-            written += ranks.written
+    with destination(chosen, probe.width, notes) as column:
+        if ranks is None:
+            written = work.run(session.models, tokens, column, observers=asked.observers)
         else:
-            written = work.run(tokens, column, observers=asked.observers)
+            with ranks.working(Sent.of(work, tokens, cast(Sequence[np.memmap], column))):
+                written = work.run(session.models, tokens, column, after_batch=ranks.check)
+            written += ranks.written
         if written != len(asked.texts):
             raise RuntimeError(f"{written} of {len(asked.texts)} texts were embedded")
-        _judge(faults(chosen, column, tokens.rows), revision, extraction.dtype)
+        _report(faults(chosen, column, tokens.rows), revision, extraction.dtype)
         if extraction.normalise:
             for vectors in column:
                 normalise(vectors)
 
 
-def _judge(found: "Sequence[Fault]", revision: Revision, dtype: Dtype) -> None:
-    """Raise what may become better, or cannot be kept; say the rest, since other layers can be scored."""
+def _report(found: "Sequence[Fault]", revision: Revision, dtype: Dtype) -> None:
+    """Raise for vectors that float32 may mend, or that are no numbers; warn of the rest: other layers can be scored.
+
+    Raises:
+        ImpreciseError: the dtype is shorter than float32, and a longer one may give better vectors.
+        NonFiniteError: a vector holds NaN or infinity.
+    """
     told = [f"{revision.name}: layer {fault.layer}: {fault.what}" for fault in found]
     for fault, line in zip(found, told, strict=True):
         if fault.by_rounding and dtype is not Dtype.float32:
@@ -234,7 +254,7 @@ def _judge(found: "Sequence[Fault]", revision: Revision, dtype: Dtype) -> None:
         log.warning(line)
 
 
-def _say_lengths(revision: Revision, tokens: "Tokens", model: Any) -> None:
+def _log_lengths(revision: Revision, tokens: "Tokens", model: Any) -> None:
     context = getattr(model.config, "max_position_embeddings", None)
     longest = int(tokens.lengths.max())
     if context is not None and longest > context:

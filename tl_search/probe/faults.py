@@ -1,6 +1,6 @@
-"""What can be wrong with a layer's vectors: some are no numbers, or many are the same.
+"""What can be wrong with a layer's vectors: some hold NaN or infinity, are zero, or many are the same.
 
-Vectors are looked at in parts, since a layer may be a file that is larger than memory.
+Vectors are read in parts, since a layer may be a file that is larger than memory.
 """
 
 from collections import Counter
@@ -12,17 +12,17 @@ import numpy as np
 from tl_search.probe.tokens import Row
 
 _AT_ONCE = 4096  # vectors
-_ROUNDING = 1e-6  # of the largest number: vectors that differ by less differ by how their tokens were summed
+_ROUNDING = 1e-6  # relative to the largest number: smaller differences come from the order in which tokens are summed
 
 
 class Fault(NamedTuple):
     """What is wrong with a layer.
 
     Args:
-        layer: Which.
-        what: `1 of 5,000 vectors hold NaN or infinity`: a share would round to nothing, or to all.
-        fatal: Whether the layer's vectors are no numbers; else they are, and tell nothing.
-        by_rounding: Whether a wider dtype may give better ones.
+        layer: Its number.
+        what: In words with counts, such as `1 of 5,000 vectors hold NaN or infinity`.
+        fatal: Whether vectors hold NaN or infinity; otherwise they are finite, but say little about the texts.
+        by_rounding: Whether a dtype with more bits may give better vectors.
     """
 
     layer: int
@@ -32,12 +32,12 @@ class Fault(NamedTuple):
 
 
 def faults(layers: Sequence[int], column: Sequence[np.ndarray], rows: Sequence[Row]) -> list[Fault]:
-    """The faults of a column, from the lowest layer up: nothing counts behind the first that is fatal.
+    """The faults of a column, from the lowest layer up; only the first fatal fault where there is one.
 
     Args:
-        layers: The layers' numbers.
-        column: Each one's vectors (text, width).
-        rows: The texts' tokens: what is the same of the same tokens is no fault.
+        layers: The layers' numbers, rising.
+        column: The vectors (text, width) of each layer.
+        rows: The token ids of each text: equal texts must have equal vectors, which is no fault.
     """
     found: list[Fault] = []
     alike: int | None = None
@@ -49,13 +49,13 @@ def faults(layers: Sequence[int], column: Sequence[np.ndarray], rows: Sequence[R
             found.append(Fault(layer, f"{_of(zero, vectors)} are all zero", False, True))
         elif same := _same(vectors):
             alike = _alike(rows) if alike is None else alike
-            if same > alike:  # and in layer 0 by the texts, not by rounding: their last token is often the same
+            if same > alike:  # in layer 0 not by rounding: the last tokens of texts are often the same
                 found.append(Fault(layer, f"{_of(same, vectors)} are the same", False, layer > 0))
     return found
 
 
 def normalise(vectors: np.ndarray) -> None:
-    """Give every vector length 1, in place; a zero vector stays."""
+    """Scale every vector (text, width) to length 1, in place; a zero vector stays."""
     for part in _parts(vectors):
         part /= np.maximum(np.linalg.norm(part, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
 
@@ -79,7 +79,7 @@ def _broken_and_zero(vectors: np.ndarray) -> tuple[int, int]:
 
 
 def _same(vectors: np.ndarray) -> int:
-    """How many are the most common vector if at least half are, else 0: what half of them are, the median is."""
+    """How many vectors equal the most common one, if at least half do, else 0. Then it is also the median vector."""
     first = vectors[:, 0].copy()
     middle = vectors[np.argpartition(first, len(first) // 2)[len(first) // 2]].copy()
     allowed = _ROUNDING * float(np.abs(middle).max())

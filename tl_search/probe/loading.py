@@ -1,7 +1,7 @@
-"""A revision's folder to a tokenizer and a model in memory, or its weights into a model that is there already.
+"""Loads a revision's tokenizer and model from its folder, or copies its weights into a model that is loaded already.
 
-Revisions of one run share everything but their numbers, and copying those from the memory-mapped file is several times
-quicker than building a model anew.
+Revisions of one run differ in their weights alone, and copying weights from the memory-mapped file is several times
+faster than building a new model.
 """
 
 import json
@@ -20,10 +20,10 @@ log = logging.getLogger(__name__)
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a revision's folder; it warns where most of the model's vocabulary is out of its reach.
+    """The tokenizer of a revision's folder; warns when it has fewer than half as many tokens as the model.
 
     Raises:
-        ValueError: there is none that loads, or its vocabulary is larger than the model's.
+        ValueError: no tokenizer loads, or its vocabulary is larger than the model's.
     """
     from transformers import AutoTokenizer
 
@@ -34,27 +34,18 @@ def load_tokenizer(folder: Path) -> Any:
         raise ValueError(f"{folder}: its tokenizer does not load ({_first_line(error)})") from error
     size = read_json(folder / "config.json").get("vocab_size")
     if isinstance(size, int):
-        # tokens that were added to a vocabulary may lie behind the table: few texts hold them
+        # only the vocabulary itself must fit: added tokens may have no row in the model's table, and few texts use them
         if tokenizer.vocab_size > size:
             last = tokenizer.vocab_size - 1
             raise ValueError(f"{folder}: its tokenizer gives token {last}, but the model has only {size}")
         if len(tokenizer) < size / 2:
-            _doubt(len(tokenizer), size, str(folder))
+            said = "%s: its tokenizer has %d tokens and the model %d; it may be another model's"
+            log.warning(said, folder, len(tokenizer), size)
     return tokenizer
 
 
-_doubted: set[tuple[int, int]] = set()
-
-
-def _doubt(tokens: int, size: int, folder: str) -> None:
-    """Said once: the other revisions of a model have the same tokenizer."""
-    if (tokens, size) not in _doubted:
-        _doubted.add((tokens, size))
-        log.warning("%s: its tokenizer has %d tokens and the model %d; it may be another model's", folder, tokens, size)
-
-
 def architecture(folder: Path, dtype: torch.dtype) -> str:
-    """Equal for two folders exactly when one model object can hold the weights of either."""
+    """A digest that two folders share exactly when one model object can hold the weights of either."""
     config = read_json(folder / "config.json")
     for key in ("transformers_version", "_name_or_path"):
         config.pop(key, None)
@@ -64,11 +55,12 @@ def architecture(folder: Path, dtype: torch.dtype) -> str:
 def load_model(folder: Path, dtype: torch.dtype) -> Any:
     """The base model (no head) with the folder's weights, in evaluation mode, on the CPU.
 
-    The weights get their dtype here and not from the Trainer's precision, which would also round the model's tables
-    of rotary frequencies.
+    Args:
+        folder: With `config.json` and weights.
+        dtype: Of the weights. The Trainer's precision would also round the model's tables of rotary frequencies.
 
     Raises:
-        ValueError: the folder cannot be read as a model, or lacks some of its weights.
+        ValueError: the folder cannot be read as a model, or lacks some of the model's weights.
     """
     from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel
@@ -76,9 +68,9 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
     try:
         with quiet():
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            config._attn_implementation = None  # a file must not choose what code computes attention
+            config._attn_implementation = None  # a file must not choose the code that computes attention
             if hasattr(config, "rescale_every"):
-                config.rescale_every = 0  # RWKV would halve states, and weights that others are copied over later
+                config.rescale_every = 0  # RWKV would halve its weights in place, but not those copied in later
             model, found = AutoModel.from_pretrained(
                 folder,
                 config=config,
@@ -98,18 +90,25 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
 
 
 def _own(model: torch.nn.Module) -> None:
-    """Copy what is only a view of the weights' file, one tensor at a time.
+    """Copy the tensors that are views of the weights' file, one at a time.
 
-    A kept model would change with its file, and end the process with SIGBUS where the file has become shorter.
+    Otherwise a kept model would change when its file does, and the process would die of SIGBUS when the file is cut.
     """
-    for tensor in (*model.parameters(), *model.buffers()):  # tied weights are one tensor, and come once
+    for tensor in (*model.parameters(), *model.buffers()):  # tied weights are one tensor, listed once
         if not tensor.untyped_storage().resizable():  # memory that torch did not allocate
             tensor.data = tensor.data.clone()
 
 
 @torch.no_grad()
 def swap_weights(model: Any, folder: Path) -> bool:
-    """Copy the folder's weights into the model; False, with the model untouched, when they do not fit one to one."""
+    """Copy the folder's weights into the model.
+
+    Returns:
+        Whether names and shapes fit one to one; otherwise the model is left as it is.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
     file = folder / "model.safetensors"
@@ -133,7 +132,7 @@ def swap_weights(model: Any, folder: Path) -> bool:
 
 
 def _unused(name: str) -> bool:
-    """A pooler hangs behind the last block: no layer's state depends on it."""
+    """Whether a weight is of a pooler, which follows the last block: no layer's states depend on it."""
     return name.startswith("pooler.")
 
 

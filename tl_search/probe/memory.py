@@ -1,10 +1,10 @@
-"""Out of memory: how it is told, and how what a failed pass held is given back."""
+"""Out of memory: how to recognise it, and how to free what a failed pass has held."""
 
 import gc
 
 import torch
 
-# the second and third: a CPU's; the last: of CUDA's libraries, which allocate for themselves
+# The second and third are said of a CPU; the last by CUDA's libraries, which allocate memory of their own.
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "status_alloc_failed")
 
 
@@ -16,7 +16,7 @@ def is_full(error: BaseException) -> bool:
 
 
 def release(device: torch.device) -> None:
-    """Give back what nobody holds any more."""
+    """Free memory that no object uses any more."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

@@ -16,9 +16,9 @@ from tl_search.plane.extraction import Extraction, FinalNorm, Pooling
 from tl_search.probe import batching, packing, proof
 from tl_search.probe.batching import Batch
 from tl_search.probe.memory import is_full, release
-from tl_search.probe.observe import Observer, Once, Rectangle
+from tl_search.probe.observers import Observer, Once, Rectangle
 from tl_search.probe.pooling import pool
-from tl_search.probe.positions import Lookups, fixed_up_to, forget_lengths
+from tl_search.probe.positions import Lookups, fixed_up_to, reset_scaling
 from tl_search.probe.states import anatomy, blocks_of, first_tensor, model_name
 
 if TYPE_CHECKING:
@@ -32,21 +32,25 @@ class _Enough(Exception):  # noqa: N818  (no error: it ends a pass that has give
 
 
 class Probe(LightningModule):
-    """A base model whose `predict_step` returns each text's vector at every layer 0..L, or at those of `layers`.
+    """A base model whose `predict_step` returns each text's vector at every wanted layer.
 
-    Hooks pool as each block finishes, so that never more than one layer's states are alive. Blocks above the highest
-    wanted layer do not run. A batch that does not fit into memory goes through in halves, and so do later ones of
+    Hooks pool the states as each block finishes, so only one layer's states are in memory. Blocks above the highest
+    wanted layer do not run. A batch that does not fit into memory is computed in halves, and so are later batches of
     its size until the column is done.
 
     Args:
         model: A transformers base model (no head), in evaluation mode.
-        extraction: Which states, and how they are pooled; its dtype is the model's.
+        extraction: Which states, and how they are pooled; the model has its dtype already.
 
     Attributes:
-        packs: Texts of up to so many tokens may be packed; 0 = none.
-        position_limit: Tokens that the model has positions for; None = any number.
+        layers: The wanted layers of 0..L, rising; all of them at first.
+        observers: Shown the token states of every wanted layer by `predict_step`.
+        packs: How many tokens a text may have to be packed with others; 0 = none is packed.
+        apart: Texts with more tokens than this share a pass only with texts of their own length.
+        position_limit: How many tokens the model has positions for; None = any number.
         width: Of the vectors.
-        proven: Whether the weights could show that all this holds for their architecture, and so for other weights.
+        proven: Whether the trial with these weights holds for all weights of this architecture. It does not where they
+            give NaN, or where texts could not be told apart by them.
 
     Raises:
         ValueError: the model's parts were not recognised.
@@ -56,9 +60,9 @@ class Probe(LightningModule):
         super().__init__()
         self.model = model
         self.extraction = extraction
-        self.observers: Sequence[Observer] = ()  # told of every layer's token states by `predict_step`
+        self.observers: Sequence[Observer] = ()
         self.packs = 0
-        self.apart = fixed_up_to(model)  # texts longer than this share a pass only with texts of their length
+        self.apart = fixed_up_to(model)
         self._own_attention = model.config._attn_implementation
         self._most_tokens: int | None = None  # in one pass; None until memory did not suffice
         with proof.in_float32(model, blocks_of(model)):
@@ -67,10 +71,11 @@ class Probe(LightningModule):
 
     @property
     def every_layer(self) -> Sequence[int]:
+        """0..L."""
         return range(len(self.anatomy.blocks) + 1)
 
     def to(self, *args: Any, **named: Any) -> Self:
-        """Raises ValueError where the weights do not fit: who moves them knows no model's name."""
+        """As for every module; ValueError with the model's name where the weights do not fit into the memory."""
         try:
             return super().to(*args, **named)
         except (RuntimeError, MemoryError) as error:
@@ -80,15 +85,28 @@ class Probe(LightningModule):
             raise ValueError(f"model: {model_name(self.model)} does not fit into the memory of {where}") from error
 
     def on_predict_start(self) -> None:
-        self._most_tokens = None  # what else took memory may be gone by now
+        self._most_tokens = None  # more memory may be free by now
 
     @torch.inference_mode()
     def predict_step(self, batch: Batch, batch_idx: int = 0) -> Float[Tensor, "layer text width"]:
+        """The vectors of a batch, in fp32 on the batch's device.
+
+        Args:
+            batch: On the model's device.
+            batch_idx: Lightning's; not used.
+
+        Returns:
+            `result[i, j]` is the vector of the batch's j-th text at `self.layers[i]`. `VectorWriter` in `predict.py`
+            receives it from Lightning and writes it to row `batch.texts[j]`.
+
+        Raises:
+            ValueError: a single text does not fit into the memory.
+        """
         parts = [self._within_memory(part, Once(self.observers)) for part in self._fit_to_share(batch)]
         return torch.cat(parts, dim=1)
 
     def _fit_to_share(self, batch: Batch) -> list[Batch]:
-        """The batch, or parts of it, where texts of unlike length would change each other's vectors."""
+        """The batch, split where texts of different length would change each other's vectors."""
         if math.isinf(self.apart) or int(batch.lengths.max()) <= max(self.apart, int(batch.lengths.min())):
             return [batch]
         return [part for half in batching.halves(batch) for part in self._fit_to_share(half)]
@@ -101,7 +119,7 @@ class Probe(LightningModule):
             except (RuntimeError, MemoryError) as error:
                 if not is_full(error) or observers.speaking:
                     raise
-            release(self.device)  # not where the error is at hand: its traceback holds the pass's tensors
+            release(self.device)  # not within `except`: there the error's traceback holds the pass's tensors
             if alone:
                 raise ValueError(
                     f"extraction.max_length: one text of {size} tokens does not fit into the memory of {self.device}"
@@ -120,7 +138,7 @@ class Probe(LightningModule):
         observers: Once | None = None,
         model_output: list[Tensor] | None = None,
     ) -> Float[Tensor, "layer text width"]:
-        """The wanted layers' vectors; `model_output` gets what the model itself returns, pooled alike, to compare."""
+        """The wanted layers' vectors; `model_output` gets the model's own output, pooled alike, to compare with."""
         vectors: dict[int, Tensor] = {}
         number = 0  # of the layer whose states come next
 
@@ -163,11 +181,11 @@ class Probe(LightningModule):
             options = {"position_ids": packing.positions(batch), "groups": batch.groups}
         else:
             self._attend(self._own_attention)
-            # padding stands on the right, so the model's own count of positions starts at the first real token
+            # padding is on the right, so the model's own positions start at the first real token
             place = torch.arange(batch.ids.shape[1], device=batch.ids.device)
             options = {"attention_mask": (place[None] < batch.lengths[:, None]).long()}
         if not math.isinf(self.apart):
-            forget_lengths(self.model)
+            reset_scaling(self.model)
         return self.model(input_ids=batch.ids, use_cache=False, **options)[0]
 
     def _attend(self, name: str) -> None:
@@ -176,7 +194,7 @@ class Probe(LightningModule):
 
     @torch.no_grad()
     def _prove(self) -> None:
-        """Try what was found on a few texts: each alone is the truth that a padded and a packed pass must give."""
+        """Find the model's parts and try them: padded and packed passes must give what each text gives alone."""
         output: list[Tensor] = []
         with proof.one_line(self.model):
             sample = proof.Sample(self.model)
@@ -194,7 +212,7 @@ class Probe(LightningModule):
             ours = self._tried(first, output)
             alone = torch.cat([ours, self._tried(others)], dim=1)
             joined, padded = self._tried(sample.padded).split([1, 3], dim=1)
-        finite = bool(torch.isfinite(alone).all())  # else who reads the vectors names the fault of the weights
+        finite = bool(torch.isfinite(alone).all())  # if not, a column's faults tell of it
         if len(ours) != len(self.every_layer) or (finite and not proof.close(ours[-1:], output[0][None])):
             raise ValueError(f"model: what {model_name(self.model)} does to the states of its last block is unknown")
         if self.extraction.final_norm is FinalNorm.last_only and entering.shape[-1] != ours.shape[-1]:
@@ -205,7 +223,7 @@ class Probe(LightningModule):
         self.width = (entering if self.extraction.final_norm is FinalNorm.none else ours).shape[-1]
         self.proven = finite and not proof.close(joined[-1:], sample.blend(alone)[-1:])
         if not proof.close(padded, alone):
-            self.apart = 0  # what the mask covers is seen, or nobody knows
+            self.apart = 0  # the mask does not hide the padding, or the weights cannot show that it does
         reach = packing.packable(self.model)
         if self.proven and reach and self._packs_like(sample.packed, alone):
             self.packs = reach
@@ -214,7 +232,7 @@ class Probe(LightningModule):
         return self._vectors(batch, FinalNorm.all, Pooling.mean, self.every_layer, model_output=model_output)
 
     def _packs_like(self, batch: Batch, alone: Tensor) -> bool:
-        """Whether the packed pass gives the vectors of the texts alone; a model that objects keeps padding."""
+        """Whether the packed pass gives the vectors that texts have alone; not where the model refuses it."""
         packing.register()
         try:
             return proof.close(self._tried(batch), alone)

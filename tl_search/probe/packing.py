@@ -1,7 +1,7 @@
-"""Attention over texts that stand end to end in one row, split at their borders: no padding, and no mask either.
+"""Attention over texts that stand end to end in one row, split where texts meet: it needs no padding and no mask.
 
-Registered once with transformers' interface for attention functions, so that it serves every model written against
-that interface, with no model's code repeated here.
+It is registered with transformers' interface for attention functions, so it serves every model that uses the interface,
+and no model's code is repeated here.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from tl_search.probe.batching import Batch
-from tl_search.probe.observe import Rectangle
+from tl_search.probe.observers import Rectangle
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int  # a language of shapes for readers and checkers
 
 NAME = "tl_packed"
 
-# What some models hand to their attention that is not done here; a model that does gets padded batches.
+# Arguments of some models' attention that are not supported here; such a model gets padded batches.
 _UNKNOWN = ("softcap", "s_aux", "position_bias")
 
 
@@ -37,7 +37,17 @@ def attention(
     is_causal: bool | None = None,
     **options: Any,
 ) -> tuple[Float[Tensor, "1 token head size"], None]:
-    """Texts of one length are attended to together; `groups` says how many there are of each."""
+    """An attention function of transformers; texts of equal length are computed together.
+
+    Args:
+        groups: (number of texts, their length) for each run of equally long texts. The rest is the library's.
+
+    Returns:
+        The states, and no attention weights.
+
+    Raises:
+        NotImplementedError: the model passes a mask or a bias.
+    """
     if attention_mask is not None or any(options.get(name) is not None for name in _UNKNOWN):
         raise NotImplementedError("this attention takes neither masks nor biases")
     causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
@@ -54,7 +64,7 @@ def attention(
 
 
 def register() -> None:
-    """Make the function known to transformers under `NAME`, with no mask built for it."""
+    """Make the function known to transformers under `NAME`, and have it build no mask for it. May be repeated."""
     from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface
 
@@ -63,9 +73,9 @@ def register() -> None:
 
 
 def packable(model: Any) -> int:
-    """Up to how many tokens a text may have for `attention` to take the place of the model's own; 0 = none may.
+    """How many tokens a text may have at most for `attention` to replace the model's own; 0 = it cannot.
 
-    Where attention has a window, in all layers or in some, that is the window: a text within it is not cut by it.
+    Where some layer's attention has a window, it is the window's size, since the window does not cut shorter texts.
     """
     if not model._supports_attention_backend:
         return 0
@@ -81,7 +91,7 @@ def packable(model: Any) -> int:
 
 
 def positions(batch: Batch) -> Int[Tensor, "1 token"]:
-    """Counted from each text's first token."""
+    """The position of each token in its text, from 0."""
     counts = [torch.arange(length, device=batch.ids.device).repeat(texts) for texts, length in batch.groups]
     return torch.cat(counts)[None]
 

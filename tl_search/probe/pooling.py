@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 def pool(
     states: Float[Tensor, "text token width"], lengths: Int[Tensor, " text"] | None, pooling: Pooling
 ) -> Float[Tensor, "text width"]:
-    """One vector per text; `lengths` are the real tokens, >= 1, which come first, and only they take part;
-    without `lengths` all are real.
+    """One vector per text, in fp32, from the states of its real tokens.
 
-    `weighted_mean` weighs a token by its place, 1, 2, …: a causal model's later tokens have seen more of the text
-    (Muennighoff, 2022, arXiv:2202.08904).
+    `weighted_mean` weighs a token by its position 1, 2, …, since a causal model's later tokens have seen more of the
+    text (Muennighoff, 2022, arXiv:2202.08904).
+
+    Args:
+        states: Of any dtype.
+        lengths: Real tokens of each text, >= 1, which come first; None: all tokens are real.
+        pooling: How.
     """
     if pooling is Pooling.cls:
         return states[:, 0].float()
@@ -34,7 +38,7 @@ def pool(
     if lengths is not None:
         padding = place >= lengths[:, None]
         weight = weight.masked_fill(padding, 0.0)
-        # not weight 0 alone: what a model computes at padding may be NaN, and 0 × NaN is NaN
+        # weight 0 would not suffice: what a model computes at padding may be NaN, and 0 × NaN is NaN
         states = states.masked_fill(padding[..., None], -torch.inf if pooling is Pooling.max else 0.0)
     if pooling is Pooling.max:
         return states.amax(1)

@@ -1,4 +1,4 @@
-"""How a model counts positions: how many it has, and when a vector depends on how long its neighbours are."""
+"""How a model numbers positions: how many it has, and whether a text's positions depend on other texts of its batch."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from torch.overrides import TorchFunctionMode
 
 
 class Lookups(TorchFunctionMode):
-    """Watches, while it is entered, one unpadded text pass through a model, and knows how many positions there are.
+    """Finds out how many positions a model has, by watching its table lookups while one unpadded text passes.
 
-    A table of positions is one that is read at ascending places; the first place read is where it starts (RoBERTa's
-    does behind its padding token, OPT's at 2).
+    A table that is read at ascending rows is taken for one of positions; its first row in use is the first one read
+    (RoBERTa's table starts after its padding token, OPT's at 2).
 
     Args:
-        tokens: Of the text, >= 2, which do not ascend themselves.
+        tokens: How many the text has, >= 2. The token ids must not ascend themselves.
     """
 
     def __init__(self, tokens: int) -> None:
         super().__init__()
         self.tokens = tokens
-        self._left: list[int] = []  # places in each table from the first one on that was read
+        self._left: list[int] = []  # rows of each table from the first one that was read
 
     @property
     def limit(self) -> int | None:
-        """How many tokens the model has positions for; None where it does not look them up."""
+        """How many tokens the model has positions for; None where it has no table of them."""
         return min(self._left, default=None)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -44,15 +44,16 @@ class Lookups(TorchFunctionMode):
 
     def _note(self, rows: int, places: Tensor) -> None:
         if places.ndim and places.shape[-1] >= self.tokens:
-            own = places[..., : self.tokens]  # Longformer fills a text up to a whole window
+            own = places[..., : self.tokens]  # Longformer pads a text to a whole window
             if bool((own.diff() == 1).all()):
                 self._left.append(rows - int(own.flatten()[0]))
 
 
 def fixed_up_to(model: nn.Module) -> float:
-    """Up to how many tokens a text's rotary positions are its own; those of a longer one turn with the batch's longest.
+    """The longest text, in tokens, whose rotary positions do not depend on the longest text of its batch.
 
-    Infinite for most models; for "dynamic" and "longrope" scaling, the length that they were trained with.
+    Infinite for most models. With "dynamic" or "longrope" scaling it is the length that the model was trained with:
+    beyond it, these scale the positions of the whole batch by the length of its longest text.
     """
     limits = [math.inf]
     for part, kinds in _rotary(model):
@@ -65,8 +66,8 @@ def fixed_up_to(model: nn.Module) -> float:
     return min(limits)
 
 
-def forget_lengths(model: nn.Module) -> None:
-    """Undo what "dynamic" scaling remembers of the longest text so far."""
+def reset_scaling(model: nn.Module) -> None:
+    """Undo the change that "dynamic" scaling makes to rotary frequencies at the longest text so far."""
     for part, kinds in _rotary(model):
         if any("dynamic" in kind for kind in kinds):
             for name in [name for name in dir(part) if name.endswith("original_inv_freq")]:
@@ -77,7 +78,7 @@ def forget_lengths(model: nn.Module) -> None:
 
 
 def _rotary(model: nn.Module) -> Iterator[tuple[Any, list[str]]]:
-    """The modules that turn positions, with how they scale them in each kind of layer."""
+    """The modules of rotary positions, with their kinds of scaling (one for each kind of layer)."""
     for part in model.modules():
         kinds = getattr(part, "rope_type", None)
         if kinds is not None:

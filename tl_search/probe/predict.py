@@ -1,4 +1,9 @@
-"""A probe's vectors of many batches, driven by Lightning's Trainer."""
+"""Many batches through a probe: Lightning's Trainer calls `predict_step`, and a callback writes what it returns.
+
+`Probe.predict_step` returns the vectors (layer, text, width) of one batch, in fp32, on the probe's device.
+`VectorWriter` copies them to the host and puts `vectors[i][j]` at row `batch.texts[j]` of the array of the i-th wanted
+layer; a prediction is not kept otherwise. When all batches are through, `embed.py` looks for faults in the arrays.
+"""
 
 import logging
 import signal
@@ -23,21 +28,21 @@ QUIET = 10.0  # seconds after which a long column says how far it is
 
 
 class VectorWriter(BasePredictionWriter):
-    """Puts each batch's vectors at their texts' places.
+    """Writes the vectors of each batch into the rows of its texts.
 
-    A GPU's vectors are on their way while the next batch is computed, and are written then: a copy into pinned memory
-    and an event behind it make the host wait for nothing else.
+    Vectors of a GPU are copied to the host while the next batch is computed, and written after it: the copy goes into
+    pinned memory, and the host waits only for an event that is recorded behind it.
 
     Args:
-        column: Each layer's vectors (text, width), to be written.
-        heed: Called after each batch; what it raises ends the pass.
+        column: The vectors (text, width) of each wanted layer, to be written.
+        after_batch: What it raises ends the pass.
     """
 
-    def __init__(self, column: Sequence[np.ndarray], heed: Callable[[], None]) -> None:
+    def __init__(self, column: Sequence[np.ndarray], after_batch: Callable[[], None]) -> None:
         super().__init__(write_interval="batch")
-        self.column, self.heed = column, heed
-        self.texts = self.written = 0  # how many are to come, and how many have
-        self.where = ""
+        self.column, self.after_batch = column, after_batch
+        self.texts = self.written = 0  # how many this device embeds in all, and has embedded so far
+        self.where = ""  # ends the line that tells the progress
         self._told = time.monotonic()
         self._coming: tuple[torch.Tensor, torch.Tensor, torch.cuda.Event | None] | None = None
 
@@ -51,6 +56,7 @@ class VectorWriter(BasePredictionWriter):
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
+        """Take the prediction (layer, text, width) of a batch; Lightning calls this after each `predict_step`."""
         before, arrived = self._coming, None
         places, vectors = (part.to("cpu", non_blocking=part.is_cuda) for part in (batch.texts, prediction))
         if prediction.is_cuda:
@@ -61,7 +67,7 @@ class VectorWriter(BasePredictionWriter):
             self._write(*before)
         if arrived is None:
             self._finish()
-        self.heed()
+        self.after_batch()
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._finish()
@@ -74,8 +80,8 @@ class VectorWriter(BasePredictionWriter):
     def _write(self, places: torch.Tensor, vectors: torch.Tensor, arrived: torch.cuda.Event | None) -> None:
         if arrived is not None:
             arrived.synchronize()
-        for room, layer in zip(self.column, vectors.numpy(), strict=True):
-            room[places.numpy()] = layer
+        for rows, layer in zip(self.column, vectors.numpy(), strict=True):
+            rows[places.numpy()] = layer
         self.written += len(places)
         if time.monotonic() - self._told > QUIET:
             self._told = time.monotonic()
@@ -88,21 +94,27 @@ def predict(
     column: Sequence[np.ndarray],
     config: ProbeConfig,
     rank: int = 0,
-    heed: Callable[[], None] = lambda: None,
+    after_batch: Callable[[], None] = lambda: None,
 ) -> int:
-    """Write one device's share of the texts into the column; returns how many they are.
+    """Write one device's share of the texts into the column.
 
-    Which texts share a batch does not depend on the number of devices: each takes every so manieth batch.
+    Which texts share a batch does not depend on the number of devices: of N devices, each takes every N-th batch.
 
     Args:
         probe: Its `predict_step` gives vectors (layer, text, width).
-        batches: Gives those of all texts; is told whether the device is a CPU.
-        column: Each layer's vectors (text, width).
+        batches: Gives the batches of all texts; its argument says whether the device is a CPU.
+        column: The vectors (text, width) of each wanted layer, to be written.
         config: Which devices.
-        rank: Of this one among them.
-        heed: Called after each batch; what it raises ends the pass.
+        rank: The number of this device, from 0.
+        after_batch: What it raises ends the pass.
+
+    Returns:
+        How many texts were written.
+
+    Raises:
+        ValueError: a text, or the model, does not fit into the device's memory.
     """
-    writer = VectorWriter(column, heed)
+    writer = VectorWriter(column, after_batch)
     with quiet():
         trainer = Trainer(
             accelerator=config.accelerator,
@@ -127,7 +139,7 @@ def predict(
         except SystemExit as error:
             if not isinstance(error.__context__, KeyboardInterrupt):
                 raise
-            # Lightning made an exit of Ctrl-C (or of what SIGTERM raises), and lets no second one through
+            # Lightning turned Ctrl-C (or what SIGTERM raises) into an exit, and would ignore a second Ctrl-C
             signal.signal(signal.SIGINT, on_interrupt)
             raise error.__context__ from None
     return writer.written

@@ -1,6 +1,6 @@
-"""What a probe takes for granted, tried on a few short texts before it is used.
+"""What a probe takes for granted of a model is tried on a few short texts before it is used.
 
-Always in float32, whatever the model's dtype: the rounding of bfloat16 would hide a wrong mask or position.
+The trial is in float32 whatever the model's dtype, since bfloat16's rounding would hide a wrong mask or position.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from tl_search.probe.batching import Batch
 from tl_search.probe.memory import is_full
 from tl_search.probe.states import model_name
 
-# Norm of a difference relative to the norm of the vectors: well above float32's rounding, well below what a wrong norm,
-# mask or position makes of them.
+# Norm of the difference relative to the norm of the vectors: far above float32's rounding, and far below the effect of
+# a wrong norm, mask or position.
 _TOLERANCE = 1e-4
 
 
 class Sample:
-    """Three short texts of arbitrary tokens, two of them equally long; and all three as one text.
+    """Batches of three short texts of arbitrary tokens, two of them equally long, and of the three joined to one text.
 
     Attributes:
-        alone: The three, without padding: batches of the first and of the others.
-        packed: The three end to end.
-        padded: The long text, then the three.
+        alone: The three texts without padding: a batch of the first, and one of the others.
+        packed: The three texts end to end.
+        padded: The joined text, then the three.
     """
 
     def __init__(self, model: Any) -> None:
         size, pad = model.get_input_embeddings().num_embeddings, pad_id(model)
         tokens = torch.arange(1, 15) * 7 % size
-        tokens = torch.where(tokens == pad, (tokens + 1) % size, tokens)  # some count positions without this token
+        tokens = torch.where(tokens == pad, (tokens + 1) % size, tokens)  # some give it no position
         rows = [part.numpy() for part in tokens.split([6, 4, 4])]
         made = [
             batching.padded(rows[:1], 6, pad)[0],
@@ -46,7 +46,7 @@ class Sample:
         *self.alone, self.packed, self.padded = (_moved(batch, next(model.parameters()).device) for batch in made)
 
     def blend(self, alone: Tensor) -> Tensor:
-        """What the long text gives where tokens know nothing of each other: no proof that texts are kept apart."""
+        """The joined text's vectors if no token saw another one; then equal vectors would prove nothing."""
         weight = self.packed.lengths / self.packed.lengths.sum()
         return (alone * weight[:, None]).sum(1, keepdim=True)
 
@@ -56,7 +56,7 @@ def _moved(batch: Batch, device: torch.device) -> Batch:
 
 
 def close(ours: Tensor, theirs: Tensor) -> bool:
-    """Whether both are the same vectors (layer, text, width), in every layer; what is not finite equals nothing."""
+    """Whether both are the same vectors (layer, text, width) in every layer; vectors that are not finite never are."""
     if ours.shape != theirs.shape or not bool(torch.isfinite(theirs).all()):
         return False
     apart = (ours - theirs).flatten(1).norm(dim=1)
@@ -64,21 +64,21 @@ def close(ours: Tensor, theirs: Tensor) -> bool:
 
 
 def pad_id(model: Any) -> int:
-    """What stands where no token is; masked, so that only models which look for it by value care."""
+    """The id for padding. It is masked, so it matters only to models that look for its value."""
     pad = getattr(model.config, "pad_token_id", None)
     return pad if isinstance(pad, int) and 0 <= pad < model.get_input_embeddings().num_embeddings else 0
 
 
 @contextmanager
 def in_float32(model: nn.Module, blocks: nn.ModuleList) -> Iterator[None]:
-    """The model computes in float32 until the block ends; its weights are then what they were, to the bit.
+    """Until the block ends, the model computes in float32; afterwards its weights are the same, bit for bit.
 
-    Each of its blocks is widened only while it runs: a model that just fits into memory has no room for two of it.
+    Each transformer block is converted only while it runs, since memory may not suffice for a second copy of the model.
     """
     inside = set(blocks.modules())
     with _widened([part for part in model.modules() if part not in inside]), ExitStack() as hooks:
         for block in blocks:
-            wide = hooks.enter_context(ExitStack())  # closed here when a pass ends before the block has run
+            wide = hooks.enter_context(ExitStack())  # closed by `hooks` when a pass ends inside the block
 
             def before(module: nn.Module, given: Any, wide: ExitStack = wide) -> None:
                 wide.enter_context(_widened(module.modules()))
@@ -110,7 +110,7 @@ def _widened(modules: Iterable[nn.Module]) -> Iterator[None]:
 
 @contextmanager
 def one_line(model: Any) -> Iterator[None]:
-    """What a model's own code, or a hook on it, fails with becomes one line that names the model."""
+    """An error of the model's own code, or of a hook on it, becomes a ValueError of one line that names the model."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Libraries that talk on every load and every pass would bury what a search has to say."""
+"""Silences libraries that print on every load and every pass, since a search has messages of its own to show."""
 
 import logging
 import warnings
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Lightning and transformers say errors only, and draw no progress bars, until the block ends."""
+    """Until the block ends, Lightning and transformers show errors only, and no progress bars."""
     from transformers.utils import logging as hugging
 
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]

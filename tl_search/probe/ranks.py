@@ -1,10 +1,11 @@
-"""Several devices: this process is rank 0, and every other one has a process that lives on for the next column.
+"""Several devices: this process is rank 0, and every further rank has a process that outlives a column.
 
-So a process starts, imports and builds its model once, and only swaps weights afterwards. They need not talk to each
-other: each takes its batches, and writes its texts' vectors where they belong.
+So a process starts, imports and builds its model once per session, and afterwards only swaps weights. The ranks need
+not talk to each other: each computes its share of the batches and writes its texts' vectors into the column's file.
 """
 
-import atexit
+from __future__ import annotations
+
 import multiprocessing
 import os
 import signal
@@ -13,53 +14,67 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-from tl_search.errors.ranks import portable, silence
+from tl_search.errors.ranks import death, portable
 
-Job = Callable[[int], int]  # rank → how many texts it wrote
+if TYPE_CHECKING:
+    from tl_search.probe.model_cache import ModelCache
+
+# (rank, the model cache of its process) → how many texts it wrote. Can be pickled.
+Job = Callable[[int, "ModelCache"], int]
 
 
 class Ranks:
-    """The processes of the ranks 1, 2, …
+    """The processes of the ranks 1, 2, …, each of which takes one job after another until it is ended.
 
     Args:
-        count: Of all ranks, this process's own counted.
+        count: How many ranks there are, rank 0 (this process) included.
     """
 
     def __init__(self, count: int) -> None:
         import torch
 
         context = multiprocessing.get_context("spawn")
-        self.written = 0  # texts, by the ranks that are done with the job
+        self.written = 0  # texts, by the ranks that have finished the job
         self._working: dict[Connection, int] = {}
         self._pipes: dict[Connection, Any] = {}
         for rank in range(1, count):
             ours, theirs = context.Pipe()
-            # as many threads as here: how a sum is split among threads shows in its last bits
+            # as many threads as here: how a sum is split among threads changes its last bits
             arguments = (rank, torch.get_num_threads(), theirs)
             process = context.Process(target=_serve, args=arguments, name=f"probe rank {rank}", daemon=True)
             process.start()
             theirs.close()
             self._pipes[ours] = process
 
-    def __len__(self) -> int:
-        return 1 + len(self._pipes)
-
     @property
     def alive(self) -> bool:
         return all(process.is_alive() for process in self._pipes.values())
 
-    def start(self, job: Job) -> None:
-        self.written = 0
-        for rank, pipe in enumerate(self._pipes, 1):
-            self._working[pipe] = rank
-            pipe.send(job)
+    @contextmanager
+    def working(self, job: Job) -> Iterator[Self]:
+        """The other ranks do the job while the block does this rank's part of it; at its end they are waited for.
 
-    def heed(self, patient: bool = False) -> None:
-        """Raise the error of a rank that failed; `patient` waits until all are done."""
+        Raises:
+            BaseException: what the first rank that failed has raised. Then all processes are ended, as they are when
+                the block fails.
+        """
+        try:
+            self.written = 0
+            for rank, pipe in enumerate(self._pipes, 1):
+                self._working[pipe] = rank
+                pipe.send(job)
+            yield self
+            self.check(wait_for_all=True)
+        except BaseException:
+            self.end()  # the others would go on for long, in a file that is gone
+            raise
+
+    def check(self, wait_for_all: bool = False) -> None:
+        """Take the answers that have come; raises the error of a rank that failed."""
         while self._working:
-            ready = wait(list(self._working), None if patient else 0)
+            ready = wait(list(self._working), None if wait_for_all else 0)
             if not ready:
                 return
             for pipe in ready:
@@ -69,75 +84,40 @@ class Ranks:
                     answer = pipe.recv()
                 except (EOFError, ConnectionError):
                     self._pipes[pipe].join()
-                    answer = _death(rank, self._pipes[pipe].exitcode)
+                    answer = death(rank, self._pipes[pipe].exitcode)
                 if isinstance(answer, BaseException):
                     raise answer
                 self.written += answer
 
-    def kill(self) -> None:
+    def end(self) -> None:
+        """Kill the processes; may be called again."""
         for pipe, process in self._pipes.items():
             process.kill()
             process.join()
             pipe.close()
-
-
-_kept: Ranks | None = None
-
-
-@contextmanager
-def working(job: Job, count: int) -> Iterator[Ranks]:
-    """The other ranks do the job while the block does its own part of it; then they are waited for.
-
-    Raises:
-        BaseException: what the first of them that failed has raised; all are ended, as when the block fails.
-    """
-    ranks = kept_ranks(count)
-    try:
-        ranks.start(job)
-        yield ranks
-        ranks.heed(patient=True)
-    except BaseException:
-        forget()  # what they are at would go on for long, in a file that is gone
-        raise
-
-
-def kept_ranks(count: int) -> Ranks:
-    """Those of the last column where they live and are as many, else new ones, which begin to import at once."""
-    global _kept
-    if _kept is None or len(_kept) != count or not _kept.alive:
-        forget()
-        _kept = Ranks(count)
-        atexit.register(forget)
-    return _kept
-
-
-def forget() -> None:
-    """End the processes."""
-    global _kept
-    if _kept is not None:
-        _kept.kill()
-    _kept = None
-    atexit.unregister(forget)
+        self._working.clear()
 
 
 def _serve(rank: int, threads: int, pipe: Connection) -> None:
-    """A rank's life: one job after another."""
-    for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):  # theirs to heed who started us
+    """What the process of a rank does: one job after another, with a model that it keeps between them."""
+    for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):  # the process that started this one handles them
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    warnings.simplefilter("ignore")  # rank 0 says it too
+    warnings.simplefilter("ignore")  # rank 0 shows the same warnings
     import torch
 
     from tl_search.probe import work  # noqa: F401  (what a job needs, imported while rank 0 loads its model)
+    from tl_search.probe.model_cache import ModelCache
 
     torch.set_num_threads(threads)
+    models = ModelCache()
     while True:
         try:
             job = pipe.recv()
         except EOFError:
             return
         try:
-            answer: Any = job(rank)
+            answer: Any = job(rank, models)
         except BaseException as error:
             answer = portable(rank, error)
         pipe.send(answer)
@@ -148,10 +128,3 @@ def _die_with_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(1)
-
-
-def _death(rank: int, code: int | None) -> BaseException:
-    """What the end of a process that reported nothing amounts to."""
-    if code == -signal.SIGTERM:  # a scheduler tells all processes at once
-        return SystemExit(128 + signal.SIGTERM)
-    return silence(rank, code)

@@ -1,8 +1,8 @@
-"""Which states a layer has: where a transformers model keeps its blocks, and what it does to the last one's states.
+"""Which states a layer has: finds a transformers model's blocks, and what it does to the states of the last one.
 
-Layer l is what enters block l + 1, counted from 1, and layer L what leaves the last block: a model that does something
-between its blocks (DeBERTa's convolution) has done it. Nothing is found by name: the blocks are the one list as long
-as the model is deep, and the final norm is whatever stands between the last of them and the model's output.
+Layer l is the input of block l + 1, counted from 1, and layer L the output of the last block; so whatever a model does
+between two blocks (DeBERTa has a convolution) is part of a layer. Nothing is found by its name: the blocks are the only
+list with as many modules as the model has layers, and the final norm is what follows the last block.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ from tl_search.plane.extraction import FinalNorm
 
 @dataclass(frozen=True)
 class Anatomy:
-    """The parts of a model that the probe listens to."""
+    """The parts of a model that the probe needs.
+
+    Args:
+        blocks: In order.
+        norm: What is applied to the last block's states; None where nothing is.
+    """
 
     blocks: nn.ModuleList
     norm: nn.Module | None
@@ -32,12 +37,16 @@ class Anatomy:
 
 
 def model_name(model: Any) -> str:
-    """For messages: the model's class and the library's name of its kind."""
+    """The model's class and the library's name of its kind, for messages."""
     return f"{type(model).__name__} ({model.config.model_type})"
 
 
 def blocks_of(model: Any) -> nn.ModuleList:
-    """The one list of modules that is as long as the model is deep. Raises ValueError: there is none, or several."""
+    """The only list of modules with as many entries as the model has layers.
+
+    Raises:
+        ValueError: there is none, or more than one; or the model is an encoder with a decoder.
+    """
     if model.config.is_encoder_decoder:
         raise ValueError(f"model: must be an encoder or a decoder alone, got {model_name(model)}, which is both")
     count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
@@ -64,7 +73,7 @@ def anatomy(model: Any, run: Callable[[], Tensor]) -> Anatomy:
     """
     blocks = blocks_of(model)
     last: list[Tensor] = []
-    followers: list[tuple[nn.Module, Tensor]] = []  # what ran after the last block, in order, and its output
+    followers: list[tuple[nn.Module, Tensor]] = []  # the modules after the last block, and their outputs
 
     def leave(module: nn.Module, given: Any, output: Any) -> None:
         last[:] = [first_tensor(output)]
@@ -89,18 +98,18 @@ def anatomy(model: Any, run: Callable[[], Tensor]) -> Anatomy:
 
 
 def first_tensor(output: Any) -> Tensor:
-    """A block's states, alone or before what else it returns."""
+    """The states that a block returns, alone or as the first of several values."""
     return output if isinstance(output, Tensor) else output[0]
 
 
 def _beside(model: nn.Module, blocks: nn.ModuleList) -> list[nn.Module]:
-    """The modules next to the blocks, and next to the modules that the blocks are in."""
+    """The modules beside the blocks, and beside the modules that contain them."""
     around = [part for part in model.modules() if part is not blocks and any(sub is blocks for sub in part.modules())]
     taken = {id(part) for part in [*around, blocks]}
     return [part for outer in around for part in outer.children() if id(part) not in taken]
 
 
 def _same(ours: Tensor, theirs: Tensor) -> bool:
-    """Told from where they lie in memory first: numbers say nothing where a diverged model gives only NaN."""
-    ours = ours[:, : theirs.shape[1]]  # Longformer's blocks see a text filled up to a whole window
+    """Compares addresses before numbers, since a diverged model gives only NaN, which equals nothing."""
+    ours = ours[:, : theirs.shape[1]]  # Longformer pads a text to a whole window for its blocks
     return ours.shape == theirs.shape and (ours.data_ptr() == theirs.data_ptr() or torch.equal(ours, theirs))

@@ -1,4 +1,4 @@
-"""Texts to token ids: once for all revisions that share a tokenizer, and memory-mapped from then on."""
+"""Texts to token ids: made once for all revisions that share a tokenizer, then memory-mapped from a file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ from tl_search.store.keys import digest, text_digest
 
 Row = np.ndarray  # one text's token ids, int32
 
-_SOME = "a A 1"  # a text of which every tokenizer knows something
-_AT_ONCE = 4096  # a tokenizer's own account of a text is many times as large as its ids
+_SOME = "a A 1"  # a text of which every tokenizer makes at least one token
+_AT_ONCE = 4096  # texts: what a tokenizer returns is many times as large as the ids
 
-# Lists of texts kept in memory: more than the tasks of most suites.
-_KEPT_LISTS = 32
-_kept: dict[str, Tokens] = {}  # by what they depend on, oldest first
+_KEPT_LISTS = 32  # lists of texts kept in memory: more than the tasks of most suites
 
 
 class Tokens(NamedTuple):
@@ -31,7 +29,7 @@ class Tokens(NamedTuple):
     Args:
         ids: Of all texts, end to end, int32.
         lengths: Tokens of each text, >= 1.
-        cut: How many texts were longer than what was kept of them.
+        cut: How many texts were longer than the limit and lost their end.
     """
 
     ids: np.ndarray
@@ -40,64 +38,74 @@ class Tokens(NamedTuple):
 
     @property
     def rows(self) -> Sequence[Row]:
+        """The ids of each text."""
         return _Rows(self)
 
 
 class _Rows(Sequence[Row]):
-    """Each text's ids, cut out of those of all texts when they are asked for."""
+    """The ids of each text, as slices of the ids of all texts."""
 
     def __init__(self, tokens: Tokens) -> None:
-        self._ids = np.asarray(tokens.ids)  # no memmap: each of its slices would cost ten times as much
+        self._ids = np.asarray(tokens.ids)  # slicing a memmap takes ten times as long
         self._ends = np.cumsum(np.asarray(tokens.lengths))
 
     def __len__(self) -> int:
         return len(self._ends)
 
     def __getitem__(self, text: Any) -> Any:
-        text = range(len(self))[text]  # IndexError behind the last one is what ends an iteration
+        text = range(len(self))[text]  # raises IndexError behind the last text, which ends an iteration
         return self._ids[self._ends[text - 1] if text else 0 : self._ends[text]]
 
 
-def tokens_of(
-    revision: Revision,
-    folder: Path,
-    texts: Sequence[str],
-    extraction: Extraction,
-    limit: int | None = None,
-    store: ArrayStore | None = None,
-) -> Tokens:
-    """The texts' tokens, made only when they are not known.
+class TokenCache:
+    """The token ids of lists of texts, and the tokenizer that made the last ones."""
 
-    Args:
-        revision: Whose tokenizer lies in `folder`.
-        folder: Opened only when the tokens are not known.
-        texts: Distinct or not.
-        extraction: Its `prompt`, `begin` and `max_length` count.
-        limit: Tokens that the model has positions for; None = any number.
-        store: Where tokens are kept; None = in memory.
+    def __init__(self) -> None:
+        self._lists: dict[str, Tokens] = {}  # by what they depend on, oldest first
+        self._tokenizer: tuple[str, Any] = ("", None)  # by its digest: revisions of a run share it
 
-    Raises:
-        ValueError: as `tokenise`, or the folder's tokenizer does not load.
-    """
-    about = [extraction.prompt, extraction.begin.value, extraction.max_length, limit]
-    key = digest(["tokens", revision.tokenizer, *about, [text_digest(text) for text in texts]], 32)
-    if store is not None:
-        found = _stored(store, key)
-        if found is None:
-            made = tokenise(load_tokenizer(folder), texts, extraction, limit)
-            store.put(key, {"ids": made.ids, "lengths": made.lengths, "cut": np.array([made.cut])})
-            found = _stored(store, key) or made
-        return found
-    if key not in _kept:
-        while len(_kept) >= _KEPT_LISTS:
-            del _kept[next(iter(_kept))]
-        _kept[key] = tokenise(load_tokenizer(folder), texts, extraction, limit)
-    return _kept[key]
+    def tokens(
+        self,
+        revision: Revision,
+        folder: Path,
+        texts: Sequence[str],
+        extraction: Extraction,
+        limit: int | None = None,
+        store: ArrayStore | None = None,
+    ) -> Tokens:
+        """The tokens of the texts, made only when they are not known.
 
+        Args:
+            revision: Its tokenizer lies in `folder`.
+            folder: Read only when the tokens are not known.
+            texts: May repeat.
+            extraction: The tokens depend on its `prompt`, `begin` and `max_length`.
+            limit: How many tokens the model has positions for; None = any number.
+            store: Keeps the tokens on disk, from where they are memory-mapped; None = they are kept in memory.
 
-def forget() -> None:
-    """Let go what is kept in memory."""
-    _kept.clear()
+        Raises:
+            ValueError: as `tokenise`, or the folder's tokenizer does not load.
+        """
+        about = [extraction.prompt, extraction.begin.value, extraction.max_length, limit]
+        key = digest(["tokens", revision.tokenizer, *about, [text_digest(text) for text in texts]], 32)
+
+        def made() -> Tokens:
+            if self._tokenizer[0] != revision.tokenizer or not revision.tokenizer:
+                self._tokenizer = (revision.tokenizer, load_tokenizer(folder))
+            return tokenise(self._tokenizer[1], texts, extraction, limit)
+
+        if store is not None:
+            found = _stored(store, key)
+            if found is None:
+                fresh = made()
+                store.put(key, {"ids": fresh.ids, "lengths": fresh.lengths, "cut": np.array([fresh.cut])})
+                found = _stored(store, key) or fresh
+            return found
+        if key not in self._lists:
+            while len(self._lists) >= _KEPT_LISTS:
+                del self._lists[next(iter(self._lists))]
+            self._lists[key] = made()
+        return self._lists[key]
 
 
 def _stored(store: ArrayStore, key: str) -> Tokens | None:
@@ -106,10 +114,16 @@ def _stored(store: ArrayStore, key: str) -> Tokens | None:
 
 
 def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit: int | None = None) -> Tokens:
-    """The tokens of every text, at most `max_length` (and `limit`: what the model has positions for).
+    """Token ids of every text, cut to the extraction's `max_length`.
+
+    Args:
+        tokenizer: Of the transformers library.
+        texts: Any number of them.
+        extraction: Its `prompt`, `begin` and `max_length` are used.
+        limit: How many tokens the model has positions for, a second limit; None = any number.
 
     Raises:
-        ValueError: a text has no token, named by its index; or a BOS is asked for that the tokenizer lacks.
+        ValueError: a text has no token (named by its index), or the tokenizer has no BOS though one is asked for.
     """
     length = min(extraction.max_length, limit or extraction.max_length)
     begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.cls_token_id
@@ -132,7 +146,7 @@ def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit
             verbose=False,
         )
         rows = found["input_ids"]
-        # a tokenizer written in Python does not say what it left out; then a text that fills its place counts
+        # a tokenizer written in Python does not say what it cut; then every text of the largest length is counted
         cut += sum(
             bool(found.encodings[number].overflowing) if found.encodings else len(row) >= length
             for number, row in enumerate(rows)
@@ -150,5 +164,5 @@ def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit
 
 
 def _first(tokenizer: Any, special: bool) -> list[int]:
-    """The first id of a text that has some: of an empty one, an EOS would be the first, and often is the BOS too."""
+    """The first id of a text. The text is not empty: then an EOS would come first, which often equals the BOS."""
     return tokenizer(_SOME, add_special_tokens=special)["input_ids"][:1]

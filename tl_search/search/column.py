@@ -7,20 +7,22 @@ all layers, and a cell whose score is in the ledger is not scored again.
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from tl_search.plane.arm import Arm, Plane
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.plane.revision import Revision
-from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import column_key, embed_column, layer_name
 from tl_search.scoring.ledger import Ledger
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.keys import text_digest
+
+if TYPE_CHECKING:
+    from tl_search.probe.session import ProbeSession
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +81,7 @@ class LocalWorker:
         prefetch: Where the folders of revisions come from.
         plane: Whose columns they are.
         suite: The texts of the split that is scored.
-        probe: Devices and batch sizes.
+        session: Computes vectors.
         embeddings: Where vectors are kept.
         ledger: Where scores are kept.
     """
@@ -87,7 +89,7 @@ class LocalWorker:
     prefetch: Prefetch
     plane: Plane
     suite: SuiteTexts
-    probe: ProbeConfig
+    session: "ProbeSession"
     embeddings: ArrayStore
     ledger: Ledger
     _broken: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -151,7 +153,7 @@ class LocalWorker:
         try:
             folder, texts = self.prefetch.folder(revision), self.suite.parts[owner]
             log.info("%s: embedding the %d texts of %s at every layer", revision.name, len(texts), owner)
-            embed_column(revision, folder, texts, self.plane.extraction, self.probe, self.embeddings)
+            embed_column(revision, folder, texts, self.plane.extraction, self.session, self.embeddings)
         except ValueError as error:
             self._broken[revision.name, owner] = str(error)
             raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Mean, Objective
 from tl_search.probe.config import ProbeConfig
-from tl_search.probe.metrics.config import Columns, MetricsConfig
+from tl_search.probe.measuring.config import Columns, MetricsConfig
 from tl_search.scoring.suites import Suite
 from tl_search.search.pace import Pace
 

@@ -19,6 +19,7 @@ from tl_search.plane.arm import Plane
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig, check_device, settled
+from tl_search.probe.session import ProbeSession
 from tl_search.runs.digests import folder_digests
 from tl_search.scoring.randomness import undisturbed_randomness
 from tl_search.search.live_look import indexed, listed, monitored, sentence, unnoticed
@@ -57,7 +58,8 @@ class LiveColumns(Callback, ABC):
     def __init__(self, pace: Pace, extraction: Extraction, probe: ProbeConfig) -> None:
         with self._named():
             check_device(probe)
-        self.pace, self.extraction, self.probe = pace, settled(extraction, probe.accelerator), probe
+        self.pace, self.extraction = pace, settled(extraction, probe.accelerator)
+        self.session = ProbeSession(probe)
         self.columns: dict[int, Column] = {}
         self.spent = self.before = 0.0  # seconds of looking, and of the run before it was resumed
         # Steps that were due and are not measured: with a revision, which can be later, and without. What failed is
@@ -100,9 +102,15 @@ class LiveColumns(Callback, ABC):
         (checkpoints,) = neighbours(trainer, ScheduledCheckpoint)
         self._run = checkpoints.run
         self._due = self.pace.due(self._run.scheduled, trainer.max_steps)
+        # one session for all that look with the same settings: one copy of the model serves them
+        others = [other for other in neighbours(trainer, Callback) if isinstance(other, LiveColumns)]
+        self.session = next(other.session for other in others if other.session.config == self.session.config)
         if trainer.is_global_zero:
             self._prepare(trainer)
         self._of = trainer.strategy.broadcast(self._of)  # all ranks must agree on which columns are measured
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self.session.close()
 
     def _prepare(self, trainer: Trainer) -> None:
         with self._named(), undisturbed_randomness():
@@ -113,7 +121,7 @@ class LiveColumns(Callback, ABC):
                 left = f"measured only where share={self.pace.share:g} leaves time; share=null measures all"
                 log.warning("%s: %s", name, left)
         root = trainer.strategy.root_device
-        if root.type == "cuda" and root.index and self.probe.accelerator != "cpu":
+        if root.type == "cuda" and root.index and self.session.config.accelerator != "cpu":
             where = f"looks take GPU 0, while training has {root.index}; CUDA_VISIBLE_DEVICES={root.index} joins them"
             log.warning("%s: %s", self.noun, where)
 
@@ -231,9 +239,7 @@ class LiveColumns(Callback, ABC):
             column = look()
             return None if column is None else (column, self.values(column))
         except Exception as error:  # a full disk or device is no reason to lose the training
-            from tl_search.probe.kept import forget
-
-            forget()  # a model that was being moved or filled is neither here nor there
+            self.session.models.drop()  # it may be half moved to the device, or hold the weights of two steps
             log.warning("%s of step %s: %s; this column is left out", self.noun, f"{step:,}", sentence(error))
             log.debug("the whole story", exc_info=True)
             return {}, {}

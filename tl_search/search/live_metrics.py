@@ -1,4 +1,4 @@
-"""Metrics without labels of every layer, as training goes on."""
+"""Label-free metrics of every layer, measured while a model trains."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from tl_search.plane.arm import Plane
 from tl_search.plane.extraction import Extraction
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import layer_name
-from tl_search.probe.metrics.config import MetricsConfig
+from tl_search.probe.measuring.config import MetricsConfig
 from tl_search.scoring.suites import Suite
 from tl_search.search.live_columns import Column, LiveColumns
 from tl_search.search.measure import RULES, ColumnMeasurements, draw_texts
@@ -49,7 +49,7 @@ class LiveMetrics(LiveColumns):
 
     def measure(self, plane: Plane, folder: Path) -> Column:
         revision = plane.revisions[0]
-        given = (self.metrics, self.probe, Prefetch(lambda _: folder), self._folder)
+        given = (self.metrics, self.session, Prefetch(lambda _: folder), self._folder)
         measurements = ColumnMeasurements(plane, self._texts, *given)
         failures = measurements.measure([revision])
         if failures:

@@ -69,7 +69,7 @@ class LivePlane(LiveColumns):
 
     def measure(self, plane: Plane, folder: Path) -> Column | None:
         ledger, embeddings = Ledger(self.ledger), ArrayStore(self.embeddings)
-        worker = LocalWorker(Prefetch(lambda _: folder), plane, self._suite, self.probe, embeddings, ledger)
+        worker = LocalWorker(Prefetch(lambda _: folder), plane, self._suite, self.session, embeddings, ledger)
         revision = plane.revisions[0]
         scores: dict[Cell, Score] = {}
         failures: dict[Cell, str] = {}

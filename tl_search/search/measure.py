@@ -1,8 +1,8 @@
-"""Metrics without labels of the plane's columns, one file per arm in the run's folder.
+"""Label-free metrics of the plane's columns, one file per arm in the run's folder.
 
-Every arm is measured on the same texts: a seeded draw from the tasks' training splits, so that what chooses an arm and
-what reports on it stay unseen. A file names everything that its values depend on; a column whose files all say the same
-is not measured again.
+Every arm is measured on the same texts, a seeded draw from the tasks' training splits; the data that choose an arm, and
+those that it is reported on, stay unseen. A file names all that its values depend on. A column is measured again only
+where one of its files is missing or names something else.
 """
 
 import logging
@@ -11,20 +11,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tl_search.plane.arm import Plane
 from tl_search.plane.revision import Revision
-from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import layer_name
-from tl_search.probe.metrics.config import MetricsConfig
+from tl_search.probe.measuring.config import MetricsConfig
 from tl_search.search.prefetch import Prefetch
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest, safe_name, text_digest
 
+if TYPE_CHECKING:
+    from tl_search.probe.session import ProbeSession
+
 log = logging.getLogger(__name__)
 
-# Raised when the same settings come to give other values.
+# Increased when the code changes so that the same settings give other values.
 RULES = 2
 
 
@@ -33,9 +35,9 @@ class MetricTexts:
     """The texts that every arm is measured on.
 
     Args:
-        texts: Each once, in a seeded order, so that the first so many are a draw themselves.
-        counts: By task: how many of its texts were drawn.
-        left_out: The tasks that have no training text.
+        texts: Each once, in a seeded random order, so that the first ones are a random draw too.
+        counts: Task → how many of its texts were drawn.
+        left_out: The tasks without a training text.
     """
 
     texts: tuple[str, ...]
@@ -44,13 +46,14 @@ class MetricTexts:
 
     @property
     def hash(self) -> str:
+        """A digest of the texts and their order."""
         return digest([text_digest(text) for text in self.texts], 32)
 
 
 def draw_texts(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> MetricTexts:
     """At most `corpus_max_examples_per_task` texts of each task; a text of several tasks is drawn once.
 
-    A task's draw depends on its own texts and the seed, not on which other tasks there are.
+    A task's draw depends on its own texts and the seed, not on the other tasks.
 
     Args:
         texts: By task: those of its training split, as `Suite.training_texts` has them.
@@ -87,7 +90,7 @@ class ColumnMeasurements:
         plane: Whose columns.
         drawn: What they are measured on.
         config: What is measured.
-        probe: Where the pass runs.
+        session: Where the pass runs.
         prefetch: Where the folders of revisions come from.
         folder: `cache/metrics` of a run.
     """
@@ -95,20 +98,18 @@ class ColumnMeasurements:
     plane: Plane
     drawn: MetricTexts
     config: MetricsConfig
-    probe: ProbeConfig
+    session: "ProbeSession"
     prefetch: Prefetch
     folder: Path
 
     def measure(self, revisions: Iterable[Revision]) -> dict[str, str]:
-        """Measure the columns whose files are not whole; the next revision is fetched while one is measured.
-
-        A model that the probe has kept of a revision is used again, so the best time is right after its embedding.
+        """Measure the columns that lack a valid file; the next revision is fetched while one is measured.
 
         Returns:
-            Why a revision could not be measured, by its name; the others are.
+            Revision's name → why it could not be measured; all others are measured.
 
         Raises:
-            OSError: weights cannot be had now, or a file cannot be written.
+            OSError: weights cannot be fetched now, or a file cannot be written.
         """
         write_json(self.folder / "corpus.json", self._about_texts())
         missing = [revision for revision in revisions if not self.whole(revision)]
@@ -125,28 +126,28 @@ class ColumnMeasurements:
         return reasons
 
     def path(self, revision: Revision, layer: int) -> Path:
-        """`<model>/<revision>/layer_000.json`, each name made safe."""
+        """Of a layer's file: `<model>/<revision>/layer_000.json`, with names that are safe for every file system."""
         return self.folder / safe_name(self.plane.model) / safe_name(revision.name) / f"{layer_name(layer)}.json"
 
     def whole(self, revision: Revision) -> bool:
-        """Whether every layer's file is there and of these weights, texts and settings."""
+        """Whether every layer has a file, of these weights, texts and settings."""
         return all(self._is_of(self.path(revision, layer), self._about(revision, layer)) for layer in self.plane.layers)
 
     def _measure(self, revision: Revision, following: Revision | None) -> None:
-        from tl_search.probe.metrics.column import measure_column
+        from tl_search.probe.measuring.column import measure_column
 
         log.info("%s: measuring %d texts at every layer", revision.name, len(self.drawn.texts))
         folder = self.prefetch.folder(revision)
         if following is not None:  # only now: before, this one might still be on its way
             self.prefetch.expect(following)
         texts, extraction = self.drawn.texts, self.plane.extraction
-        layers, dtype = measure_column(revision, folder, texts, extraction, self.probe, self.config)
+        layers, dtype = measure_column(revision, folder, texts, extraction, self.session, self.config)
         for layer, metrics in enumerate(layers):
             about = self._about(revision, layer)
             write_json(self.path(revision, layer), {**about, "dtype": dtype.value, "metrics": metrics})
 
     def _about(self, revision: Revision, layer: int) -> dict[str, Any]:
-        """All that a file says beside its values."""
+        """All that a file holds beside its values and their dtype."""
         return {
             "model": self.plane.model,
             "revision": revision.name,
@@ -175,14 +176,14 @@ class ColumnMeasurements:
     def _is_of(self, path: Path, about: Mapping[str, Any]) -> bool:
         try:
             kept = read_json(path)
-            kept.pop("dtype")  # what it came to; which was asked for is in the extraction
+            kept.pop("dtype")  # of the pass; the one that was asked for is in the extraction
             return set(kept.pop("metrics")) == set(self.config.measures) and kept == about
         except (FileNotFoundError, KeyError, TypeError, AttributeError, ValueError):
-            return False  # absent, or damaged and written anew
+            return False  # absent or damaged: it is written again
 
 
 def _of_this_column(error: BaseException) -> bool:
-    """Whether it speaks of these weights and texts, and not of a bug or of the machine as such."""
+    """Whether these weights and texts caused the error, rather than a bug or the machine."""
     from torch.linalg import LinAlgError
 
     from tl_search.probe.memory import is_full

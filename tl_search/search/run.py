@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tl_search.bandits.policy import PolicyConfig, Problem
 from tl_search.bandits.stopping import Stopping
@@ -17,7 +17,7 @@ from tl_search.plane.objective import Objective
 from tl_search.plane.pull import Cost, TaskSpec
 from tl_search.plane.sampling import Sampling
 from tl_search.probe.config import ProbeConfig, check_device, settled
-from tl_search.probe.metrics.config import Columns, MetricsConfig
+from tl_search.probe.measuring.config import Columns, MetricsConfig
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.outcome import Charged, Finalist, Gains, Outcome, Selected, Skipped
 from tl_search.runs.record import Done
@@ -34,6 +34,9 @@ from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.atomic import sweep_litter
+
+if TYPE_CHECKING:
+    from tl_search.probe.session import ProbeSession
 
 log = logging.getLogger(__name__)
 
@@ -88,12 +91,19 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
 
     Returns 0, or 3 when some cell could not be scored.
     """
-    from tl_search.scoring.resample import check_confirmable
+    from tl_search.probe.session import ProbeSession
 
     done = Done.read(folder)
     if done is not None:
         log.info("%s: this search is done", folder)
         return done.exit_code
+    with ProbeSession(plan.probe) as session:
+        return _search(plan, folder, session)
+
+
+def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
+    from tl_search.scoring.resample import check_confirmable
+
     sweep_litter(folder)
     plane = survey(plan)
     # what cannot be measured or confirmed is said now, not when the search is over
@@ -102,7 +112,7 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     prefetch = Prefetch(plan.checkpoints.fetch)
     if plan.metrics.only and texts is not None:
         SearchedPlane(**_axes(plan, plane)).begin(folder)
-        measurements = ColumnMeasurements(plane, texts, plan.metrics, plan.probe, prefetch, paths.metrics)
+        measurements = ColumnMeasurements(plane, texts, plan.metrics, session, prefetch, paths.metrics)
         failed = measurements.measure(plane.revisions)
         exit_code = 3 if failed else 0
         Done(exit_code, {"unmeasured": failed}).write(folder)
@@ -134,7 +144,7 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     policy = plan.bandit.start(problem)
     trajectory = Trajectory(folder, plane.model, type(plan.bandit).__name__.lower(), exhaustive.total)
     stores = ArrayStore(plan.embeddings), Ledger(plan.ledger)
-    worker = LocalWorker(prefetch, plane, selection, plan.probe, *stores)
+    worker = LocalWorker(prefetch, plane, selection, session, *stores)
     started = time.monotonic()
     budget = plan.budget if plan.bandit.budgeted else Budget(share=None)
     search = Search(problem, policy, worker, selection.tasks, budget, plan.stopping, trajectory)
@@ -154,7 +164,7 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     result.write(folder)
     if texts is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
-        measurements = ColumnMeasurements(plane, texts, plan.metrics, plan.probe, prefetch, paths.metrics)
+        measurements = ColumnMeasurements(plane, texts, plan.metrics, session, prefetch, paths.metrics)
         unmeasured = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
         replace(result, unmeasured=unmeasured).write(folder)
         exit_code = 3 if unmeasured else exit_code

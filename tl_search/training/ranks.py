@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
-from tl_search.errors.ranks import RankError, portable, silence
+from tl_search.errors.ranks import RankError, death, portable
 from tl_search.training.quiet import one_line
 
 if TYPE_CHECKING:
@@ -139,11 +139,9 @@ def _death(rank: int, code: int, received: list[int]) -> BaseException:
         code = -received[0]
     if code in (-signal.SIGUSR1, -signal.SIGUSR2):
         return SystemExit(_TRY_AGAIN)
-    if code == -signal.SIGTERM:
-        return SystemExit(128 + signal.SIGTERM)
     if code == -signal.SIGINT:
         return KeyboardInterrupt()
-    return silence(rank, code)
+    return death(rank, code)
 
 
 def _worst(found: dict[int, BaseException | None]) -> BaseException | None:

@@ -15,6 +15,7 @@ NOW: Mapping[str, str] = {
     "tl_search.training.corpus.TextFiles": "tl_search.text.files.TextFiles",
     "tl_search.training.corpus.HubDataset": "tl_search.text.hub.HubDataset",
     "tl_search.training.architecture.Pythia": "tl_search.training.families.pythia.Pythia",
+    "tl_search.probe.metrics.config.MetricsConfig": "tl_search.probe.measuring.config.MetricsConfig",
 }
 _FIRST = {now: first for first, now in NOW.items()}
 

@@ -1,5 +1,5 @@
-"""What can be said of a layer without labels: one metric per file, a function and a `torchmetrics.Metric` over it.
+"""Label-free metrics, one per file: a function, and a `Metric` that declares its options, their limits and its needs.
 
-From the outside in: what is measured (`config`), a column of the plane measured in one pass (`column`), noisy views of
-texts (`views`), how batches add up (`accumulate`), the metrics, and the spectra under most of them (`spectrum`).
+A file here, or in the folder `metrics` of an allowed package, is a metric of the file's name. Metrics are quick to
+import, since a config that names them is checked before anything heavy is loaded: torch is imported inside functions.
 """

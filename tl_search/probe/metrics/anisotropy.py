@@ -1,49 +1,48 @@
-"""Anisotropy: whether vectors crowd in one direction."""
+"""Anisotropy: how much the vectors of all texts point in the same direction."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import Pooled
-from tl_search.probe.metrics.spectrum import prepare
+from tl_search.probe.measuring.metric import OfVectors
+from tl_search.probe.measuring.spectrum import prepare
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def anisotropy(vectors: Float[Tensor, "*batch text width"], *, centre: bool = False) -> Float[Tensor, "*batch"]:
     """Mean cosine of two different texts' vectors, over all pairs (Ethayarajh, 2019, arXiv:1909.00512).
 
-    The sum over pairs is that of the summed unit vectors with itself, so that no pair is visited. NaN for one text.
+    The sum over pairs is computed from the sum of the unit vectors, so the cost is linear in texts. NaN for one text.
 
     Args:
-        vectors: Pooled states.
+        vectors: Pooled states of any dtype.
         centre: Whether the mean vector is taken off first.
 
     Example:
+        >>> import torch
         >>> round(anisotropy(torch.ones(3, 2)).item(), 6)
         1.0
     """
+    import torch
+
     texts = vectors.shape[-2]
     directions = prepare(vectors, centre, row_norm=True)
     if texts < 2:
         return torch.full(vectors.shape[:-2], math.nan, dtype=directions.dtype, device=directions.device)
-    themselves = directions.square().sum((-2, -1))  # one for each, but for a vector of zeros
+    themselves = directions.square().sum((-2, -1))  # 1 for each vector, 0 for a vector of zeros
     return (directions.sum(-2).square().sum(-1) - themselves) / (texts * (texts - 1))
 
 
-class Anisotropy(Pooled):
+@dataclass(frozen=True)
+class Anisotropy(OfVectors):
     """`anisotropy` of all texts."""
 
-    is_differentiable = True
-    higher_is_better = None
-
-    def __init__(self, centre: bool = False) -> None:
-        super().__init__(centre=centre)
+    centre: bool = False
 
     def measure(self, vectors: Float[Tensor, "*layer text width"]) -> Float[Tensor, "*layer"]:
         return anisotropy(vectors, **self.options)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import PromptMean
-from tl_search.probe.metrics.spectrum import precise
+from tl_search.probe.measuring.metric import OfTokens
+from tl_search.probe.measuring.spectrum import precise
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def curvature(
@@ -20,17 +19,20 @@ def curvature(
 ) -> Float[Tensor, "*batch"]:
     """Mean angle, in radians, between successive steps z[k+1] − z[k] (Hosseini & Fedorenko, 2023).
 
-    A step of length zero (a token repeated at layer 0) has no direction, and its two angles do not count. Without
-    any angle, as in a prompt of two tokens, the curvature is NaN.
+    A step of length zero (a token repeated at layer 0) has no direction, so its two angles are left out. The curvature
+    is NaN where there is no angle, as in a prompt of two tokens.
 
     Args:
-        states: Of each prompt.
-        lengths: Real tokens, which come first; None: all are.
+        states: Token states of each prompt, of any dtype.
+        lengths: Real tokens of each prompt, which come first; None: all are.
 
     Example:
+        >>> import torch
         >>> round(curvature(torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])).item(), 4)
         1.5708
     """
+    import torch
+
     steps = precise(states).diff(dim=-2)
     sizes = _norm(steps)
     moved = sizes != 0
@@ -39,7 +41,7 @@ def curvature(
         moved = moved & (torch.arange(1, states.shape[-2], device=steps.device) < lengths.to(steps.device)[..., None])
     steps = steps / sizes.masked_fill(~moved, 1.0)[..., None]
     before, after = steps[..., :-1, :], steps[..., 1:, :]
-    # not arccos of the cosine, which is blind near 0 and π (Kahan, 2006)
+    # not arccos of the cosine, which is imprecise near 0 and π (Kahan, 2006)
     angles = 2 * torch.atan2(_norm(before - after), _norm(before + after))
     counted = moved[..., :-1] & moved[..., 1:]
     mean = angles.masked_fill(~counted, 0.0).sum(-1) / counted.sum(-1)
@@ -47,17 +49,14 @@ def curvature(
 
 
 def _norm(states: Tensor) -> Tensor:
+    import torch
+
     return torch.linalg.vector_norm(states, dim=-1)
 
 
-class Curvature(PromptMean):
+@dataclass(frozen=True)
+class Curvature(OfTokens):
     """The mean of `curvature` over the prompts that have one."""
-
-    is_differentiable = True
-    higher_is_better = None
-
-    def __init__(self) -> None:
-        super().__init__()
 
     def measure(
         self, states: Float[Tensor, "*layer text token width"], lengths: Int[Tensor, " text"] | None

@@ -1,16 +1,16 @@
-"""Dataset entropy: over how many directions the vectors of all texts spread."""
+"""Dataset entropy: over how many directions the vectors of all texts are spread."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import MatrixEntropy, Spectral
-from tl_search.probe.metrics.spectrum import eigenvalues, entropy, prepare, scaled
+from tl_search.probe.measuring.metric import MatrixEntropy, OfSpectrum
+from tl_search.probe.measuring.spectrum import eigenvalues, entropy, prepare, scaled
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def dataset_entropy(
@@ -24,7 +24,7 @@ def dataset_entropy(
     """Matrix-based entropy S_α of K = ZZᵀ, Z one vector per text (Skean et al., 2025, arXiv:2502.02013).
 
     Args:
-        vectors: Pooled states.
+        vectors: Pooled states of any dtype.
         alpha: Order of the entropy, > 0; 1 is Shannon's.
         centre: Whether the mean vector is taken off first.
         row_norm: Whether vectors are then scaled to unit length.
@@ -40,11 +40,9 @@ def dataset_entropy(
     return scaled(value, texts, width, normalisation)
 
 
-class DatasetEntropy(MatrixEntropy, Spectral):
+@dataclass(frozen=True)
+class DatasetEntropy(MatrixEntropy, OfSpectrum):
     """`dataset_entropy` of all texts."""
 
-    is_differentiable = True
-    higher_is_better = None
-
     def of_spectrum(self, values: Float[Tensor, "*layer side"], texts: int, width: int) -> Float[Tensor, "*layer"]:
-        return scaled(entropy(values, self.options["alpha"]), texts, width, self.options["normalisation"])
+        return scaled(entropy(values, self.alpha), texts, width, self.normalisation)

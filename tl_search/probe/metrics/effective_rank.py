@@ -1,16 +1,16 @@
-"""Effective rank: how many dimensions the vectors of all texts use, as a number that may lie between integers."""
+"""Effective rank: how many dimensions the vectors of all texts use, not necessarily a whole number."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import Spectral
-from tl_search.probe.metrics.spectrum import eigenvalues, entropy, prepare
+from tl_search.probe.measuring.metric import OfSpectrum, option
+from tl_search.probe.measuring.spectrum import eigenvalues, entropy, prepare
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def effective_rank(
@@ -23,11 +23,11 @@ def effective_rank(
     """The exponential of the entropy of the spectrum's shares, exp S₁ (Skean et al., 2025, arXiv:2502.02013).
 
     Args:
-        vectors: Pooled states.
+        vectors: Pooled states of any dtype.
         centre: Whether the mean vector is taken off first.
         row_norm: Whether vectors are then scaled to unit length.
-        spectrum: `eigen` values σ² of ZZᵀ, with which it is exp of the dataset entropy; or the `singular` values σ of
-            Z, as Roy & Vetterli (2007) have it, with which it is RankMe without ε.
+        spectrum: `eigen`, the eigenvalues σ² of ZZᵀ, which gives exp of the dataset entropy; or `singular`, the
+            singular values σ of Z (Roy & Vetterli, 2007), which gives RankMe without ε.
 
     Example:
         >>> import torch
@@ -42,14 +42,13 @@ def _rank(values: Float[Tensor, "*batch side"], spectrum: str) -> Float[Tensor, 
     return entropy(values.sqrt() if spectrum == "singular" else values).exp()
 
 
-class EffectiveRank(Spectral):
+@dataclass(frozen=True)
+class EffectiveRank(OfSpectrum):
     """`effective_rank` of all texts."""
 
-    is_differentiable = True
-    higher_is_better = None
-
-    def __init__(self, centre: bool = False, row_norm: bool = False, spectrum: str = "eigen") -> None:
-        super().__init__(centre=centre, row_norm=row_norm, spectrum=spectrum)
+    centre: bool = False
+    row_norm: bool = False
+    spectrum: str = option("eigen", words=("eigen", "singular"))
 
     def of_spectrum(self, values: Float[Tensor, "*layer side"], texts: int, width: int) -> Float[Tensor, "*layer"]:
-        return _rank(values, self.options["spectrum"])
+        return _rank(values, self.spectrum)

@@ -1,17 +1,17 @@
-"""InfoNCE: how well one view of a text finds the other among all texts."""
+"""InfoNCE: how well the other view of a text can be found among those of all texts."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import Views
-from tl_search.probe.metrics.spectrum import prepare
+from tl_search.probe.measuring.metric import OfViews, option
+from tl_search.probe.measuring.spectrum import prepare
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def infonce(
@@ -25,11 +25,12 @@ def infonce(
     """ln N − loss, in nats, a lower bound of the views' mutual information (van den Oord, 2018, arXiv:1807.03748).
 
     The loss is the cross-entropy of picking a text's other view by softmax(similarity / temperature) among the N
-    texts, averaged over both directions. At most ln N; 0 or less where views are found no better than by chance.
+    texts, averaged over both directions. The value is at most ln N, and 0 or less where views are not found better than
+    by chance.
 
     Args:
-        first: One view of each text.
-        second: The other.
+        first: Vectors of one view of each text.
+        second: Vectors of the other view.
         temperature: Of the softmax, > 0.
         centre: Whether each view's mean is taken off first.
         row_norm: Whether similarity is the cosine (as in SimCLR) or the plain product.
@@ -41,14 +42,15 @@ def infonce(
     return math.log(logits.shape[-1]) - loss
 
 
-class InfoNCE(Views):
+@dataclass(frozen=True)
+class InfoNCE(OfViews):
     """`infonce` of the first two views of all texts."""
 
-    is_differentiable = True
     higher_is_better = True
 
-    def __init__(self, temperature: float = 0.1, centre: bool = False, row_norm: bool = True) -> None:
-        super().__init__(temperature=temperature, centre=centre, row_norm=row_norm)
+    temperature: float = option(0.1, above=0)
+    centre: bool = False
+    row_norm: bool = True
 
     def measure(self, views: Float[Tensor, "*layer text view width"]) -> Float[Tensor, "*layer"]:
         return infonce(views[..., 0, :], views[..., 1, :], **self.options)

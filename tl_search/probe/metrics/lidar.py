@@ -1,18 +1,17 @@
-"""LiDAR: over how many directions texts differ more than views of one text do."""
+"""LiDAR: along how many directions texts differ from each other more than the views of one text do."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import Views
-from tl_search.probe.metrics.spectrum import eigenvalues, precise, shannon
+from tl_search.probe.measuring.metric import OfViews, option
+from tl_search.probe.measuring.spectrum import eigenvalues, precise, shannon
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def lidar(
@@ -20,21 +19,24 @@ def lidar(
 ) -> Float[Tensor, "*batch"]:
     """Effective rank of Σw^-½ Σb Σw^-½, where every text is a class (Thilak et al., 2023, arXiv:2312.04000).
 
-    Σb is the covariance of the texts' means, Σw that of the views around them. exp(−Σ p ln p), p = λ / Σλ + ε.
-    NaN where Σw, with δ, is not positive definite in fp64: δ is lost in the rounding of much larger numbers.
+    exp(−Σ p ln p), p = λ / Σλ + ε, over the eigenvalues λ. Σb is the covariance of the texts' means, Σw that of the
+    views around their text's mean. NaN where Σw with δ on its diagonal is not positive definite in fp64, which happens
+    when δ is lost in the rounding of much larger numbers.
 
     Args:
-        views: At least two of each text.
+        views: Vectors of at least two views of each text.
         delta: Added to the diagonal of Σw, > 0.
         eps: Added to every share of the spectrum, >= 0.
     """
+    import torch
+
     views = precise(views)
     texts, count, width = views.shape[-3:]
     means = views.mean(-2)
     between = (means - means.mean(-2, keepdim=True)) / texts**0.5
     noise = (views - means[..., None, :]).flatten(-3, -2) / (texts * count) ** 0.5
     within = noise.mT @ noise + delta * torch.eye(width, dtype=views.dtype, device=views.device)
-    factor, failed = torch.linalg.cholesky_ex(within)  # which, unlike `cholesky`, takes NaN, and one bad layer
+    factor, failed = torch.linalg.cholesky_ex(within)  # `cholesky` would fail for all layers
     # Σw = FFᵀ: the rows F⁻¹b have the eigenvalues of Σw^-½ Σb Σw^-½ in their Gram matrix, on its smaller side
     values = eigenvalues(torch.linalg.solve_triangular(factor, between.mT, upper=False).mT)
     total = values.sum(-1, keepdim=True)
@@ -42,14 +44,14 @@ def lidar(
     return shannon(shares).exp().masked_fill(failed != 0, math.nan)
 
 
-class LiDAR(Views):
+@dataclass(frozen=True)
+class LiDAR(OfViews):
     """`lidar` of all texts."""
 
-    is_differentiable = True
     higher_is_better = True
 
-    def __init__(self, delta: float = 1e-4, eps: float = 1e-8) -> None:
-        super().__init__(delta=delta, eps=eps)
+    delta: float = option(1e-4, above=0)
+    eps: float = option(1e-8, least=0)
 
     def measure(self, views: Float[Tensor, "*layer text view width"]) -> Float[Tensor, "*layer"]:
         return lidar(views, **self.options)

@@ -1,17 +1,16 @@
-"""Prompt entropy: over how many directions the states of one prompt's tokens spread."""
+"""Prompt entropy: over how many directions the token states of one prompt are spread."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import MatrixEntropy, PromptMean
-from tl_search.probe.metrics.spectrum import eigenvalues, entropy, prepare, scaled
+from tl_search.probe.measuring.metric import MatrixEntropy, OfTokens
+from tl_search.probe.measuring.spectrum import eigenvalues, entropy, prepare, scaled
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def prompt_entropy(
@@ -26,17 +25,20 @@ def prompt_entropy(
     """Matrix-based entropy S_α of K = ZZᵀ, Z one prompt's token states (Skean et al., 2025, arXiv:2502.02013).
 
     Args:
-        states: Of each prompt.
-        lengths: Real tokens, which come first; None: all are.
+        states: Token states of each prompt, of any dtype.
+        lengths: Real tokens of each prompt, which come first; None: all are.
         alpha: Order of the entropy, > 0; 1 is Shannon's.
         centre: Whether the mean token is taken off first.
         row_norm: Whether tokens are then scaled to unit length.
         normalisation: `raw` in nats, or `max`: over ln min(tokens, width).
 
     Example:
+        >>> import torch
         >>> round(prompt_entropy(torch.eye(4)).exp().item(), 6)
         4.0
     """
+    import torch
+
     tokens, width = states.shape[-2:]
     real = None
     if lengths is not None:
@@ -47,11 +49,9 @@ def prompt_entropy(
     return scaled(value, counts, width, normalisation)
 
 
-class PromptEntropy(MatrixEntropy, PromptMean):
+@dataclass(frozen=True)
+class PromptEntropy(MatrixEntropy, OfTokens):
     """The mean of `prompt_entropy` over prompts."""
-
-    is_differentiable = True
-    higher_is_better = None
 
     def measure(
         self, states: Float[Tensor, "*layer text token width"], lengths: Int[Tensor, " text"] | None

@@ -1,25 +1,25 @@
-"""RankMe: effective rank as a label-free judge of pretrained representations."""
+"""RankMe: the effective rank by which pretrained representations are compared without labels."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from tl_search.probe.metrics.accumulate import Spectral
-from tl_search.probe.metrics.spectrum import eigenvalues, prepare, shannon
+from tl_search.probe.measuring.metric import OfSpectrum, option
+from tl_search.probe.measuring.spectrum import eigenvalues, prepare, shannon
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def rankme(vectors: Float[Tensor, "*batch text width"], *, eps: float = 1e-7) -> Float[Tensor, "*batch"]:
     """exp(−Σ p ln p), p = σ / Σσ + ε over the singular values σ (Garrido et al., 2023, arXiv:2210.02885).
 
-    Neither centred nor normed, and with the paper's ε: `effective_rank` is the same with options and without ε.
+    Vectors are neither centred nor scaled. `effective_rank` with `spectrum=singular` is the same without ε.
 
     Args:
-        vectors: Pooled states.
+        vectors: Pooled states of any dtype.
         eps: Added to every share, >= 0.
 
     Example:
@@ -37,14 +37,13 @@ def _rank(values: Float[Tensor, "*batch side"], eps: float) -> Float[Tensor, "*b
     return shannon(shares).exp()
 
 
-class RankMe(Spectral):
+@dataclass(frozen=True)
+class RankMe(OfSpectrum):
     """`rankme` of all texts."""
 
-    is_differentiable = True
     higher_is_better = True
 
-    def __init__(self, eps: float = 1e-7) -> None:
-        super().__init__(eps=eps)
+    eps: float = option(1e-7, least=0)
 
     def of_spectrum(self, values: Float[Tensor, "*layer side"], texts: int, width: int) -> Float[Tensor, "*layer"]:
-        return _rank(values, **self.options)
+        return _rank(values, self.eps)

@@ -1,4 +1,4 @@
-"""How others look at token states while they are alive: a probe tells its observers of every layer as it passes."""
+"""Observers: functions to which a probe shows the token states of every layer while they are in memory."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Rectangle(NamedTuple):
     """States of some texts of a batch at one layer, as they are pooled: after the final norm where it applies.
 
     Args:
-        states: Of each token; after a text's real tokens, anything.
+        states: Of each token, in the pass's dtype; what follows a text's real tokens has no meaning.
         lengths: Real tokens of each text, >= 1, which come first.
-        texts: Each text's place in the list of all texts.
+        texts: The index of each text in the list of all texts.
     """
 
     states: Float[Tensor, "text token width"]
@@ -25,23 +25,28 @@ class Rectangle(NamedTuple):
     texts: Int[Tensor, " text"]
 
 
+# Called with a layer's number and the states of some texts.
 Observer = Callable[[int, Rectangle], None]
 
 
 class Once:
-    """Tells observers of every layer of some texts once, however often their batch has to be tried.
+    """Shows observers every layer of some texts exactly once, also when the batch must be tried again.
 
     Args:
-        observers: Whom to tell.
-        told: The layers below this one are known to them.
+        observers: Called in this order.
+        told: Layers below this one have been shown already.
+
+    Attributes:
+        speaking: Stays true when an observer fails: then only a part of a layer's texts has been shown.
     """
 
     def __init__(self, observers: Sequence[Observer], told: int = 0) -> None:
         self.observers = observers
         self.told = told
-        self.speaking = False  # still true when an observer failed: some of its layer's texts are told, some not
+        self.speaking = False
 
     def tell(self, layer: int, parts: Sequence[Rectangle]) -> None:
+        """Show a layer, unless it has been shown."""
         if layer < self.told:
             return
         self.speaking = True
@@ -51,5 +56,5 @@ class Once:
         self.speaking, self.told = False, layer + 1
 
     def again(self) -> Once:
-        """For a part of the same texts."""
+        """One for a part of the same texts, which has seen the same layers."""
         return Once(self.observers, self.told)

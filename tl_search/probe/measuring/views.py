@@ -1,7 +1,7 @@
-"""Noisy views of a text: what two readers would still take for the same text, made of slips in its words.
+"""Noisy views of a text: copies with typing errors in some words, which a reader still takes for the same text.
 
-The slips are those that typists make (letters exchanged, left out, doubled, hit beside the right key; words torn in
-two), after the augmentations that Layer by Layer measures with (Skean et al., 2025, arXiv:2502.02013).
+The slips are two letters exchanged, a letter left out, doubled or replaced by its neighbour on the keyboard, and a word
+split in two, after the augmentations of Layer by Layer (Skean et al., 2025, arXiv:2502.02013).
 """
 
 import random
@@ -15,12 +15,19 @@ _BESIDE = {
     key: row[max(at - 1, 0) : at] + row[at + 1 : at + 2] for row in _ROWS for at, key in enumerate(row)
 }  # fmt: skip
 
-
-_LONG, _PART = 20, 5  # characters: a longer word (a script without spaces, an address) is so many words end to end
+# Characters. A word of more than `_LONG`, as in scripts without spaces, is taken for words of `_PART` each.
+_LONG, _PART = 20, 5
 
 
 def noisy_views(texts: Sequence[str], views: int, share: float, seed: int) -> list[list[str]]:
-    """Each text's views: a function of the text, the view's number and the seed, whatever texts are beside it."""
+    """The views of each text, which depend on the text, the view's number and the seed, and not on other texts.
+
+    Args:
+        texts: Any number of them.
+        views: Of each text.
+        share: Of a text's words that get a slip, in (0, 1].
+        seed: >= 0.
+    """
     return [
         [_noisy(text, share, random.Random(f"{seed}/{view}/{text_digest(text)}")) for view in range(views)]
         for text in texts
@@ -28,7 +35,7 @@ def noisy_views(texts: Sequence[str], views: int, share: float, seed: int) -> li
 
 
 def _noisy(text: str, share: float, rng: random.Random) -> str:
-    """The text with a slip in a share of its words, and in one of them at least; white space stays as it is."""
+    """The text with a slip in a share of its words, but in at least one; white space stays as it is."""
     pieces = [part for piece in re.split(r"(\s+)", text) for part in _parts(piece)]
     words = [place for place, piece in enumerate(pieces) if len(piece) > 1 and not piece.isspace()]
     for place in [place for place in words if rng.random() < share] or ([rng.choice(words)] if words else []):
@@ -43,7 +50,7 @@ def _parts(piece: str) -> list[str]:
 
 
 def _slip(word: str, rng: random.Random) -> str:
-    """One slip that can be seen: equal letters exchanged, or no other key hit, is none."""
+    """The word with one slip that changes it: exchanging equal letters, for instance, would not."""
     slipped = word
     while slipped == word:
         slipped = rng.choice(_SLIPS)(word, rng.randrange(len(word) - 1), rng)

@@ -1,7 +1,7 @@
 """Eigenvalues of the Gram matrix of states, and the entropy of their distribution.
 
-K = ZZᵀ and ZᵀZ have the same positive eigenvalues, so the smaller of the two is decomposed. States come in fp32;
-everything from here on is fp64.
+K = ZZᵀ and ZᵀZ have the same positive eigenvalues, so the smaller of the two is decomposed. States of any dtype become
+fp64 first.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int  # a language of shapes for readers and checkers
+    from torch import Tensor
 
 
 def precise(states: Tensor) -> Tensor:
-    """In fp64, on the CPU where the device has none."""
+    """The states in fp64; on the CPU where the device has no fp64."""
     return (states.cpu() if states.device.type == "mps" else states).double()
 
 
@@ -27,16 +25,20 @@ def prepare(
     row_norm: bool,
     real: Bool[Tensor, "*batch row"] | None = None,
 ) -> Float[Tensor, "*batch row width"]:
-    """The rows in fp64, centred, then scaled to unit length, each where asked; rows that are not real become zero.
+    """The rows in fp64, centred and then scaled to unit length where that is asked for.
 
-    Zero rows add nothing to a Gram matrix but zero eigenvalues, so that padding needs no further care.
+    Args:
+        states: Tokens of a prompt, or vectors of texts.
+        centre: Whether the mean row is taken off.
+        row_norm: Whether rows are scaled.
+        real: Which rows are no padding; None: all. Padding becomes zero, which adds only zero eigenvalues.
     """
     states = precise(states)
     if real is None:
         states = states - states.mean(-2, keepdim=True) if centre else states
         return unit(states) if row_norm else states
     real = real.to(states.device)[..., None]
-    states = states.masked_fill(~real, 0.0)  # also what is NaN there
+    states = states.masked_fill(~real, 0.0)  # also where padding is NaN
     if centre:
         mean = states.sum(-2, keepdim=True) / real.sum(-2, keepdim=True)
         states = (states - mean).masked_fill(~real, 0.0)
@@ -44,15 +46,18 @@ def prepare(
 
 
 def unit(states: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
-    """Scaled to length one; zero stays zero."""
+    """Every vector scaled to length one; zero stays zero."""
+    import torch
+
     length = torch.linalg.vector_norm(states, dim=-1, keepdim=True)
     return states / length.masked_fill(length == 0, 1.0)
 
 
 def eigenvalues(states: Float[Tensor, "*batch row width"]) -> Float[Tensor, "*batch side"]:
-    """Of the Gram matrix, rising, as many as the smaller of (row, width); rounding's share of them is exactly zero.
+    """The eigenvalues of the Gram matrix, rising; `side` is the smaller of row and width.
 
-    NaN gives NaN: LAPACK would refuse the whole batch for one damaged matrix.
+    Those that are no larger than rounding are set to zero. A matrix with NaN has NaN, and does not keep LAPACK from
+    decomposing the others.
     """
     rows, width = states.shape[-2:]
     gram = states @ states.mT if rows <= width else states.mT @ states
@@ -60,11 +65,13 @@ def eigenvalues(states: Float[Tensor, "*batch row width"]) -> Float[Tensor, "*ba
 
 
 def kernel_eigenvalues(kernel: Float[Tensor, "*batch row row"]) -> Float[Tensor, "*batch row"]:
-    """The same of a matrix that is a kernel already."""
+    """As `eigenvalues`, of a matrix that is a kernel already."""
     return _spectrum(kernel, kernel.shape[-1])
 
 
 def _spectrum(gram: Tensor, size: int) -> Tensor:
+    import torch
+
     finite = gram.isfinite().all(-1).all(-1)[..., None]
     values = torch.linalg.eigvalsh(gram.where(finite[..., None], torch.zeros_like(gram)))
     rounding = size * torch.finfo(gram.dtype).eps * values[..., -1:]
@@ -72,10 +79,13 @@ def _spectrum(gram: Tensor, size: int) -> Tensor:
 
 
 def entropy(weights: Float[Tensor, "*batch side"], alpha: float = 1.0) -> Float[Tensor, "*batch"]:
-    """Rényi's entropy of order alpha, in nats, of nonnegative weights as shares of their sum; 1 is Shannon's.
+    """Rényi's entropy, in nats, of nonnegative weights as shares of their sum; 0 where all weights are 0.
 
-    Of eigenvalues it is the matrix-based entropy of Giraldo et al. (2014, arXiv:1211.2459). Without any weight it
-    is 0: what has no extent has no directions to spread over.
+    Of eigenvalues it is the matrix-based entropy of Giraldo et al. (2014, arXiv:1211.2459).
+
+    Args:
+        weights: Of any sum.
+        alpha: Order of the entropy, > 0; 1 is Shannon's.
     """
     total = weights.sum(-1, keepdim=True)
     shares = weights / total.masked_fill(total == 0, 1.0)
@@ -83,11 +93,13 @@ def entropy(weights: Float[Tensor, "*batch side"], alpha: float = 1.0) -> Float[
         return shannon(shares)
     none = shares == 0
     power = (shares.masked_fill(none, 1.0) ** alpha).masked_fill(none, 0.0).sum(-1)
-    return torch.log(power.masked_fill(total[..., 0] == 0, 1.0)) / (1 - alpha)
+    return power.masked_fill(total[..., 0] == 0, 1.0).log() / (1 - alpha)
 
 
 def shannon(shares: Float[Tensor, "*batch side"]) -> Float[Tensor, "*batch"]:
-    """−Σ p ln p. A share of 0 has no part in it: there the slope is infinite, which would make every gradient NaN."""
+    """−Σ p ln p, in nats. Shares of 0 are left out, since the infinite slope there would make all gradients NaN."""
+    import torch
+
     none = shares == 0
     return torch.special.entr(shares.masked_fill(none, 1.0)).masked_fill(none, 0.0).sum(-1)
 
@@ -95,8 +107,10 @@ def shannon(shares: Float[Tensor, "*batch side"]) -> Float[Tensor, "*batch"]:
 def scaled(
     value: Float[Tensor, "*batch"], rows: int | Int[Tensor, "*batch"], width: int, normalisation: str
 ) -> Float[Tensor, "*batch"]:
-    """The entropy as it is (`raw`), or over the largest that so many rows of this width can have (`max`)."""
+    """The entropy itself (`raw`), or divided by the largest one that rows of this number and width can have (`max`)."""
     if normalisation == "raw":
         return value
+    import torch
+
     largest = torch.as_tensor(rows, device=value.device).clamp(max=width).to(value.dtype).log()
     return value / largest.masked_fill(largest == 0, 1.0)  # one row: 0 of 0 is 0

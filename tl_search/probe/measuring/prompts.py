@@ -1,35 +1,36 @@
-"""The metrics of token states, at every layer of a column, from what a pass shows while it goes on.
+"""The metrics of token states, at every layer of a column, from the states that a pass shows its observers.
 
-The states of the few texts that are measured are set aside and taken up together: a prompt's states at all layers have
-one shape, so that each metric is a few calls on many matrices, and nothing waits for a device that has its next
-layer to compute.
+The states of the few prompts that are measured are copied, and measured later, many together: a prompt's states have
+the same shape at all layers, so each metric is a few calls on many matrices, and the device need not be waited for
+between two layers.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from tl_search.probe.metrics.config import OF_TOKENS, MetricsConfig
-from tl_search.probe.metrics.spectrum import precise
-from tl_search.probe.observe import Rectangle
+from tl_search.probe.measuring.config import MetricsConfig
+from tl_search.probe.measuring.metric import OfTokens
+from tl_search.probe.measuring.spectrum import precise
+from tl_search.probe.observers import Rectangle
 
-# Bytes of states that are set aside at most; in fp64, and with what metrics make of them, it is some times as much.
+# Copied states that wait to be measured, in bytes at most; measuring takes a few times as much, since it is in fp64.
 _WAITING = 2**25
-_TOKENS = 32  # on an accelerator, prompts are filled up to a multiple of so many tokens: fewer, larger calls
+_TOKENS = 32  # on an accelerator, prompts are padded to a multiple of so many tokens: fewer, larger calls
 
 
 class _Chosen(NamedTuple):
     """Which of a rectangle's texts are prompts.
 
     Args:
-        texts: The rectangle's own: held, so that no other's can come to lie at its address.
-        places: The prompts' places in it; None: all.
-        counts: Their real tokens, in host memory.
+        texts: The rectangle's `texts`, kept so that no other tensor gets its address, which is a key of the cache.
+        places: Where the prompts stand in the rectangle; None: all of its texts are prompts.
+        counts: Real tokens of each prompt, in host memory.
     """
 
     texts: Tensor
@@ -46,24 +47,28 @@ class _Waiting(NamedTuple):
 
 
 class TokenMetrics:
-    """Collects what `config` measures of token states.
+    """An observer of a pass that measures its prompts.
 
     Args:
-        config: Which, and of how many prompts.
-        texts: Only the first so many of the pass can be prompts.
+        config: Which metrics, and of how many prompts.
+        texts: How many texts the corpus has. The first of them are the prompts; its views follow in the pass.
+
+    Attributes:
+        metrics: Those of token states, by name.
+        prompts: How many texts are prompts.
     """
 
     def __init__(self, config: MetricsConfig, texts: int) -> None:
-        self.metrics: dict[str, Any] = {name: config.start(name) for name in config.measures if name in OF_TOKENS}
+        self.metrics = {name: metric for name, metric in config.metrics.items() if isinstance(metric, OfTokens)}
         self.prompts = config.prompts_of(texts)
         self._values: dict[tuple[int, str], list[Tensor]] = defaultdict(list)  # of some prompts each
         self._waiting: list[_Waiting] = []
         self._bytes = 0
-        self._known: dict[tuple[int, int], _Chosen | None] = {}  # of the batch that passes, by where its texts lie
+        self._known: dict[tuple[int, int], _Chosen | None] = {}  # of the current batch, by the address of its texts
         self._layer = 0
 
     def observe(self, layer: int, rectangle: Rectangle) -> None:
-        """Set aside the prompts that are among a rectangle's texts: an `Observer` of the pass."""
+        """Copy the states of a rectangle's prompts; called by the pass at every layer, in rising order."""
         chosen = self._choose(layer, rectangle) if self.metrics else None
         if chosen is None:
             return
@@ -75,12 +80,12 @@ class TokenMetrics:
             self._measure()
 
     def value(self, layer: int, name: str) -> float:
-        """The mean over prompts; NaN where no prompt has a value."""
+        """A metric's mean over prompts at a layer; NaN where it is not defined for any prompt."""
         self._measure()
         return float(torch.cat(self._values[layer, name]).nanmean())
 
     def _choose(self, layer: int, rectangle: Rectangle) -> _Chosen | None:
-        """Asks the device for places and lengths once for all layers of a batch: every answer has to be waited for."""
+        """Reads places and lengths from the device once for all layers of a batch, since each read waits for it."""
         if layer < self._layer:
             self._known.clear()
         self._layer = layer
@@ -100,7 +105,7 @@ class TokenMetrics:
         return _Chosen(rectangle.texts, there, counts)
 
     def _measure(self) -> None:
-        """Turn what waits into values."""
+        """Measure the states that wait."""
         alike: dict[tuple[int, int], list[_Waiting]] = defaultdict(list)
         for one in self._waiting:
             alike[_tokens(one.states), one.states.shape[-1]].append(one)
@@ -116,6 +121,6 @@ class TokenMetrics:
 
 
 def _tokens(states: Tensor) -> int:
-    """What prompts are filled up to: nothing on a CPU, which takes matrices one by one and has work with every zero."""
+    """How many tokens prompts are padded to. None on a CPU: it takes matrices one by one, and padding costs time."""
     tokens = states.shape[1]
     return tokens if states.device.type == "cpu" else -(-tokens // _TOKENS) * _TOKENS
