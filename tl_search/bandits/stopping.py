@@ -1,6 +1,7 @@
 """When a search may end before its budget is spent."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ class Stopping:
     epsilon: float = 0.25
     confidence: float | None = 0.9
     draws: int = 128
+
+    DECIDES: ClassVar = {"files": "epsilon confidence draws"}
 
     def __post_init__(self) -> None:
         if not self.epsilon >= 0:  # also refuses NaN

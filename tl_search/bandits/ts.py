@@ -7,6 +7,7 @@ candidate and the groups of tasks (`task_groups`, by price) that promise the mos
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,6 +30,8 @@ class TS(PolicyConfig):
     draws: int = 8
     shares: tuple[float, ...] = (0.03, 0.12, 0.4)
     first: int = 3
+
+    DECIDES: ClassVar = {"files": "draws shares first"}
 
     def __post_init__(self) -> None:
         if self.draws < 1:

@@ -7,6 +7,7 @@ groups of tasks (`task_groups`, by price) that promise the most improvement per 
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,6 +30,8 @@ class UCB(PolicyConfig):
     beta: float = 2.0
     shares: tuple[float, ...] = (0.03, 0.12, 0.4)
     first: int = 3
+
+    DECIDES: ClassVar = {"files": "beta shares first"}
 
     def __post_init__(self) -> None:
         if not self.beta >= 0:  # also refuses NaN

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from tl_search.checkpoints.source import ModelShape, from_names, shape_of
 from tl_search.plane.revision import Revision
@@ -19,6 +20,8 @@ class FolderCheckpoints:
     """
 
     path: str
+
+    DECIDES: ClassVar = {"files": "path"}
 
     @property
     def model(self) -> str:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tl_search.checkpoints.retry import patiently
 from tl_search.checkpoints.source import ModelShape, from_names, shape_of
@@ -43,6 +43,8 @@ class HubCheckpoints:
     organisation: str = "EleutherAI"
     cache: str | None = None
     patience: float = 300.0
+
+    DECIDES: ClassVar = {"files": "models organisation cache patience"}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))

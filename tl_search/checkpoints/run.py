@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from tl_search.checkpoints.source import ModelShape, in_training_order, log, shape_of
 from tl_search.plane.revision import Revision
@@ -20,6 +21,8 @@ class RunCheckpoints:
     """
 
     path: str
+
+    DECIDES: ClassVar = {"files": "path"}
 
     @property
     def model(self) -> str:

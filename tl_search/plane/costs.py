@@ -6,6 +6,7 @@ every layer; each cell costs its evaluation.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Cost
@@ -93,6 +94,8 @@ class AnalyticCosts:
     open: float = 0.1
     characters_per_token: float = 4.0
     score: Mapping[str, float] = field(default_factory=lambda: {"other": 5e-4})
+
+    DECIDES: ClassVar = {"files": "flops read open characters_per_token score"}
 
     def __post_init__(self) -> None:
         for name in ("flops", "read", "characters_per_token"):

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Stage:
     name: str
     start: int = 0
     losses: Mapping[str, float] = field(default_factory=lambda: {"next_token": 1.0})
+
+    DECIDES: ClassVar = {"weights": "name start losses"}
 
     def __post_init__(self) -> None:
         if self.start < 0:
@@ -36,6 +39,8 @@ class Curriculum:
     """
 
     stages: Mapping[str, Stage]
+
+    DECIDES: ClassVar = {"weights": "stages"}
 
     def __post_init__(self) -> None:
         starts = [stage.start for stage in self.stages.values()]

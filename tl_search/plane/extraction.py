@@ -5,7 +5,7 @@ How it is computed: `probe/states.py`, `probe/pooling.py`.
 
 from dataclasses import asdict, dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 
 class FinalNorm(Enum):
@@ -72,6 +72,8 @@ class Extraction:
     prompt: str = ""
     begin: BeginToken = BeginToken.tokenizer
     dtype: Dtype = Dtype.auto
+
+    DECIDES: ClassVar = {"files": "final_norm pooling normalise max_length prompt begin dtype"}
 
     def __post_init__(self) -> None:
         if self.max_length < 1:

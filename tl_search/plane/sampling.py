@@ -8,7 +8,7 @@ name.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from tl_search.plane.revision import Revision
 
@@ -31,6 +31,8 @@ class Uniform:
     """
 
     count: int = 29
+
+    DECIDES: ClassVar = {"files": "count"}
 
     def __post_init__(self) -> None:
         if self.count < 2:
@@ -59,6 +61,8 @@ class Log(Uniform):
 
     count: int = 28
 
+    DECIDES: ClassVar = {"files": "count"}
+
     def axis(self, step: int) -> float:
         return math.log1p(step)
 
@@ -68,6 +72,8 @@ class Sparse(Log):
     """The same as `Log`, with few revisions: for a first look."""
 
     count: int = 8
+
+    DECIDES: ClassVar = {"files": "count"}
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,8 @@ class Dense:
     """
 
     interval: int = 0
+
+    DECIDES: ClassVar = {"files": "interval"}
 
     def __post_init__(self) -> None:
         if self.interval < 0:

@@ -12,7 +12,7 @@ methods of `Schedule`. The folder `schedules/` of a package that the user allows
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from tl_search import plugins
 from tl_search.plane.horizon import Horizon
@@ -72,6 +72,8 @@ class SpacedSchedule:
     min_checkpoint_interval: int = 0
     checkpoint_schedule: tuple[int, ...] = ()
     also: tuple[Schedule | int | str, ...] = ()
+
+    DECIDES: ClassVar = {"steps": "min_checkpoint_interval checkpoint_schedule also"}
 
     def __post_init__(self) -> None:
         at_least("min_checkpoint_interval", self.min_checkpoint_interval, 0)
@@ -135,6 +137,8 @@ class EpochSchedule(SpacedSchedule, ABC):
 
     first_epoch_checkpoints: int | None = 20
     auto_generate_checkpoints: bool = field(default=True, kw_only=True)
+
+    DECIDES: ClassVar = {"steps": "first_epoch_checkpoints auto_generate_checkpoints"}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from tl_search.plane.pull import TaskSpec
@@ -28,6 +28,8 @@ class Suite:
     confirmation_split: str = "confirmation"
     allow_same_split: bool = False
     subsets: dict[str, str] = field(default_factory=dict)
+
+    DECIDES: ClassVar = {"files": "names selection_split confirmation_split allow_same_split subsets"}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(self.names))

@@ -1,6 +1,7 @@
 """How much a search may spend."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class Budget:
 
     share: float | None = 0.25
     pulls: int | None = None
+
+    DECIDES: ClassVar = {"files": "share pulls"}
 
     def __post_init__(self) -> None:
         if self.share is not None and not 0 < self.share <= 1:  # also refuses NaN

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 from scipy.stats import norm
@@ -37,6 +38,8 @@ class Confirm:
     confidence: float = 0.95
     controls: bool = True
     seed: int = 0
+
+    DECIDES: ClassVar = {"files": "resamples confidence controls seed"}
 
     def __post_init__(self) -> None:
         if self.resamples < 100:

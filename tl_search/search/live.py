@@ -32,6 +32,8 @@ class Live(Pace):
     extraction: Extraction = field(default_factory=Extraction)
     probe: ProbeConfig = field(default_factory=ProbeConfig)
 
+    DECIDES: ClassVar = {"files": "tasks extraction probe"}
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.probe.devices != 1:
@@ -73,6 +75,8 @@ class RepresentationMetrics(Live):
     """
 
     metrics: MetricsConfig
+
+    DECIDES: ClassVar = {"files": "metrics"}
 
     def __post_init__(self) -> None:
         super().__post_init__()

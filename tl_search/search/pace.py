@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,8 @@ class Pace:
     every: int | None = None
     share: float | None = 0.2
     final_seconds: float = 60.0
+
+    DECIDES: ClassVar = {"files": "every share final_seconds"}
 
     def __post_init__(self) -> None:
         if self.every is not None and self.every < 1:

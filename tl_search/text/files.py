@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from tl_search.text.corpus import Corpus
 from tl_search.text.paths import absolute
@@ -17,6 +18,8 @@ class TextFiles(Corpus):
     """
 
     path: str
+
+    DECIDES: ClassVar = {"weights": "path"}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", absolute(self.path))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import ClassVar
 
 from tl_search.text.corpus import Corpus
 from tl_search.text.paths import local
@@ -26,6 +27,8 @@ class HubDataset(Corpus):
     column: str = "text"
     configuration: str | None = None
     revision: str | None = None
+
+    DECIDES: ClassVar = {"weights": "name split column configuration revision"}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", local(self.name))

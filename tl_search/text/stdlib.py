@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from tl_search.text.corpus import Corpus
 
@@ -44,6 +45,8 @@ class StdlibText(Corpus):
     """
 
     part: str = "train"
+
+    DECIDES: ClassVar = {"weights": "part"}
 
     def __post_init__(self) -> None:
         if self.part not in PARTS:

@@ -4,7 +4,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
@@ -19,6 +19,8 @@ class TensorBoard:
     """
 
     folder: str = "tensorboard"
+
+    DECIDES: ClassVar = {"free": "folder"}
 
     def __post_init__(self) -> None:
         if not self.folder or Path(self.folder).is_absolute() or ".." in Path(self.folder).parts:
@@ -54,6 +56,8 @@ class WeightsAndBiases:
     project: str = "tl-search"
     entity: str | None = None
     offline: bool = False
+
+    DECIDES: ClassVar = {"free": "project entity offline"}
 
     def start(self, run: Path, step: int) -> "Logger":
         """The logger. Raises ValueError when the package or a login is missing."""

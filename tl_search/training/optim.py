@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -112,6 +112,8 @@ class AdamW:
     weight_decay: float = 0.01
     warmup_steps: int = 20
     final_share: float = 0.1
+
+    DECIDES: ClassVar = {"weights": "lr betas eps weight_decay warmup_steps final_share"}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "betas", tuple(self.betas))

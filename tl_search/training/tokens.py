@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from tl_search.store.keys import digest
 from tl_search.text.paths import local
@@ -47,6 +47,8 @@ class TrainedTokenizer:
     vocab_size: int = 8192
     min_frequency: int = 2
 
+    DECIDES: ClassVar = {"weights": "vocab_size min_frequency"}
+
     def __post_init__(self) -> None:
         if self.vocab_size < 258:
             raise ValueError(f"vocab_size: must be >= 258, got {self.vocab_size}")
@@ -79,6 +81,8 @@ class PretrainedTokenizer:
 
     name: str
     revision: str | None = None
+
+    DECIDES: ClassVar = {"weights": "name revision"}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", local(self.name))

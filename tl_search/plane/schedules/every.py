@@ -1,6 +1,7 @@
 """Checkpoints at a fixed interval that is counted over the whole run."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import SpacedSchedule
@@ -20,6 +21,8 @@ class EverySchedule(SpacedSchedule):
     """
 
     interval: int = 100
+
+    DECIDES: ClassVar = {"steps": "interval"}
 
     def __post_init__(self) -> None:
         super().__post_init__()

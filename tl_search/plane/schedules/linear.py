@@ -1,6 +1,7 @@
 """Checkpoints at a fixed interval that is counted from the start of each epoch."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tl_search.plane.schedule import EpochSchedule
 from tl_search.plane.spacing import at_least, regular
@@ -19,6 +20,8 @@ class LinearSchedule(EpochSchedule):
     """
 
     linear_interval: int | None = None
+
+    DECIDES: ClassVar = {"steps": "linear_interval"}
 
     def __post_init__(self) -> None:
         super().__post_init__()

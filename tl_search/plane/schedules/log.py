@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
 
 from tl_search.plane.schedule import EpochSchedule
 from tl_search.plane.spacing import growing_gaps, growing_offsets
@@ -29,6 +30,8 @@ class LogSchedule(EpochSchedule):
 
     log_base: float = 2.0
     log_mode: LogMode = LogMode.gaps
+
+    DECIDES: ClassVar = {"steps": "log_base log_mode"}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,6 +1,7 @@
 """The checkpoints of the Pythia suite (Biderman et al., 2023, arXiv:2304.01373)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import SpacedSchedule
@@ -24,6 +25,8 @@ class PythiaSchedule(SpacedSchedule):
 
     linear_interval: int = 1000
     scale: bool = False
+
+    DECIDES: ClassVar = {"steps": "linear_interval scale"}
 
     def __post_init__(self) -> None:
         super().__post_init__()

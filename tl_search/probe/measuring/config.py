@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from tl_search.probe.measuring.metric import Metric, OfViews, find_metric
 
@@ -47,6 +47,10 @@ class MetricsConfig:
     noise: float = 0.1
     seed: int = 0
     measures: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
+
+    DECIDES: ClassVar = {
+        "files": "columns only corpus_max_examples_per_task prompts prompts_share views noise seed measures"
+    }
 
     def __post_init__(self) -> None:
         for name in ("corpus_max_examples_per_task", "prompts"):

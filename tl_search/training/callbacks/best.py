@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Mode(Enum):
@@ -31,6 +31,8 @@ class Best:
     min_delta: float = 0.0
     save_top_k: int = 1
     name: str | None = None
+
+    DECIDES: ClassVar = {"files": "monitor mode min_delta save_top_k name"}
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_delta < float("inf"):

@@ -1,7 +1,7 @@
 """Settings of the check that a run has not diverged."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -16,6 +16,8 @@ class FiniteLoss:
     """
 
     patience: int = 3
+
+    DECIDES: ClassVar = {"files": "patience"}
 
     def __post_init__(self) -> None:
         if self.patience < 1:

@@ -1,7 +1,7 @@
 """Settings of the lines that tell how far a run is; plain lines, which suit a terminal and a log file."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -16,6 +16,8 @@ class Progress:
     """
 
     seconds: float = 10.0
+
+    DECIDES: ClassVar = {"free": "seconds"}
 
     def __post_init__(self) -> None:
         if not self.seconds > 0:

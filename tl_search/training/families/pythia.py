@@ -1,7 +1,7 @@
 """The Pythia suite's family, GPT-NeoX."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from tl_search.training.model import random_weights
 from tl_search.training.tokens import rows
@@ -34,6 +34,8 @@ class Pythia:
     rotary_share: float = 0.25
     dropout: float = 0.0
     vocabulary_multiple: int = 1
+
+    DECIDES: ClassVar = {"weights": "width blocks heads context rotary_share dropout vocabulary_multiple"}
 
     def __post_init__(self) -> None:
         for name in ("width", "blocks", "heads", "context", "vocabulary_multiple"):
