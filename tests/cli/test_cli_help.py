@@ -8,9 +8,9 @@ from tl_search.cli.main import main
 @pytest.mark.parametrize(
     ("command", "seed", "own"),
     [
-        ("train", "of weights, order of the data and dropout (0)", "resume"),
-        ("run", "of the training, and of the policy (0)", "budget.share"),
-        ("schedule", "of weights, order of the data and dropout (0)", "horizon.total"),
+        ("train", "random seed of the initial weights, the order of the data and dropout (0)", "resume"),
+        ("run", "random seed of the training (initial weights, order of the data, dropout) and of the search policy (0)", "budget.share"),
+        ("schedule", "random seed of the initial weights, the order of the data and dropout (0)", "horizon.total"),
     ],
 )
 def test_settings_shared_by_commands_are_on_the_page_of_each_once(capsys, command, seed, own):

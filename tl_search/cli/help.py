@@ -1,4 +1,4 @@
-"""Help pages, written for a person and read from `conf/`: a new option is in them as soon as its file is there."""
+"""Help pages, which are made from the comments in `conf/`: a new option appears in them as soon as its file exists."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ def overview() -> str:
         *(f"  {name:10}{_first_line(name)}" for name in commands.NAMES),
         "  init      copy example experiments and launchers into a folder of your own",
         "",
-        "tl COMMAND --help lists a command's settings. For a start, without any data or download:",
+        "tl COMMAND --help lists the settings of a command. A first example, which needs no data and no download:",
         "",
         "  tl run experiments=quickstart/run",
     ]
@@ -35,10 +35,10 @@ def command_page(name: str) -> str:
         groups = [(group, default) for group, default in groups if group != "launchers"]
     parts = [command.summary, "", f"usage: tl {name} {command.usage}"]
     if groups:
-        parts += ["", "Groups, each one file of its options (* = default):"]
+        parts += ["", "Groups of settings; choose one option of a group with GROUP=OPTION (* = default):"]
         width = max(len(group) for group, _ in groups)
         parts += [f"  {group:{width}}  {_options(group, default)}" for group, default in groups]
-        parts += ["  A setting of an option is written GROUP.SETTING=VALUE; tl " + name + " --cfg job shows them all."]
+        parts += ["  GROUP.SETTING=VALUE changes one setting of the chosen option; tl " + name + " --cfg job lists all settings."]
     settings = dict[str, str]()
     for text in reversed(texts):  # the command's own first
         settings |= {setting: meaning for setting, meaning in _settings(text) if setting not in settings}
@@ -46,7 +46,7 @@ def command_page(name: str) -> str:
         parts += ["", "Settings:", *(f"  {setting:24}{meaning}" for setting, meaning in settings.items())]
     parts += ["", "Examples:"]
     parts += [line for text, what in command.examples for line in (f"  # {what}", f"  {text}")]
-    parts += ["", "-m makes a sweep of values separated by commas; --cfg job shows the config and runs nothing."]
+    parts += ["", "-m runs one job for each combination of values separated by commas (a sweep);\n--cfg job prints the whole config and runs nothing."]
     return "\n".join(parts)
 
 
@@ -62,7 +62,7 @@ def _texts(name: str) -> list[str]:
 
 
 def _groups(primary: str) -> list[tuple[str, str]]:
-    """(group, default option) of a primary config's defaults list."""
+    """The groups that a primary config's defaults list names, each with its default option."""
     found = re.findall(r"^  - (?:override )?/?([a-z_]+): *([^ #\n]+)", primary, re.MULTILINE)
     return [(group, default) for group, default in found if not group.startswith("hydra")]
 
@@ -83,7 +83,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _settings(primary: str) -> list[tuple[str, str]]:
-    """(setting, meaning) of a primary config's own keys: those with a comment."""
+    """The commented keys of a primary config, each with its comment and its default value."""
     found, parent = [], ""
     for line in primary.partition("\nhydra:")[0].splitlines():
         match = re.match(r"( *)([a-z_]+):(?: +(.*?))?(?: +# (.*))?$", line)

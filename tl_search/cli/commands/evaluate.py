@@ -1,4 +1,4 @@
-"""`tl evaluate`: the eval loss of a revision, measured once more and compared with what the run recorded."""
+"""`tl evaluate`: measures the eval loss of a revision again and compares it with the recorded one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def plan(parts: Mapping[str, Any]) -> Evaluated:
     if not run.is_dir():
         raise ValueError(f"run: {no_folder(run)}")
     if not RunPaths(run).config.is_file() or not RunPaths(run).revisions.is_dir():
-        raise ValueError(f"run: {run} is no training run (it needs config.yaml and revisions/)")
+        raise ValueError(f"run: {run} is not a training run (a training run has config.yaml and revisions/)")
     names = revision_names(run)
     if name not in names:
         raise ValueError(f"run: {run} has no revision {name!r}{suggest(name, names)}")
@@ -53,13 +53,14 @@ def execute(plan: Evaluated, folder: Path, config: DictConfig) -> int:
 
 COMMAND = Command(
     name="evaluate",
-    summary="measure a revision's eval loss and perplexity anew, and compare them with the recorded ones\n\n"
-    "Uses the run's own settings, held-out text and weights, and changes nothing in it. Ends with 3 if they disagree.",
+    summary="measure the eval loss and perplexity of a revision again, and compare them with the recorded values\n\n"
+    "It uses the settings, the held-out text and the weights of the run, and changes no file. If the values differ, the\n"
+    "exit code is 3.",
     usage="RUN[@stepN|@best|@main]",
     examples=(
-        ("tl evaluate runs/train/RUN", "the final model"),
-        ("tl evaluate runs/train/RUN@best", "the best one by callbacks.best.monitor: by default the lowest eval loss"),
-        ("tl evaluate -m run=runs/train/RUN@step100,runs/train/RUN@step200", "several, one after the other"),
+        ("tl evaluate runs/train/RUN", "evaluate the final model"),
+        ("tl evaluate runs/train/RUN@best", "evaluate the best model, by default the one with the lowest eval loss"),
+        ("tl evaluate -m run=runs/train/RUN@step100,runs/train/RUN@step200", "evaluate two revisions, one after the other"),
     ),
     bare=("run={}",),
     plan=plan,

@@ -1,4 +1,4 @@
-"""`tl report`: what a run found, as a table, figures, a page and TensorBoard events."""
+"""`tl report`: shows what a run found, as a table, figures, an HTML page and TensorBoard events."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from tl_search.errors.nearest import no_folder
 
 
 def plan(parts: Mapping[str, Any]) -> Path:
-    """The run directory to report on. Raises ValueError when it is none."""
+    """The run directory to report on. Raises ValueError if the folder is not a run directory."""
     folder = Path(str(parts["run"]))
     if not folder.is_dir():
         raise ValueError(f"run: {no_folder(folder)}")
@@ -29,13 +29,13 @@ def execute(plan: Path, folder: Path, config: DictConfig) -> int:
 
 COMMAND = Command(
     name="report",
-    summary="print what a run found, and write its figures, its page and its TensorBoard events\n\n"
-    "Reads the run's files only, so it also works while the run is going on, or on a copy of it.",
+    summary="print what a run found, and write figures, an HTML page and TensorBoard events\n\n"
+    "It only reads the files of the run, so it also works while the run is still active, and on a copy of the run.",
     usage="RUN",
     examples=(
-        ("tl report runs/search/RUN", "a search: the best arm, what it gains, what it cost"),
-        ("tl report runs/train/RUN", "a training run: its revisions"),
-        ("tl report -m run=runs/search/ONE,runs/search/OTHER", "several, one after the other"),
+        ("tl report runs/search/RUN", "report on a search: the best arm, its gain and the cost"),
+        ("tl report runs/train/RUN", "report on a training run: its revisions"),
+        ("tl report -m run=runs/search/ONE,runs/search/OTHER", "report on several runs, one after the other"),
     ),
     bare=("run={}",),
     plan=plan,

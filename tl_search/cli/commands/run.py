@@ -1,4 +1,4 @@
-"""`tl run`: train, search what was trained, report."""
+"""`tl run`: trains a model, searches its checkpoints and layers, and reports the result."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ def plan(parts: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def execute(plan: tuple[Any, Any], folder: Path, config: DictConfig) -> int:
-    """Train unless that is done, search, report. Jobs of a sweep with the same training share one training run."""
+    """Train, if that has not been done yet, then search and report. Jobs with the same training share one training run."""
     training, searching = plan
     train.execute(training, Path(config.checkpoints.path), config, wait=FOREVER)
     return search.execute(searching, folder, config, command="run")
@@ -26,17 +26,17 @@ def execute(plan: tuple[Any, Any], folder: Path, config: DictConfig) -> int:
 
 COMMAND = Command(
     name="run",
-    summary="train a model, search its plane and report, in one go\n\n"
-    "Takes every setting of tl train and tl search, and finds a training run that tl train made with the same ones.",
+    summary="train a model, search its checkpoints and layers, and report, in one command\n\n"
+    "Takes the settings of tl train and tl search. It uses a run of tl train that has the same settings, if there is one.",
     usage="[SETTING=VALUE ...]",
     examples=(
-        ("tl run experiments=quickstart/run", "minutes on a laptop, no downloads"),
-        ("tl run -m schedule=log,linear sampling=sparse,log bandit=ucb,ts", "eight searches of two training runs"),
-        ("tl run -m launchers=slurm bandit=ucb,ts seed=0,1,2", "the same on a cluster"),
+        ("tl run experiments=quickstart/run", "takes minutes on a laptop and downloads nothing"),
+        ("tl run -m schedule=log,linear sampling=sparse,log bandit=ucb,ts", "search each of two training runs four times"),
+        ("tl run -m launchers=slurm bandit=ucb,ts seed=0,1,2", "run six searches on a SLURM cluster"),
     ),
     bare=(),
     plan=plan,
     execute=execute,
     parts=lambda: (*train.COMMAND.parts(), *search.COMMAND.parts()),
-    derived=("checkpoints",),  # the run that the settings of the training name
+    derived=("checkpoints",),  # its value follows from the settings of the training
 )

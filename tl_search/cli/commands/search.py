@@ -1,4 +1,4 @@
-"""`tl search`: the best embedding model on the plane of a training run."""
+"""`tl search`: finds the best embedding model on the plane of a training run."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 def plan(parts: Mapping[str, Any]) -> "SearchPlan":
-    """The search that the parts of a config make up. Raises ValueError."""
+    """The search plan that the parts of a config make up. Raises ValueError."""
     path = getattr(parts["checkpoints"], "path", None)
     if path is not None and not Path(path).is_dir():
-        hint = "tl train makes one, or tl run does both"
+        hint = "tl train makes a training run, and tl run trains and searches"
         raise ValueError(f"checkpoints.path: {no_folder(Path(path), hint)}")
     return assemble(parts)
 
 
 def assemble(parts: Mapping[str, Any]) -> "SearchPlan":
-    """The plan, whether or not its checkpoints exist yet."""
+    """The search plan, without a check that its checkpoints exist."""
     from tl_search.search.run import SearchPlan
 
     names = {field.name for field in fields(SearchPlan)}
@@ -35,7 +35,7 @@ def assemble(parts: Mapping[str, Any]) -> "SearchPlan":
 
 
 def execute(plan: "SearchPlan", folder: Path, config: DictConfig, command: str = "search") -> int:
-    """Search, or go on where it stopped, and report. Returns 0, or 3 when some cell could not be scored."""
+    """Search, or continue a search that was stopped, and report. Returns 0, or 3 if some cell could not be scored."""
     from tl_search.report.write import write_report
     from tl_search.search.run import run_search
 
@@ -54,18 +54,18 @@ def _parts() -> tuple[type, ...]:
 
 COMMAND = Command(
     name="search",
-    summary="search the plane (checkpoint x layer) of a training run for its best embedding model\n\n"
-    "Scores and embeddings are kept and shared by all searches; nothing is computed twice, whatever was interrupted.",
+    summary="find the best embedding model among all checkpoints and layers (the plane) of a training run\n\n"
+    "All searches share one store of scores and embeddings, so that nothing is computed twice, even after an interruption.",
     usage="[TRAINING_RUN] [SETTING=VALUE ...]",
     examples=(
-        ("tl search runs/train/RUN", "search what tl train has left there"),
+        ("tl search runs/train/RUN", "search a run of tl train"),
         (
             "tl search runs/train/RUN bandit=ts sampling=log budget.share=0.1",
-            "another policy, a finer plane, less spent",
+            "with another policy, more checkpoints and a smaller budget",
         ),
-        ("tl search runs/train/RUN metrics=all", "metrics without labels of every arm besides"),
-        ("tl search runs/train/RUN metrics=fast metrics.only=true", "those alone: no task is scored"),
-        ("tl search runs/train/RUN -m bandit=ucb,ts,random seed=0,1,2", "nine searches that share every score"),
+        ("tl search runs/train/RUN metrics=all", "also measure label-free metrics of every arm"),
+        ("tl search runs/train/RUN metrics=fast metrics.only=true", "measure only label-free metrics and score no task"),
+        ("tl search runs/train/RUN -m bandit=ucb,ts,random seed=0,1,2", "run nine searches, which share their scores"),
     ),
     bare=("checkpoints=run", "checkpoints.path={}"),
     plan=plan,

@@ -1,4 +1,4 @@
-"""`tl train`: a training run that leaves a plane behind."""
+"""`tl train`: trains a language model and saves the checkpoints that a search needs."""
 
 import logging
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
-    """The training that the parts of a config make up. Raises ValueError."""
+    """The training plan that the parts of a config make up. Raises ValueError."""
     from tl_search.plane.horizon import Horizon
     from tl_search.training.extend import check_length, check_text, extension
     from tl_search.training.plan import TrainingPlan
@@ -44,14 +44,14 @@ def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
         check_text(start.run, planned)
     if most > 0:
         try:
-            planned.schedule.kept(Horizon(most))  # which the length in epochs can only shorten
+            planned.schedule.kept(Horizon(most))  # max_epochs can only make the run shorter than this
         except ValueError as error:
             raise ValueError(f"schedule.{error}") from error
     return planned
 
 
 def recorded(run: Path) -> "TrainingPlan":
-    """How a run was trained, by what it says of itself. Raises BadInput or ValueError when that no longer fits."""
+    """How a run was trained, read from its config.yaml. Raises BadInput or ValueError if that is no longer valid."""
     said = read(run)
     with readable():
         return plan(
@@ -60,25 +60,25 @@ def recorded(run: Path) -> "TrainingPlan":
 
 
 def execute(plan: "TrainingPlan", folder: Path, config: DictConfig, wait: float = 0.0) -> int:
-    """Train in `folder`, or go on where it stopped; a finished run is left as it is.
+    """Train in `folder`, or continue a run that was stopped; a finished run is not changed.
 
     Args:
         plan: What is trained.
         folder: The run directory.
-        config: For the run's record of itself.
+        config: The config that is written to the run directory.
         wait: Seconds to wait for another process that is training the same run.
     """
     from tl_search.training.fit import fit
 
     if wait and (folder / "run.lock" / "owner.json").exists():
-        log.info("%s: another process trains this run; waiting for it", folder)
+        log.info("%s: another process is training this run; waiting until it ends", folder)
     with RunLock(folder, wait=wait):
         if Start.parse(plan.resume).run is None:
             begin(folder, "train", config)
             fit(plan, folder)
         else:
             fit(plan, folder, accepted=lambda: renew(folder, "train", config))
-    log.info("%s: this training is done; search it: tl search %s", folder, folder)
+    log.info("%s: the training is complete; to search it: tl search %s", folder, folder)
     return 0
 
 
@@ -90,14 +90,14 @@ def _parts() -> tuple[type, ...]:
 
 COMMAND = Command(
     name="train",
-    summary="train a language model and keep the checkpoints that a schedule asks for\n\n"
-    "The run's directory follows from its settings: the same command goes on where it was stopped.",
+    summary="train a language model and save checkpoints at the steps of a schedule\n\n"
+    "The name of the run directory is derived from the settings, so the same command continues a run that was stopped.",
     usage="[SETTING=VALUE ...]",
     examples=(
-        ("tl train", "a small model on text that every machine has"),
-        ("tl train schedule=linear schedule.linear_interval=50", "a checkpoint every 50 steps"),
-        ("tl train resume=runs/train/RUN trainer.max_steps=40000", "go on with a run, finished or not, for longer"),
-        ("tl train -m schedule=log,linear seed=0,1", "four runs, one after the other"),
+        ("tl train", "train a small model on the source code of Python's standard library"),
+        ("tl train schedule=linear schedule.linear_interval=50", "write a checkpoint every 50 steps"),
+        ("tl train resume=runs/train/RUN trainer.max_steps=40000", "continue a run, finished or not, up to step 40000"),
+        ("tl train -m schedule=log,linear seed=0,1", "train four models, one after the other"),
     ),
     bare=(),
     plan=plan,
