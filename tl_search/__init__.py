@@ -1,7 +1,8 @@
 """tl_search: find the best embedding model hidden inside a language model's training run.
 
-A training run is a plane (checkpoint × layer); a probe turns a column of it into embeddings in one pass; mteb
-scores cells; a policy decides which; a report tells what was found. `docs/architecture.md` is the map.
+A training run is a plane (checkpoint × layer). A probe computes the embeddings of a column of it in one forward pass,
+mteb scores its cells, a policy decides which cells are scored, and a report shows the result.
+`docs/architecture.md` explains the parts.
 """
 
 __version__ = "0.1.0"

@@ -1,9 +1,9 @@
-"""Parts that a config names by one word: those of this package, and those of packages that a person allows.
+"""Finds parts that a config names by one word, in this package and in other packages that the user allows.
 
 A loss term and a label-free metric are found by the name of their module, an embedded task by the name of its class in
 any module of the folder. Beside our own folder of each kind, the folder of the same name in every allowed package is
-looked at: `my_package/losses/margin.py` makes `margin` a loss term, `class MarginSTS(…)` in `my_package/tasks/sts.py`
-makes `MarginSTS` a task. Allowing a package runs its code, so nothing but the person's own word does it.
+searched: `my_package/losses/margin.py` makes `margin` a loss term, `class MarginSTS(…)` in `my_package/tasks/sts.py`
+makes `MarginSTS` a task. Allowing a package runs its code, so only the user can allow it.
 """
 
 import ast
@@ -20,12 +20,12 @@ _ALLOWED = "TL_PLUGINS"  # in the environment, so that the processes which a run
 
 
 def allow(packages: Sequence[str]) -> None:
-    """From now on in this process and those that it starts, exactly these packages may bring parts."""
+    """From now on, in this process and those that it starts, exactly these packages may add parts."""
     os.environ[_ALLOWED] = ",".join(packages)
 
 
 def allowed() -> tuple[str, ...]:
-    """Names of the packages that may bring parts."""
+    """Names of the packages that may add parts."""
     return tuple(name for name in os.environ.get(_ALLOWED, "").split(",") if name)
 
 

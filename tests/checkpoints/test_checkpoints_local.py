@@ -62,7 +62,7 @@ def test_a_folder_with_another_revision_is_refused(run, published):
     shutil.rmtree(run / "revisions" / "step1")
     shutil.copytree(published / "step0", run / "revisions" / "step1")
     write_manifest(run / "revisions" / "step1")
-    with pytest.raises(DamagedError, match="not the revision in the index"):
+    with pytest.raises(DamagedError, match="not the same as in the index"):
         source.fetch(listed[1])
 
 

@@ -38,7 +38,7 @@ MISTAKES = [
     ("train trainer.accelerator=quantum", "trainer.accelerator: must be one of auto, cpu, "),
     ("train trainer.gradient_clip_val=-1", "trainer.gradient_clip_val: must be a finite number >= 0 or null, got -1"),
     ("train trainer.accumulate_grad_batches=0", "trainer.accumulate_grad_batches: must be >= 1, got 0"),
-    ("train +trainer.logger=true", "trainer.logger: must be left out, it is set by the run"),
+    ("train +trainer.logger=true", "trainer.logger: must be left out, since the run sets it"),
     ("train callbacks.progress=7", "callbacks.progress: must be a node with its _target_, or null, got 7"),
     ("train logger.tensorboard=yes", "logger.tensorboard: must be a node with its _target_, or null, got 'yes'"),
     ("train model=null", "model: must be one of pythia-14m, "),
@@ -48,12 +48,12 @@ MISTAKES = [
     ("search . launchers=slurm", "launchers: there is no folder "),
     ("train data=files data.corpus.path=no.txt", "data.corpus.path: must name a text file"),
     ("train hydra.output_subdir=../up", "hydra.output_subdir: must be a plain name, got '../up'"),
-    ("train hydra.job_logging.handlers.file.filename=up.log", "filename: must be below the run's directory"),
+    ("train hydra.job_logging.handlers.file.filename=up.log", "filename: must be in the run directory"),
     ("train hydra.job.name=x/../../up", "hydra.job.name: must be a plain name"),
     ("train hydra.searchpath=[file:///nowhere]", "hydra.searchpath: there is no folder /nowhere"),
     ("train --config-dir nowhere", "nowhere"),
     ("train --cfg jobs", "--cfg: must be followed by one of job, hydra, all, got 'jobs'"),
-    ("run checkpoints.path=/elsewhere", "checkpoints.path: must be below runs=runs, where tl run trains"),
+    ("run checkpoints.path=/elsewhere", "checkpoints.path: must be left out, or be in runs=runs, where tl run trains"),
     ("help serach", "serach: no such command; did you mean search?"),
     ("train checkpoint.save_interval=0", "checkpoint.save_interval: must be >= 1, got 0"),
     ("train checkpoint.save_interval=often", "checkpoint.save_interval: must be an integer, got 'often'"),
@@ -64,7 +64,7 @@ MISTAKES = [
     ("train name=../up", "name: must be letters, digits"),
     ("train schedule.log_base=[", "schedule.log_base=[: cannot be read"),
     ("train schedule=log,linear", "schedule=log,linear: several values are a sweep, which needs -m"),
-    ("train hydra.run.dir=elsewhere", "hydra.run.dir: is made from the run's identity"),
+    ("train hydra.run.dir=elsewhere", "hydra.run.dir: must be left out, since the settings decide it"),
     ("train --fast", "--fast: unknown option of tl train"),
     ("train log", "log: tl train takes settings as key=value"),
     ("search", "checkpoints.path: must be given (checkpoints.path=VALUE)"),
@@ -110,7 +110,7 @@ def test_a_mistake_in_a_later_job_of_a_sweep_stops_the_first(words, tmp_path, mo
 def test_a_sweep_of_no_jobs_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["train", "-m", "schedule=glob(nothing*)"]) == 2
-    assert "stands for no job at all" in capsys.readouterr().err
+    assert "gives no value, so the sweep has no job" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -87,8 +87,8 @@ def test_text_and_tokenizer_may_lie_in_another_place(run, place, record):
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        ("data.corpus.path=other.txt", "data.corpus.path: must hold the corpus that "),
-        ("tokenizer.name=other", "tokenizer.name: must hold the tokenizer that "),
+        ("data.corpus.path=other.txt", "data.corpus.path: must be the corpus that "),
+        ("tokenizer.name=other", "tokenizer.name: must be the tokenizer that "),
     ],
 )
 def test_another_text_or_tokenizer_there_is_refused_before_anything_is_written(run, other, said, longer, capsys):

@@ -154,7 +154,9 @@ def test_a_file_where_a_folder_should_be_is_told_before_anything_starts(tmp_path
     monkeypatch.chdir(tmp_path)
     Path("text.txt").write_text("words")
     assert main(["train", *TINY, f"{key}=text.txt"]) == 2
-    assert f"text.txt: is a file; a run needs a folder there ({key}=FOLDER sets where)" in capsys.readouterr().err
+    assert (
+        f"text.txt: is a file, but a folder is needed there ({key}=FOLDER names another one)" in capsys.readouterr().err
+    )
 
 
 def test_sigterm_ends_a_command_with_143(tmp_path):

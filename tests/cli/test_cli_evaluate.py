@@ -45,7 +45,9 @@ def test_a_run_of_other_devices_is_measured_on_what_is_here(trained, tmp_path, c
     config = OmegaConf.load(run / "config.yaml")
     config.trainer.update({"accelerator": "mps" if torch.cuda.is_available() else "cuda", **changes})
     OmegaConf.save(config, run / "config.yaml")
-    with pytest.warns(UserWarning, match=f"accelerator={config.trainer.accelerator}, which is not here: measured on"):
+    with pytest.warns(
+        UserWarning, match=f"accelerator={config.trainer.accelerator}, which is missing here; the loss was measured on"
+    ):
         assert main(["evaluate", f"{run}"]) == 0
     assert "they agree" in capsys.readouterr().out
 

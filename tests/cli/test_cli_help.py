@@ -9,7 +9,7 @@ from tl_search.cli.main import main
     ("command", "seed", "own"),
     [
         ("train", "random seed of the initial weights, the order of the data and dropout (0)", "resume"),
-        ("run", "random seed of the training (initial weights, order of the data, dropout) and of the search policy (0)", "budget.share"),
+        ("run", "random seed of the training and of the search policy (0)", "budget.share"),
         ("schedule", "random seed of the initial weights, the order of the data and dropout (0)", "horizon.total"),
     ],
 )

@@ -131,11 +131,11 @@ def test_a_path_that_is_no_run_or_state_is_refused(run, capsys):
     torch.save({"weight": torch.zeros(2)}, "plain.pt")
     for path, said in {
         "nowhere": "resume: there is no folder nowhere",
-        "empty": "resume: empty is no run (no run.json)",
+        "empty": "resume: empty is not a run (no run.json)",
         "plain.pt": "resume: plain.pt is a file with weights only",
-        str(run / "revisions" / "main"): "holds weights only, from which no training goes on",
+        str(run / "revisions" / "main"): "holds only weights, which cannot be trained on",
         f"{run}@step3": "has no state step3; did you mean step",
-        f"{run}@first": "must name a state as best or stepN after the @, got 'first'",
+        f"{run}@first": "must have best or stepN after the @, got 'first'",
         "''": "resume: must be auto, best or a path, got ''",
     }.items():
         assert said in refused(capsys, "train", f"resume={path}")
@@ -146,20 +146,20 @@ def test_text_that_is_no_longer_the_same_is_refused(run, capsys):
     Path("text.txt").write_text("other words\n" * 400)
     config.data.corpus.path = "text.txt"
     OmegaConf.save(config, run / "config.yaml")
-    assert "data.corpus.path: must hold the corpus that " in refused(capsys, "train", f"resume={run}")
+    assert "data.corpus.path: must be the corpus that " in refused(capsys, "train", f"resume={run}")
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda state: state["state_dict"], "holds a plain state_dict: weights only"),
+        (lambda state: state["state_dict"], "holds only weights (a plain state_dict)"),
         (lambda state: {key: value for key, value in state.items() if key != "loops"}, "holds a state without loops"),
         (
             lambda state: {key: value for key, value in state.items() if key != "optimizer_states"},
             "holds a state without optimizer_states",
         ),
         (lambda state: {**state, "pytorch-lightning_version": "99.0"}, "was written by lightning 99.0, newer than"),
-        (lambda state: {**state, "pytorch-lightning_version": None}, "names no version of lightning, but 'None'"),
+        (lambda state: {**state, "pytorch-lightning_version": None}, "has 'None' in the place of Lightning's version"),
     ],
     ids=["state_dict", "no loops", "weights only", "newer", "no version"],
 )
@@ -207,7 +207,7 @@ def test_a_state_of_a_longer_run_may_go_on_to_a_lower_step(run):
 def test_best_of_a_run_that_does_not_exist_leaves_no_trace(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["train", *TINY, "resume=best"]) == 2
-    assert "holds no training state to go on from" in capsys.readouterr().err
+    assert "has no training state to continue from" in capsys.readouterr().err
     assert list(Path("runs/train").iterdir()) == []
 
 
@@ -236,6 +236,9 @@ def test_a_folder_that_belongs_to_another_config_is_refused_with_the_difference(
     before = snapshot(run / "revisions")
     assert main(["train", *TINY]) == 2
     error = capsys.readouterr().err
-    assert f"{run.name}: belongs to another config (seed was 1, now 0); set name=OTHER, or go on with that run" in error
+    assert (
+        f"{run.name}: holds a run with other settings (seed was 1, now 0); set name=OTHER, or continue that run"
+        in error
+    )
     assert snapshot(run / "revisions") == before
     assert OmegaConf.load(run / "config.yaml").seed == 1

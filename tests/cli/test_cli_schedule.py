@@ -106,7 +106,7 @@ def test_time_is_estimated_for_a_given_horizon_too_and_what_is_unknown_is_said(s
     lines = schedule("tokenizer=bytes", "horizon.total=100")
     assert any(line.startswith("Time, an estimate: ") and " for 410 k tokens" in line for line in lines)
     lines = schedule("tokenizer=pretrained", "tokenizer.name=owner/name", "horizon.total=100")
-    assert lines[-1].startswith("Disk and time: unknown, since the tokenizer's vocabulary is")
+    assert lines[-1].startswith("Disk and time: unknown, since the size of the vocabulary is unknown")
 
 
 def test_the_horizon_is_the_length_even_where_the_training_would_be_shorter(schedule):
@@ -137,7 +137,10 @@ def test_the_horizon_is_the_length_even_where_the_training_would_be_shorter(sche
         ),
         ("diff log linear output=x.yaml", "output: must be left out with diff; diff writes no file"),
         ("diff log linear schedule.log_base=3", "schedule.log_base=3: must be left out with diff, which compares"),
-        ("launchers=local horizon.total=9", "launchers=local: must be left out; tl schedule starts no jobs elsewhere"),
+        (
+            "launchers=local horizon.total=9",
+            "launchers=local: must be left out, since tl schedule runs here, without a launcher",
+        ),
         ("output=steps.txt", "output: must be a file that ends in .yaml, .json, .png, .svg, got steps.txt"),
         ("from=nothing.yaml", "from: there is no file nothing.yaml"),
         ("diff log", "diff: tl schedule takes settings as key=value, or: diff A B"),

@@ -58,8 +58,8 @@ def test_older_keys_are_mapped(schedule, folder, keys, first):
         ("{checkpoint_schedule: [5, 3]}", "checkpoint_schedule[1]: must be above 5, the step before it, got 3"),
         ("{target_checkpoints: often}", "target_checkpoints: must be a number of checkpoints"),
         ("{log_steps_first_epoch: perhaps}", "log_steps_first_epoch: must be true or false, got 'perhaps'"),
-        ("{batch_size: 3}", "holds no key of a schedule (known: auto_generate_checkpoints, "),
-        ("[1, 2]", "holds no key of a schedule"),
+        ("{batch_size: 3}", "has no setting of a schedule (known settings: auto_generate_checkpoints, "),
+        ("[1, 2]", "has no setting of a schedule"),
         ("{a: [", "cannot be read as YAML"),
     ],
 )
@@ -125,7 +125,7 @@ def test_a_written_file_that_was_spoilt_is_one_line(refused, folder, content, me
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("from=old.yaml output=./old.yaml", "output: must be another file than that of from, got old.yaml"),
+        ("from=old.yaml output=./old.yaml", "output: must be another file than from, got old.yaml"),
         ("from=old.yaml schedule=linear", "schedule=linear: must be left out with from=old.yaml, whose schedule is"),
         ("from=old.yaml schedule.log_base=3", "schedule.log_base=3: must be left out with from=old.yaml"),
         (

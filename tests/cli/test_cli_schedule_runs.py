@@ -88,7 +88,7 @@ def test_a_longer_run_is_shown_before_it_goes_on(schedule, folder, trained):
     epoch = steps[1]
     ahead = {*range(epoch, 20, epoch), 17, 20} - set(range(13))
     assert line.partition("; ") == (
-        f"{trained} goes on from step 12",
+        f"{trained} continues from step 12",
         "; ",
         f"of these checkpoints, {len(steps)} exist already and {len(ahead)} are still to come",
     )
@@ -101,7 +101,7 @@ def test_a_longer_run_is_shown_before_it_goes_on(schedule, folder, trained):
 def test_a_horizon_says_how_long_the_run_is_to_be(schedule, trained):
     lines = schedule(f"resume={trained}@best", "horizon.total=20", "schedule=none")
     assert lines[0].endswith("12, 20")
-    (line,) = [line for line in lines if line.startswith(f"{trained} goes on from step 12; ")]
+    (line,) = [line for line in lines if line.startswith(f"{trained} continues from step 12; ")]
     assert line.endswith(" and 1 are still to come")
 
 

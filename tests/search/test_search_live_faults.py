@@ -52,7 +52,7 @@ def test_a_look_that_fails_costs_its_column_and_one_line(tiny, tmp_path, caplog,
     train(tmp_path, plan=SHORT)
     assert (tmp_path / "run" / "DONE.json").exists()
     assert set(curve(tmp_path / "run", "plane/best")) == {2}
-    assert warnings(caplog) == [f"plane of step 0: {said}; this column is left out"]
+    assert warnings(caplog) == [f"plane of step 0 could not be measured: {said}"]
 
 
 def test_a_column_of_which_no_cell_can_be_scored_is_no_column(tiny, tmp_path, caplog, monkeypatch):
@@ -61,7 +61,7 @@ def test_a_column_of_which_no_cell_can_be_scored_is_no_column(tiny, tmp_path, ca
 
     monkeypatch.setattr(score, "score_cell", refuse)
     train(tmp_path, plan=SHORT)
-    first = "no cell can be scored; layer 0 on TinyPairs: all vectors are the same; this column is left out"
+    first = "no cell can be scored; layer 0 on TinyPairs: all vectors are the same"
     assert warnings(caplog) == [f"plane of step {step}: {first}" for step in (0, 2)]
     assert not live_run.events(tmp_path / "run").Tags()["images"]
 
@@ -91,7 +91,7 @@ def test_checkpoints_of_equal_weights_are_all_caught_up_with(tiny, tmp_path, cap
 def test_a_step_without_a_checkpoint_for_which_there_was_no_time_is_named(tiny, tmp_path, caplog):
     train(tmp_path, share=1e-9, every=5)
     assert set(curve(tmp_path / "run", "plane/best")) == {0, 14}
-    lost = "plane: not measured when due, and of no written revision: step 5, 10; share=null measures all"
+    lost = "plane: step 5, 10 was not measured in time, and has no checkpoint to measure later; share=null measures all"
     assert warnings(caplog) == [lost]
 
 
@@ -121,7 +121,7 @@ def cut_and_resumed(folder, before, after):
 )
 def test_columns_of_other_settings_are_measured_again_by_a_run_that_goes_on(tiny, tmp_path, caplog, before, after):
     then, now = cut_and_resumed(tmp_path, probe(tmp_path, **before), probe(tmp_path, **after))
-    assert warnings(caplog) == ["plane: its settings changed; the columns of step 0, 2 are due again"]
+    assert warnings(caplog) == ["plane: its settings have changed, so the columns of step 0, 2 are measured again"]
     assert then.keys() == {0, 2}
     assert now.keys() == {0, 2, 6}
     assert all(column.keys() == {*after["tasks"].names} for column in now.values())
@@ -131,7 +131,7 @@ def test_columns_of_other_settings_are_measured_again_by_a_run_that_goes_on(tiny
 def test_metrics_of_other_options_are_measured_again_by_a_run_that_goes_on(tiny, tmp_path, caplog):
     option = MetricsConfig(columns=Columns.all, measures={"rankme": {"eps": 0.01}})
     _, now = cut_and_resumed(tmp_path, metrics(), metrics(metrics=option))
-    assert warnings(caplog) == ["metrics: its settings changed; the columns of step 0, 2 are due again"]
+    assert warnings(caplog) == ["metrics: its settings have changed, so the columns of step 0, 2 are measured again"]
     assert {step: list(column) for step, column in now.items()} == {step: ["rankme"] for step in (0, 2, 6)}
 
 
@@ -193,7 +193,7 @@ def test_what_a_run_leaves_that_is_told_to_stop_at_its_end_is_said(tiny, tmp_pat
     slow = probe(tmp_path, share=1e-9)
     with pytest.raises(SystemExit):
         train(tmp_path, callbacks={"stop": stop, "plane_probe": slow}, plan=SHORT)
-    said = "plane: told to stop before the checkpoints of step 2; a search measures them"
+    said = "plane: the checkpoints of step 2 were not measured, since the run was told to stop; a search measures them"
     assert warnings(caplog) == [said]
     train(tmp_path, callbacks={"plane_probe": slow}, plan=SHORT)  # nothing is left to train
     assert read_json(tmp_path / "run" / "DONE.json")["step"] == 2
@@ -214,7 +214,7 @@ def test_a_device_that_is_not_here_is_told_before_the_first_step(tiny, tmp_path)
     [
         ({"columns": Columns.opened}, r"^metrics\.columns: must be all \(for fewer steps, give every=STEPS\), got ope"),
         ({"columns": Columns.none}, r"^metrics\.columns: must be all .*, got none$"),
-        ({"columns": Columns.all, "only": True}, r"^metrics\.only: must be false, since it is a search that ends"),
+        ({"columns": Columns.all, "only": True}, r"^metrics\.only: must be false, since it is only for searches"),
     ],
 )
 def test_settings_that_only_a_search_has_are_refused(wrong, message):
@@ -223,7 +223,7 @@ def test_settings_that_only_a_search_has_are_refused(wrong, message):
 
 
 def test_a_look_takes_one_device(tmp_path):
-    with pytest.raises(ValueError, match=r"^probe\.devices: must be 1, since training has the others, got 2$"):
+    with pytest.raises(ValueError, match=r"^probe\.devices: must be 1, since the training uses the others, got 2$"):
         probe(tmp_path, probe=ProbeConfig("cpu", devices=2))
 
 

@@ -276,5 +276,5 @@ def test_measuring_alone_leaves_a_plane_that_must_stay_the_same(plan, measured):
     assert [revision["name"] for revision in plane["revisions"]] == list(REVISIONS)
     assert plane["tasks"] == []
     (measured / "DONE.json").unlink()
-    with pytest.raises(ValueError, match=r"plane.json: since this search began, its extraction changed"):
+    with pytest.raises(ValueError, match=r"plane.json: its extraction changed since this search was started"):
         run_search(plan(metrics=ONLY, extraction=Extraction(max_length=32)), measured)

@@ -185,7 +185,7 @@ def test_goes_on_only_with_the_checkpoints_that_it_began_with(plan, copied, mode
     more = shutil.copytree(models, tmp_path / models.name)
     (copied / "DONE.json").unlink()
     make(more / "step128", seed=9, num_hidden_layers=2)
-    with pytest.raises(ValueError, match="since this search began, its revisions, exhaustive changed"):
+    with pytest.raises(ValueError, match="its revisions, exhaustive changed since this search was started"):
         run_search(plan(checkpoints=FolderCheckpoints(str(more))), copied)
 
 

@@ -93,7 +93,10 @@ def test_an_entry_may_be_named_as_if_it_were_a_step_of_another(finished, tmp_pat
 @pytest.mark.parametrize(
     ("callbacks", "message"),
     [
-        ({"a": Best(name="x"), "x": Best()}, r"^callbacks\.x\.name: must not be that of callbacks\.a, got 'x'"),
+        (
+            {"a": Best(name="x"), "x": Best()},
+            r"^callbacks\.x\.name: must be another name than that of callbacks\.a, got 'x'",
+        ),
         ({"step5": Best()}, r"^callbacks\.step5\.name: must be"),
     ],
 )

@@ -102,7 +102,7 @@ def test_a_model_that_cannot_be_compiled_is_one_clear_line():
 
     from tl_search.training.compiling import compiled
 
-    with pytest.raises(ValueError, match=r"^compile: must be false where torch cannot .*no way$"):  # noqa: SIM117
+    with pytest.raises(ValueError, match=r"^compile: must be false, since torch cannot .*no way$"):  # noqa: SIM117
         with compiled(torch.nn.Linear(1, 1), wanted=True):
             raise TorchDynamoException("no way")
     with pytest.raises(KeyError), compiled(torch.nn.Linear(1, 1), wanted=True):

@@ -107,7 +107,9 @@ def test_weights_that_only_the_last_save_finds_bad_tell_the_whole_story(tmp_path
     ],
 )
 def test_what_would_end_a_run_elsewhere_is_refused(name, value):
-    with pytest.raises(ValueError, match=rf"^trainer\.{name}: must be left out, a run ends at max_steps or max_epochs"):
+    with pytest.raises(
+        ValueError, match=rf"^trainer\.{name}: must be left out, since a run ends at max_steps or max_epochs"
+    ):
         check_trainer({**PLAN.trainer, name: value})
 
 

@@ -178,7 +178,7 @@ def test_only_a_path_makes_a_run_longer_and_what_is_done_is_not_cut_off(finished
         ),
         (
             {"trainer": {"max_steps": 40, "max_epochs": 1}},
-            r"max_epochs 1 ends at 6; set a higher trainer\.max_epochs, or null for max_steps 40 alone",
+            r"max_epochs 1 ends at 6; set a higher trainer\.max_epochs, or null, so that the run ends at max_steps 40",
         ),
         ({"schedule": LinearSchedule(None, 7, checkpoint_schedule=(5, 5000))}, r"checkpoint_schedule\[1\]: must be at"),
     ],

@@ -84,7 +84,7 @@ def test_a_run_that_goes_on_counts_its_own_steps_only(tmp_path, capsys, clock):
     capsys.readouterr()
     fit(plan(tmp_path, callbacks={"progress": Progress(seconds=1e-9)}, save_interval=EPOCH), tmp_path / "run")
     said = capsys.readouterr().err
-    assert "going on at step 6" in said
+    assert "continuing from step 6" in said
     assert (lines(said)[8]["tokens"], lines(said)[8]["left"]) == ("32", "0:12")
 
 

@@ -103,7 +103,7 @@ def test_a_run_with_only_damaged_states_never_starts_over_in_silence(finished, t
         fit(plan(finished.parent, callbacks={"cut": At(5, cut)}), run)
     damage(run, "step4")
     for _ in range(2):  # the second call finds the damaged state gone, and must not take that for a fresh run
-        with pytest.raises(ValueError, match="holds no undamaged training state"):
+        with pytest.raises(ValueError, match="has no undamaged training state"):
             fit(plan(finished.parent), run)
 
 

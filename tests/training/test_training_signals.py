@@ -99,7 +99,7 @@ def test_a_signal_after_the_last_step_is_heeded_once_the_run_is_done(
     assert heard == ([(number, True)] if code == 75 else [])
     assert json.loads((run / "DONE.json").read_text()) == json.loads((finished / "DONE.json").read_text())
     assert same(weights(run), weights(finished))
-    assert "finishing the run, whose last step is done; once more stops at once" in capfd.readouterr().err
+    assert "finishing the run, whose last step is done; a second signal stops the run at once" in capfd.readouterr().err
     assert fit(plan(finished.parent), run) is None  # it is done, and nobody asks any more
 
 

@@ -1,4 +1,4 @@
-"""Every cell of the plane: what other policies are measured against, and how a plane is recorded for replay."""
+"""Scores every cell of the plane; other policies are compared with this, and it records a plane for replay."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""What a policy has been told, and which pulls still wait for their scores; no prediction is in it."""
+"""The scores that a policy has been told, and the pulls that still wait for their scores; it makes no predictions."""
 
 import math
 from collections.abc import Sequence

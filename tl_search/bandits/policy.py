@@ -1,4 +1,4 @@
-"""What a search and a policy say to each other, and what a policy's config must offer."""
+"""The interface between a search and a policy, and what the config of a policy must offer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Tasks grouped by price: cheap groups show where to look, and dear ones are scored where that is worth its price."""
+"""Groups tasks by price: cheap groups show where to look; expensive ones are scored where they are worth it."""
 
 from collections.abc import Mapping, Sequence
 

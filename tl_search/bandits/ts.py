@@ -1,4 +1,4 @@
-"""Thompson sampling: what it decides is which arms are candidates.
+"""Thompson sampling: it decides which arms are candidates.
 
 At each decision it draws the objective of all arms several times from the Gaussian process in `posterior`. The best arm
 of each draw is a candidate, and so is the best among the arms of columns that are already opened. Which candidate is

@@ -1,4 +1,4 @@
-"""Upper confidence bound: what it decides is which arms are candidates.
+"""Upper confidence bound: it decides which arms are candidates.
 
 At each decision the arm of the largest mean + beta·sd is a candidate, and so is the largest among the arms of columns
 that are already opened. Mean and sd are those of the Gaussian process in `posterior`. Which candidate is scored, and on

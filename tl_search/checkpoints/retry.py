@@ -32,7 +32,7 @@ def patiently(call: Callable[[], T], what: str, patience: float) -> T:
         try:
             return call()
         except errors.OfflineModeIsEnabled as error:
-            raise UnreachableError(f"{what}: cannot be asked for while HF_HUB_OFFLINE is set") from error
+            raise UnreachableError(f"{what}: cannot be requested while HF_HUB_OFFLINE is set") from error
         except (errors.HTTPError, OSError) as error:
             if not _passing(error):
                 raise

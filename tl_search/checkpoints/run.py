@@ -57,7 +57,9 @@ class RunCheckpoints:
         folder = self._folder(revision)
         verify(folder)
         if folder_digests(folder) != (revision.weights, revision.tokenizer):
-            raise DamagedError(f"{folder}: complete, but not the revision in the index (was it written again?)")
+            raise DamagedError(
+                f"{folder}: complete, but not the same as in the index of revisions (was it written again?)"
+            )
         return folder
 
     def shape(self) -> ModelShape:

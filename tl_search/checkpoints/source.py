@@ -73,7 +73,7 @@ def from_names(contents: Mapping[str, tuple[str, str]]) -> tuple[Revision, ...]:
     if "main" in contents:
         known["main"] = max(known.values(), default=-1) + 1
     for name in sorted(contents.keys() - known.keys()):
-        log.warning("%s: left out, since its name has no step in it, as step1000 does", name)
+        log.warning("%s: left out, since its name contains no step, as step1000 does", name)
     return in_training_order(Revision(name, step, None, *contents[name]) for name, step in known.items())
 
 
@@ -95,7 +95,7 @@ def in_training_order(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
             copies.setdefault(content, []).append(kept[content].name)
         kept[content] = revision
     for content, names in copies.items():
-        log.warning("%s: the same weights as %s, which is searched instead", ", ".join(names), kept[content].name)
+        log.warning("%s: left out, since the weights are those of %s", ", ".join(names), kept[content].name)
     ordered = tuple(sorted(kept.values(), key=lambda revision: revision.step))
     for earlier, later in pairwise(ordered):
         if earlier.step == later.step:

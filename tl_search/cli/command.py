@@ -1,4 +1,4 @@
-"""What a command is: all that the command line asks of one."""
+"""What a command is: everything that the command line must know about it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -38,7 +38,7 @@ def command_page(name: str) -> str:
         parts += ["", "Groups of settings; choose one option of a group with GROUP=OPTION (* = default):"]
         width = max(len(group) for group, _ in groups)
         parts += [f"  {group:{width}}  {_options(group, default)}" for group, default in groups]
-        parts += ["  GROUP.SETTING=VALUE changes one setting of the chosen option; tl " + name + " --cfg job lists all settings."]
+        parts += [f"  GROUP.SETTING=VALUE changes one setting of an option; tl {name} --cfg job lists all settings."]
     settings = dict[str, str]()
     for text in reversed(texts):  # the command's own first
         settings |= {setting: meaning for setting, meaning in _settings(text) if setting not in settings}
@@ -46,7 +46,8 @@ def command_page(name: str) -> str:
         parts += ["", "Settings:", *(f"  {setting:24}{meaning}" for setting, meaning in settings.items())]
     parts += ["", "Examples:"]
     parts += [line for text, what in command.examples for line in (f"  # {what}", f"  {text}")]
-    parts += ["", "-m runs one job for each combination of values separated by commas (a sweep);\n--cfg job prints the whole config and runs nothing."]
+    parts += ["", "-m runs a sweep: one job for each combination of the values, which are separated by commas."]
+    parts += ["--cfg job prints the whole config and runs nothing."]
     return "\n".join(parts)
 
 

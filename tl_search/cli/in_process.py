@@ -1,6 +1,7 @@
-"""Carries out the commands that make no run of their own: in this process, one job after the other.
+"""Runs the commands that make no run directory: in this process, one job after the other.
 
-Hydra would write a sweep's settings into the working directory, and compose and plan every job a second time.
+Hydra is not used for this, since it would write the settings of a sweep into the working directory, and would compose
+and plan every job a second time.
 """
 
 import sys
@@ -12,10 +13,10 @@ from tl_search.cli.errors import BadInput, explain, worst
 
 
 def here(line: CommandLine, command: Command) -> int:
-    """Check all jobs, carry them out, and give the exit code of them all. Raises BadInput."""
+    """Check all jobs and run them; returns the worst of their exit codes. Raises BadInput."""
     for word in line.overrides:
         if word.lstrip("+").startswith("launchers="):
-            raise BadInput(f"{word}: must be left out; tl {line.command} starts no jobs elsewhere")
+            raise BadInput(f"{word}: must be left out, since tl {line.command} runs here, without a launcher")
     jobs, codes = preflight(line, command), list[int]()
     for job, title in zip(jobs, _titles(jobs), strict=True):
         if len(jobs) > 1:
@@ -26,12 +27,12 @@ def here(line: CommandLine, command: Command) -> int:
             code, message = explain(error)
             print(message, file=sys.stderr, flush=True)
             codes.append(code)
-            if not isinstance(error, Exception):  # told to stop: the other jobs, too
+            if not isinstance(error, Exception):  # the person stopped the command, so the other jobs do not run
                 break
     return worst(codes)
 
 
 def _titles(jobs: list[Job]) -> list[str]:
-    """Of each job, the settings in which it differs from others."""
+    """For each job, the settings in which it differs from other jobs."""
     words = [list(job.config.hydra.overrides.task) for job in jobs]
     return [" ".join(word for word in own if any(word not in other for other in words)) for own in words]

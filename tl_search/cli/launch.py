@@ -1,4 +1,4 @@
-"""Hands checked jobs to Hydra, which runs them here, as a sweep, or on a cluster; and learns how they ended."""
+"""Gives checked jobs to Hydra, which runs them here, as a sweep or on a cluster, and collects their exit codes."""
 
 import os
 import shutil
@@ -96,7 +96,7 @@ def _code_on_disk(folder: Path) -> int:
     done = Done.read(folder)
     if done is not None:
         return done.exit_code
-    print(f"error: {folder}: not finished (no DONE.json); the same command goes on", file=sys.stderr)
+    print(f"error: {folder}: not finished (it has no DONE.json); the same command continues it", file=sys.stderr)
     return TRY_AGAIN
 
 

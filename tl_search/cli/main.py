@@ -1,4 +1,4 @@
-"""The command line: picks a command, and gives every way to end its exit code and its one line.
+"""The entry point of the command line: picks a command, and turns each way in which it can end into an exit code.
 
 0 done · 1 a bug · 2 bad input · 3 done, but some arms were skipped or failed · 4 the run is in use · 5 training
 diverged · 75 try again later (disk full, read-only, no network) · 130 interrupted · 143 terminated

@@ -1,4 +1,4 @@
-"""An arm by its name: the name of its revision and its layer."""
+"""The name of an arm: the name of its revision, and its layer."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

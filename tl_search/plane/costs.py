@@ -1,4 +1,4 @@
-"""What pulls cost, from a table that is part of the config: decisions never read a clock.
+"""What pulls cost, by a table that is part of the config and not by measured time, so that decisions are reproducible.
 
 Opening a column costs a load; the first use of a task there costs one pass over the task's texts, which serves
 every layer; each cell costs its evaluation.

@@ -1,4 +1,4 @@
-"""What policies, scoring and search say to one another: tasks, scores, pulls, costs, observations."""
+"""The values that policies, scoring and search exchange: tasks, scores, pulls, costs, observations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Out of memory: how to recognise it, and how to free what a failed pass has held."""
+"""Recognises out-of-memory errors, and frees the memory of a forward pass that failed."""
 
 import gc
 

@@ -1,7 +1,7 @@
 """What a search run found, read from its files alone.
 
-Every number of a report comes from here. A run without `result.json` is not finished and has no `outcome`; a file
-that is missing or damaged is one line naming it.
+Every number of a report comes from here. A run without `result.json` is not finished and has no `outcome`. A missing
+or damaged file gives an error of one line, which names the file.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class Findings:
         trajectory: Its pulls in order.
         mean: Posterior mean of the objective by (revision, layer); None for policies that have no posterior.
         sd: Its standard deviation.
-        stopped: Why the search stopped; None while it goes on.
+        stopped: Why the search stopped; None while it is running.
         outcome: The confirmed result; None when the run is not finished.
         name: The run's name.
         seed: The run's seed.

@@ -1,1 +1,1 @@
-"""Floor 2: one run directory, opened through one door: what lies in it, who it is, where it goes on, what it found."""
+"""Floor 2: the run directory: its files, the identity of the run, the states from which it resumes, its results."""

@@ -1,4 +1,4 @@
-"""The end of a training run: its last model under the name `main`, and the word that it is done."""
+"""Ends a training run: gives its last model the name `main`, and writes that the run is complete."""
 
 import os
 import shutil

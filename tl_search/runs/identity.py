@@ -1,12 +1,12 @@
-"""What makes a run this run: every setting says what it decides, beside the class that declares it.
+"""The identity of a run: which settings must be the same for two runs to be the same run.
 
 A class that a config may name has a table `DECIDES`, which puts each of its fields under one of four words:
 
-- `weights`: what a training makes of the weights. A run that goes on must have the same.
-- `steps`: how long a training is, and which of its steps have a revision. A run may go on with others, by
-  `resume=RUN`; its record says so.
-- `files`: what else a run leaves, such as states, scores and decisions.
-- `free`: where and how fast the run works, and what it says. No file depends on it.
+- `weights`: the setting changes the trained weights. A run can only continue with the same value.
+- `steps`: it changes how long a training is, or which steps have a revision. With `resume=RUN`, a run may continue
+  with another value, which is then recorded.
+- `files`: it changes other files of a run, such as states, scores and decisions.
+- `free`: it only changes where and how fast the run works, and what it prints. No file depends on it.
 
 The name of a run's directory holds a digest of all settings but the free ones (`named`); the plan in a training run's
 record holds those that decide weights and steps (`plain`).

@@ -1,4 +1,4 @@
-"""Where everything in a run directory lies: the one place that knows the names of its files and folders."""
+"""The names of all files and folders in a run directory. No other module spells them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ class RunPaths:
 
     @property
     def config(self) -> Path:
-        """The resolved config that it was started with, or goes on with."""
+        """The resolved config with which the run was started or last continued."""
         return self.folder / "config.yaml"
 
     @property
@@ -80,7 +80,7 @@ class RunPaths:
 
     @property
     def rewound(self) -> Path:
-        """Is there while a run goes on from an older state to which it was set back."""
+        """Exists while a run continues from an older state to which it was set back."""
         return self.pointer("rewound")
 
     @property

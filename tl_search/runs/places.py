@@ -1,4 +1,4 @@
-"""Settings that say where a run's text and tokenizer lie. The place may change; what lies there is told by digests."""
+"""The settings for the places of a run's text and tokenizer. A place may change; digests identify what is there."""
 
 import copy
 import os

@@ -1,4 +1,4 @@
-"""What names the best state and model of a run, by a measurement: `checkpoints/NAME.json` and `revisions/NAME`."""
+"""Pointers to the best state and model of a run by a measurement: `checkpoints/NAME.json` and `revisions/NAME`."""
 
 import os
 import re

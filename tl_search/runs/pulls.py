@@ -1,4 +1,4 @@
-"""`pulls.jsonl`, a search's decisions in order, and `bandit_state.json`, a view of them and of what they brought."""
+"""`pulls.jsonl`, the decisions of a search in order, and `bandit_state.json`, a summary of them and their results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ class BanditState:
         policy: Which policy decides.
         trajectory: Its pulls in order.
         posterior: Of policies that have a surrogate model.
-        stopped: Why the search ended; None while it goes on.
+        stopped: Why the search ended; None while it is running.
     """
 
     model: str

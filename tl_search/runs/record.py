@@ -1,4 +1,4 @@
-"""`run.json`: who a run is. Written before its work by `begin`, and by nothing else but the methods here."""
+"""`run.json`: the record that identifies a run. It is written before the work begins, only by the methods here."""
 
 import importlib.metadata
 import platform
@@ -87,7 +87,7 @@ class Done:
             return None
         value = read_json(path)
         if not isinstance(value, dict) or not isinstance(value.get("exit_code", 0), int):
-            raise ValueError(f"{path}: damaged, says no exit code")
+            raise ValueError(f"{path}: damaged: it has no exit code")
         return cls(value.pop("exit_code", 0), value)
 
     def write(self, run: Path) -> None:

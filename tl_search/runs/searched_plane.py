@@ -1,4 +1,4 @@
-"""`plane.json`: what a search searches, and at which prices."""
+"""`plane.json`: the plane that a search works on: its revisions, layers, tasks and costs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -97,8 +97,8 @@ class SearchedPlane:
             changed = [name for name in names if getattr(before, name) != getattr(self, name)]
             if changed:
                 raise ValueError(
-                    f"{path}: since this search began, its {', '.join(changed)} changed; "
-                    "begin another run (name=...), which finds all scores in the ledger"
+                    f"{path}: its {', '.join(changed)} changed since this search was started; "
+                    "start another run (name=...), which reuses all scores in the ledger"
                 )
         write_record(path, self)
 

@@ -1,4 +1,4 @@
-"""The full training states of a run: written, found again, set back to, removed."""
+"""The full training states of a run: writes, finds and removes them, and sets a run back to one."""
 
 import os
 import warnings
@@ -70,7 +70,7 @@ def newest_state(run: Path) -> tuple[Path, int] | None:
     for number, (folder, step) in enumerate(states):
         try:
             if verified(folder)["step"] != step:
-                raise DamagedError(f"{folder}: holds another step than its name says")
+                raise DamagedError(f"{folder}: is of another step than its name says")
         except DamagedError as error:
             older = states[number + 1][0] if number + 1 < len(states) else None
             moved = quarantine(run, folder)
@@ -80,7 +80,7 @@ def newest_state(run: Path) -> tuple[Path, int] | None:
             return folder / STATE, step
     if states or paths.last.exists():
         raise ValueError(
-            f"run: {run} holds no undamaged training state to go on from; remove {paths.states} to start over"
+            f"run: {run} has no undamaged training state to continue from; remove {paths.states} to start over"
         )
     return None
 
@@ -94,7 +94,7 @@ def find_state(run: Path, name: str | None) -> Path:
     paths = RunPaths(run)
     names = [folder.name for folder, _ in states_of(run)]
     if not names:
-        raise ValueError(f"resume: {run} holds no training state to go on from")
+        raise ValueError(f"resume: {run} has no training state to continue from")
     if name is None or is_set_back(run, name):
         return paths.states / names[0]
     if name == BEST:

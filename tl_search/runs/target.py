@@ -1,4 +1,4 @@
-"""What a command line names of runs: RUN, RUN@stepN, RUN@best or RUN/checkpoints/stepN."""
+"""The forms in which a command line names a run or a part of it: RUN, RUN@stepN, RUN@best, RUN/checkpoints/stepN."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,5 +56,5 @@ class Start:
             return cls(None, None if resume == AUTO else BEST)
         target = Target.parse(resume)
         if target.name not in (None, BEST) and step_of(str(target.name)) is None:
-            raise ValueError(f"resume: must name a state as best or stepN after the @, got {target.name!r}")
+            raise ValueError(f"resume: must have best or stepN after the @, got {target.name!r}")
         return cls(target.run, target.name)

@@ -1,7 +1,7 @@
 """Floor 4: the search itself, where policies, probe and scoring meet.
 
-`run` is the whole of it: what a search is made of, and its course; `texts` says which texts a column embeds;
-`column` is the unit of work (revision, cells → scores); `loop` asks the policy and tells it; `trajectory` is what
-the loop leaves on disk; `confirm` measures the finalists on data that chose nothing; `measure` computes label-free
-metrics. While a run trains: `live` scores its checkpoints (`live_plane`, at a `pace`), `representation` measures them.
+`run` makes a search from its parts, and `budget` limits it. `loop` asks the policy for pulls, and `trajectory` writes
+them. A `column` is the unit of work (a revision and cells in, scores out); `texts` says which texts it embeds, and
+`prefetch` fetches revisions. `confirm` scores the finalists on new data, and `measure` computes label-free metrics.
+While a model trains, `live_plane` scores its layers and `live_metrics` measures them (`live`, `live_columns`, `pace`).
 """

@@ -1,4 +1,4 @@
-"""How much a search may spend."""
+"""The budget: how much a search may spend."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,14 +6,14 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class Budget:
-    """The search ends before the pull that would go over it; with both given, whichever comes first.
+    """The search ends before the pull that would exceed a limit; with two limits, the first one that is reached counts.
 
-    What every search must score is scored in any case: the final checkpoint's column, and the leader on every task.
+    Every search scores the final checkpoint's column, and its leader on every task, even if that exceeds the budget.
 
     Args:
-        share: Of the cost of scoring every cell of the plane, in (0, 1]; None sets no such limit.
-        pulls: Decisions of the policy, >= 1, the final column and the leader's last tasks not counted; None sets no
-            such limit.
+        share: Largest share of the cost of scoring every cell of the plane, in (0, 1]; None: no limit.
+        pulls: Largest number of decisions of the policy, >= 1, without the final column and the leader's last tasks;
+            None: no limit.
     """
 
     share: float | None = 0.25

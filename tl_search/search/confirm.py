@@ -1,4 +1,4 @@
-"""Confirmation: the finalists, measured on data that chose nothing, with paired intervals.
+"""Confirmation: scores the finalists on data that were not used to choose them, with paired confidence intervals.
 
 The winner was chosen because its selection scores were high, so those are too high (the winner's curse). Here every
 finalist gets a score on the confirmation split and bootstrap replicates of it; replicate i resamples the same items
@@ -29,9 +29,9 @@ class Confirm:
 
     Args:
         resamples: Bootstrap resamples, >= 100.
-        confidence: Of every interval, in (0, 1).
+        confidence: Confidence level of every interval, in (0, 1).
         controls: Whether token embeddings (layer 0) and random weights (step 0) are measured beside the finalists.
-        seed: Of the resampling.
+        seed: Random seed of the bootstrap.
     """
 
     resamples: int = 1000
@@ -54,10 +54,10 @@ class Finalists:
 
     Args:
         best: The arm that the search names.
-        final_last: Last layer of the final checkpoint: what people use.
+        final_last: Last layer of the final checkpoint, which people commonly use.
         final_best: The final checkpoint's best layer by selection.
         trained: By task: the best trained arm (step > 0, layer >= 1) by selection.
-        controls: Arms that owe nothing to trained layers: token embeddings, random weights.
+        controls: Arms without trained layers: token embeddings and random weights.
     """
 
     best: Arm
@@ -74,9 +74,9 @@ class Confirmation:
     Args:
         worker: Scores on the confirmation split.
         tasks: The suite on its confirmation split.
-        weights: Of the objective.
+        weights: Weight of each task in the objective.
         settings: Resamples, confidence, seed.
-        costs: Of the confirmation split.
+        costs: The cost table of the confirmation split.
     """
 
     worker: LocalWorker
@@ -93,9 +93,9 @@ class Confirmation:
         self.spending = Spending(self.costs)
 
     def measure(self, finalists: Finalists) -> None:
-        """Score every cell that the verdicts need, column by column.
+        """Score every cell that the report needs, column by column.
 
-        Where a task fails for one of the three arms that are compared as a whole, it counts for none of them.
+        A task that fails for one of the three compared arms is left out for all three.
 
         Raises:
             ValueError: no task is left on which all three could be scored.

@@ -1,6 +1,6 @@
-"""The plane while it grows: what training may measure at every layer of its checkpoints, and how much time it may take.
+"""The settings of the callbacks that measure all layers of a model while it trains.
 
-Quick to import: a config names its classes. What they start is in `live_plane` and `live_metrics`.
+A config names these classes, so the module is quick to import. The callbacks are in `live_plane` and `live_metrics`.
 """
 
 from dataclasses import dataclass, field
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Live(Pace):
-    """What looks at columns while they are made. The weights are those of a run without it, to the last bit.
+    """A callback that measures columns while they are made. It does not change a single bit of the trained weights.
 
     Args:
-        tasks: Whose confirmation data stay unseen.
+        tasks: The suite; its confirmation data are not used.
         extraction: How texts become vectors.
-        probe: Device and batch size; a copy of the base model stays on the CPU, and on the device during a look.
+        probe: Device and batch size. A copy of the base model is kept on the CPU, and on the device while measuring.
     """
 
     tasks: Suite
@@ -37,7 +37,7 @@ class Live(Pace):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.probe.devices != 1:
-            raise ValueError(f"probe.devices: must be 1, since training has the others, got {self.probe.devices}")
+            raise ValueError(f"probe.devices: must be 1, since the training uses the others, got {self.probe.devices}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class PlaneProbe(Live):
     A search of the run with the same tasks and extraction finds these cells scored.
 
     Args:
-        objective: How tasks add up.
+        objective: How the scores of the tasks are combined into one number.
         ledger: Folder of all scores, shared with searches.
         embeddings: Folder of all vectors, shared with searches.
     """
@@ -68,10 +68,10 @@ class PlaneProbe(Live):
 class RepresentationMetrics(Live):
     """Measures all layers without labels, on a seeded draw of its training texts; logs `metrics/rankme/layer_003`.
 
-    The files are those that a search leaves below `cache/metrics`, in the training run's own folder.
+    It writes the same files as a search, into `cache/metrics` of the training run.
 
     Args:
-        metrics: What is measured, and of how many texts. Which columns are is said by `every` and the schedule.
+        metrics: What is measured, and on how many texts. `every` and the schedule say which columns are measured.
     """
 
     metrics: MetricsConfig
@@ -81,7 +81,7 @@ class RepresentationMetrics(Live):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.metrics.only:
-            raise ValueError("metrics.only: must be false, since it is a search that ends there, got true")
+            raise ValueError("metrics.only: must be false, since it is only for searches, got true")
         if self.metrics.columns is not Columns.all:
             got = self.metrics.columns.value
             raise ValueError(f"metrics.columns: must be all (for fewer steps, give every=STEPS), got {got}")

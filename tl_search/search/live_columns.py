@@ -1,4 +1,4 @@
-"""A column of the plane whenever training reaches a checkpoint: which, when, and of which weights."""
+"""The callback that measures a column of the plane when training reaches a checkpoint, or later from the checkpoint."""
 
 import logging
 import tempfile
@@ -122,8 +122,8 @@ class LiveColumns(Callback, ABC):
                 log.warning("%s: %s", name, left)
         root = trainer.strategy.root_device
         if root.type == "cuda" and root.index and self.session.config.accelerator != "cpu":
-            where = f"looks take GPU 0, while training has {root.index}; CUDA_VISIBLE_DEVICES={root.index} joins them"
-            log.warning("%s: %s", self.noun, where)
+            where = "measurements use GPU 0, but training uses GPU %d; CUDA_VISIBLE_DEVICES=%d makes both use it"
+            log.warning(f"%s: {where}", self.noun, root.index, root.index)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started = time.monotonic()
@@ -212,7 +212,11 @@ class LiveColumns(Callback, ABC):
     def _finish(self, trainer: Trainer) -> None:
         if self._open and self._may_in_the_end():
             count = len(self._open)  # before it is done: a kill comes without a word
-            log.info("%s: %d checkpoints were put off; now they are measured, if there is time", self.noun, count)
+            log.info(
+                "%s: %d checkpoints are not measured yet; they are measured now, as far as time allows",
+                self.noun,
+                count,
+            )
         self._run.saves.drain()
         more = True
         while more and self._open and self._may_in_the_end():
@@ -224,12 +228,13 @@ class LiveColumns(Callback, ABC):
         """What a search can still measure, and what nothing can."""
         kept = [step for step in self._open if step in written]
         lost = sorted({*self._lost, *self._open} - {*kept})
-        why = "told to stop before" if self.stopping else "no time for"
+        why = "the run was told to stop" if self.stopping else "there was no time"
         if kept:
-            log.warning("%s: %s the checkpoints of step %s; a search measures them", self.noun, why, listed(kept))
+            told = "%s: the checkpoints of step %s were not measured, since %s; a search measures them"
+            log.warning(told, self.noun, listed(kept), why)
         if lost:
             log.warning(
-                "%s: not measured when due, and of no written revision: step %s; share=null measures all",
+                "%s: step %s was not measured in time, and has no checkpoint to measure later; share=null measures all",
                 *(self.noun, listed(lost)),
             )
 
@@ -240,8 +245,8 @@ class LiveColumns(Callback, ABC):
             return None if column is None else (column, self.values(column))
         except Exception as error:  # a full disk or device is no reason to lose the training
             self.session.models.drop()  # it may be half moved to the device, or hold the weights of two steps
-            log.warning("%s of step %s: %s; this column is left out", self.noun, f"{step:,}", sentence(error))
-            log.debug("the whole story", exc_info=True)
+            log.warning("%s of step %s could not be measured: %s", self.noun, f"{step:,}", sentence(error))
+            log.debug("the traceback of this error", exc_info=True)
             return {}, {}
 
     def _now(self, trainer: Trainer, module: Any, step: int) -> Column | None:
@@ -298,6 +303,6 @@ class LiveColumns(Callback, ABC):
         self.columns = dict(state_dict["columns"])
         if self.columns and state_dict.get("of", self._of) != self._of:  # earlier versions did not say
             say, steps = rank_zero_only(log.warning), listed(sorted(self.columns))
-            say("%s: its settings changed; the columns of step %s are due again", self.noun, steps)
+            say("%s: its settings have changed, so the columns of step %s are measured again", self.noun, steps)
             self.columns = {}
         self.spent, self.before = state_dict["spent"], state_dict["elapsed"]

@@ -1,4 +1,4 @@
-"""What a look at a model in training must leave as it was, who waits for it, and how it says what went wrong."""
+"""Measuring a model in training without disturbing it: random numbers are restored, and few messages are logged."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ _LISTED = 20  # steps that one line names
 
 @contextmanager
 def unnoticed(trainer: Trainer) -> Iterator[None]:
-    """Random numbers go on afterwards as if nothing had happened, on the device that trains; few words are said."""
+    """Within the block, random number generators are restored afterwards, and only important messages are logged."""
     root = trainer.strategy.root_device
     loggers = {logging.getLogger(name): level for name, level in _HUSHED.items()}
     before = {logger: logger.level for logger in loggers}
@@ -40,13 +40,13 @@ def unnoticed(trainer: Trainer) -> Iterator[None]:
 
 
 def monitored(callbacks: Iterable[Any], noun: str) -> list[str]:
-    """The measurements below `noun` by which something is kept or stopped."""
+    """The measurements with names `noun/…` that a callback monitors."""
     names = {str(getattr(getattr(one, "config", one), "monitor", "")) for one in callbacks}
     return sorted(name for name in names if name.startswith(f"{noun}/"))
 
 
 def indexed(run: Path) -> dict[int, dict[str, Any]]:
-    """By step: what the run's index says of its revisions; of one that cannot be read, nothing."""
+    """The entries of the run's index of revisions, by step; empty if the index cannot be read."""
     try:
         return {line["step"]: line for line in read_index(run)}
     except (OSError, ValueError):
@@ -54,12 +54,12 @@ def indexed(run: Path) -> dict[int, dict[str, Any]]:
 
 
 def sentence(error: Exception) -> str:
-    """An error in one line; what nobody wrote for a person is named by its type."""
+    """An error in one line; an error of a library begins with its type."""
     text = " ".join(str(error).split())
     return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"[:300]
 
 
 def listed(steps: Sequence[int]) -> str:
-    """Steps as people read them, the first few of many."""
+    """Steps as text, with thousands separators; of a long list only the first ones."""
     shown = ", ".join(f"{step:,}" for step in steps[:_LISTED])
     return shown if len(steps) <= _LISTED else f"{shown}, … ({len(steps):,} steps)"

@@ -1,4 +1,4 @@
-"""The plane as it grows by a column at every checkpoint: numbers to watch, and a picture."""
+"""Scores all layers at every checkpoint while a model trains: logs the numbers, and draws the growing plane."""
 
 import logging
 import sys

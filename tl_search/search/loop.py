@@ -1,4 +1,4 @@
-"""The loop of a search: ask the policy for a pull, have it scored, tell the policy its scores."""
+"""The loop of a search: asks the policy for a pull, scores it, and tells the policy the scores."""
 
 import logging
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """Label-free metrics of the plane's columns, one file per arm in the run's folder.
 
 Every arm is measured on the same texts, a seeded draw from the tasks' training splits; the data that choose an arm, and
-those that it is reported on, stay unseen. A file names all that its values depend on. A column is measured again only
-where one of its files is missing or names something else.
+those that it is reported on, are not used. A file lists everything that its values depend on. A column is measured
+again only if one of its files is missing or lists something else.
 """
 
 import logging
@@ -75,7 +75,7 @@ def draw_texts(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> Met
     if not drawn:
         raise ValueError(
             f"tasks: metrics are measured on texts of training splits, and none of {', '.join(texts)} has one; "
-            "add a task that has (any classification task) or set metrics=none"
+            "add a task that has one (any classification task) or set metrics=none"
         )
     order = list(drawn)
     random.Random(f"{config.seed}/order").shuffle(order)

@@ -1,4 +1,4 @@
-"""When a callback looks at the model that is being trained, and how much of the run's time that may take."""
+"""When a callback measures the model that is being trained, and how much of the run's time that may take."""
 
 import math
 from collections.abc import Collection
@@ -17,8 +17,8 @@ class Pace:
         every: Steps between two measurements, with step 0 and the last step; None: every scheduled checkpoint.
         share: A measurement begins only while all of them (with logging and drawing) have taken at most this share of
             the run's time, in (0, 1]; None: there is no limit, as a `monitor` of what is measured needs it.
-        final_seconds: For so long after the last step measurements begin whatever the share: first of that step, then
-            of steps that wait, >= 0.
+        final_seconds: Seconds after the last step, >= 0, in which measurements may begin regardless of `share`: first
+            that of the last step, then those of the steps that were postponed.
     """
 
     every: int | None = None
@@ -36,9 +36,19 @@ class Pace:
             raise ValueError(f"final_seconds: must be a finite number >= 0, got {self.final_seconds}")
 
     def due(self, scheduled: Collection[int], last: int) -> frozenset[int]:
-        """The steps to look at."""
+        """The steps that are to be measured.
+
+        Args:
+            scheduled: The steps of the schedule.
+            last: The last step of the run.
+        """
         return frozenset(scheduled) if self.every is None else frozenset({*range(0, last, self.every), last})
 
     def allows(self, spent: float, elapsed: float) -> bool:
-        """Whether another look may begin, after so many seconds of looking in so many seconds of the run."""
+        """Whether another measurement may begin.
+
+        Args:
+            spent: Seconds that measurements have taken so far.
+            elapsed: Seconds that the run has taken so far.
+        """
         return self.share is None or spent <= self.share * elapsed

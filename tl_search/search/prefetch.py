@@ -1,4 +1,4 @@
-"""Fetches revisions: each once, and the one that is probably needed next while another is being scored."""
+"""Fetches each revision once, and in advance the one that is probably needed next."""
 
 import logging
 import threading

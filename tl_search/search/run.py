@@ -1,4 +1,4 @@
-"""A search from its parts to its answer: plane, loop, confirmation, result."""
+"""A search from start to end: makes the plane, runs the loop, confirms the finalists, writes the result."""
 
 import logging
 import time
@@ -95,7 +95,7 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
 
     done = Done.read(folder)
     if done is not None:
-        log.info("%s: this search is done", folder)
+        log.info("%s: the search is complete", folder)
         return done.exit_code
     with ProbeSession(plan.probe) as session:
         return _search(plan, folder, session)
@@ -106,7 +106,7 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
 
     sweep_litter(folder)
     plane = survey(plan)
-    # what cannot be measured or confirmed is said now, not when the search is over
+    # checked now, so that a search does not fail at its end
     paths = RunPaths(folder)
     texts = draw_texts(plan.tasks.training_texts(), plan.metrics) if plan.metrics.columns is not Columns.none else None
     prefetch = Prefetch(plan.checkpoints.fetch)
@@ -150,7 +150,7 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
     search = Search(problem, policy, worker, selection.tasks, budget, plan.stopping, trajectory)
     stopped = search.run()
     searched = time.monotonic()
-    log.info("search ended (%s) after %d pulls; confirming", stopped, len(trajectory.steps))
+    log.info("search ended (%s) after %d pulls; now the finalists are confirmed", stopped, len(trajectory.steps))
 
     finalists = choose(search, plan.confirm.controls)
     costs = plan.costs.table(parameters, held_out.sizes())
@@ -162,7 +162,7 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
     exit_code = 3 if search.failures or confirmation.failures else 0
     worker.ledger.export([*search.used, *confirmation.used], paths.scores)
     result.write(folder)
-    if texts is not None:  # last: the answer is there, whatever becomes of this
+    if texts is not None:  # last, so that an error here does not lose the answer
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
         measurements = ColumnMeasurements(plane, texts, plan.metrics, session, prefetch, paths.metrics)
         unmeasured = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)

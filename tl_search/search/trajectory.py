@@ -1,7 +1,7 @@
-"""What the loop leaves on disk: `pulls.jsonl`, the decisions in order, and `bandit_state.json`, a view of them.
+"""Writes the files of the loop: `pulls.jsonl`, the decisions in order, and `bandit_state.json`, a summary of them.
 
-A resumed search decides again from the start; the ledger answers at once, and the log checks that every decision is
-the one that was made before. So nothing has to be restored, and nothing can be restored wrongly.
+A resumed search makes all its decisions again from the start. It finds the scores in the ledger, so this takes little
+time, and checks every decision against `pulls.jsonl`. So no state of the policy has to be saved and restored.
 """
 
 from pathlib import Path

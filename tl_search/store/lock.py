@@ -1,4 +1,4 @@
-"""Makes sure that one process at a time owns a run directory. Does not use flock, which some file systems ignore."""
+"""Makes sure that only one process at a time uses a run directory. Not with flock, which some file systems ignore."""
 
 import json
 import os

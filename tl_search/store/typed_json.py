@@ -1,4 +1,4 @@
-"""Frozen dataclasses as JSON and back: a file's form is the class's fields, in their order."""
+"""Writes frozen dataclasses as JSON and reads them: the keys of a file are the fields of the class, in their order."""
 
 import types
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What text to train on has to offer, whatever it comes from."""
+"""What every corpus (text to train on) must offer."""
 
 import hashlib
 from abc import abstractmethod

@@ -1,4 +1,4 @@
-"""A person's own text files."""
+"""A corpus of the user's own text files."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -36,7 +36,9 @@ class TextFiles(Corpus):
             found = Path(place.anchor).glob(self.path.removeprefix(place.anchor))
         files = sorted(file for file in found if file.is_file())
         if not files:
-            raise ValueError(f"path: must name a text file, a folder of them or a pattern, got {self.path!r}: no file")
+            raise ValueError(
+                f"path: must name a text file, a folder of text files or a pattern, got {self.path!r}: no file"
+            )
         return files
 
     def documents(self) -> Iterator[str]:

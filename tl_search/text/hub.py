@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face Hub."""
+"""A corpus from a data set of the Hugging Face Hub."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

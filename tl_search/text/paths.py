@@ -1,4 +1,4 @@
-"""Paths that mean the same whatever the working directory is later."""
+"""Makes paths absolute, so that they stay valid in another working directory."""
 
 import os
 from glob import escape, has_magic

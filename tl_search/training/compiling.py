@@ -29,4 +29,4 @@ def compiled(model: "Module", wanted: bool) -> Iterator[None]:
             raise
         hint = "" if shutil.which("c++") or shutil.which("g++") else " (there is no C++ compiler on the path)"
         line = next((text for text in str(cause).splitlines() if text.strip()), type(cause).__name__)
-        raise ValueError(f"compile: must be false where torch cannot compile the model{hint}: {line}") from error
+        raise ValueError(f"compile: must be false, since torch cannot compile the model here{hint}: {line}") from error

@@ -1,4 +1,4 @@
-"""Estimates of what a run will cost, before it runs: bytes on disk and seconds."""
+"""Estimates, before a run starts, how many bytes on disk and how many seconds it will need."""
 
 import time
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""Measuring a revision's eval loss once more: what a training run says of itself can be checked."""
+"""Measures the eval loss of a revision again, to check the one that the training run recorded."""
 
 import math
 import tempfile
@@ -148,6 +148,7 @@ def _trainer(accelerator: Any, precision: Any) -> "Trainer":
     found = _trainer("auto", precision)
     here = found.strategy.root_device.type
     warnings.warn(
-        f"the run was trained with accelerator={accelerator}, which is not here: measured on {here}", stacklevel=2
+        f"the run was trained with accelerator={accelerator}, which is missing here; the loss was measured on {here}",
+        stacklevel=2,
     )
     return found

@@ -1,4 +1,4 @@
-"""A run that goes on with other settings than it was started with: which may change, and what its record then says.
+"""A run that continues with other settings than it was started with: which may change, and how they are recorded.
 
 `run.json` keeps the plan that holds now, and `history`: one entry per change, with the step from which it holds. The
 learning rate is a function of that history, so that an extended run resumes like any other.
@@ -71,14 +71,14 @@ def extension(run: Path, identity: Mapping[str, Any]) -> Extension | None:
     if refused:
         old, new = ({key: flat(plan).get(key) for key in refused} for plan in (found.before, found.now))
         raise ValueError(
-            f"run: {run} was started with another configuration: {differences(old, new)}; a run goes on with what it "
-            "was started with, only its length, schedule, callbacks and logger may change"
+            f"run: {run} was started with another configuration: {differences(old, new)}; of the settings of "
+            "a run, only its length, schedule, callbacks and logger may change"
         )
     return found
 
 
 def _may_change(key: str) -> bool:
-    """Whether a run can go on with another value of a setting of its plan, such as `schedule.log_base`."""
+    """Whether a run can continue with another value of a setting of its plan, such as `schedule.log_base`."""
     part, _, rest = key.partition(".")
     return rest in STEPS if part == "trainer" else decisions(TrainingPlan).get(part) is Decides.steps
 
@@ -95,8 +95,10 @@ def check_length(run: Path, trainer: Mapping[str, Any], total: int, done: int) -
         return
     steps = trainer.get("max_steps") or -1
     if steps == total:
-        raise ValueError(f"trainer.max_steps: {run} is already at step {done} >= max_steps {total}; nothing to do")
-    way = f", or null for max_steps {steps} alone to say where the run ends" if steps > done else ""
+        raise ValueError(
+            f"trainer.max_steps: {run} is already at step {done} >= max_steps {total}, so nothing is left to do"
+        )
+    way = f", or null, so that the run ends at max_steps {steps}" if steps > done else ""
     raise ValueError(
         f"trainer.max_epochs: {run} is already at step {done}, and max_epochs {trainer['max_epochs']} ends at {total}; "
         f"set a higher trainer.max_epochs{way}"
@@ -115,7 +117,9 @@ def check_text(run: Path, plan: TrainingPlan) -> None:
             part, found = "tokenizer", digest_of(plan.tokenizer.build(()))
         if found != record.data[part]:
             was, new = flat(record.plan)[place], flat(now)[place]
-            raise ValueError(f"{place}: must hold the {part} that {run} was trained on, in {was}; got another in {new}")
+            raise ValueError(
+                f"{place}: must be the {part} that {run} was trained with, {was}; got another one in {new}"
+            )
 
 
 def phases(run: Path, total: int) -> tuple[Phase, ...]:

@@ -58,7 +58,7 @@ class Interrupts:
             self.end()
         word = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         if self.speaks:  # os.write, since the signal may have interrupted a write to a buffered stream
-            os.write(2, f"{word}: {self._first}; once more stops at once\n".encode())
+            os.write(2, f"{word}: {self._first}; a second signal stops the run at once\n".encode())
 
     def end(self) -> NoReturn:
         """Raise what the signal stands for: KeyboardInterrupt for Ctrl-C, SystemExit(143) for SIGTERM.

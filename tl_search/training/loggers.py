@@ -24,7 +24,7 @@ class TensorBoard:
 
     def __post_init__(self) -> None:
         if not self.folder or Path(self.folder).is_absolute() or ".." in Path(self.folder).parts:
-            raise ValueError(f"folder: must be a folder below the run, got {self.folder!r}")
+            raise ValueError(f"folder: must be a folder in the run directory, got {self.folder!r}")
 
     def start(self, run: Path, step: int) -> "Logger":
         """Points beyond `step`, which a killed run may have logged, are hidden."""
@@ -64,13 +64,13 @@ class WeightsAndBiases:
         from importlib.util import find_spec
 
         if find_spec("wandb") is None:
-            raise ValueError("logger.wandb: needs a package that is missing; pip install 'tl-search[wandb]'")
+            raise ValueError("logger.wandb: needs the package wandb; install it with: pip install 'tl-search[wandb]'")
         if not self.offline and os.environ.get("WANDB_MODE", "online") == "online":
             import wandb
 
             if not wandb.login(prompt=False, verify=False):
                 raise ValueError(
-                    "logger.wandb: needs `wandb login` or WANDB_API_KEY; logger.wandb.offline=true needs none"
+                    "logger.wandb: needs a login (`wandb login` or WANDB_API_KEY); logger.wandb.offline=true needs none"
                 )
         from lightning.pytorch.loggers import WandbLogger
 

@@ -95,8 +95,8 @@ class TrainingPlan:
                 if isinstance(entry, str | bool | int | float | list):
                     raise ValueError(f"{room}.{name}: must be a node with its _target_, or null, got {entry!r}")
                 if isinstance(entry, Mapping) and str(entry.get("_target_")).endswith(".Timer"):
-                    raise ValueError(f"{room}.{name}: must not be a Timer, which counts the time before a resume too; "
-                                     "a run that gets SIGUSR1 saves its state and ends with 75")  # fmt: skip
+                    raise ValueError(f"{room}.{name}: must not be a Timer, which also counts the time before a resume; "
+                                     "to limit the time, send SIGUSR1: the run saves its state and ends")  # fmt: skip
 
     @property
     def devices(self) -> int:

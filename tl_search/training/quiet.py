@@ -1,4 +1,4 @@
-"""Silences libraries whose messages, the same on every run, would hide those of the run itself."""
+"""Silences messages of libraries that are the same in every run and would hide the messages of the run itself."""
 
 import logging
 import warnings

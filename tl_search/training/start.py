@@ -1,4 +1,4 @@
-"""Where a training starts: the newest state, the best, or a named one, to which the run is then set back."""
+"""Finds the state from which a training starts: the newest, the best or a named one; newer states are set aside."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -20,25 +20,25 @@ _NEEDED = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "global_s
 
 
 def check_run(run: Path) -> None:
-    """Raises ValueError, saying what the path is, when it is no training run that could go on."""
+    """Raises ValueError, which says what the path is, if it is not a training run that can continue."""
     if not run.exists():
         raise ValueError(f"resume: {no_folder(run)}")
     if run.is_file():
         raise ValueError(f"resume: {run} is a file{_kind(run)}; must be a run, RUN@stepN or RUN/checkpoints/stepN")
     if not RunPaths(run).record.is_file():
         weights = (run / "config.json").is_file() or any(run.glob("*.safetensors"))
-        what = "holds weights only, from which no training goes on" if weights else "is no run (no run.json)"
+        what = "holds only weights, which cannot be trained on" if weights else "is not a run (no run.json)"
         raise ValueError(f"resume: {run} {what}; must be a run, RUN@stepN or RUN/checkpoints/stepN")
     record = RunRecord.read(run)
     if record is None or record.plan is None:
-        raise ValueError(f"resume: {run} is no training run, or has not trained yet (run.json holds no plan)")
+        raise ValueError(f"resume: {run} is not a training run, or has not trained yet (run.json has no plan)")
 
 
 def check_start(run: Path, start: Start) -> int:
-    """The step that a run is to go on from, once the state of that step is known to be whole. Changes nothing.
+    """The step from which a run will continue, after a check that the state of that step is complete. Changes nothing.
 
     Raises:
-        ValueError: the state is missing, damaged, or none that training can go on from.
+        ValueError: the state is missing or damaged, or training cannot continue from it.
     """
     if start.run is not None and start.run.resolve() != run.resolve():
         raise ValueError(f"resume: must be a path in the run's own folder {run}, got {start.run}")
@@ -51,11 +51,11 @@ def check_start(run: Path, start: Start) -> int:
 def starting_state(run: Path, start: Start) -> tuple[Path, int] | None:
     """The state that training starts from, and its step; None for a run that has none yet.
 
-    An explicit state sets the run back: newer ones go into quarantine. Asked for again before the run is done, as a
-    killed command does, it goes on instead.
+    A named state sets the run back: newer states are moved to the quarantine folder. If the same command is repeated
+    before the run is complete, such as after a kill, the run continues from its newest state instead.
 
     Raises:
-        ValueError: the state is missing, damaged, or none that training can go on from.
+        ValueError: the state is missing or damaged, or training cannot continue from it.
     """
     if start.state is None:
         end_setting_back(run)
@@ -69,22 +69,22 @@ def starting_state(run: Path, start: Start) -> tuple[Path, int] | None:
 
 
 def check_state(path: Path) -> None:
-    """Raises ValueError when a file is not the full state of a training, or is of a newer Lightning."""
+    """Raises ValueError if a file is not the full state of a training, or was written by a newer Lightning."""
     import lightning
     from packaging.version import InvalidVersion, Version
 
     state = load_state(path)
     if not isinstance(state, Mapping):
-        raise ValueError(f"resume: {path} is no training state")
+        raise ValueError(f"resume: {path} is not a training state")
     missing = [key for key in _NEEDED if key not in state]
     if missing:
-        what = "a plain state_dict: weights only" if "state_dict" in missing else f"a state without {missing[0]}"
-        raise ValueError(f"resume: {path} holds {what}; training goes on only from what tl train wrote")
+        what = "only weights (a plain state_dict)" if "state_dict" in missing else f"a state without {missing[0]}"
+        raise ValueError(f"resume: {path} holds {what}; it must be a state that tl train wrote")
     written = str(state["pytorch-lightning_version"])
     try:
         newer = Version(written).release > Version(lightning.__version__).release
     except InvalidVersion as error:
-        raise ValueError(f"resume: {path} names no version of lightning, but {written!r}") from error
+        raise ValueError(f"resume: {path} has {written!r} in the place of Lightning's version") from error
     if newer:
         raise ValueError(f"resume: {path} was written by lightning {written}, newer than {lightning.__version__} here")
 

@@ -41,14 +41,16 @@ _ENDS: dict[str, Any] = {
 def check_trainer(given: Mapping[str, Any]) -> None:
     """Raises ValueError for arguments that Lightning would accept silently, or refuse only once data are ready."""
     for name in sorted(_OWN & set(given)):
-        raise ValueError(f"trainer.{name}: must be left out, it is set by the run, got {given[name]!r}")
+        raise ValueError(f"trainer.{name}: must be left out, since the run sets it, got {given[name]!r}")
     for name, harmless in _ENDS.items():
         value = given.get(name)
         if value is not None and (value != harmless or type(value) is not type(harmless)):
-            raise ValueError(f"trainer.{name}: must be left out, a run ends at max_steps or max_epochs, got {value!r}")
+            raise ValueError(
+                f"trainer.{name}: must be left out, since a run ends at max_steps or max_epochs, got {value!r}"
+            )
     device_count(given)
     if given.get("num_nodes") not in (None, 1):
-        raise ValueError(f"trainer.num_nodes: must be 1, a run stays on one machine, got {given['num_nodes']}")
+        raise ValueError(f"trainer.num_nodes: must be 1, since a run uses one machine, got {given['num_nodes']}")
     for name, default in (("max_steps", -1), ("max_epochs", -1), ("accumulate_grad_batches", 1)):
         value = default if given.get(name) is None else given[name]
         if not isinstance(value, int) or isinstance(value, bool):
@@ -161,5 +163,5 @@ def check_end(trainer: "Trainer", steps: Collection[int], total: int) -> None:
         raise EndedEarly(step, total, reason)
     error = SystemExit(TRY_AGAIN)
     error.add_note(f"training was stopped at step {step} of {total}, which has no revision: {reason}; "
-                   "the same command goes on from the newest state")  # fmt: skip
+                   "the same command continues from the newest state")  # fmt: skip
     raise error

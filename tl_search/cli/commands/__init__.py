@@ -1,4 +1,4 @@
-"""The commands of `tl`, a module each."""
+"""The commands of `tl`, one module each."""
 
 import importlib
 

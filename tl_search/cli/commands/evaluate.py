@@ -54,13 +54,13 @@ def execute(plan: Evaluated, folder: Path, config: DictConfig) -> int:
 COMMAND = Command(
     name="evaluate",
     summary="measure the eval loss and perplexity of a revision again, and compare them with the recorded values\n\n"
-    "It uses the settings, the held-out text and the weights of the run, and changes no file. If the values differ, the\n"
-    "exit code is 3.",
+    "It uses the settings, the held-out text and the weights of the run, and changes none of its files.\n"
+    "The exit code is 3 if the values differ.",
     usage="RUN[@stepN|@best|@main]",
     examples=(
         ("tl evaluate runs/train/RUN", "evaluate the final model"),
         ("tl evaluate runs/train/RUN@best", "evaluate the best model, by default the one with the lowest eval loss"),
-        ("tl evaluate -m run=runs/train/RUN@step100,runs/train/RUN@step200", "evaluate two revisions, one after the other"),
+        ("tl evaluate -m run=runs/train/RUN@step100,runs/train/RUN@step200", "evaluate two revisions"),
     ),
     bare=("run={}",),
     plan=plan,

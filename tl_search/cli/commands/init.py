@@ -1,4 +1,4 @@
-"""`tl init DIR`: our example experiments and launchers, as files of your own to change."""
+"""`tl init DIR`: copies the example experiments and launchers into a folder of the user."""
 
 import shutil
 from pathlib import Path
@@ -9,11 +9,11 @@ from tl_search.store.atomic import write_dir
 
 
 def init(words: list[str]) -> int:
-    """Copy the examples into a folder; what is there already is never touched."""
+    """Copy the examples into a folder; existing files are never changed."""
     if {"-h", "--help"} & set(words):
         print(
             "copy the example experiments and launchers into a folder\n\nusage: tl init DIR\n\n"
-            "There, `tl train experiments=…` and `launchers=…` find them, and whatever you add beside them."
+            "Commands that you run in DIR find these files, and those that you add: `experiments=…`, `launchers=…`."
         )
         return DONE
     if len(words) != 1 or words[0].startswith("-"):
@@ -27,11 +27,13 @@ def init(words: list[str]) -> int:
     for name in OWN_GROUPS:
         with write_dir(target / name) as aside:
             shutil.copytree(_examples() / name, aside, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    print(f"{target}: experiments and launchers are yours to change; commands find them when run from there")
+    print(
+        f"{target}: now holds experiments/ and launchers/, which you may change; commands that you run there find them"
+    )
     return DONE
 
 
 def _examples() -> Path:
-    """Inside the installed package, else beside it in a checkout."""
+    """The folder of the examples: in the installed package or, in a checkout, beside it."""
     inside = PACKAGE / "examples"
     return inside if inside.is_dir() else PACKAGE.parent

@@ -18,7 +18,7 @@ def plan(parts: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def execute(plan: tuple[Any, Any], folder: Path, config: DictConfig) -> int:
-    """Train, if that has not been done yet, then search and report. Jobs with the same training share one training run."""
+    """Train unless that is done already, then search and report. Jobs with the same training share one training run."""
     training, searching = plan
     train.execute(training, Path(config.checkpoints.path), config, wait=FOREVER)
     return search.execute(searching, folder, config, command="run")
@@ -27,11 +27,14 @@ def execute(plan: tuple[Any, Any], folder: Path, config: DictConfig) -> int:
 COMMAND = Command(
     name="run",
     summary="train a model, search its checkpoints and layers, and report, in one command\n\n"
-    "Takes the settings of tl train and tl search. It uses a run of tl train that has the same settings, if there is one.",
+    "It takes the settings of tl train and tl search. If tl train has made a run with the same settings, it is used.",
     usage="[SETTING=VALUE ...]",
     examples=(
         ("tl run experiments=quickstart/run", "takes minutes on a laptop and downloads nothing"),
-        ("tl run -m schedule=log,linear sampling=sparse,log bandit=ucb,ts", "search each of two training runs four times"),
+        (
+            "tl run -m schedule=log,linear sampling=sparse,log bandit=ucb,ts",
+            "train two models, and search each four times",
+        ),
         ("tl run -m launchers=slurm bandit=ucb,ts seed=0,1,2", "run six searches on a SLURM cluster"),
     ),
     bare=(),

@@ -55,7 +55,7 @@ def _parts() -> tuple[type, ...]:
 COMMAND = Command(
     name="search",
     summary="find the best embedding model among all checkpoints and layers (the plane) of a training run\n\n"
-    "All searches share one store of scores and embeddings, so that nothing is computed twice, even after an interruption.",
+    "All searches share their scores and embeddings, so nothing is computed twice, even after an interruption.",
     usage="[TRAINING_RUN] [SETTING=VALUE ...]",
     examples=(
         ("tl search runs/train/RUN", "search a run of tl train"),
@@ -64,7 +64,7 @@ COMMAND = Command(
             "with another policy, more checkpoints and a smaller budget",
         ),
         ("tl search runs/train/RUN metrics=all", "also measure label-free metrics of every arm"),
-        ("tl search runs/train/RUN metrics=fast metrics.only=true", "measure only label-free metrics and score no task"),
+        ("tl search runs/train/RUN metrics=fast metrics.only=true", "measure only these metrics, score no task"),
         ("tl search runs/train/RUN -m bandit=ucb,ts,random seed=0,1,2", "run nine searches, which share their scores"),
     ),
     bare=("checkpoints=run", "checkpoints.path={}"),

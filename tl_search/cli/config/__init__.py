@@ -1,1 +1,1 @@
-"""From a command line to objects: what Hydra composes, checked and built, or one clear line."""
+"""Turns a command line into checked objects: Hydra composes the config; a mistake gives one clear line."""

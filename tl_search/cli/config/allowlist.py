@@ -1,7 +1,7 @@
-"""Classes that are not ours: which may be named, where, and whether the arguments fit.
+"""The list of classes of other packages that a config may name, and a check of their arguments.
 
-A node that names any class on the path runs that class's module; the allow-list is checked on the whole tree before
-anything is imported.
+A config node that names a class makes Python run the module of that class. So the whole config is checked against the
+list before anything is imported.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ def check_targets(tree: Mapping[str, Any]) -> None:
         elif room == "hydra" and key in ("()", "class") and value not in LOGGERS:
             raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(LOGGERS)})")
         elif room == "hydra" and key == "filename" and not (str(value).startswith(LOG_FOLDER) and ".." not in value):
-            raise BadInput(f"{where}: must be below the run's directory ({LOG_FOLDER}…), got {value}")
+            raise BadInput(f"{where}: must be in the run directory ({LOG_FOLDER}…), got {value}")
         elif room == "hydra" and isinstance(value, str) and value.startswith("ext://") and value not in STREAMS:
             raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(STREAMS)})")
 

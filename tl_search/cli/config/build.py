@@ -1,8 +1,8 @@
-"""A config node to the object that it describes.
+"""Builds the object that a config node describes.
 
-A node names its class in `_target_`; the class is its own schema: its fields' types, and the rules that it checks
-when it is constructed. Nested nodes are built first, so a class is handed objects. One rule, one place: a notebook
-that constructs the class reads the same sentence as the shell.
+A node names its class in `_target_`. The class is the schema: it declares the types of its fields, and checks their
+values when it is constructed. Nested nodes are built first, so a class is given objects. Every rule is in the class
+alone, so a notebook that constructs the class shows the same message as the command line.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Which options a training was made of (`schedule: linear`), by the names that Hydra gives to groups and packages."""
+"""The options that a training run uses (`schedule: linear`), by Hydra's names of groups and packages."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""From a command line to composed configs: where files are looked for, and which jobs a sweep stands for."""
+"""Composes configs from a command line: finds the config files, and lists the jobs of a sweep."""
 
 import itertools
 import re
@@ -186,5 +186,7 @@ def jobs(line: CommandLine) -> list[list[str]]:
             else:
                 choices[key] = [str(override.input_line)]
             if not choices[key]:
-                raise BadInput(f"{override.input_line}: stands for no job at all; list the values with commas")
+                raise BadInput(
+                    f"{override.input_line}: gives no value, so the sweep has no job; list values with commas"
+                )
     return [list(job) for job in itertools.product(*choices.values())]

@@ -1,7 +1,9 @@
-"""Plain config values to the types that a class declares, or one sentence: `must be an integer, got 'eight'`.
+"""Converts plain config values to the types that a class declares, or says in one sentence why it cannot.
 
-A field's annotation is its schema. Nothing is guessed: YAML reads `010`, `no` and `1e5` as numbers and booleans, so
-where text is wanted only text is taken.
+Such a sentence is `must be an integer, got 'eight'`.
+
+The type annotation of a field says what is allowed. Where a text is expected, numbers and booleans are refused, since
+YAML reads texts such as `010`, `no` and `1e5` as numbers and booleans.
 """
 
 import collections.abc
@@ -20,7 +22,7 @@ MAPPINGS = (dict, collections.abc.Mapping)
 
 
 def hints(function_or_class: Any) -> dict[str, Any]:
-    """Annotations by name; those that cannot be resolved (imported only for type checkers) count as Any."""
+    """The type annotations by name; those that cannot be resolved (imported only for type checkers) are Any."""
     try:
         return typing.get_type_hints(function_or_class)
     except NameError:
@@ -35,7 +37,7 @@ def hints(function_or_class: Any) -> dict[str, Any]:
 
 
 def convert(value: Any, hint: Any, path: str) -> Any:
-    """`value` as the type that `hint` names. Raises BadInput with `path` when it is none."""
+    """`value` as the type that `hint` names. Raises BadInput, which begins with `path`, if it cannot be converted."""
     origin = get_origin(hint) or hint
     if origin in (Union, types.UnionType):
         return _union(value, get_args(hint), path)
@@ -73,7 +75,7 @@ def _scalar(value: Any, kind: type, path: str) -> Any:
 
 def _advice(value: Any, kind: type) -> str:
     if value is None and kind is not type(None):
-        return " (nothing may not stand here)"
+        return " (null is not allowed)"
     return "; put it in quotes" if kind is str and isinstance(value, (bool, int, float)) else ""
 
 
@@ -144,7 +146,7 @@ def _mapping(value: Any, hint: Any, path: str) -> dict[Any, Any]:
 
 
 def _object(value: Any, kind: type, path: str) -> Any:
-    """An object that was built from a nested node, where the field wants a class or what a Protocol asks for."""
+    """Checks an object that was built from a nested node, for a field whose type is a class or a Protocol."""
     plain = value is None or isinstance(value, (bool, int, float, str, list, tuple, dict))
     if getattr(kind, "_is_protocol", False):
         wanted = {name for name in {**vars(kind), **getattr(kind, "__annotations__", {})} if not name.startswith("_")}

@@ -1,4 +1,4 @@
-"""Hydra's and OmegaConf's errors in one line of ours, with the nearest name that would have worked."""
+"""Turns errors of Hydra and OmegaConf into one line that a person understands, with the most similar valid name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from tl_search.cli.errors import BadInput, first_line, suggest
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """Turns what composing a config can raise into BadInput."""
+    """Turns the errors that composing a config can raise into BadInput."""
     import yaml
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException

@@ -1,7 +1,7 @@
-"""A run's name on disk: a digest of what decides its files, so that the same command finds its own directory.
+"""The name of a run directory: it ends in a digest of the settings that decide the run's files.
 
-Alone, in a sweep, on a cluster, after a kill: `hydra.run.dir` and `hydra.sweep.subdir` both end in
-`${tl.digest:COMMAND}`.
+So the same command finds its directory again: alone, in a sweep, on a cluster and after it was killed. For this,
+`hydra.run.dir` and `hydra.sweep.subdir` both end in `${tl.digest:COMMAND}`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a command line, said before job 0 starts and before anything is written."""
+"""Checks every job of a command line before the first one starts and before anything is written."""
 
 import re
 from collections.abc import Mapping
@@ -82,19 +82,21 @@ def _folder(config: DictConfig, parts: Mapping[str, Any], makes_run: bool) -> Pa
         alone = Path(config.hydra.run.dir)
         swept = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
     if alone.resolve() != swept.resolve():
-        raise BadInput("hydra.run.dir: is made from the run's identity; set runs=FOLDER to have runs elsewhere")
+        raise BadInput(
+            "hydra.run.dir: must be left out, since the settings decide it; runs=FOLDER sets the folder of all runs"
+        )
     if makes_run and target(parts).run is None and "runs" in parts and not _below(alone, Path(parts["runs"])):
-        raise BadInput(f"hydra.run.dir: must be below runs={parts['runs']}, got {alone}")
+        raise BadInput(f"hydra.run.dir: must be in runs={parts['runs']}, got {alone}")
     for key, name in (("job.name", config.hydra.job.name), ("output_subdir", config.hydra.output_subdir)):
         if name is not None and not re.fullmatch(r"\.?[A-Za-z0-9_-]+", str(name)):
             raise BadInput(f"hydra.{key}: must be a plain name, got {str(name)!r}: it is a file in the run's directory")
     if "model" in parts and "checkpoints" in parts and not _below(parts["checkpoints"].path, Path(parts["runs"])):
-        raise BadInput(f"checkpoints.path: must be below runs={parts['runs']}, where tl run trains; leave it out")
+        raise BadInput(f"checkpoints.path: must be left out, or be in runs={parts['runs']}, where tl run trains")
     shared = [(key, Path(parts[key])) for key in ("cache", "ledger", "embeddings") if parts.get(key)]
     for key, folder in (("runs", alone), *shared):
         for place in (folder, *folder.parents):
             if place.exists() and not place.is_dir():
-                raise BadInput(f"{place}: is a file; a run needs a folder there ({key}=FOLDER sets where)")
+                raise BadInput(f"{place}: is a file, but a folder is needed there ({key}=FOLDER names another one)")
     return alone
 
 

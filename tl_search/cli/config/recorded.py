@@ -1,4 +1,4 @@
-"""`config.yaml`: the settings that a run was started with, or goes on with, with every interpolation resolved."""
+"""`config.yaml`: the settings with which a run was started or last continued, with every interpolation resolved."""
 
 import copy
 from pathlib import Path
@@ -35,13 +35,13 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
         RunRecord(command, str(config.get("name", folder.name)), digest, config.get("seed")).write(folder)
     elif record.digest != digest:
         raise BadInput(
-            f"{folder}: belongs to another config ({_differences(folder, config, command)}); "
-            f"set name=OTHER{f', or go on with that run: resume={folder}' if command == 'train' else ''}"
+            f"{folder}: holds a run with other settings ({_differences(folder, config, command)}); "
+            f"set name=OTHER{f', or continue that run: resume={folder}' if command == 'train' else ''}"
         )
 
 
 def renew(folder: Path, command: str, config: DictConfig) -> None:
-    """Write the config that now holds, from which a resumed run takes its settings."""
+    """Write the config that holds from now on; a resumed run takes its settings from it."""
     path = RunPaths(folder).config
     kept = _resolved(config, command, _ALSO)
     if command == "train":
@@ -50,12 +50,12 @@ def renew(folder: Path, command: str, config: DictConfig) -> None:
 
 
 def read(run: Path) -> DictConfig:
-    """The settings that a run recorded of itself. Raises BadInput."""
+    """The settings that are recorded in a run directory. Raises BadInput."""
     path = RunPaths(run).config
     with readable():
         recorded = OmegaConf.load(path)
     if not isinstance(recorded, DictConfig):
-        raise BadInput(f"{path}: must hold settings by name")
+        raise BadInput(f"{path}: must be a mapping of names to settings")
     return recorded
 
 

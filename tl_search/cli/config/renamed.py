@@ -1,4 +1,4 @@
-"""Classes that have moved: a config or a run that was written before names them as they were called then."""
+"""Classes that have moved to another module: older configs and runs name them by their old paths."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,8 @@
-"""`tl train resume=RUN`: the run's recorded settings, with what this command line changes of them.
+"""`tl train resume=RUN`: the recorded settings of the run, with the changes of this command line.
 
-Hydra composes every job from the defaults, in whatever process it runs; so the options that the run was made of are put
-in front of the command line, and a job's config is put on top of the record by the overrides that Hydra says it has.
+Hydra composes the config of every job from the defaults, in the process in which the job runs. So the options with
+which the run was made are put before the words of the command line, and the overrides that Hydra reports for a job are
+then applied to the recorded settings.
 """
 
 import copy
@@ -130,7 +131,7 @@ def _override(
     for override in sorted(given, key=lambda one: (name_of(one) not in choices, place_of(name_of(one)).count("."))):
         key, name = override.key_or_group, name_of(override)
         if key == "experiments" and override.value() is not None:
-            raise BadInput("experiments: must be left out with resume=PATH, which starts from the run's own settings")
+            raise BadInput("experiments: must be left out with resume=PATH, which uses the settings of that run")
         if key.partition(".")[0].partition("/")[0] in _OF_THIS_COMMAND | {"experiments"}:
             continue
         if name in choices:

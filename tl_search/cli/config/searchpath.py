@@ -1,4 +1,4 @@
-"""Where config files are looked for: `conf/` of this project, and the folder that a person works in."""
+"""The folders in which config files are searched for: `conf/` of this project, and the working directory."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Secrets: refused in a config, and masked wherever a config is written."""
+"""Secrets, such as access tokens: a config that contains one is refused, and they are masked in written configs."""
 
 import re
 from collections.abc import Mapping

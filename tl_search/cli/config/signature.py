@@ -1,4 +1,4 @@
-"""What a class's constructor takes, read from its source: importing Lightning to check a key takes seconds."""
+"""The arguments of a class's constructor, read from its source code, since importing Lightning takes seconds."""
 
 import ast
 import importlib.util

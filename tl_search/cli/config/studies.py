@@ -1,8 +1,8 @@
-"""The person's own folder on Hydra's search path: its `experiments/` and `launchers/`, and nothing else of it.
+"""Puts the folders `experiments/` and `launchers/` of the working directory on Hydra's search path, and no others.
 
 Hydra takes every folder on its search path for a config group. With a plain `file://` entry, a folder `runs/` or
-`data/` in the working directory would turn `runs=elsewhere` into the choice of an option, or add options that nobody
-meant.
+`data/` in the working directory would make Hydra read `runs=elsewhere` as the choice of an option, or would add options
+by accident.
 """
 
 from pathlib import PurePosixPath

@@ -1,4 +1,4 @@
-"""No checkpoint but the final model."""
+"""Only the final model, without other checkpoints."""
 
 from dataclasses import dataclass
 

@@ -1,1 +1,1 @@
-"""Our own mteb tasks. Every public class of a file here is one, under its class's name; a new task is a new file."""
+"""The mteb tasks of this project. Every public class in a file here is a task with the class's name."""

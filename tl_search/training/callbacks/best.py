@@ -1,4 +1,4 @@
-"""What counts as a run's best evaluation."""
+"""The settings of the best checkpoint: the measurement, and when a value is a new best."""
 
 import re
 from collections.abc import Mapping
@@ -70,5 +70,7 @@ def check_entries(entries: Mapping[str, Any]) -> None:
         except ValueError as error:
             raise ValueError(f"callbacks.{key}.{error}") from error
         if name in owners:
-            raise ValueError(f"callbacks.{key}.name: must not be that of callbacks.{owners[name]}, got {name!r}")
+            raise ValueError(
+                f"callbacks.{key}.name: must be another name than that of callbacks.{owners[name]}, got {name!r}"
+            )
         owners[name] = key

@@ -149,7 +149,7 @@ class BestCheckpoint(Checkpoint):
         if not trainer.is_global_zero or self.seen >= 0 or monitor in known or unmeasured:
             return
         warnings.warn(
-            f"callbacks.{self.entry}.monitor: nothing was measured under the name {monitor}, so no best was kept"
+            f"callbacks.{self.entry}.monitor: no measurement is named {monitor}, so no best checkpoint was kept"
             + did_you_mean(monitor, known)
             + (f" (measured: {', '.join(sorted(known))})" if known else ""),
             stacklevel=1,

@@ -25,7 +25,7 @@ class ProgressLines(Callback):
             return
         self.first = self.last = trainer.global_step
         self.started = self.written = time.monotonic()
-        start = "starting" if not self.first else f"going on at step {self.first:,}"
+        start = "starting" if not self.first else f"continuing from step {self.first:,}"
         sizes = f"{sum(weight.numel() for weight in pl_module.parameters()):,} parameters"
         where = f"{trainer.world_size} × {pl_module.device.type}" if trainer.world_size > 1 else f"{pl_module.device}"
         _say(f"training: {sizes}, {trainer.max_steps:,} steps, on {where}; {start}")

@@ -1,4 +1,4 @@
-"""How far the softmax's normaliser is from 1."""
+"""Loss term: how far the normaliser of the softmax is from 1 (PaLM's z-loss)."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""How well the model predicts the next token."""
+"""Loss term: the cross-entropy of the next token."""
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy

@@ -1,4 +1,4 @@
-"""`tl schedule`: at which steps a training run would write checkpoints, and what they would cost. It trains nothing."""
+"""`tl schedule`: shows at which steps a training run would write checkpoints, and their cost. It trains nothing."""
 
 from tl_search.cli.commands.schedule.command import COMMAND
 

@@ -1,4 +1,4 @@
-"""The command `tl schedule`: its settings, checked, and what it prints and writes for one schedule."""
+"""The command `tl schedule`: checks its settings, and prints and writes a schedule."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -82,7 +82,7 @@ def _check_use(source: Path | None, output: Path | None, pair: tuple[str, str] |
     if output is not None and (output.suffix not in SUFFIXES or output.is_dir()):
         raise ValueError(f"output: must be a file that ends in {', '.join(SUFFIXES)}, got {output}")
     if source is not None and output is not None and source.resolve() == output.resolve():
-        raise ValueError(f"output: must be another file than that of from, got {output}")
+        raise ValueError(f"output: must be another file than from, got {output}")
     setting = _schedule_setting() if pair or source else None
     if setting is not None and source is not None:
         raise ValueError(f"{setting}: must be left out with from={source}, whose schedule is used")
@@ -144,23 +144,23 @@ def bare(words: Sequence[str]) -> tuple[str, ...]:
 COMMAND = Command(
     name="schedule",
     summary="show at which steps a training run writes checkpoints, and what they cost\n\n"
-    "Takes the settings of tl train, but trains nothing. It reads the training text to count the steps of an epoch,\n"
-    "unless horizon.total or horizon.epoch_ends says how long the run is.\n\n"
+    "It takes the settings of tl train, but trains nothing. To count the steps of an epoch, it reads the training\n"
+    "text, unless horizon.total or horizon.epoch_ends says how long the run is.\n\n"
     "`diff A B` compares two schedules. Each of A and B is the name of a schedule, with its default settings,\n"
-    "a file that output= wrote, a file of the earlier checkpoint generator, or the directory of a training run.\n"
-    "Both schedules are computed for a run of the same length. The first of these that is given says how long it is:\n"
-    "horizon, a file that output= wrote, a training run, the other settings.",
+    "a file that output=FILE wrote, a file of the earlier checkpoint generator, or the directory of a training run.\n"
+    "Both schedules are computed for a run of the same length. Its length is the first of these that is given:\n"
+    "horizon, a file that output=FILE wrote, a training run, the other settings.",
     usage="[SETTING=VALUE ...] | diff A B [SETTING=VALUE ...]",
     examples=(
-        ("tl schedule experiments=quickstart/train", "the checkpoints of a study's training run"),
-        ("tl schedule schedule=pythia horizon.total=143000", "the checkpoints of the Pythia suite"),
-        ("tl schedule 'horizon.epoch_ends=[333,666,1000]' output=steps.png", "a run of three epochs, with a picture"),
-        ("tl schedule from=old.yaml output=steps.yaml", "a file of the earlier checkpoint generator, converted"),
+        ("tl schedule experiments=quickstart/train", "show the checkpoints of the quickstart training run"),
+        ("tl schedule schedule=pythia horizon.total=143000", "show the checkpoints of the Pythia suite"),
+        ("tl schedule 'horizon.epoch_ends=[333,666,1000]' output=steps.png", "show a run of three epochs, and draw it"),
+        ("tl schedule from=old.yaml output=steps.yaml", "convert a file of the earlier checkpoint generator"),
         (
             "tl schedule resume=runs/train/RUN trainer.max_steps=40000",
-            "a training run that continues to step 40000",
+            "show how a training run would continue to step 40000",
         ),
-        ("tl schedule diff log runs/train/RUN", "the checkpoints that a run wrote, compared with schedule=log"),
+        ("tl schedule diff log runs/train/RUN", "compare the checkpoints of a run with schedule=log"),
     ),
     bare=bare,
     plan=plan,

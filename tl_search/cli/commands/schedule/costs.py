@@ -25,7 +25,7 @@ def costs(training: "TrainingPlan", steps: Sequence[int], horizon: Horizon, voca
 
     vocabulary = vocabulary or estimate.vocabulary(training.tokenizer)
     if vocabulary is None:
-        return ["Disk and time: unknown, since the tokenizer's vocabulary is; it is counted when no horizon is given"]
+        return ["Disk and time: unknown, since the size of the vocabulary is unknown; without horizon.* it is counted"]
     parameters = training.model.parameters(vocabulary)
     weights, state = estimate.revision_bytes(parameters), estimate.state_bytes(parameters, bool(training.ema_decay))
     models, kept = estimate.best_kept(training)[0], estimate.states_kept(training, steps)

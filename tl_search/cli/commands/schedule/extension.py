@@ -34,7 +34,7 @@ def extended(
     there = {int(revision["step"]) for revision in read_index(run) if revision["step"] <= horizon.total}
     ahead = {step for step in steps if step > start}
     lines = [
-        f"{run} goes on from step {start}; of these checkpoints, {len(there)} exist already and "
+        f"{run} continues from step {start}; of these checkpoints, {len(there)} exist already and "
         f"{len(ahead - there)} are still to come"
     ]
     change = extension(run, training.identity())

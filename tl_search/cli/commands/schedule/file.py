@@ -1,4 +1,4 @@
-"""Files that hold a schedule: written by `output=`, and read by `from=` and `diff`, as are those of an earlier tool."""
+"""Files that hold a schedule: `output=` writes them; `from=` and `diff` read them and those of an earlier tool."""
 
 import dataclasses
 import json

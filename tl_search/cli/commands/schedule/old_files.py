@@ -40,7 +40,7 @@ def old_schedule(content: Any) -> tuple[LogSchedule | LinearSchedule, list[str]]
     section = content.get("training", content) if isinstance(content, Mapping) else None
     given = {key: section[key] for key in SUCCESSORS if key in section} if isinstance(section, Mapping) else {}
     if not given:
-        raise BadInput(f"holds no key of a schedule (known: {', '.join(SUCCESSORS)})")
+        raise BadInput(f"has no setting of a schedule (known settings: {', '.join(SUCCESSORS)})")
     notes = {key: f"{key} is now {SUCCESSORS[key]}" for key in given}
     settings = dict(given)
     spacing = settings.pop("subsequent_epochs_spacing", "log")
@@ -88,7 +88,7 @@ def _target(value: Any) -> tuple[int, str]:
             whose = f": the {value[first]!r} of {first} is used; the numbers for later epochs have no successor"
         value = value[first]
     if not isinstance(value, int) or isinstance(value, bool):
-        raise BadInput(f"target_checkpoints: must be a number of checkpoints, or one per epoch, got {value!r}")
+        raise BadInput(f"target_checkpoints: must be a number of checkpoints, or one for each epoch, got {value!r}")
     return value, whose
 
 

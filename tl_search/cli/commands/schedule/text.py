@@ -1,4 +1,4 @@
-"""A schedule as lines of text."""
+"""Describes a schedule in lines of text."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
