@@ -177,7 +177,7 @@ def test_a_log_that_goes_on_after_the_search_ends_is_refused(plan, copied, tmp_p
     (tmp_path / "run/DONE.json").unlink()
     with (tmp_path / "run/pulls.jsonl").open("a") as file:
         file.write(json.dumps({"t": 99, "arm": ["step4", 1], "tasks": ["TinySTS"]}) + "\n")
-    with pytest.raises(ValueError, match="pulls step4/layer 1 on TinySTS, where the search now would end"):
+    with pytest.raises(ValueError, match="pulls step4/layer 1 on TinySTS, but the search now would end"):
         run_search(plan(), tmp_path / "run")
 
 

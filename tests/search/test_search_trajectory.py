@@ -50,7 +50,7 @@ def test_another_decision_is_refused_and_both_are_named(tmp_path):
 
 def test_an_end_before_the_end_of_the_log_is_refused(tmp_path):
     pull(begin(tmp_path), "A")
-    with pytest.raises(ValueError, match="line 1 pulls step4/layer 1 on A, where the search now would end"):
+    with pytest.raises(ValueError, match="line 1 pulls step4/layer 1 on A, but the search now would end"):
         begin(tmp_path).end()
 
 

@@ -17,9 +17,9 @@ class Surface:
     """A zero-mean random surface; variances are parts of a unit, lengths parts of the plane's sides.
 
     Args:
-        variance: Of the smooth part.
-        time: Its lengthscale along training.
-        depth: Its lengthscale along the layers.
+        variance: Variance of the smooth part.
+        time: Lengthscale of the smooth part along training.
+        depth: Lengthscale of the smooth part along the layers.
         embedding: Variance of an offset of layer 0: token embeddings behave like no other layer.
         ripple: Variance of an offset of each layer: odd and even layers differ a little.
         trace: Part of each part's variance that its features keep.

@@ -20,7 +20,7 @@ class Problem:
         tasks: Names, in the suite's order.
         weights: By task, > 0; the objective is the weighted sum of an arm's scores.
         costs: What pulls cost; decisions never read a clock.
-        seed: Of every random choice; each decision t has a random stream of its own.
+        seed: Random seed of every choice; each decision t has a random stream of its own.
     """
 
     plane: Plane

@@ -58,7 +58,7 @@ class Posterior:
 
     Args:
         plane: The arms.
-        weights: Of each group in the objective, (group,).
+        weights: Weight of each group in the objective, (group,).
         prior: The model before the first score.
     """
 

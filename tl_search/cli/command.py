@@ -24,8 +24,8 @@ class Command:
         plan: Built parts → what the command works on. No side effects; raises ValueError for what does not fit.
         execute: (plan, run directory, composed config) → exit code. Everything that costs.
         parts: Gives the classes whose fields are its top-level settings; a function, so that they are imported late.
-        settings: Its other top-level settings that decide something.
-        places: Its other top-level settings: folders that runs share.
+        settings: Other top-level settings of the command that change what it does.
+        places: Other top-level settings of the command that name folders which runs share.
         derived: Settings of `parts` that follow from the others, so that the run's name need not hold them.
         makes_run: Whether it makes a run directory. One that makes none is carried out here, without Hydra's launchers.
         resumes: Whether `resume=RUN` puts its settings on top of those of an earlier run.

@@ -40,8 +40,8 @@ def death(rank: int, code: int | None) -> BaseException:
     """The error to raise for a process that ended without a report.
 
     Args:
-        rank: Of the process.
-        code: Its exit code; minus the signal's number where a signal ended it.
+        rank: Rank of the process.
+        code: Exit code of the process; minus the signal's number if a signal ended it.
     """
     if code == -signal.SIGTERM:  # a scheduler sends it to all processes at once
         return SystemExit(128 + signal.SIGTERM)

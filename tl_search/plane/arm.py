@@ -15,7 +15,7 @@ class Arm:
     """One candidate embedding model: a layer of a revision under an extraction.
 
     Args:
-        model: Whose revision it is.
+        model: Name of the model.
         revision: The training checkpoint.
         layer: Index into the hidden states: 0 = token embeddings, l = after block l.
         extraction: How a text becomes a vector.
@@ -56,7 +56,7 @@ class Plane:
     """All arms: revisions in training order × layers 0..n_layers.
 
     Args:
-        model: Whose training run it is.
+        model: Name of the model.
         revisions: By rising step, no two alike.
         n_layers: Number of blocks L; layers are 0..L, so a column has L+1 arms.
         extraction: Shared by all arms.

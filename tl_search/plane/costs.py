@@ -85,7 +85,7 @@ class AnalyticCosts:
         flops: Floating-point operations a second that the machine reaches in the forward pass.
         read: Bytes a second at which weights are read.
         open: Seconds to open a column, whatever its size.
-        characters_per_token: Of the model's tokenizer; 1 for bytes.
+        characters_per_token: Mean number of characters in a token of the model's tokenizer; 1 for bytes.
         score: Seconds to evaluate one text, by mteb's task type; `other` for the rest.
     """
 

@@ -11,7 +11,7 @@ class Stage:
     """A span of steps with one set of loss weights; it ends where the next stage starts.
 
     Args:
-        name: Its name in manifests and in the index of revisions.
+        name: Name of the stage in manifests and in the index of revisions.
         start: First step at which it holds.
         losses: Loss term → weight, >= 0; a term is named after its module in `training/losses/`.
     """

@@ -12,7 +12,7 @@ class Horizon:
     """How long a run is.
 
     Args:
-        total: Its last step.
+        total: Last step of the run.
         epoch_ends: The step at which each epoch ends, rising. Steps from `total` on are replaced by `total`, and
             `total` is added where it is missing, because the last epoch ends with the run.
     """

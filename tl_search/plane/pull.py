@@ -14,12 +14,12 @@ class TaskSpec:
 
     Args:
         name: mteb's name of the task.
-        revision: Of its dataset; a change of the data is another task.
+        revision: Revision of its dataset; the task with other data is another task.
         split: On which it is scored: selection and confirmation data are different splits.
         type: mteb's type: Classification, Clustering, Retrieval, …
         main_score: Name of the metric that counts.
         subset: mteb's hf_subset.
-        seed: Of its evaluation.
+        seed: Random seed of its evaluation.
         mteb: Version of the evaluator.
     """
 

@@ -40,7 +40,7 @@ def thin(steps: Iterable[int], kept: Set[int], interval: int) -> tuple[int, ...]
     """The steps, rising, without those closer than `interval` to the step before them, or to a kept one after them.
 
     Args:
-        steps: In any order.
+        steps: Steps, in any order.
         kept: Steps that are in the result in any case.
         interval: Least distance, in steps.
     """

@@ -27,9 +27,9 @@ class Findings:
         folder: The run's folder.
         plane: What was searched.
         policy: Which policy decided.
-        trajectory: Its pulls in order.
+        trajectory: The pulls, in order.
         mean: Posterior mean of the objective by (revision, layer); None for policies that have no posterior.
-        sd: Its standard deviation.
+        sd: Standard deviation of the posterior.
         stopped: Why the search stopped; None while it is running.
         outcome: The confirmed result; None when the run is not finished.
         name: The run's name.

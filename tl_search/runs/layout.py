@@ -19,7 +19,7 @@ class RunPaths:
 
     @property
     def record(self) -> Path:
-        """Who the run is (`RunRecord`)."""
+        """The record that identifies the run (`RunRecord`)."""
         return self.folder / "run.json"
 
     @property
@@ -29,7 +29,7 @@ class RunPaths:
 
     @property
     def done(self) -> Path:
-        """Is there once the run is finished; an exit code never says so."""
+        """Exists when the run is finished; only this file says so, not an exit code."""
         return self.folder / "DONE.json"
 
     @property
@@ -38,7 +38,7 @@ class RunPaths:
 
     @property
     def hydra(self) -> Path:
-        """What Hydra writes about the job."""
+        """The files that Hydra writes about the job."""
         return self.folder / ".hydra"
 
     @property
@@ -70,12 +70,12 @@ class RunPaths:
         return self.states / "index.jsonl"
 
     def pointer(self, name: str) -> Path:
-        """What names the best state by a measurement, for a `Best` of that name."""
+        """The pointer to the best state by a measurement, for the callback `Best` of that name."""
         return self.states / f"{name}.json"
 
     @property
     def last(self) -> Path:
-        """What names the newest state."""
+        """The pointer to the newest state."""
         return self.pointer("last")
 
     @property
@@ -85,7 +85,7 @@ class RunPaths:
 
     @property
     def quarantine(self) -> Path:
-        """What was damaged, or belongs to steps that the run was set back from; nothing is deleted."""
+        """Damaged files, and files of later steps of a run that was set back or shortened; nothing is deleted."""
         return self.folder / "quarantine"
 
     @property
@@ -97,7 +97,7 @@ class RunPaths:
 
     @property
     def plane(self) -> Path:
-        """What is searched, and at which prices."""
+        """The plane that is searched, and its costs."""
         return self.folder / "plane.json"
 
     @property
@@ -107,17 +107,17 @@ class RunPaths:
 
     @property
     def bandit_state(self) -> Path:
-        """A view of the pulls: scores, costs, what the policy believes."""
+        """A summary of the pulls: scores, costs and the policy's posterior."""
         return self.folder / "bandit_state.json"
 
     @property
     def result(self) -> Path:
-        """The answer, once it is confirmed."""
+        """The confirmed result."""
         return self.folder / "result.json"
 
     @property
     def scores(self) -> Path:
-        """mteb's own result of every cell that the search used."""
+        """mteb's result file of every cell that the search used."""
         return self.folder / "scores"
 
     @property

@@ -88,12 +88,12 @@ class TaskOutcome:
     """A task's best trained arm against its strongest control, both on held-out data.
 
     Args:
-        task: Its name.
+        task: Name of the task.
         trained: Step > 0, layer >= 1; best by selection.
         control: Token embeddings (layer 0) or random weights (step 0).
         controls: How many there were.
-        gain: Of the former over the latter.
-        interval: Of the gain; holds for all controls of the task at once.
+        gain: Score of the former minus that of the latter.
+        interval: Confidence interval of the gain; it holds for all controls of the task at once.
         verdict: `trained`, `control`, or `no difference`.
     """
 
@@ -137,8 +137,8 @@ class Outcome:
         best: The arm that the search chose.
         final_last: The last layer of the final checkpoint.
         final_best: The layer of the final checkpoint that was best on selection data.
-        gains: Of the best over the other two.
-        confidence: Of all intervals.
+        gains: Gains of the best arm over the other two.
+        confidence: Confidence level of all intervals.
         tasks: One by one.
         cost: By the cost table.
         stopped: Why the search ended.

@@ -18,9 +18,9 @@ class Pointer:
         entry: The pointer's own name, which `Best` has under `callbacks`: `best`.
         step: Completed optimizer steps.
         monitor: The measurement that decided.
-        value: Of the measurement.
-        name: Of the full state's folder.
-        revision: Of the model's folder.
+        value: Value of the measurement.
+        name: Name of the full state's folder.
+        revision: Name of the model's folder.
         weights: Whether the model holds the trained weights (`raw`) or their average (`ema`).
     """
 

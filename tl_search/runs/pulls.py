@@ -38,12 +38,12 @@ class Step:
 
     Args:
         t: Number of the decision, from 0.
-        model: Its name.
+        model: Name of the model.
         arm: That was scored.
         tasks: On which.
         scores: By task, in points; None where the task failed.
-        cost: Of this pull, in seconds of the cost table.
-        spent: Of all pulls so far.
+        cost: Cost of this pull, in seconds of the cost table.
+        spent: Cost of all pulls so far.
         share: `spent` as a share of the exhaustive cost.
         recommended: By the policy after it.
     """
@@ -61,7 +61,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Estimates:
-    """What the policy's model says of every arm's objective: (revision, layer), in points."""
+    """The posterior of every arm's objective: (revision, layer), in points."""
 
     mean: tuple[tuple[float, ...], ...]
     sd: tuple[tuple[float, ...], ...]
@@ -72,10 +72,10 @@ class BanditState:
     """A search so far.
 
     Args:
-        model: Its name.
+        model: Name of the model.
         policy: Which policy decides.
-        trajectory: Its pulls in order.
-        posterior: Of policies that have a surrogate model.
+        trajectory: The pulls, in order.
+        posterior: The posterior of a policy with a surrogate model; else None.
         stopped: Why the search ended; None while it is running.
     """
 

@@ -16,26 +16,26 @@ PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "mteb", "scikit-
 
 
 def versions() -> dict[str, str]:
-    """What the run's numbers depend on beside its settings, by package."""
+    """The versions of the packages on which the run's results depend, by package."""
     own = {"python": platform.python_version(), "tl-search": __version__}
     return own | {package: importlib.metadata.version(package) for package in PACKAGES}
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run says of itself.
+    """The content of `run.json`.
 
     Args:
-        command: That began it: train, search or run.
-        name: The beginning of its folder's name.
-        digest: Of the settings that it was started with, as in the folder's name (`runs/identity.py`).
-        seed: Of the run; None for one that has none.
-        versions: Package → version that it was started with.
-        plan: Of a training: the settings that decide weights and steps, as they hold now.
-        data: Of a training: digests of its text (`corpus`) and of its tokenizer (`tokenizer`).
-        weights: Of a training: whether revisions hold the trained weights (`raw`) or their average (`ema`).
-        history: Of a training: what was changed since it was started, and from which step on.
-        parent: The run and the state that it was branched from; None for one that began by itself.
+        command: The command that started the run: train, search or run.
+        name: First part of the folder's name.
+        digest: Digest of the settings at its start, as in the folder's name (`runs/identity.py`).
+        seed: Random seed of the run; None if it has none.
+        versions: Package → version at the start of the run.
+        plan: For a training: the settings that decide weights and steps, with their present values.
+        data: For a training: digests of its text (`corpus`) and of its tokenizer (`tokenizer`).
+        weights: For a training: whether revisions hold the trained weights (`raw`) or their average (`ema`).
+        history: For a training: the changes of its plan, each with the step from which it holds.
+        parent: The run and the state that it was branched from; None for a run that was not branched.
     """
 
     command: str
@@ -71,8 +71,8 @@ class Done:
     """`DONE.json`: a run is finished.
 
     Args:
-        exit_code: Of the command; 3 when cells could not be scored or measured.
-        facts: Of a training: step, eval_loss, the digest of its plan, `early` (why it ended before its last step); of
+        exit_code: Exit code of the command; 3 if cells could not be scored or measured.
+        facts: For a training: step, eval_loss, the digest of its plan, `early` (why it ended before its last step); for
             a search: pulls, unmeasured.
     """
 

@@ -41,10 +41,10 @@ class SearchedPlane:
     """The arms, the tasks, and the cost table of a search. One that only measures has no tasks, and nothing below them.
 
     Args:
-        model: Its name.
+        model: Name of the model.
         revisions: By rising step.
         n_layers: Blocks L of the model; layers are 0..L.
-        parameters: Of the forward pass.
+        parameters: Number of parameters that the forward pass uses.
         extraction: How a text becomes a vector (`Extraction.identity`).
         tasks: The suite on its selection split.
         confirmation_split: On which finalists are measured.
@@ -52,7 +52,7 @@ class SearchedPlane:
         weights: By task: its part in the objective.
         costs: Prices.
         exhaustive: What scoring every cell would cost.
-        seed: Of the policy.
+        seed: Random seed of the policy.
         versions: Package → version that it ran with.
     """
 
@@ -109,7 +109,7 @@ class SearchedPlane:
 
     @property
     def final_last(self) -> ArmName:
-        """What people take without a search: the last layer of the final checkpoint."""
+        """The arm that people use without a search: the last layer of the final checkpoint."""
         return ArmName(self.revisions[-1].name, self.n_layers)
 
     def at(self, arm: ArmName) -> tuple[int, int]:

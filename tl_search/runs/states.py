@@ -22,8 +22,8 @@ def save_state(run: Path, step: int, facts: Mapping[str, Any], settings: str, wr
     Args:
         run: The run directory.
         step: Completed optimizer steps.
-        facts: For the manifest; `for_good` is true of a state that is never to be removed.
-        settings: The run's, as YAML.
+        facts: Entries of the manifest; `for_good` marks a state that is never removed.
+        settings: The settings of the run, as YAML.
         write: Fills the path that it is given.
     """
     paths = RunPaths(run)
@@ -41,10 +41,10 @@ def states_of(run: Path) -> list[tuple[Path, int]]:
 
 
 def drop_states(run: Path, doomed: Callable[[list[int]], Collection[int]]) -> None:
-    """Remove the states of those steps that `doomed` picks, whatever kept them when they were written.
+    """Remove the states of the steps that `doomed` picks.
 
-    What a pointer names stays, also when no setting of the run moves that pointer any more; and so does what is
-    marked `for_good`, also when the schedule has changed since.
+    A state that a pointer names is kept, even if the run's settings no longer use that pointer. A state that is marked
+    `for_good` is kept, even if the schedule has changed.
     """
     steps = {step: folder for folder, step in states_of(run)}
     named = {read_json(pointer).get("name") for pointer in RunPaths(run).states.glob("*.json")}
@@ -64,7 +64,7 @@ def newest_state(run: Path) -> tuple[Path, int] | None:
     """The newest state that is whole, and its step; damaged ones are put into quarantine with a warning.
 
     Raises:
-        ValueError: there were states, and none is whole: starting over is for the owner to decide.
+        ValueError: there are states, but all are damaged; only the user can decide to start over.
     """
     paths, states = RunPaths(run), states_of(run)
     for number, (folder, step) in enumerate(states):
@@ -150,12 +150,12 @@ def is_set_back(run: Path, name: str) -> bool:
 
 
 def end_setting_back(run: Path) -> None:
-    """From now on, to name an older state is to set the run back once more."""
+    """Ends the effect of `set_back`: the next time that an older state is named, the run is set back again."""
     RunPaths(run).rewound.unlink(missing_ok=True)
 
 
 def quarantine(run: Path, folder: Path, name: str = "") -> Path:
-    """Put a folder, such as a state, where no run looks for one, and say where. Nothing is deleted."""
+    """Move a folder, such as a state, to the quarantine folder; returns its new path. Nothing is deleted."""
     name, place = name or folder.name, RunPaths(run).quarantine
     place.mkdir(exist_ok=True)
     number, target = 1, place / name
@@ -167,7 +167,7 @@ def quarantine(run: Path, folder: Path, name: str = "") -> Path:
 
 
 def cut_off(run: Path, last: int) -> None:
-    """Put the revisions after the run's last step into quarantine: no search is to see them in a shortened run."""
+    """Move the revisions after the last step of a shortened run to the quarantine folder, so that no search uses them."""
     for line in read_index(run):
         folder = RunPaths(run).revision(line["name"])
         if line["step"] > last and folder.is_dir():
@@ -175,12 +175,12 @@ def cut_off(run: Path, last: int) -> None:
     forget_after(run, last)
 
 
-# What this process has read and found whole: folder → its manifest, and size, time and place of every file.
+# The states that this process has checked: folder → its manifest, and size, time and inode of every file.
 _verified: dict[Path, tuple[dict[str, Any], list[tuple[int, ...]]]] = {}
 
 
 def verified(folder: Path) -> dict[str, Any]:
-    """The manifest of a state that is whole. Gigabytes are read once per process, unless a file has changed since.
+    """The manifest of a complete state. Its files are read and checked once per process, unless one has changed since.
 
     Raises:
         DamagedError: a file is missing, or not what the manifest says.

@@ -32,12 +32,12 @@ class Budget:
         return float("inf") if self.share is None else self.share * exhaustive
 
     def is_spent(self, pulls: int, seconds: float, limit: float) -> bool:
-        """Whether the next pull is one too many.
+        """Whether the next pull would exceed a limit.
 
         Args:
             pulls: Decisions of the policy so far.
             seconds: What would be spent with the next one.
-            limit: Of `seconds()`.
+            limit: The value of `seconds()`.
         """
         within = seconds <= limit * (1 + 1e-9)  # sums of the same prices in another order differ in the last digits
         return not within or (self.pulls is not None and pulls >= self.pulls)

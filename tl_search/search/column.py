@@ -40,8 +40,8 @@ class ColumnJob:
     """Cells of one revision to score together: one fetch and one embedding serve them all. Can be pickled.
 
     Args:
-        revision: Whose column it is.
-        cells: Of one layer or of several.
+        revision: The revision of the column.
+        cells: Cells of one layer or of several.
     """
 
     revision: Revision
@@ -50,7 +50,7 @@ class ColumnJob:
 
 @dataclass(frozen=True)
 class ColumnResult:
-    """What became of a job's cells: each is in one of the two, in the job's order. Can be pickled.
+    """The results of a job: each cell is in one of the two mappings, in the job's order. Can be pickled.
 
     Args:
         scores: The cells that could be scored.
@@ -79,7 +79,7 @@ class LocalWorker:
 
     Args:
         prefetch: Where the folders of revisions come from.
-        plane: Whose columns they are.
+        plane: The plane of the columns.
         suite: The texts of the split that is scored.
         session: Computes vectors.
         embeddings: Where vectors are kept.

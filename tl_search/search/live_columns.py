@@ -39,9 +39,10 @@ Column = Mapping[str, list[float | None]]  # name → value at each layer; plain
 class LiveColumns(Callback, ABC):
     """Measures a column at every due step for which there is time, and the others later.
 
-    The model in training is only read: its weights go to a folder as a revision's do, and from there into the
-    probe's own copy. So a column has the same digests, and the same numbers, as a search gives it. Of several ranks
-    the first measures, and the others wait. Whatever goes wrong in a look costs that column, never the training.
+    The model in training is only read. Its weights are written to a folder like those of a revision, and are loaded
+    from there into the probe's own copy. So a column has the same digests and the same values as in a search. With
+    several ranks, the first one measures and the others wait. If a measurement fails, only its column is missing; the
+    training continues.
 
     Args:
         pace: Which steps are due, and how much time there is.
@@ -49,7 +50,7 @@ class LiveColumns(Callback, ABC):
         probe: Where the forward passes run.
 
     Raises:
-        ValueError: the probe's device is not here.
+        ValueError: this machine does not have the probe's device.
     """
 
     noun: str  # what the console and the messages call a column's values
@@ -61,41 +62,41 @@ class LiveColumns(Callback, ABC):
         self.pace, self.extraction = pace, settled(extraction, probe.accelerator)
         self.session = ProbeSession(probe)
         self.columns: dict[int, Column] = {}
-        self.spent = self.before = 0.0  # seconds of looking, and of the run before it was resumed
-        # Steps that were due and are not measured: with a revision, which can be later, and without. What failed is
-        # tried again only by a run that goes on from a state.
+        self.spent = self.before = 0.0  # seconds of measuring, and of the run before it was resumed
+        # Steps that were due and are not measured: those with a revision, which can be measured later, and those
+        # without. A measurement that failed is tried again only after the run was resumed from a state.
         self._open: list[int] = []
         self._lost: list[int] = []
         self._step = -1
-        self._of: str | None = None  # digest of what columns are of, so that others are not taken for measured
+        self._of: str | None = None  # digest of the settings that columns depend on
         self._until: float | None = None  # when `final_seconds` are over
 
     @abstractmethod
     def prepare(self) -> None:
-        """Load what every column needs. Raises ValueError before the first step is lost."""
+        """Load what every column needs. Raises ValueError, before the first step of training."""
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """What columns are of, beside weights and extraction; plain values, known once prepared."""
+        """What a column depends on, besides weights and extraction; plain values, known after `prepare`."""
 
     @abstractmethod
     def measure(self, plane: Plane, folder: Path) -> Column | None:
-        """The values of the plane's only column, whose weights are in `folder`; None when `stopping` cut it short.
+        """The values of the plane's only column, whose weights are in `folder`; None if `stopping` ended it early.
 
         Raises:
-            ValueError: there is none.
+            ValueError: the column has no values.
         """
 
     @abstractmethod
     def values(self, column: Column) -> dict[str, float]:
-        """What of a column is logged."""
+        """The numbers of a column that are logged, by name."""
 
     def show(self, trainer: Trainer, step: int) -> None:
-        """Tell people of the column of a step, and of all of them."""
+        """Show the column of a step, and all columns so far, on the console and in pictures."""
 
     @property
     def stopping(self) -> bool:
-        """Whether the run was told to stop, and waits for us to do so."""
+        """Whether the run was told to stop, and waits until this callback has finished."""
         return self._run.interrupts.received is not None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -142,7 +143,7 @@ class LiveColumns(Callback, ABC):
             self._finish(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        # past the last step there is nothing to resume, so nobody would come back to them
+        # after the last step the run is not resumed, so they would never be measured
         if trainer.is_global_zero and trainer.global_step >= trainer.max_steps:
             self._say_open(self._run.scheduled)
 
@@ -190,10 +191,10 @@ class LiveColumns(Callback, ABC):
         (self._open if step in self._run.scheduled else self._lost).append(step)
 
     def _catch_up(self, trainer: Trainer) -> bool:
-        """Measure a written revision and log it at its own step; who watches the present is told nothing.
+        """Measure a written revision and log it at its own step; other callbacks do not see its values.
 
         Returns:
-            Whether there was one, and no wish to stop.
+            Whether a revision was measured and the run was not told to stop.
         """
         lines = indexed(Path(trainer.default_root_dir))
         step = next((step for step in self._open if step in lines), None)
@@ -225,7 +226,7 @@ class LiveColumns(Callback, ABC):
         self._say_open(indexed(Path(trainer.default_root_dir)))
 
     def _say_open(self, written: Collection[int]) -> None:
-        """What a search can still measure, and what nothing can."""
+        """Warn about the steps that a search can still measure, and about those that cannot be measured any more."""
         kept = [step for step in self._open if step in written]
         lost = sorted({*self._lost, *self._open} - {*kept})
         why = "the run was told to stop" if self.stopping else "there was no time"
@@ -239,7 +240,7 @@ class LiveColumns(Callback, ABC):
             )
 
     def _attempt(self, step: int, look: Callable[[], Column | None]) -> tuple[Column, dict[str, float]] | None:
-        """A column and what is logged of it; an empty one where the look failed, None where it was cut short."""
+        """A column and its logged numbers; both are empty if measuring failed. None if it was ended early."""
         try:
             column = look()
             return None if column is None else (column, self.values(column))
@@ -250,7 +251,7 @@ class LiveColumns(Callback, ABC):
             return {}, {}
 
     def _now(self, trainer: Trainer, module: Any, step: int) -> Column | None:
-        """Of the weights of this moment, as the revision that is written of them: same files, same digests."""
+        """The column of the current weights, which get the same files and digests as the revision of this step."""
         with tempfile.TemporaryDirectory(dir=trainer.default_root_dir, prefix=ASIDE) as aside:
             written_model(trainer, module, self._run.averaged).save_pretrained(aside)
             self._run.tokenizer.save_pretrained(aside)
@@ -259,7 +260,7 @@ class LiveColumns(Callback, ABC):
             return self.measure(self._plane(trainer, revision, Path(aside)), Path(aside))
 
     def _then(self, trainer: Trainer, line: Mapping[str, Any]) -> Column | None:
-        """Of a revision as its line in the index has it."""
+        """The column of a written revision, given its line in the index."""
         revision = Revision(line["name"], line["step"], line["tokens"], line["weights"], line["tokenizer"])
         folder = RunCheckpoints(str(trainer.default_root_dir)).fetch(revision)
         return self.measure(self._plane(trainer, revision, folder), folder)
@@ -278,7 +279,7 @@ class LiveColumns(Callback, ABC):
 
     @contextmanager
     def _timed(self, trainer: Trainer) -> Iterator[None]:
-        """A look: all that it takes is counted, and nothing of it is noticed by the training."""
+        """Within the block, time counts as spent on measuring, and the training is not disturbed."""
         started = time.monotonic()
         try:
             with unnoticed(trainer):
@@ -299,7 +300,7 @@ class LiveColumns(Callback, ABC):
         return {"of": self._of, "columns": columns, "spent": self.spent, "elapsed": elapsed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """After `setup`. Columns of other tasks or settings are due again, from what is written of their steps."""
+        """Called after `setup`. Columns of other tasks or settings are measured again, from their revisions."""
         self.columns = dict(state_dict["columns"])
         if self.columns and state_dict.get("of", self._of) != self._of:  # earlier versions did not say
             say, steps = rank_zero_only(log.warning), listed(sorted(self.columns))

@@ -25,7 +25,7 @@ class LiveMetrics(LiveColumns):
         pace: Which steps are due, and how much time there is.
         extraction: How texts become vectors.
         probe: Where the forward passes run.
-        tasks: Whose training texts are drawn from.
+        tasks: The suite from whose training texts a sample is drawn.
         metrics: What is measured, and of how many texts.
     """
 

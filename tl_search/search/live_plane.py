@@ -38,7 +38,7 @@ class LivePlane(LiveColumns):
         pace: Which steps are due, and how much time there is.
         extraction: How texts become vectors.
         probe: Where the forward passes run.
-        tasks: Whose selection data are scored.
+        tasks: The suite whose selection data are scored.
         objective: How tasks add up.
         ledger: Folder of all scores.
         embeddings: Folder of all vectors.
@@ -114,6 +114,6 @@ class LivePlane(LiveColumns):
                 board.add_image("plane/picture", picture, trainer.global_step, dataformats="HWC")
 
     def _objective(self, column: Column) -> list[float | None]:
-        """Of each layer; None where a task could not be scored."""
+        """The objective of each layer; None where a task could not be scored."""
         layers = [dict(zip(column, scores, strict=True)) for scores in zip(*column.values(), strict=True)]
         return [None if None in scores.values() else combine(self._weights, scores) for scores in layers]

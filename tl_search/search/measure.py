@@ -87,7 +87,7 @@ class ColumnMeasurements:
     """Measures columns of a plane into a folder.
 
     Args:
-        plane: Whose columns.
+        plane: The plane whose columns are measured.
         drawn: What they are measured on.
         config: What is measured.
         session: Where the pass runs.
@@ -126,7 +126,7 @@ class ColumnMeasurements:
         return reasons
 
     def path(self, revision: Revision, layer: int) -> Path:
-        """Of a layer's file: `<model>/<revision>/layer_000.json`, with names that are safe for every file system."""
+        """The path of a layer's file: `<model>/<revision>/layer_000.json`, with names that every file system allows."""
         return self.folder / safe_name(self.plane.model) / safe_name(revision.name) / f"{layer_name(layer)}.json"
 
     def whole(self, revision: Revision) -> bool:

@@ -57,7 +57,7 @@ class SearchPlan:
         stopping: When enough is known.
         budget: How much may be spent.
         confirm: How finalists are measured.
-        seed: Of the policy.
+        seed: Random seed of the policy.
         ledger: Folder of all scores, shared by runs.
         embeddings: Folder of all vectors, shared by runs.
         metrics: What is measured without labels.
@@ -211,7 +211,7 @@ def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...], split: str) -> SuiteTe
 
 
 def _axes(plan: SearchPlan, plane: Plane) -> dict[str, Any]:
-    """What every search says of its plane, one that only measures too."""
+    """The fields of `plane.json` that every search writes, also one that only measures."""
     return {
         "model": plane.model,
         "revisions": plane.revisions,

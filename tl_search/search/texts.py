@@ -18,7 +18,7 @@ class SuiteTexts:
     """The texts of a suite on one split.
 
     Args:
-        tasks: In suite order.
+        tasks: The tasks, in suite order.
         texts: By task name: the texts that its evaluation embeds, each once.
     """
 

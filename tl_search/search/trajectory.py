@@ -21,7 +21,7 @@ class Trajectory:
 
     Args:
         folder: The run directory.
-        model: Its name.
+        model: Name of the model.
         policy: Which policy decides.
         exhaustive: Seconds that scoring the whole plane would cost.
     """
@@ -34,7 +34,7 @@ class Trajectory:
 
     @property
     def resuming(self) -> bool:
-        """Whether the next decision was made before."""
+        """Whether the log already contains the next decision."""
         return len(self.steps) < len(self.before)
 
     def decide(self, arm: Arm, tasks: tuple[str, ...]) -> None:
@@ -50,20 +50,20 @@ class Trajectory:
             raise self._other(f"would pull {decision}")
 
     def end(self) -> None:
-        """Raises ValueError when the log goes on: the search was longer before."""
+        """Raises ValueError if the log has further decisions, so that the search was longer before."""
         if self.resuming:
             raise self._other("would end")
 
     def _other(self, now: str) -> ValueError:
         number = len(self.steps)
         return ValueError(
-            f"{self.journal.path}: line {number + 1} pulls {self.before[number]}, where the search now {now}; "
+            f"{self.journal.path}: line {number + 1} pulls {self.before[number]}, but the search now {now}; "
             "another version of tl_search wrote it, or a cell that failed then can be scored now; "
-            "begin another run (name=...), which finds all scores in the ledger"
+            "start another run (name=...), which reuses all scores in the ledger"
         )
 
     def observe(self, observation: Observation, spent: float, recommended: Recommendation) -> None:
-        """Add what the decision brought; `spent` is the sum so far, in seconds of the cost table."""
+        """Add the result of the decision; `spent` is the total cost so far, in seconds of the cost table."""
         pull = observation.pull
         self.steps.append(
             Step(

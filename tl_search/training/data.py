@@ -75,7 +75,7 @@ def steps_in_epoch(blocks: int, blocks_per_step: int, drop_last: bool = True) ->
     """Optimizer steps of one pass over the blocks.
 
     Args:
-        blocks: Of the training text.
+        blocks: Number of blocks of the training text.
         blocks_per_step: Batch size × accumulated batches × devices.
         drop_last: Whether an incomplete last step is left out, or completed.
     """
@@ -93,10 +93,10 @@ class BlockLoader:
         tokens: The training text, (token,); neighbouring blocks share one token.
         context: Predicted tokens of a block.
         batch_size: Blocks in a batch, on every rank.
-        batches_per_step: Of an optimizer step, on every rank.
-        seed: Of the order.
+        batches_per_step: Number of batches in an optimizer step, on every rank.
+        seed: Random seed of the order.
         drop_last: As in `Text`.
-        rank: Of this process.
+        rank: Rank of this process.
         ranks: How many there are.
         workers: Processes that prepare batches.
 

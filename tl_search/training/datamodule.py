@@ -11,12 +11,12 @@ class TextData(LightningDataModule):
     """Training batches, from a loader that can be resumed, and held-out batches.
 
     Args:
-        text: Its config.
+        text: The config of the text.
         packed: The tokens.
         context: Predicted tokens of a block.
-        batches_per_step: Of an optimizer step.
-        seed: Of the order.
-        rank: Of this process.
+        batches_per_step: Number of batches in an optimizer step.
+        seed: Random seed of the order.
+        rank: Rank of this process.
         ranks: How many there are, each with its own batches of a step.
     """
 

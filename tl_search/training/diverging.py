@@ -16,9 +16,9 @@ def story(trainer: "Trainer", what: str, number: int) -> str:
     """The message of the error that ends the run, in one line.
 
     Args:
-        trainer: The run's.
+        trainer: The Trainer of the run.
         what: What was not finite, and at which step.
-        number: Of the batch, counted from the start of the run.
+        number: Number of the batch, counted from the start of the run.
     """
     epoch, batch = divmod(number, int(trainer.num_training_batches))
     loader = trainer.datamodule.loader  # type: ignore[attr-defined]  # ours, which Lightning does not declare
@@ -31,5 +31,5 @@ def story(trainer: "Trainer", what: str, number: int) -> str:
         good = f"the last good checkpoint is {last.parent / read_json(last)['name']}"
     return (
         f"training diverged: {what} (epoch {epoch}, batch {batch}: blocks {blocks}); {good}; "
-        "a lower learning rate or a longer warm-up helps most often"
+        "most often, a lower learning rate or a longer warm-up helps"
     )

@@ -47,7 +47,7 @@ def machine_speed(trainer: Mapping[str, Any], seconds: float = 0.3) -> float:
     """Floating-point operations per second of a large matrix multiplication, measured on one device of this machine.
 
     Args:
-        trainer: Its `accelerator` and `precision` say on what and how.
+        trainer: The settings of the Trainer; `accelerator` and `precision` are used.
         seconds: How long to measure.
     """
     import torch

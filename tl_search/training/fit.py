@@ -130,13 +130,13 @@ def _train(
 
     Args:
         plan: What is trained.
-        packed: Its text.
+        packed: The text of the run, as tokens.
         folder: The run directory.
         timeline: What holds at each step.
         state: None begins anew.
         start: Completed steps.
         due: Steps that have a revision.
-        rank: Of this process.
+        rank: Rank of this process.
         interrupts: The run's; None makes one, for a rank in its own process, which gets signals itself.
 
     Raises:

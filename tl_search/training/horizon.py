@@ -31,7 +31,7 @@ class Epoch:
 
     Args:
         steps: Optimizer steps; None when unknown.
-        vocabulary: Of the tokenizer, in tokens; None when it was not built.
+        vocabulary: Number of tokens of the tokenizer; None if it was not built.
         estimate: How the number was estimated, or why there is none; None when it is exact.
     """
 

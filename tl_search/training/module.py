@@ -19,7 +19,7 @@ class CausalLM(LightningModule):
     Args:
         model: A transformers model with a language-model head.
         timeline: Weights of the loss terms, and the learning rate's phase, at each step.
-        optimizer: Its config.
+        optimizer: The config of the optimizer.
     """
 
     def __init__(self, model: PreTrainedModel, timeline: Timeline, optimizer: OptimizerConfig) -> None:

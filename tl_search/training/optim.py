@@ -85,7 +85,7 @@ class OptimizerConfig(Protocol):
         """The optimizer of a model's parameters, and the learning rate's schedule, stepped after each of its steps.
 
         Args:
-            model: Whose parameters are trained.
+            model: The model that is trained.
             phase_at: Completed steps → the learning rate's phase.
         """
         ...
@@ -99,7 +99,7 @@ class AdamW:
 
     Args:
         lr: The highest learning rate, > 0.
-        betas: Decay of the first and second moment.
+        betas: Decay rates of the first and second moment of the gradient.
         eps: Added to the root of the second moment.
         weight_decay: Share of a weight that a step takes off, for a learning rate of 1.
         warmup_steps: Steps over which the learning rate rises to `lr`.

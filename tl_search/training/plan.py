@@ -40,12 +40,12 @@ class TrainingPlan:
         trainer: Arguments of Lightning's Trainer; `max_steps`, or `max_epochs`, says how long the run is.
         callbacks: Name → one of ours, a Lightning callback, a mapping with the `_target_` of one, or None.
         logger: Name → likewise.
-        seed: Of the initial weights, the order of the data and dropout, which are independent of each other.
+        seed: Random seed of the initial weights, the order of the data and dropout, which are independent.
         checkpoint: Which full states are kept, and how they are written.
         eval_interval: Steps between two measurements of the eval loss; every revision has one, too.
         ema_decay: Decay of an exponential moving average of the weights, in (0, 1); None keeps no average.
         compile: Whether torch.compile is used to make steps faster.
-        resume: `auto` goes on from the newest whole state; `best`, or the path of a run or of one of its states, sets
+        resume: `auto` continues from the newest whole state; `best`, or the path of a run or of one of its states, sets
             the run back to that state. Only with a path may the length and the schedule differ from the run's.
         lr_policy: What the learning rate does when the run's length changes.
         cache: Folder for tokens, which several runs may share; None keeps them in the run directory.

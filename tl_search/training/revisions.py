@@ -20,7 +20,7 @@ class DivergedError(RuntimeError):
     """The loss or a weight is no longer finite, so training stops.
 
     Args:
-        message: For a person.
+        message: The text that a person reads.
         step: After this step the weights are not finite; None when it is the loss.
     """
 
@@ -35,10 +35,10 @@ def write_revision(
     """Write, or write again, the revision of a scheduled step: its folder, then its line in the index.
 
     Args:
-        run: Whose revision it is.
+        run: The run of the revision.
         model: With the weights after `step` steps.
         step: Completed steps.
-        eval_loss: Of these weights, in nats per token; None where it was not measured.
+        eval_loss: Eval loss of these weights, in nats per token; None if it was not measured.
         best: The lowest eval loss so far.
     """
     name = f"step{step}"

@@ -20,7 +20,7 @@ class Timeline:
         blocks_per_step: Blocks of text in all batches of one step, on all devices together.
         context: Predicted tokens of a block.
         curriculum: The stages.
-        phases: Of the learning rate: one, and one more for each change of the run's length.
+        phases: Phases of the learning rate: one, and one more for each change of the run's length.
     """
 
     horizon: Horizon

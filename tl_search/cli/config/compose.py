@@ -55,7 +55,7 @@ def parse(command: str, words: Sequence[str], main_argument: Bare = ()) -> Comma
     """Tell flags from overrides; a bare word is the command's main argument.
 
     Args:
-        command: Whose words they are.
+        command: The command to which the words were given.
         words: What stands behind it.
         main_argument: What its bare words stand for, as in Command.
     """

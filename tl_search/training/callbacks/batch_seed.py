@@ -1,4 +1,4 @@
-"""Random numbers within a step, such as dropout's, depend on seed, epoch and batch alone: nothing of them is saved."""
+"""Makes random numbers, such as dropout's, depend only on seed, epoch and batch, so that no generator is saved."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class BatchSeed(Callback):
     """Seeds torch before every batch, from (seed, epoch, batch) and, with several devices, the rank.
 
     Args:
-        seed: Of the run.
+        seed: Random seed of the run.
     """
 
     def __init__(self, seed: int) -> None:

@@ -29,7 +29,7 @@ class BestCheckpoint(Checkpoint):
     Args:
         config: What is watched, and what counts as better.
         entry: The callback's name, if the config gives none.
-        run: Whose models are written.
+        run: The run whose models are written.
     """
 
     def __init__(self, config: Best, entry: str, run: RunContext) -> None:

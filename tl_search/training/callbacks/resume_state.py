@@ -28,7 +28,7 @@ class ResumeState(Checkpoint):
 
     Args:
         checkpoint: When a state is due, and which states are kept.
-        run: Whose state is saved.
+        run: The run whose state is saved.
     """
 
     def __init__(self, checkpoint: Checkpointing, run: RunContext) -> None:

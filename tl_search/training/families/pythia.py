@@ -18,11 +18,11 @@ class Pythia:
     arXiv:2304.01373, table 1).
 
     Args:
-        width: Of the hidden states.
+        width: Width of the hidden states.
         blocks: Number of transformer blocks L; the model has layers 0..L.
         heads: Attention heads; must divide the width.
-        context: Most tokens that the model sees at once.
-        rotary_share: Share of each head's width that is rotated by position.
+        context: Context length: the most tokens in one sequence.
+        rotary_share: Share of each head's width that gets rotary position embeddings.
         dropout: Dropout rate of attention and hidden states during training, in [0, 1).
         vocabulary_multiple: The embedding's rows are rounded up to a multiple of this, which is faster on GPUs.
     """

@@ -28,7 +28,7 @@ class Side:
         steps: The steps of its checkpoints, if they are known already: those of a training run, and of a file that
             output= wrote.
         schedule: The schedule that gives them; None for a training run.
-        horizon: For a file that output= wrote, how long the run was that it was written for.
+        horizon: For a file that output= wrote, the length of the run for which it was written.
     """
 
     name: str

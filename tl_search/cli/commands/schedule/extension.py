@@ -17,7 +17,7 @@ def extended(
 
     Args:
         training: The run's settings from now on.
-        run: Its directory.
+        run: The run directory.
         steps: The schedule's steps in a run of this horizon.
         horizon: How long the run will be.
         epoch: Steps of an epoch, if they were counted.
