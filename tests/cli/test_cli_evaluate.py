@@ -58,7 +58,7 @@ def test_a_run_of_other_devices_is_measured_on_what_is_here(trained, tmp_path, c
         ("{run}@step7", "has no revision 'step7'; did you mean step6?"),
         ("{run}@bets", "has no revision 'bets'"),
         ("nowhere@step1", "run: there is no folder nowhere"),
-        (".", "run: . is no training run"),
+        (".", "run: . is not a training run"),
     ],
 )
 def test_what_cannot_be_evaluated_is_said_in_one_line(trained, words, said, capsys):

@@ -112,7 +112,7 @@ def test_an_older_state_sets_the_run_back_and_the_same_bits_follow(run):
         ("seed=1", "seed was 0, now 1"),
         ("trainer.precision=bf16-mixed", "trainer.precision was '32-true', now 'bf16-mixed'"),
         ("curriculum=two_stage", "curriculum.stages."),
-        ("trainer.max_steps=3", "is already at step 4 >= max_steps 3; nothing to do"),
+        ("trainer.max_steps=3", "is already at step 4 >= max_steps 3, so nothing is left to do"),
         ("experiments=x", "experiments: "),
         ("lr_policy=jump", "lr_policy: must be one of keep, rescale, restart, got 'jump'"),
     ],

@@ -106,6 +106,6 @@ def test_a_horizon_says_how_long_the_run_is_to_be(schedule, trained):
 
 
 def test_what_would_be_refused_of_a_resumed_run_is_refused_here(refused, trained):
-    assert "nothing to do" in refused(f"resume={trained}", "trainer.max_steps=12", "schedule=none")
+    assert "nothing is left to do" in refused(f"resume={trained}", "trainer.max_steps=12", "schedule=none")
     assert "resume: there is no folder nowhere" in refused("resume=nowhere")
     assert read_json(trained / "DONE.json")["step"] == 12

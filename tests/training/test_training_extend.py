@@ -161,7 +161,7 @@ def test_only_a_path_makes_a_run_longer_and_what_is_done_is_not_cut_off(finished
     run = copied(finished, tmp_path)
     with pytest.raises(ValueError, match=r"another configuration: trainer\.max_steps was 14, now 20"):
         fit(longer(finished, run, resume="auto"), run)
-    with pytest.raises(ValueError, match="is already at step 14 >= max_steps 12; nothing to do"):
+    with pytest.raises(ValueError, match="is already at step 14 >= max_steps 12, so nothing is left to do"):
         fit(longer(finished, run, trainer={"max_steps": 12}), run)
     with pytest.raises(ValueError, match=r"optimizer\.lr was 0\.01, now 0\.5"):
         extension(run, longer(finished, run, optimizer=AdamW(lr=0.5, warmup_steps=2)).identity())

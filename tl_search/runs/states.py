@@ -167,7 +167,7 @@ def quarantine(run: Path, folder: Path, name: str = "") -> Path:
 
 
 def cut_off(run: Path, last: int) -> None:
-    """Move the revisions after the last step of a shortened run to the quarantine folder, so that no search uses them."""
+    """Move revisions after the last step of a shortened run to the quarantine folder, so that no search uses them."""
     for line in read_index(run):
         folder = RunPaths(run).revision(line["name"])
         if line["step"] > last and folder.is_dir():

@@ -35,7 +35,7 @@ COMMAND = Command(
             "tl run -m schedule=log,linear sampling=sparse,log bandit=ucb,ts",
             "train two models, and search each four times",
         ),
-        ("tl run -m launchers=slurm bandit=ucb,ts seed=0,1,2", "run six searches on a SLURM cluster"),
+        ("tl run -m launchers=slurm bandit=ucb,ts seed=0,1,2", "run six jobs on a SLURM cluster"),
     ),
     bare=(),
     plan=plan,
