@@ -31,5 +31,5 @@ def story(trainer: "Trainer", what: str, number: int) -> str:
         good = f"the last good checkpoint is {last.parent / read_json(last)['name']}"
     return (
         f"training diverged: {what} (epoch {epoch}, batch {batch}: blocks {blocks}); {good}; "
-        "most often, a lower learning rate or a longer warm-up helps"
+        "a lower learning rate or a longer warm-up helps most often"
     )
