@@ -8,10 +8,11 @@ import torch
 from tiny_run import EPOCH, At, plan, weights
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tl_search.errors.kinds import DivergedError, LockedError
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.runs.index import read_index
-from tl_search.store.lock import LockedError, RunLock
+from tl_search.store.lock import RunLock
 from tl_search.store.manifest import verify
 from tl_search.text.files import TextFiles
 from tl_search.training.callbacks.finite_loss import FiniteLoss
@@ -20,7 +21,6 @@ from tl_search.training.data import Text
 from tl_search.training.fit import fit
 from tl_search.training.loggers import TensorBoard
 from tl_search.training.optim import AdamW
-from tl_search.training.revisions import DivergedError
 
 
 def test_every_scheduled_step_becomes_a_revision_that_transformers_loads(finished):

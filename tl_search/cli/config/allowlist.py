@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tl_search.cli.config.signature import parameters
-from tl_search.cli.errors import BadInput, suggest
+from tl_search.errors.kinds import BadInput
+from tl_search.errors.nearest import suggest
 from tl_search.plugins import allowed as allowed_packages
 
 OURS = "tl_search."

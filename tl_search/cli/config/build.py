@@ -6,6 +6,7 @@ that constructs the class reads the same sentence as the shell.
 """
 
 import dataclasses
+import importlib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -15,7 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 from tl_search.cli.config.allowlist import ALLOWED, check_arguments, check_targets, ours
 from tl_search.cli.config.convert import convert, hints
 from tl_search.cli.config.renamed import current
-from tl_search.cli.errors import BadInput, first_line, import_class, suggest
+from tl_search.cli.explain import first_line
+from tl_search.errors.kinds import BadInput
+from tl_search.errors.nearest import suggest
 
 T = TypeVar("T")
 
@@ -86,3 +89,19 @@ def construct(cls: type[T], given: Mapping[str, Any], prefix: str = "") -> T:
         return cls(**values)
     except (ValueError, TypeError) as error:
         raise BadInput(f"{prefix}{error}") from error
+
+
+def import_class(target: str, path: str) -> type:
+    """The class that `_target_` names. Raises BadInput naming the node when there is none."""
+    module_name, _, name = target.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{module_name}.".startswith(f"{error.name}."):
+            raise BadInput(f"{path}._target_: there is no module {module_name}") from error
+        raise
+    found = getattr(module, name, None)
+    if not isinstance(found, type):
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise BadInput(f"{path}._target_: there is no class {name} in {module_name}{suggest(name, classes)}")
+    return found

@@ -16,7 +16,8 @@ from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import known_keys
 from tl_search.cli.config.resumed import resumed, target
 from tl_search.cli.config.secrets import check_secrets
-from tl_search.cli.errors import BadInput, suggest
+from tl_search.errors.kinds import BadInput
+from tl_search.errors.nearest import suggest
 
 
 @dataclass(frozen=True)

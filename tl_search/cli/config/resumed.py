@@ -19,7 +19,7 @@ from tl_search.cli.config.naming import deciding_keys
 from tl_search.cli.config.recorded import SHARED, read
 from tl_search.cli.config.renamed import current
 from tl_search.cli.config.searchpath import conf_dir
-from tl_search.cli.errors import BadInput
+from tl_search.errors.kinds import BadInput
 from tl_search.runs.target import Start
 from tl_search.training.start import check_run
 
