@@ -60,7 +60,7 @@ from tl_search.cli.config.compose import compose_job, configs
 from tl_search.cli.config.preflight import check
 
 with configs():
-    plan = check("search", compose_job("search", sys.argv[1:]), find("search").plan).plan
+    plan = check(find("search"), compose_job("search", sys.argv[1:])).plan
 print(plan.sampling, plan.objective)
 """
 

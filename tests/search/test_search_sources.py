@@ -11,7 +11,7 @@ ARCHIVE = '''
 from dataclasses import dataclass
 from pathlib import Path
 
-from tl_search.checkpoints.digests import folder_digests
+from tl_search.runs.digests import folder_digests
 from tl_search.checkpoints.source import ModelShape
 from tl_search.plane.revision import Revision
 

@@ -57,7 +57,7 @@ def test_early_stopping_is_an_end_at_the_step_where_it_came(finished, tmp_path, 
     assert "training ended early, at step 6 of 14: " in capsys.readouterr().err
     done = read_json(run / "DONE.json")
     assert done["step"] == 6
-    assert done["eval_loss"] == read_index(run)[-1]["eval_loss"]
+    assert done["eval_loss"] == read_index(run)[-1].eval_loss
     assert "threshold" in done["early"]
     assert same(weights(run), weights(finished, "step6"))
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}

@@ -169,9 +169,9 @@ def quarantine(run: Path, folder: Path, name: str = "") -> Path:
 def cut_off(run: Path, last: int) -> None:
     """Put the revisions after the run's last step into quarantine: no search is to see them in a shortened run."""
     for line in read_index(run):
-        folder = RunPaths(run).revision(line["name"])
-        if line["step"] > last and folder.is_dir():
-            quarantine(run, folder, f"revision-{line['name']}")
+        folder = RunPaths(run).revision(line.name)
+        if line.step > last and folder.is_dir():
+            quarantine(run, folder, f"revision-{line.name}")
     forget_after(run, last)
 
 

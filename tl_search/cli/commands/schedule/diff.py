@@ -89,7 +89,7 @@ def _side(word: str) -> Side:
     revisions = read_index(path)
     if not revisions:
         raise BadInput(f"diff: {path} is not a training run with revisions (no checkpoints/index.jsonl)")
-    return Side(word, tuple(int(revision["step"]) for revision in revisions))
+    return Side(word, tuple(revision.step for revision in revisions))
 
 
 def _horizon(sides: Sequence[Side], training: "TrainingPlan", given: Horizon | None) -> tuple[Horizon, str]:
