@@ -46,7 +46,7 @@ def archive(models, tmp_path, monkeypatch):
 
 
 def test_its_revisions_make_the_plane(plan, archive):
-    plane = survey(plan(source=archive))
+    plane = survey(plan(checkpoints=archive))
     assert plane.model == "archived"
     assert [(revision.name, revision.step) for revision in plane.revisions] == [
         ("version0", 0),
@@ -57,5 +57,5 @@ def test_its_revisions_make_the_plane(plan, archive):
 
 
 def test_it_is_searched_to_the_end(plan, archive, tmp_path):
-    assert run_search(plan(source=archive), tmp_path / "run") == 0
+    assert run_search(plan(checkpoints=archive), tmp_path / "run") == 0
     assert read_json(tmp_path / "run" / "result.json")["final_last"]["arm"] == ["version2", 2]
