@@ -4,14 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from csv import DictReader
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tl_search.text.corpus import fingerprint
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
-    "corpora/numbers.py": '''
+    "theirs/corpora/numbers.py": '''
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tl_search.text.corpus import Corpus
 
@@ -23,13 +28,13 @@ class Numbers(Corpus):
     documents_in_all: int
     note: str = ""
 
-    DECIDES = {"weights": "documents_in_all", "free": "note"}
+    DECIDES: ClassVar = {"weights": "documents_in_all", "free": "note"}
 
     def documents(self):
         for first in range(self.documents_in_all):
             yield " ".join(str(first + number) for number in range(20))
 ''',
-    "families/small_gpt2.py": '''
+    "theirs/families/small_gpt2.py": '''
 from dataclasses import dataclass
 
 from tl_search.training.model import random_weights
@@ -53,9 +58,10 @@ class SmallGPT2:
         from transformers import GPT2Config
 
         shape = {"n_embd": self.width, "n_layer": 1, "n_head": 2, "n_positions": self.context}
-        return random_weights(GPT2Config(vocab_size=rows(tokenizer), **shape), seed)
+        ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+        return random_weights(GPT2Config(vocab_size=rows(tokenizer), **shape, **ends), seed)
 ''',
-    "schedules/halves.py": '''
+    "theirs/schedules/halves.py": '''
 from dataclasses import dataclass
 
 
@@ -74,11 +80,11 @@ class Halves:
     def kept(self, horizon):
         return {horizon.total}
 ''',
-    "losses/sharpness.py": """
+    "theirs/losses/sharpness.py": """
 def loss(logits, targets):
     return -logits.softmax(-1).max(-1).values.mean()
 """,
-    "sources/archive.py": '''
+    "archive.py": '''
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,7 +113,7 @@ class Archive:
     def shape(self):
         return shape_of(self.fetch(self.revisions()[0]))
 ''',
-    "samplings/ends.py": '''
+    "theirs/samplings/ends.py": '''
 from dataclasses import dataclass
 
 
@@ -118,7 +124,7 @@ class Ends:
     def pick(self, revisions):
         return (revisions[0], revisions[-1])
 ''',
-    "tasks/parity.py": '''
+    "theirs/tasks/parity.py": '''
 from datasets import Dataset, DatasetDict
 from mteb.abstasks import AbsTaskClassification, AbsTaskSTS
 from mteb.abstasks.task_metadata import TaskMetadata
@@ -155,7 +161,7 @@ class ParityClassification(AbsTaskClassification):
         table = Dataset.from_dict(rows)
         self.dataset, self.data_loaded = DatasetDict({split: table for split in SPLITS}), True
 ''',
-    "objectives/first.py": '''
+    "theirs/objectives/first.py": '''
 from dataclasses import dataclass
 
 
@@ -168,7 +174,7 @@ class FirstTask:
     def weights(self, tasks):
         return {task.name: self.share if task is tasks[0] else (1 - self.share) / (len(tasks) - 1) for task in tasks}
 ''',
-    "metrics/vector_length.py": '''
+    "theirs/metrics/vector_length.py": '''
 from dataclasses import dataclass
 
 from tl_search.probe.measuring.metric import OfVectors, option
@@ -183,7 +189,7 @@ class VectorLength(OfVectors):
     def measure(self, vectors):
         return vectors.double().norm(dim=-1).pow(self.power).mean(-1)
 ''',
-    "policies/backwards.py": '''
+    "theirs/policies/backwards.py": '''
 from dataclasses import dataclass
 
 from tl_search.bandits.fixed_order import FixedOrder
@@ -215,7 +221,7 @@ _target_: tl_search.plane.curriculum.Curriculum
 stages:
   sharp: {_target_: tl_search.plane.curriculum.Stage, name: sharp, start: 0, losses: {next_token: 1.0, sharpness: 0.1}}
 """,
-    "checkpoints/archive": "{_target_: theirs.sources.archive.Archive, root: '???', folders: [step2, step4, step8]}",
+    "checkpoints/archive": "{_target_: archive.Archive, root: '???', folders: [step2, step4, step8]}",
     "sampling/ends": "{_target_: theirs.samplings.ends.Ends}",
     "tasks/parity": """
 _target_: tl_search.scoring.suites.Suite
@@ -231,6 +237,7 @@ measures: {vector_length: {power: 2}}
 }
 TRAIN = ("data=numbers", "model=small_gpt2", "schedule=halves", "curriculum=sharp", "tokenizer=bytes",
          "trainer.max_steps=8", "trainer.accelerator=cpu", "optimizer.warmup_steps=1", "logger=none",
+         "+logger.table._target_=lightning.pytorch.loggers.CSVLogger", "trainer.log_every_n_steps=1",
          "callbacks.progress=null")  # fmt: skip
 SEARCH = ("checkpoints=archive", "sampling=ends", "tasks=parity", "objective=first", "metrics=lengths",
           "bandit=backwards", "confirm.resamples=100", "confirm.controls=false", "probe.accelerator=cpu")  # fmt: skip
@@ -246,24 +253,21 @@ for words in json.loads(sys.argv[1]):
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory):
-    """Run Python in a folder with a package `theirs` and options in `conf`; its exit code, output and messages."""
+    """Run Python in a folder with a package `theirs`, a module `archive` and options in `conf`."""
     folder = tmp_path_factory.mktemp("outside")
-    texts = {f"theirs/{name}": text for name, text in FILES.items()}
-    texts |= {f"conf/{name}.yaml": f"# Theirs.\n{text.strip()}\n" for name, text in OPTIONS.items()}
-    for name, text in texts.items():
+    options = {f"conf/{name}.yaml": f"# Theirs.\n{text.strip()}\n" for name, text in OPTIONS.items()}
+    for name, text in {**FILES, **options}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
 
-    def run(*words, allowed="theirs"):
+    def run(*words, allowed="theirs,archive"):
         paths = os.pathsep.join((str(ROOT), str(folder)))
         more = {"PYTHONPATH": paths, "TL_PLUGINS": allowed, "HF_HUB_OFFLINE": "1"}
         command = [sys.executable, *words]
         return subprocess.run(command, cwd=folder, env={**os.environ, **more}, capture_output=True, text=True)
 
-    def tl(command, *words, **more):
-        return run("-m", "tl_search", command, f"hydra.searchpath=[file://{folder}/conf]", *words, **more)
-
-    run.folder, run.tl = folder, tl
+    run.folder, run.conf = folder, f"hydra.searchpath=[file://{folder}/conf]"
+    run.tl = lambda command, *words: run("-m", "tl_search", command, run.conf, *words)
     return run
 
 
@@ -288,3 +292,70 @@ def searched(outside, trained):
     done = outside.tl("search", *SEARCH, f"checkpoints.root={trained}/revisions")
     assert done.returncode == 0, done.stderr
     return only(outside.folder / "runs" / "search")
+
+
+def test_a_training_is_made_of_their_corpus_family_schedule_and_loss_term(trained):
+    documents = [" ".join(str(first + number) for number in range(20)) for first in range(60)]
+    record = read(trained / "run.json")
+    assert record["data"]["corpus"] == fingerprint(SimpleNamespace(documents=lambda: documents))[0]
+    model = read(trained / "revisions" / "main" / "config.json")
+    assert (model["model_type"], model["n_embd"], model["n_layer"]) == ("gpt2", 16, 1)
+    assert {path.name for path in (trained / "revisions").glob("step*")} == {"step2", "step4", "step8"}
+    (table,) = trained.rglob("metrics.csv")
+    lines = [line for line in DictReader(table.read_text().splitlines()) if line["train/sharpness"]]
+    for line in lines:
+        expected = float(line["train/next_token"]) + 0.1 * float(line["train/sharpness"])
+        assert float(line["train/loss"]) == pytest.approx(expected)
+    assert lines
+
+
+def test_a_setting_that_their_class_calls_free_names_no_other_run(outside, trained):
+    done = outside.tl("train", *TRAIN, "data.corpus.note=again")
+    assert done.returncode == 0, done.stderr
+    assert only(outside.folder / "runs" / "train") == trained
+
+
+def test_a_training_goes_on_with_the_options_that_it_was_made_of(outside, trained):
+    done = outside.tl("train", f"resume={trained}", "data.corpus.note=again", "schedule.least=2")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_search_is_made_of_their_source_sampling_tasks_objective_metric_and_policy(searched):
+    plane = read(searched / "plane.json")
+    assert plane["model"] == "archived"
+    assert [revision["name"] for revision in plane["revisions"]] == ["version0", "version2"]
+    assert plane["weights"] == {"ParitySTS": 0.75, "ParityClassification": 0.25}
+    assert read(searched / "result.json")["best"]["confirmation"]["tasks"].keys() == plane["weights"].keys()
+    # the final checkpoint's last layer comes first in any search; the policy goes back from there
+    order = [json.loads(line)["arm"] for line in (searched / "pulls.jsonl").read_text().splitlines()]
+    assert read(searched / "bandit_state.json")["policy"] == "backwards"
+    assert order[-2:] == [["version0", 1], ["version0", 0]]
+    (measured,) = searched.rglob("version2/layer_001.json")
+    assert read(measured)["metrics"]["vector_length"] > 0
+
+
+def test_without_permission_each_is_refused_in_one_line(outside, trained):
+    refused = {
+        "data=numbers": "data.corpus._target_: theirs.corpora.numbers.Numbers is not allowed here",
+        "model=small_gpt2": "model._target_: theirs.families.small_gpt2.SmallGPT2 is not allowed here",
+        "schedule=halves": "schedule._target_: theirs.schedules.halves.Halves is not allowed here",
+        "curriculum=sharp": "curriculum.stages.sharp.losses: must name terms out of log_normaliser, next_token, got",
+        "checkpoints=archive": "checkpoints._target_: archive.Archive is not allowed here",
+        "sampling=ends": "sampling._target_: theirs.samplings.ends.Ends is not allowed here",
+        "tasks=parity": "task: no task 'ParitySTS'",
+        "objective=first": "objective._target_: theirs.objectives.first.FirstTask is not allowed here",
+        "metrics=lengths": "metrics.measures: must be of anisotropy, ",
+        "bandit=backwards": "bandit._target_: theirs.policies.backwards.Backwards is not allowed here",
+    }
+    assert {option.replace("/", "=") for option in OPTIONS} == refused.keys()
+    lines = []
+    for word in refused:
+        train = word.partition("=")[0] in ("data", "model", "schedule", "curriculum")
+        more = ["checkpoints.root=."] if word == "checkpoints=archive" else [] if train else [str(trained)]
+        lines.append(["train" if train else "search", outside.conf, word, *more])
+    done = outside("-c", EACH, json.dumps(lines), allowed="")
+    assert done.returncode == 0, done.stderr
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    for (code, message), start in zip(said, refused.values(), strict=True):
+        assert (code, message.count("\n")) == (2, 1), message
+        assert message.startswith(f"error: {start}")
