@@ -79,12 +79,6 @@ def test_its_options_are_checked_like_ours(outside):
         MetricsConfig(measures={"vector_length": {"powr": 1}})
 
 
-def test_without_permission_it_is_not_there(outside, monkeypatch):
-    monkeypatch.delenv("TL_PLUGINS")
-    with pytest.raises(ValueError, match="got 'vector_length'"):
-        MetricsConfig(measures={"vector_length": {}})
-
-
 def test_a_file_without_a_metric_is_named(outside):
     (outside / "theirs/metrics/empty.py").write_text('"""Nothing."""\n')
     with pytest.raises(ValueError, match=r"measures\.empty: theirs\.metrics\.empty must define one Metric, got 0"):

@@ -15,6 +15,7 @@ from tl_search.errors.exit_codes import (
 )
 from tl_search.errors.kinds import BadInput, DivergedError, JobFailed, LockedError, Requeued, Terminated
 from tl_search.errors.ranks import chain
+from tl_search.plugins import known
 
 # Neither the user's fault nor a bug: the same command may well succeed later, from where it stopped.
 PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE}
@@ -72,11 +73,7 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == __name__.partition(".")[0]
-
-
 def _raised_by_us(error: BaseException) -> bool:
-    """Whether the `raise` itself stands in this package: its sentence was written for a person."""
+    """Whether the `raise` itself stands in this package, or in one that a user allows: its sentence is for a person."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return bool(frames) and _is_ours(frames[-1].f_globals.get("__name__", ""))
+    return bool(frames) and known(frames[-1].f_globals.get("__name__", ""))

@@ -1,1 +1,4 @@
-"""Floor 2: one run directory, opened through one door: what lies in it, who it is, where it goes on, what it found."""
+"""Floor 2: what lies in a run directory, what makes a run this run, where it goes on, and what it found.
+
+Start at `layout`, the places of its files, and `record`, which says on disk what the run is.
+"""

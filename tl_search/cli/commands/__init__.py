@@ -1,4 +1,4 @@
-"""The commands of `tl`, a module each."""
+"""The commands of `tl`, a module each, and the way to find one by its name."""
 
 import importlib
 

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tl_search.cli.config.allowlist import ALLOWED, check_arguments, check_targets, ours
+from tl_search import plugins
+from tl_search.cli.config.allowlist import ALLOWED, check_arguments, check_targets
 from tl_search.cli.config.convert import convert, hints
 from tl_search.cli.config.renamed import current
 from tl_search.cli.explain import first_line
@@ -55,7 +56,7 @@ def _value(node: DictConfig | ListConfig, key: Any, path: str) -> Any:
     entries = {name: _value(value, name, f"{path}.{name}") for name in names}
     if target is None:
         return entries
-    if not isinstance(target, str) or target.startswith(ours()):
+    if not isinstance(target, str) or plugins.known(target):
         return _construct(str(target), entries, path)
     if path.partition(".")[0] not in ALLOWED:  # an interpolated `_target_`, which the check of the raw tree cannot see
         raise BadInput(f"{path}._target_: {target} is not allowed here")
@@ -69,7 +70,7 @@ def _value(node: DictConfig | ListConfig, key: Any, path: str) -> Any:
 
 def _construct(target: str, given: Mapping[str, Any], path: str) -> Any:
     cls = import_class(current(target), path)
-    if not dataclasses.is_dataclass(cls) or not cls.__module__.startswith(ours()):
+    if not dataclasses.is_dataclass(cls) or not plugins.known(cls.__module__):
         raise BadInput(f"{path}._target_: {target} is not a class that a config may name")
     return construct(cls, given, f"{path}.")
 
