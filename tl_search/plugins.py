@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pkgutil import iter_modules
 from types import ModuleType
 
+OURS = "tl_search."  # how the full names of our own classes begin
 _ALLOWED = "TL_PLUGINS"  # in the environment, so that the processes which a run starts know them too
 
 
@@ -27,6 +28,11 @@ def allow(packages: Sequence[str]) -> None:
 def allowed() -> tuple[str, ...]:
     """Names of the packages that may add parts."""
     return tuple(name for name in os.environ.get(_ALLOWED, "").split(",") if name)
+
+
+def known(name: str) -> bool:
+    """Whether a class or a module, by its full name, is ours or that of an allowed package: a config builds both."""
+    return f"{name}.".startswith((OURS, *(f"{package}." for package in allowed())))
 
 
 def names(home: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from tl_search.cli.config.build import build, construct
-from tl_search.cli.errors import BadInput
+from tl_search.errors.kinds import BadInput
 from tl_search.plane.costs import AnalyticCosts
 from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.plane.extraction import BeginToken, Dtype, Extraction, FinalNorm, Pooling

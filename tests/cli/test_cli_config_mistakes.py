@@ -9,7 +9,7 @@ MISTAKES = [
     ("train schedule=explicit", "schedule.checkpoint_schedule: must be given (schedule.checkpoint_schedule=VALUE)"),
     ("train schedule.checkpoint_schedule=[5,3]", "schedule.checkpoint_schedule[1]: must be above 5, the step before"),
     ("train schedule.first_epoch_checkpoints=-1", "schedule.first_epoch_checkpoints: must be >= 0, got -1"),
-    ("train schedule.also=[cubic]", "schedule.also[0]: must be a step or one of log, linear, pythia, every, none"),
+    ("train schedule.also=[cubic]", "schedule.also[0]: must be the name of a schedule (every, explicit, linear, log, "),
     ("train shedule=log", "shedule: unknown key; did you mean schedule?"),
     ("train schedule.log_bas=2", "schedule.log_bas: unknown key; did you mean log_base?"),
     ("train +schedule.bases=2", "schedule.bases: unknown key"),

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from tl_search.cli import commands
-from tl_search.cli.errors import BadInput, Terminated, explain, worst
+from tl_search.cli.explain import explain
 from tl_search.cli.main import main
+from tl_search.errors.exit_codes import worst
+from tl_search.errors.kinds import BadInput, LockedError, Terminated
 from tl_search.plane.schedules.log import LogSchedule
 from tl_search.store.atomic import read_json
-from tl_search.store.lock import LockedError, RunLock
+from tl_search.store.lock import RunLock
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = (
@@ -78,7 +80,7 @@ def test_a_sentence_that_we_wrote_is_bad_input_and_a_full_disk_below_any_error_i
 
 
 def test_diverged_training_has_its_own_code():
-    from tl_search.training.revisions import DivergedError
+    from tl_search.errors.kinds import DivergedError
 
     assert explain(raised(lambda: fail(DivergedError("loss is nan"))))[0] == 5
 

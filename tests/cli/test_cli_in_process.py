@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tl_search.cli.errors import Terminated
 from tl_search.cli.main import main
+from tl_search.errors.kinds import Terminated
 
 
 def test_a_sweep_of_schedules_is_told_job_by_job_and_leaves_nothing(schedule, folder):

@@ -11,8 +11,8 @@ from tl_search.cli import commands
 from tl_search.cli.config.compose import parse
 from tl_search.cli.config.preflight import preflight
 from tl_search.cli.config.resumed import with_choices
-from tl_search.cli.errors import BadInput
 from tl_search.cli.main import main
+from tl_search.errors.kinds import BadInput
 from tl_search.store.atomic import read_json
 
 SPACED = ("schedule=linear", "schedule.linear_interval=2", "callbacks.best.monitor=eval/perplexity")

@@ -24,7 +24,7 @@ def trained(tmp_path_factory):
 
 
 def written(run):
-    return [line["step"] for line in read_index(run)]
+    return [line.step for line in read_index(run)]
 
 
 def test_a_run_is_compared_over_its_own_length(schedule, trained):

@@ -4,8 +4,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from tl_search.cli.config.secrets import check_secrets, redact
-from tl_search.cli.errors import BadInput
 from tl_search.cli.main import main
+from tl_search.errors.kinds import BadInput
 
 CANARY = "hf_canaryCANARYcanaryCANARY"
 

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from tl_search.bandits.policy import PolicyConfig, Problem
 from tl_search.cli.config.convert import convert
-from tl_search.cli.errors import BadInput
+from tl_search.errors.kinds import BadInput
 from tl_search.plane.arm import Plane
 from tl_search.plane.costs import CostTable, Spending
 from tl_search.plane.extraction import Dtype, Extraction

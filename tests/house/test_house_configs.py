@@ -8,9 +8,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from tl_search.cli import commands
-from tl_search.cli.config.allowlist import OURS, walk
+from tl_search.cli.config.allowlist import walk
 from tl_search.cli.config.compose import compose_job, configs, parse
 from tl_search.cli.config.preflight import check
+from tl_search.plugins import OURS
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = sorted(path for path in (ROOT / "conf").rglob("*.yaml") if "hydra" not in path.parts)

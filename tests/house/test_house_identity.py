@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from tl_search.cli.config.allowlist import OURS, walk
+from tl_search.cli.config.allowlist import walk
 from tl_search.cli.config.renamed import NOW
+from tl_search.plugins import OURS
 from tl_search.runs.identity import decisions
 from tl_search.search.run import SearchPlan
 from tl_search.training.plan import TrainingPlan

@@ -13,7 +13,7 @@ from probe.tiny_models import hidden_states, make
 from safetensors.torch import load_file, save_file
 
 from tl_search.cli import main as cli
-from tl_search.cli.errors import explain
+from tl_search.cli.explain import explain
 from tl_search.plane.extraction import Dtype, Extraction, FinalNorm
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig, settled

@@ -27,7 +27,7 @@ def add(run, step, weight=1.0):
 def test_revisions_are_listed_by_rising_step(tmp_path):
     for step in (0, 4, 2):
         add(tmp_path, step, weight=float(step))
-    assert [line["step"] for line in read_index(tmp_path)] == [0, 2, 4]
+    assert [line.step for line in read_index(tmp_path)] == [0, 2, 4]
 
 
 def test_reading_the_index_of_a_living_run_leaves_its_unfinished_line_alone(tmp_path):
@@ -35,7 +35,7 @@ def test_reading_the_index_of_a_living_run_leaves_its_unfinished_line_alone(tmp_
     index = tmp_path / "checkpoints" / "index.jsonl"
     index.write_bytes(index.read_bytes() + b'{"name": "step2", "st')
     before = index.read_bytes()
-    assert [line["name"] for line in read_index(tmp_path)] == ["step0"]
+    assert [line.name for line in read_index(tmp_path)] == ["step0"]
     assert index.read_bytes() == before
 
 

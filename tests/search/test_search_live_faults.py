@@ -62,7 +62,7 @@ def test_a_column_of_which_no_cell_can_be_scored_is_no_column(tiny, tmp_path, ca
     monkeypatch.setattr(score, "score_cell", refuse)
     train(tmp_path, plan=SHORT)
     first = "no cell can be scored; layer 0 on TinyPairs: all vectors are the same"
-    assert warnings(caplog) == [f"plane of step {step}: {first}" for step in (0, 2)]
+    assert warnings(caplog) == [f"plane of step {step} could not be measured: {first}" for step in (0, 2)]
     assert not live_run.events(tmp_path / "run").Tags()["images"]
 
 

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from tl_search.store.lock import LockedError, RunLock
+from tl_search.errors.kinds import LockedError
+from tl_search.store.lock import RunLock
 
 
 def test_a_second_owner_is_refused_by_name(tmp_path):

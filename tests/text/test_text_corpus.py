@@ -6,7 +6,7 @@ import pytest
 from training.tiny_run import plan
 
 from tl_search.cli.config.build import construct
-from tl_search.cli.errors import BadInput
+from tl_search.errors.kinds import BadInput
 from tl_search.text.corpus import fingerprint
 from tl_search.text.files import TextFiles
 from tl_search.text.hub import HubDataset

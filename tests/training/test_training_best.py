@@ -46,11 +46,11 @@ def test_the_best_model_loads_by_its_own_name(finished):
     from transformers import AutoModelForCausalLM
 
     found = whole(finished)
-    line = min(read_index(finished), key=lambda line: line["eval_loss"])
-    assert (found["step"], found["monitor"], found["weights"]) == (line["step"], "eval/loss", "raw")
-    assert found["value"] == pytest.approx(line["eval_loss"])
+    line = min(read_index(finished), key=lambda line: line.eval_loss)
+    assert (found["step"], found["monitor"], found["weights"]) == (line.step, "eval/loss", "raw")
+    assert found["value"] == pytest.approx(line.eval_loss)
     AutoModelForCausalLM.from_pretrained(finished / "revisions" / "best", local_files_only=True)
-    assert same(weights(finished, "best"), weights(finished, line["name"]))
+    assert same(weights(finished, "best"), weights(finished, line.name))
 
 
 def test_an_evaluation_between_scheduled_steps_is_kept_too(tmp_path):
@@ -65,7 +65,7 @@ def test_an_evaluation_between_scheduled_steps_is_kept_too(tmp_path):
     state = torch.load(run / "checkpoints/step5/state.ckpt", weights_only=True)
     name = "gpt_neox.embed_in.weight"
     assert torch.equal(weights(run, "top")[name], state["state_dict"][f"model.{name}"])
-    assert "top-step5" not in {line["name"] for line in read_index(run)}
+    assert "top-step5" not in {line.name for line in read_index(run)}
 
 
 @pytest.mark.parametrize(

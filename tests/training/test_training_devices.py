@@ -12,6 +12,7 @@ import pytest
 import torch
 from tiny_run import PLAN, corpus, plan, same, weights
 
+from tl_search.errors.kinds import DivergedError
 from tl_search.errors.ranks import RankError
 from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.runs.index import index_of
@@ -22,7 +23,6 @@ from tl_search.training.fit import fit
 from tl_search.training.loggers import TensorBoard
 from tl_search.training.ranks import start_ranks
 from tl_search.training.retention import Checkpointing
-from tl_search.training.revisions import DivergedError
 from tl_search.training.trainer import device_count
 
 TWO = {"devices": 2, "max_steps": 5}

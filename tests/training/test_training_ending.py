@@ -3,6 +3,7 @@
 import pytest
 from tiny_run import PLAN, At, PowerCut, plan, same, weights
 
+from tl_search.errors.kinds import DivergedError
 from tl_search.plane.schedules.none import NoSchedule
 from tl_search.runs.index import read_index
 from tl_search.runs.pointers import Pointer
@@ -11,7 +12,6 @@ from tl_search.store.atomic import read_json
 from tl_search.store.manifest import verify
 from tl_search.training.fit import fit
 from tl_search.training.optim import AdamW
-from tl_search.training.revisions import DivergedError
 from tl_search.training.trainer import check_trainer
 
 EARLY = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "eval/loss", "stopping_threshold": 100.0}
@@ -57,7 +57,7 @@ def test_early_stopping_is_an_end_at_the_step_where_it_came(finished, tmp_path, 
     assert "training ended early, at step 6 of 14: " in capsys.readouterr().err
     done = read_json(run / "DONE.json")
     assert done["step"] == 6
-    assert done["eval_loss"] == read_index(run)[-1]["eval_loss"]
+    assert done["eval_loss"] == read_index(run)[-1].eval_loss
     assert "threshold" in done["early"]
     assert same(weights(run), weights(finished, "step6"))
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}

@@ -116,20 +116,20 @@ def test_a_stopped_run_is_made_longer_and_keeps_what_it_has_written(finished, tm
     with pytest.raises(PowerCut):
         fit(plan(finished.parent, callbacks={"cut": At(9, cut)}), run)
     fit(longer(finished, run), run)
-    before = {line["name"]: line for line in read_index(finished)}
-    after = {line["name"]: line for line in read_index(run)}
+    before = {line.name: line for line in read_index(finished)}
+    after = {line.name: line for line in read_index(run)}
     (entry,) = read_json(run / "run.json")["history"]
-    early = {name: line for name, line in before.items() if line["step"] <= entry["step"]}
+    early = {name: line for name, line in before.items() if line.step <= entry["step"]}
     assert early.items() <= after.items()
     assert entry["total"] == [14, 20]
 
 
 def test_later_steps_follow_another_schedule_and_earlier_ones_stay(finished, tmp_path):
     run = copied(finished, tmp_path)
-    before = [line["step"] for line in read_index(run)]
+    before = [line.step for line in read_index(run)]
     every = LinearSchedule(first_epoch_checkpoints=None, linear_interval=2)
     fit(longer(finished, run, schedule=every), run)
-    after = [line["step"] for line in read_index(run)]
+    after = [line.step for line in read_index(run)]
     assert after[: len(before)] == before
     assert len(after) > len(before) + 1
 

@@ -6,9 +6,9 @@ import pytest
 from lightning.pytorch import Callback
 from tiny_run import plan
 
+from tl_search.errors.kinds import DivergedError
 from tl_search.training.callbacks.finite_loss import FiniteLoss
 from tl_search.training.fit import fit
-from tl_search.training.revisions import DivergedError
 
 NAN = math.nan
 

@@ -8,10 +8,11 @@ import torch
 from tiny_run import EPOCH, At, plan, weights
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tl_search.errors.kinds import DivergedError, LockedError
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.runs.index import read_index
-from tl_search.store.lock import LockedError, RunLock
+from tl_search.store.lock import RunLock
 from tl_search.store.manifest import verify
 from tl_search.text.files import TextFiles
 from tl_search.training.callbacks.finite_loss import FiniteLoss
@@ -20,17 +21,16 @@ from tl_search.training.data import Text
 from tl_search.training.fit import fit
 from tl_search.training.loggers import TensorBoard
 from tl_search.training.optim import AdamW
-from tl_search.training.revisions import DivergedError
 
 
 def test_every_scheduled_step_becomes_a_revision_that_transformers_loads(finished):
     # 2 epochs of 6 steps and 2 steps of a third; every epoch's end is a revision too
-    assert [line["step"] for line in read_index(finished)] == [0, 2, 6, 7, 9, 12, 13, 14]
+    assert [line.step for line in read_index(finished)] == [0, 2, 6, 7, 9, 12, 13, 14]
     for line in read_index(finished):
-        folder = finished / "revisions" / line["name"]
+        folder = finished / "revisions" / line.name
         facts = verify(folder)
-        assert (facts["step"], facts["tokens"], facts["epoch"]) == (line["step"], line["step"] * 64, line["step"] // 6)
-        assert facts["stage"] == ("warm" if line["step"] < 5 else "late")
+        assert (facts["step"], facts["tokens"], facts["epoch"]) == (line.step, line.step * 64, line.step // 6)
+        assert facts["stage"] == ("warm" if line.step < 5 else "late")
         model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         assert model(**tokenizer("é", return_tensors="pt")).logits.shape == (1, 2, 257)
@@ -51,20 +51,20 @@ def test_the_eval_loss_in_the_index_is_that_of_the_revision_itself(finished, tmp
     batches = held_out_batches(packed.validation, 16, 4, 2)
     assert sum(len(batch) for batch in batches) >= 4
     for line in read_index(finished):
-        model = AutoModelForCausalLM.from_pretrained(finished / "revisions" / line["name"]).eval()
+        model = AutoModelForCausalLM.from_pretrained(finished / "revisions" / line.name).eval()
         with torch.no_grad():
             losses = [model(input_ids=batch, labels=batch).loss * len(batch) for batch in batches]
-        assert line["eval_loss"] == pytest.approx(float(sum(losses)) / sum(map(len, batches)), rel=1e-5)
+        assert line.eval_loss == pytest.approx(float(sum(losses)) / sum(map(len, batches)), rel=1e-5)
 
 
 def test_training_learns(finished):
-    losses = [line["eval_loss"] for line in read_index(finished)]
+    losses = [line.eval_loss for line in read_index(finished)]
     assert losses[-1] < losses[0] - 1
 
 
 def test_done_says_the_last_step_and_its_eval_loss(finished):
     done = json.loads((finished / "DONE.json").read_text())
-    assert (done["step"], done["eval_loss"]) == (14, read_index(finished)[-1]["eval_loss"])
+    assert (done["step"], done["eval_loss"]) == (14, read_index(finished)[-1].eval_loss)
 
 
 def test_a_finished_run_is_left_as_it_is(tmp_path):
@@ -81,9 +81,9 @@ def test_accumulated_gradients_leave_each_scheduled_step_once(tmp_path, accumula
     small = replace(plan(tmp_path).data, batch_size=1)
     trainer = {"max_steps": 4, "accumulate_grad_batches": accumulate}
     fit(plan(tmp_path, schedule=schedule, data=small, trainer=trainer), tmp_path / "run")
-    lines = [json.loads(line) for line in (tmp_path / "run/checkpoints/index.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == list(schedule.steps(Horizon(4)))
-    assert lines[-1]["tokens"] == 4 * accumulate * 16
+    lines = read_index(tmp_path / "run")
+    assert [line.step for line in lines] == list(schedule.steps(Horizon(4)))
+    assert lines[-1].tokens == 4 * accumulate * 16
 
 
 def test_epochs_may_say_how_long_the_run_is(tmp_path):
@@ -161,8 +161,8 @@ def test_curves_reach_tensorboard(tmp_path):
     ]
     by_step = {point.step: point.value for point in events.Scalars("eval/loss")}
     lines = read_index(tmp_path / "run")
-    assert {line["step"] for line in lines} | {0, 3} == set(by_step)
-    assert all(by_step[line["step"]] == pytest.approx(line["eval_loss"], rel=1e-5) for line in lines)
+    assert {line.step for line in lines} | {0, 3} == set(by_step)
+    assert all(by_step[line.step] == pytest.approx(line.eval_loss, rel=1e-5) for line in lines)
 
 
 def steps(said):
@@ -183,7 +183,7 @@ def test_progress_is_plain_lines_with_the_last_step_among_them(tmp_path, capsys)
 def test_without_held_out_text_there_is_no_eval_loss(tmp_path):
     text = plan(tmp_path).data
     fit(plan(tmp_path, data=Text(text.corpus, 4, validation_share=0), trainer={"max_steps": 1}), tmp_path / "run")
-    assert [line["eval_loss"] for line in read_index(tmp_path / "run")] == [None, None]
+    assert [line.eval_loss for line in read_index(tmp_path / "run")] == [None, None]
 
 
 @pytest.mark.parametrize(

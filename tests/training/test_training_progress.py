@@ -55,7 +55,7 @@ def test_loss_perplexity_and_rate_are_those_of_the_step(tmp_path, capsys):
         # from step 5 on the curriculum adds a term, which is no part of the perplexity
         assert (was["loss"] - was["next_token"] > 0.1) == (step > 5)
     assert len({values["loss"] for values in said.values()}) > 5
-    losses = {line["step"]: line["eval_loss"] for line in read_index(tmp_path / "run")}
+    losses = {line.step: line.eval_loss for line in read_index(tmp_path / "run")}
     assert {step: said[step]["eval"] for step in (2, 7, 14)} == {step: f"{losses[step]:.3f}" for step in (2, 7, 14)}
 
 

@@ -16,7 +16,7 @@ import torch
 from lightning.pytorch import Callback
 from tiny_run import At, PowerCut, cut, plan, same, weights
 
-from tl_search.runs.index import index_of, read_index
+from tl_search.runs.index import read_index
 from tl_search.training.fit import fit
 
 
@@ -39,7 +39,7 @@ def test_a_cut_run_ends_with_the_same_weights_and_the_same_index(finished, tmp_p
         fit(broken, run)
     fit(plan(finished.parent, save_interval=5), run)
     assert same(weights(run), weights(finished))
-    assert index_of(run).records() == read_index(finished)
+    assert read_index(run) == read_index(finished)
 
 
 def test_a_cut_inside_an_accumulated_step_is_exact_too(tmp_path):
@@ -194,7 +194,7 @@ def test_a_process_killed_in_mid_write_goes_on_to_the_same_weights(finished, tmp
     assert states(run) == ["step6", "step7"]
     fit(plan(finished.parent), run)
     assert same(weights(run), weights(finished))
-    assert index_of(run).records() == read_index(finished)
+    assert read_index(run) == read_index(finished)
     assert not list(run.rglob(".aside-*"))
 
 

@@ -45,10 +45,10 @@ def test_an_older_state_and_a_lower_length_leave_no_revision_beyond_the_end(trai
     with pytest.warns(UserWarning, match="planned for 14 steps, the run now has 8"):
         fit(plan(trained.parent, checkpoint=KEEPS_ALL, resume=f"{run}@step4", trainer={"max_steps": 8}), run)
     assert read_json(run / "DONE.json")["step"] == 8
-    assert {line["step"] for line in read_index(run)} >= {0, 2, 6, 8}
-    assert max(line["step"] for line in read_index(run)) == 8
-    assert [found.step for found in RunCheckpoints(str(run)).revisions()] == [line["step"] for line in read_index(run)]
-    assert {path.name for path in (run / "revisions").glob("step*")} == {line["name"] for line in read_index(run)}
+    assert {line.step for line in read_index(run)} >= {0, 2, 6, 8}
+    assert max(line.step for line in read_index(run)) == 8
+    assert [found.step for found in RunCheckpoints(str(run)).revisions()] == [line.step for line in read_index(run)]
+    assert {path.name for path in (run / "revisions").glob("step*")} == {line.name for line in read_index(run)}
     assert same(load_file(run / "quarantine" / "revision-step14" / "model.safetensors"), weights(trained, "step14"))
     assert same(weights(run, "step6"), weights(trained, "step6"))
 

@@ -122,9 +122,9 @@ def test_the_files_are_those_that_transformers_itself_would_write(finished, tmp_
 
 def test_every_folder_says_what_it_holds_and_with_which_settings(finished):
     for line in read_index(finished):
-        manifest = verify(finished / "revisions" / line["name"])
-        assert line["files"] == {name: facts["sha256"] for name, facts in manifest["files"].items()}
-        assert {"model.safetensors", "config.json", "run.yaml"} <= set(line["files"])
+        manifest = verify(finished / "revisions" / line.name)
+        assert line.files == {name: facts["sha256"] for name, facts in manifest["files"].items()}
+        assert {"model.safetensors", "config.json", "run.yaml"} <= set(line.files)
     assert verify(finished / "checkpoints" / "step14")["files"].keys() == {"state.ckpt", "run.yaml"}
     assert "max_steps: 14" in (finished / "checkpoints" / "step14" / "run.yaml").read_text()
     assert json.loads((finished / "run.json").read_text())["weights"] == "raw"
@@ -136,9 +136,9 @@ def test_the_index_keeps_the_best_so_far_while_losses_rise_and_after_a_resume(tm
     with pytest.raises(PowerCut):
         fit(plan(tmp_path, **asked, callbacks={"cut": At(4, cut)}), tmp_path / "run")
     fit(plan(tmp_path, **asked, trainer={"max_steps": 14}), tmp_path / "run")
-    losses = [line["eval_loss"] for line in read_index(tmp_path / "run")]
+    losses = [line.eval_loss for line in read_index(tmp_path / "run")]
     assert min(losses[:4]) < losses[4]
-    assert [line["best"] for line in read_index(tmp_path / "run")] == [*accumulate(losses, min)]
+    assert [line.best for line in read_index(tmp_path / "run")] == [*accumulate(losses, min)]
 
 
 @pytest.mark.parametrize("asynchronous", [True, False])

@@ -31,11 +31,11 @@ def test_a_step_has_its_tokens_epoch_stage_and_phase(step, tokens, epoch, stage,
 
 def test_index_manifests_and_states_say_what_the_timeline_says(finished):
     lines = read_index(finished)
-    assert [line["step"] for line in lines][-1] == 14
+    assert [line.step for line in lines][-1] == 14
     for line in lines:
-        facts = TIMELINE.facts(line["step"])
-        assert {key: line[key] for key in facts} == facts
-        manifest = read_manifest(finished / "revisions" / line["name"])
+        facts = TIMELINE.facts(line.step)
+        assert {key: getattr(line, key) for key in facts} == facts
+        manifest = read_manifest(finished / "revisions" / line.name)
         assert {key: manifest[key] for key in facts} == facts
     facts = TIMELINE.facts(14)
     manifest = read_manifest(finished / "checkpoints" / "step14")

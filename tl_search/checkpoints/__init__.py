@@ -1,5 +1,4 @@
-"""Floor 2: where revisions come from, and how to tell whether two of them are the same.
+"""Floor 2: where revisions come from: a training run, a folder or the Hub, a file each.
 
-`source` says what every source offers; `run`, `folder` and `hub` are the sources, and `retry` repeats requests to a
-server.
+Start at `source`, which says what every source offers.
 """

@@ -43,7 +43,7 @@ class RunCheckpoints:
             raise ValueError(f"path: must be a training run, got {self.path!r}, which does not exist")
         found = []
         for line in read_index(run):
-            revision = Revision(line["name"], line["step"], line["tokens"], line["weights"], line["tokenizer"])
+            revision = line.revision
             if self._folder(revision).is_dir():
                 found.append(revision)
             else:

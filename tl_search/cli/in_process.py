@@ -9,7 +9,9 @@ import sys
 from tl_search.cli.command import Command
 from tl_search.cli.config.compose import CommandLine
 from tl_search.cli.config.preflight import Job, preflight
-from tl_search.cli.errors import BadInput, explain, worst
+from tl_search.cli.explain import explain
+from tl_search.errors.exit_codes import worst
+from tl_search.errors.kinds import BadInput
 
 
 def here(line: CommandLine, command: Command) -> int:

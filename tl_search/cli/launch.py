@@ -13,16 +13,9 @@ from tl_search.cli.config.compose import CommandLine
 from tl_search.cli.config.preflight import Job
 from tl_search.cli.config.resumed import resumed
 from tl_search.cli.config.searchpath import conf_dir
-from tl_search.cli.errors import (
-    BAD_INPUT,
-    INTERRUPTED,
-    TERMINATED,
-    TRY_AGAIN,
-    JobFailed,
-    Requeued,
-    explain,
-    worst,
-)
+from tl_search.cli.explain import explain
+from tl_search.errors.exit_codes import BAD_INPUT, INTERRUPTED, TERMINATED, TRY_AGAIN, worst
+from tl_search.errors.kinds import JobFailed, Requeued
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.record import Done
 

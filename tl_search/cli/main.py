@@ -13,8 +13,11 @@ from types import FrameType
 
 from tl_search import __version__
 from tl_search.cli import commands
-from tl_search.cli.errors import BAD_INPUT, DONE, BadInput, Requeued, Terminated, explain, suggest
+from tl_search.cli.explain import explain
 from tl_search.cli.help import command_page, overview
+from tl_search.errors.exit_codes import BAD_INPUT, DONE
+from tl_search.errors.kinds import BadInput, Requeued, Terminated
+from tl_search.errors.nearest import suggest
 from tl_search.training.quiet import one_line
 
 HELP = {"-h", "--help", "help"}

@@ -1,1 +1,1 @@
-"""Ground: what error messages need. `nearest` suggests names; `ranks` finds causes and sends errors to processes."""
+"""Ground: what error messages need, such as the name that a misspelt one may mean."""

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+MANY = 16  # options; a longer list is left out of a message where one of them is similar
+
 
 def nearest_name(word: object, options: Iterable[object]) -> str | None:
     """The option that is most similar to the word; None where none is similar."""
@@ -29,3 +31,13 @@ def no_folder(folder: Path, hint: str = "") -> str:
     meant = longer[0] if longer else nearest_name(folder.name, beside)
     told = f"did you mean {folder.parent / meant}?" if meant else hint
     return f"there is no folder {folder}" + (f"; {told}" if told else "")
+
+
+def suggest(word: object, options: Iterable[object]) -> str:
+    """The end of an error message, such as `; did you mean log? (options: linear, log)`.
+
+    A long list of options is left out where one of them is similar to the word.
+    """
+    names = sorted({str(option) for option in options})
+    hint = did_you_mean(word, names)
+    return hint + (f" (options: {', '.join(names)})" if names and not (hint and len(names) > MANY) else "")

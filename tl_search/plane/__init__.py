@@ -1,6 +1,5 @@
 """Floor 1: values and arithmetic. No torch, no files, no network.
 
-What a plane is (`revision`, `arm`, `extraction`), where its checkpoints fall (`horizon`, `spacing`,
-`schedule`, `sampling`, `curriculum`), what its scores add up to (`objective`), and what policies,
-scoring and search say to one another (`pull`, `costs`).
+Start at `arm`, the point of a plane, and `schedule`, which says where its checkpoints fall; `pull` holds what
+policies, scoring and search say to one another.
 """

@@ -104,7 +104,7 @@ def _kept(folder: Path, layers: list[_Layer]) -> list[_Layer]:
     """
     if not RunPaths(folder).is_training:
         return layers
-    kept = {int(line["step"]): line.get("weights") for line in read_index(folder)}
+    kept = {line.step: line.weights or None for line in read_index(folder)}
     last = max(kept, default=-1)
     return [layer for layer in layers if layer.step <= last and layer.weights == kept.get(layer.step, layer.weights)]
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -11,62 +11,24 @@ from rich.table import Table
 from rich.text import Text
 
 from tl_search.report.sentences import count, printable
-from tl_search.runs.index import index_of, read_index
+from tl_search.runs.index import WrittenRevision, read_index
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.pointers import Pointer, pointers
 
 
-@dataclass(frozen=True)
-class WrittenRevision:
-    """One line of the index.
-
-    Args:
-        name: `step100`.
-        step: Completed optimizer steps.
-        tokens: Training tokens seen up to this step; None where they are not recorded.
-        epoch: Completed epochs; None where they are not recorded.
-        stage: Name of the curriculum's stage at this step.
-        eval_loss: Nats per token; None where the model was not evaluated at this step.
-        best: The lowest eval loss up to this step in nats per token, also of steps without a revision; None before the
-            first evaluation.
-    """
-
-    name: str
-    step: int
-    tokens: int | None
-    epoch: int | None
-    stage: str
-    eval_loss: float | None
-    best: float | None
-
-
 def read_revisions(folder: Path) -> tuple[WrittenRevision, ...]:
-    """The revisions in the order of training. Nothing is written, because the run may still be going on.
+    """The revisions in the order of training, `best` filled in where early versions did not write it.
 
     Raises:
         ValueError: the index is missing, or a line is damaged; the message names the file.
     """
-    path = index_of(folder).path
+    path = RunPaths(folder).index
     if not path.is_file():
         raise ValueError(f"{path}: missing; is {folder} the folder of a training run?")
     lowest, found = math.inf, []
-    try:
-        for line in read_index(folder):
-            loss = None if line.get("eval_loss") is None else float(line["eval_loss"])
-            lowest = min(lowest, *(math.inf if value is None else float(value) for value in (loss, line.get("best"))))
-            found.append(
-                WrittenRevision(
-                    name=str(line["name"]),
-                    step=int(line["step"]),
-                    tokens=None if line.get("tokens") is None else int(line["tokens"]),
-                    epoch=None if line.get("epoch") is None else int(line["epoch"]),
-                    stage=str(line.get("stage") or ""),
-                    eval_loss=loss,
-                    best=None if lowest == math.inf else lowest,
-                )
-            )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: a line is damaged ({type(error).__name__}: {error})") from error
+    for line in read_index(folder):
+        lowest = min(lowest, *(math.inf if loss is None else loss for loss in (line.eval_loss, line.best)))
+        found.append(replace(line, best=None if lowest == math.inf else lowest))
     return tuple(found)
 
 

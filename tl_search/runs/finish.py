@@ -28,7 +28,7 @@ def finish(run: Path, plan: Mapping[str, Any], step: int, early: str | None = No
     """
     cut_off(run, step)
     write_main(run, step)
-    eval_loss = next(line["eval_loss"] for line in read_index(run) if line["name"] == f"step{step}")
+    eval_loss = next(line.eval_loss for line in read_index(run) if line.name == f"step{step}")
     facts = {"step": step, "eval_loss": eval_loss, "digest": digest(as_recorded(run, plan))}
     Done(facts=facts if early is None else {**facts, "early": early}).write(run)
     end_setting_back(run)

@@ -19,6 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tl_search import plugins
 from tl_search.runs.places import put_back
 from tl_search.runs.record import RunRecord
 from tl_search.store.keys import digest
@@ -47,7 +48,7 @@ def decisions(cls: type) -> dict[str, Decides]:
 
 
 def free_fields(cls: type) -> set[str]:
-    """The fields of a class that decide nothing; a class without a table, such as a person's own, has none."""
+    """The fields of a class that decide nothing; a class without a table has none."""
     return {name for name, what in decisions(cls).items() if what is Decides.free}
 
 
@@ -73,7 +74,7 @@ def named(tree: Any, tables: Mapping[str, set[str]]) -> Any:
 
     Args:
         tree: The config; nodes name their classes in `_target_`.
-        tables: Free settings of classes that are not ours, by the class's full name.
+        tables: Free settings of libraries' classes, by the class's full name.
     """
     if isinstance(tree, list):
         return [named(item, tables) for item in tree]
@@ -86,7 +87,7 @@ def named(tree: Any, tables: Mapping[str, set[str]]) -> Any:
 
 def _free_settings(target: str) -> set[str]:
     module, _, name = target.rpartition(".")
-    if not target.startswith(f"{__name__.partition('.')[0]}."):
+    if not plugins.known(target):
         return set()
     try:
         return free_fields(getattr(import_module(module), name))

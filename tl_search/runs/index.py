@@ -1,14 +1,50 @@
-"""The index of a training run's revisions, `RUN/checkpoints/index.jsonl`, with one line per revision."""
+"""The index of a training run's revisions: `RUN/checkpoints/index.jsonl`, one line per revision."""
 
-import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from tl_search.plane.revision import Revision
 from tl_search.runs.digests import folder_digests
 from tl_search.runs.layout import RunPaths
 from tl_search.store.atomic import write_text
-from tl_search.store.journal import Journal
+from tl_search.store.journal import Journal, as_line
 from tl_search.store.manifest import NAME, read_manifest
+from tl_search.store.typed_json import from_plain, naming, to_plain
+
+
+@dataclass(frozen=True)
+class WrittenRevision:
+    """A revision that a training run has written: a line of its index.
+
+    Args:
+        name: `step1000`.
+        step: Completed optimizer steps.
+        tokens: Training tokens seen; None where they were not recorded.
+        epoch: Completed epochs; None where they were not recorded.
+        stage: Name of the curriculum's stage.
+        eval_loss: Nats per token on held-out text; None where it was not measured.
+        best: The lowest eval loss so far, also of steps without a revision.
+        weights: Digest of the weights (`runs/digests.py`).
+        tokenizer: Digest of the tokenizer.
+        files: File → sha256.
+    """
+
+    name: str
+    step: int
+    tokens: int | None = None
+    epoch: int | None = None
+    stage: str = ""
+    eval_loss: float | None = None
+    best: float | None = None
+    weights: str = ""
+    tokenizer: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def revision(self) -> Revision:
+        """As a search speaks of it."""
+        return Revision(self.name, self.step, self.tokens, self.weights, self.tokenizer)
 
 
 def index_of(run: Path) -> Journal:
@@ -17,59 +53,39 @@ def index_of(run: Path) -> Journal:
 
 
 def add_revision(
-    run: Path,
-    folder: Path,
-    *,
-    name: str,
-    step: int,
-    tokens: int,
-    epoch: int,
-    stage: str,
-    eval_loss: float | None = None,
-    best: float | None = None,
-) -> dict[str, Any]:
-    """Add a revision to the index, and return its line. A resumed run that writes the same revision again adds nothing.
+    run: Path, folder: Path, *, name: str, step: int, tokens: int, epoch: int, stage: str,
+    eval_loss: float | None = None, best: float | None = None,
+) -> WrittenRevision:  # fmt: skip
+    """Enter the revision that lies in `folder`, once; a resumed run that writes it again adds nothing.
 
-    If the revision differs the second time (results on a GPU may differ in the last bits), another line is added, which
-    replaces the first one for readers.
+    When the second writing differs (a GPU need not repeat itself to the last bit), a second line is added and
+    counts instead of the first.
 
     Args:
         run: The run directory.
-        folder: The complete revision; sha256 come from its manifest, if it has one.
-        name: The revision's name, such as `step1000`.
-        step: Completed optimizer steps.
-        tokens: Training tokens seen.
-        epoch: Completed epochs.
-        stage: The name of the curriculum's stage.
-        eval_loss: The loss on held-out text in nats per token, if it was measured.
-        best: The lowest eval loss so far.
+        folder: The finished revision; sha256 are taken from its manifest, if it has one.
+        name: As for `WrittenRevision`, like all that follow.
     """
     manifest = read_manifest(folder) if (folder / NAME).is_file() else {"files": {}}
     files = {file: facts["sha256"] for file, facts in manifest["files"].items()}
-    weights, tokenizer = folder_digests(folder, files)
-    record = {
-        "name": name,
-        "step": step,
-        "tokens": tokens,
-        "epoch": epoch,
-        "stage": stage,
-        "eval_loss": eval_loss,
-        "best": best,
-        "weights": weights,
-        "tokenizer": tokenizer,
-        "files": files,
-    }
-    journal = index_of(run)
+    written = WrittenRevision(name, step, tokens, epoch, stage, eval_loss, best, *folder_digests(folder, files), files)
+    journal, line = index_of(run), to_plain(written)
     known = {line["name"]: line for line in journal.records()}
-    if known.get(name) != record:
-        journal.append(record)
-    return record
+    if known.get(name) != line:
+        journal.append(line)
+    return written
 
 
-def read_index(run: Path) -> list[dict[str, Any]]:
-    """The lines ordered by step, for each name the last one. Changes nothing, so the run may still be training."""
-    latest = {line["name"]: line for line in index_of(run).peek()}
-    return sorted(latest.values(), key=lambda line: line["step"])
+def read_index(run: Path) -> list[WrittenRevision]:
+    """The revisions by rising step; the last line of a name counts. Changes nothing: the run may be training.
+
+    Raises:
+        ValueError: a line is damaged; the message names the file.
+    """
+    journal = index_of(run)
+    with naming(journal.path):
+        lines: Iterable[WrittenRevision] = [from_plain(WrittenRevision, line) for line in journal.peek()]
+    return sorted({line.name: line for line in lines}.values(), key=lambda line: line.step)
 
 
 def forget_after(run: Path, step: int) -> None:
@@ -78,4 +94,4 @@ def forget_after(run: Path, step: int) -> None:
     records = journal.records()
     kept = [record for record in records if record["step"] <= step]
     if len(kept) < len(records):
-        write_text(journal.path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept))
+        write_text(journal.path, "".join(map(as_line, kept)))

@@ -169,9 +169,9 @@ def quarantine(run: Path, folder: Path, name: str = "") -> Path:
 def cut_off(run: Path, last: int) -> None:
     """Move revisions after the last step of a shortened run to the quarantine folder, so that no search uses them."""
     for line in read_index(run):
-        folder = RunPaths(run).revision(line["name"])
-        if line["step"] > last and folder.is_dir():
-            quarantine(run, folder, f"revision-{line['name']}")
+        folder = RunPaths(run).revision(line.name)
+        if line.step > last and folder.is_dir():
+            quarantine(run, folder, f"revision-{line.name}")
     forget_after(run, last)
 
 

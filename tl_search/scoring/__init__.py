@@ -1,7 +1,4 @@
 """Floor 3: turns vectors into scores; a score is what mteb's own evaluation gives.
 
-`catalogue` finds tasks by name, `tasks/` holds our own; `suites` are lists of tasks. `texts` lists the texts that an
-evaluation needs, `training_texts` those of a training split. `encoder` gives mteb vectors that exist already, and
-`evaluation` runs mteb on one split. `score` gives a cell its score, `resample` and `replicates` its bootstrap
-replicates; `ledger` keeps both on disk.
+Start at `score`, which gives a cell its score; the `ledger` keeps it on disk. Our own tasks are in `tasks/`.
 """

@@ -259,9 +259,8 @@ class LiveColumns(Callback, ABC):
             revision = Revision(facts["name"], step, facts["tokens"], *folder_digests(Path(aside)))
             return self.measure(self._plane(trainer, revision, Path(aside)), Path(aside))
 
-    def _then(self, trainer: Trainer, line: Mapping[str, Any]) -> Column | None:
-        """The column of a written revision, given its line in the index."""
-        revision = Revision(line["name"], line["step"], line["tokens"], line["weights"], line["tokenizer"])
+    def _then(self, trainer: Trainer, revision: Revision) -> Column | None:
+        """The column of a written revision."""
         folder = RunCheckpoints(str(trainer.default_root_dir)).fetch(revision)
         return self.measure(self._plane(trainer, revision, folder), folder)
 

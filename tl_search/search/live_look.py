@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
+from tl_search.plane.revision import Revision
 from tl_search.runs.index import read_index
 from tl_search.scoring.randomness import undisturbed_randomness
 
@@ -45,10 +46,10 @@ def monitored(callbacks: Iterable[Any], noun: str) -> list[str]:
     return sorted(name for name in names if name.startswith(f"{noun}/"))
 
 
-def indexed(run: Path) -> dict[int, dict[str, Any]]:
-    """The entries of the run's index of revisions, by step; empty if the index cannot be read."""
+def indexed(run: Path) -> dict[int, Revision]:
+    """The revisions in the run's index, by step; empty if the index cannot be read."""
     try:
-        return {line["step"]: line for line in read_index(run)}
+        return {line.step: line.revision for line in read_index(run)}
     except (OSError, ValueError):
         return {}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tl_search.bandits.policy import PolicyConfig, Problem
 from tl_search.bandits.stopping import Stopping
 from tl_search.checkpoints.source import CheckpointSource
+from tl_search.errors.exit_codes import DONE, INCOMPLETE
 from tl_search.plane.arm import Arm, Plane
 from tl_search.plane.costs import AnalyticCosts
 from tl_search.plane.extraction import Extraction
@@ -114,7 +115,7 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
         SearchedPlane(**_axes(plan, plane)).begin(folder)
         measurements = ColumnMeasurements(plane, texts, plan.metrics, session, prefetch, paths.metrics)
         failed = measurements.measure(plane.revisions)
-        exit_code = 3 if failed else 0
+        exit_code = INCOMPLETE if failed else DONE
         Done(exit_code, {"unmeasured": failed}).write(folder)
         return exit_code
     selection = _texts(plan, plan.tasks.selection(), plan.tasks.selection_split)
@@ -159,7 +160,7 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
     confirmed = time.monotonic()
     seconds = {"search": round(searched - started, 1), "confirmation": round(confirmed - searched, 1)}
     result = _outcome(search, finalists, confirmation, stopped, exhaustive, seconds)
-    exit_code = 3 if search.failures or confirmation.failures else 0
+    exit_code = INCOMPLETE if search.failures or confirmation.failures else DONE
     worker.ledger.export([*search.used, *confirmation.used], paths.scores)
     result.write(folder)
     if texts is not None:  # last, so that an error here does not lose the answer
@@ -167,7 +168,7 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
         measurements = ColumnMeasurements(plane, texts, plan.metrics, session, prefetch, paths.metrics)
         unmeasured = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
         replace(result, unmeasured=unmeasured).write(folder)
-        exit_code = 3 if unmeasured else exit_code
+        exit_code = INCOMPLETE if unmeasured else exit_code
     Done(exit_code, {"pulls": len(trajectory.steps)}).write(folder)
     return exit_code
 

@@ -47,8 +47,13 @@ class Journal:
     def append(self, record: dict[str, Any]) -> None:
         """Add one record and wait until it is on the disk."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+        line = as_line(record)
         with self.path.open("ab") as file, naming(self.path):
             file.write(line.encode())
             file.flush()
             os.fsync(file.fileno())
+
+
+def as_line(record: dict[str, Any]) -> str:
+    """A record as a line of the log, with its end."""
+    return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"

@@ -10,11 +10,8 @@ import uuid
 from pathlib import Path
 from typing import Any, Self
 
+from tl_search.errors.kinds import LockedError
 from tl_search.store.atomic import naming, write_json
-
-
-class LockedError(RuntimeError):
-    """Another process owns the run directory; the message names it."""
 
 
 class RunLock:

@@ -1,1 +1,1 @@
-"""Floor 1: text to train on. `corpus` says what every corpus offers; the other files are one corpus each."""
+"""Floor 1: text to train on. `corpus` says what every corpus offers; most other files are one corpus each."""

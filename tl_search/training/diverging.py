@@ -4,9 +4,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tl_search.errors.kinds import DivergedError
 from tl_search.runs.layout import RunPaths
 from tl_search.store.atomic import read_json
-from tl_search.training.revisions import DivergedError
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer

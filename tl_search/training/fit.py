@@ -91,7 +91,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
                 change.record(folder, start, data.steps_per_epoch, plan.lr_policy)
             cut_off(folder, horizon.total)
             # a run that was set back writes the later revisions of its index once more
-            due = {*steps, *(line["step"] for line in read_index(folder) if line["step"] > start)}
+            due = {*steps, *(line.step for line in read_index(folder) if line.step > start)}
             timeline = timeline_of(plan, horizon, data.steps_per_epoch, phases(folder, horizon.total))
             train = partial(_train, plan, packed, folder, timeline, state, start, due)
             end, early = horizon.total, None

@@ -6,7 +6,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
-_TRY_AGAIN = 75  # sysexits' EX_TEMPFAIL, at which a scheduler queues the job once more
+from tl_search.errors.exit_codes import TRY_AGAIN
+
 _REQUEUE = (signal.SIGUSR1, signal.SIGUSR2)  # a scheduler's warning that the job's time is nearly over
 
 
@@ -71,7 +72,7 @@ class Interrupts:
             if callable(before) and not self._handed_on:
                 self._handed_on = True  # set before the call, which a second signal may interrupt
                 before(self.received, None)
-            raise SystemExit(_TRY_AGAIN)
+            raise SystemExit(TRY_AGAIN)
         if self.received == signal.SIGTERM:
             raise SystemExit(128 + signal.SIGTERM)
         raise KeyboardInterrupt

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
+from tl_search.errors.exit_codes import TRY_AGAIN
 from tl_search.errors.ranks import RankError, death, portable
 from tl_search.training.quiet import one_line
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-_TRY_AGAIN = 75  # sysexits' EX_TEMPFAIL
 _GRACE = 30.0  # seconds that the other ranks have to end by themselves after one has failed
 
 
@@ -138,7 +138,7 @@ def _death(rank: int, code: int, received: list[int]) -> BaseException:
     if code > 0 and received:  # during Python's start a signal is an error like any other
         code = -received[0]
     if code in (-signal.SIGUSR1, -signal.SIGUSR2):
-        return SystemExit(_TRY_AGAIN)
+        return SystemExit(TRY_AGAIN)
     if code == -signal.SIGINT:
         return KeyboardInterrupt()
     return death(rank, code)

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tl_search.errors.kinds import DivergedError
 from tl_search.runs.index import add_revision
 from tl_search.runs.layout import SETTINGS, RunPaths
 from tl_search.store.atomic import require_space, write_dir, write_text
@@ -14,19 +15,6 @@ from tl_search.training.context import RunContext
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
-
-
-class DivergedError(RuntimeError):
-    """The loss or a weight is no longer finite, so training stops.
-
-    Args:
-        message: The text that a person reads.
-        step: After this step the weights are not finite; None when it is the loss.
-    """
-
-    def __init__(self, message: str, step: int | None = None) -> None:
-        super().__init__(message)
-        self.step = step
 
 
 def write_revision(

@@ -5,13 +5,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tl_search.errors.exit_codes import TRY_AGAIN
+
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer
     from lightning.pytorch.loggers import Logger
 
     from tl_search.training.saving import BackgroundWriter
-
-TRY_AGAIN = 75  # sysexits' EX_TEMPFAIL
 
 # What each argument of Lightning's Trainer decides of a run (`runs/identity.py`); all others decide the weights.
 STEPS = frozenset({"max_steps", "max_epochs"})

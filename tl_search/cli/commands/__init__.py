@@ -1,4 +1,4 @@
-"""The commands of `tl`, one module each."""
+"""The commands of `tl`, one module each, and a function that finds one by its name."""
 
 import importlib
 

@@ -9,8 +9,8 @@ from omegaconf import DictConfig
 
 from tl_search.cli.command import Command
 from tl_search.cli.commands.train import recorded
-from tl_search.cli.errors import DONE, INCOMPLETE, suggest
-from tl_search.errors.nearest import no_folder
+from tl_search.errors.exit_codes import DONE, INCOMPLETE
+from tl_search.errors.nearest import no_folder, suggest
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.target import Target
 

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 from tl_search.cli.config.searchpath import OWN_GROUPS, PACKAGE
-from tl_search.cli.errors import DONE, BadInput
+from tl_search.errors.exit_codes import DONE
+from tl_search.errors.kinds import BadInput
 from tl_search.store.atomic import write_dir
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from tl_search.cli.command import Command
+from tl_search.errors.exit_codes import DONE
 from tl_search.errors.nearest import no_folder
 
 
@@ -24,7 +25,7 @@ def execute(plan: Path, folder: Path, config: DictConfig) -> int:
     from tl_search.report import write as report
 
     report.write_report(plan)
-    return 0
+    return DONE
 
 
 COMMAND = Command(

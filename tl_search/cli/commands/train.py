@@ -13,6 +13,7 @@ from tl_search.cli.config.build import build, construct
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import deciding_keys
 from tl_search.cli.config.recorded import begin, read, renew
+from tl_search.errors.exit_codes import DONE
 from tl_search.runs.target import Start
 from tl_search.store.lock import RunLock
 
@@ -79,7 +80,7 @@ def execute(plan: "TrainingPlan", folder: Path, config: DictConfig, wait: float 
         else:
             fit(plan, folder, accepted=lambda: renew(folder, "train", config))
     log.info("%s: the training is complete; to search it: tl search %s", folder, folder)
-    return 0
+    return DONE
 
 
 def _parts() -> tuple[type, ...]:

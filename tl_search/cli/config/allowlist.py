@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tl_search.cli.config.signature import parameters
-from tl_search.cli.errors import BadInput, suggest
-from tl_search.plugins import allowed as allowed_packages
+from tl_search.errors.kinds import BadInput
+from tl_search.errors.nearest import suggest
+from tl_search.plugins import OURS, allowed
 
-OURS = "tl_search."
 ALLOWED = {
     "trainer": ("lightning.pytorch.Trainer", "lightning.pytorch.strategies.", "lightning.pytorch.profilers."),
     "logger": ("lightning.pytorch.loggers.",),
@@ -25,20 +25,16 @@ LOG_FOLDER = "${hydra.runtime.output_dir}/"
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 
 
-def ours() -> tuple[str, ...]:
-    """How the names of our classes begin, and of those from packages that the user allows: a config builds both."""
-    return OURS, *(f"{package}." for package in allowed_packages())
-
-
 def check_targets(tree: Mapping[str, Any]) -> None:
     """Refuse every class that may not be named where it is; imports nothing."""
     for path, key, value in walk(tree):
         room = path.partition(".")[0]
         where = f"{path}.{key}" if path else key
         if key == "_target_":
-            allowed = ALLOWED.get(room, ()) if room == "hydra" else (*ours(), *ALLOWED.get(room, ()))
-            if not isinstance(value, str) or not value.startswith(allowed):
-                raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(p + '*' for p in allowed)})")
+            packages = () if room == "hydra" else (OURS, *(f"{package}." for package in allowed()))
+            starts = (*packages, *ALLOWED.get(room, ()))
+            if not isinstance(value, str) or not value.startswith(starts):
+                raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(p + '*' for p in starts)})")
         elif room == "hydra" and key in ("()", "class") and value not in LOGGERS:
             raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(LOGGERS)})")
         elif room == "hydra" and key == "filename" and not (str(value).startswith(LOG_FOLDER) and ".." not in value):

@@ -6,16 +6,20 @@ alone, so a notebook that constructs the class shows the same message as the com
 """
 
 import dataclasses
+import importlib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tl_search.cli.config.allowlist import ALLOWED, check_arguments, check_targets, ours
+from tl_search import plugins
+from tl_search.cli.config.allowlist import ALLOWED, check_arguments, check_targets
 from tl_search.cli.config.convert import convert, hints
 from tl_search.cli.config.renamed import current
-from tl_search.cli.errors import BadInput, first_line, import_class, suggest
+from tl_search.cli.explain import first_line
+from tl_search.errors.kinds import BadInput
+from tl_search.errors.nearest import suggest
 
 T = TypeVar("T")
 
@@ -52,7 +56,7 @@ def _value(node: DictConfig | ListConfig, key: Any, path: str) -> Any:
     entries = {name: _value(value, name, f"{path}.{name}") for name in names}
     if target is None:
         return entries
-    if not isinstance(target, str) or target.startswith(ours()):
+    if not isinstance(target, str) or plugins.known(target):
         return _construct(str(target), entries, path)
     if path.partition(".")[0] not in ALLOWED:  # an interpolated `_target_`, which the check of the raw tree cannot see
         raise BadInput(f"{path}._target_: {target} is not allowed here")
@@ -66,7 +70,7 @@ def _value(node: DictConfig | ListConfig, key: Any, path: str) -> Any:
 
 def _construct(target: str, given: Mapping[str, Any], path: str) -> Any:
     cls = import_class(current(target), path)
-    if not dataclasses.is_dataclass(cls) or not cls.__module__.startswith(ours()):
+    if not dataclasses.is_dataclass(cls) or not plugins.known(cls.__module__):
         raise BadInput(f"{path}._target_: {target} is not a class that a config may name")
     return construct(cls, given, f"{path}.")
 
@@ -86,3 +90,19 @@ def construct(cls: type[T], given: Mapping[str, Any], prefix: str = "") -> T:
         return cls(**values)
     except (ValueError, TypeError) as error:
         raise BadInput(f"{prefix}{error}") from error
+
+
+def import_class(target: str, path: str) -> type:
+    """The class that `_target_` names. Raises BadInput naming the node when there is none."""
+    module_name, _, name = target.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{module_name}.".startswith(f"{error.name}."):
+            raise BadInput(f"{path}._target_: there is no module {module_name}") from error
+        raise
+    found = getattr(module, name, None)
+    if not isinstance(found, type):
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise BadInput(f"{path}._target_: there is no class {name} in {module_name}{suggest(name, classes)}")
+    return found

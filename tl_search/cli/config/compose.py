@@ -13,7 +13,7 @@ from tl_search.cli.command import Bare
 from tl_search.cli.config import naming as _registers_the_resolvers  # noqa: F401
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.searchpath import OWN_GROUPS, conf_dir, root
-from tl_search.cli.errors import BadInput
+from tl_search.errors.kinds import BadInput
 
 # Hydra's own flags, by what follows them; all others would be misread as overrides.
 BARE_FLAGS = {"-m", "--multirun", "-r", "--run", "--resolve", "--hydra-help", "--version", "-sc", "--shell-completion"}

@@ -15,7 +15,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
-from tl_search.cli.errors import BadInput, suggest
+from tl_search.errors.kinds import BadInput
+from tl_search.errors.nearest import suggest
 
 SEQUENCES = (tuple, list, collections.abc.Sequence, collections.abc.Iterable)
 MAPPINGS = (dict, collections.abc.Mapping)

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tl_search.cli.errors import BadInput, first_line, suggest
+from tl_search.cli.explain import first_line
+from tl_search.errors.kinds import BadInput
+from tl_search.errors.nearest import suggest
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import known_keys
 from tl_search.cli.config.resumed import resumed, target
 from tl_search.cli.config.secrets import check_secrets
-from tl_search.cli.errors import BadInput, suggest
+from tl_search.errors.kinds import BadInput
+from tl_search.errors.nearest import suggest
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def check(command: Command, config: DictConfig) -> Job:
         planned = command.plan(parts)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    return Job(config, _folder(config, parts, makes_run=command.makes_run), planned)
+    return Job(config, _folder(config, parts, command), planned)
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def _check_name(name: str) -> None:
         raise BadInput(f"name: must be letters, digits, dots, dashes and underscores, at most 80, got {name[:80]!r}")
 
 
-def _folder(config: DictConfig, parts: Mapping[str, Any], makes_run: bool) -> Path:
+def _folder(config: DictConfig, parts: Mapping[str, Any], command: Command) -> Path:
     """Where the job writes: the run's own place below `runs`, and the same alone and in a sweep."""
     with readable():
         alone = Path(config.hydra.run.dir)
@@ -85,12 +86,12 @@ def _folder(config: DictConfig, parts: Mapping[str, Any], makes_run: bool) -> Pa
         raise BadInput(
             "hydra.run.dir: must be left out, since the settings decide it; runs=FOLDER sets the folder of all runs"
         )
-    if makes_run and target(parts).run is None and "runs" in parts and not _below(alone, Path(parts["runs"])):
+    if command.makes_run and target(parts).run is None and "runs" in parts and not _below(alone, Path(parts["runs"])):
         raise BadInput(f"hydra.run.dir: must be in runs={parts['runs']}, got {alone}")
     for key, name in (("job.name", config.hydra.job.name), ("output_subdir", config.hydra.output_subdir)):
         if name is not None and not re.fullmatch(r"\.?[A-Za-z0-9_-]+", str(name)):
             raise BadInput(f"hydra.{key}: must be a plain name, got {str(name)!r}: it is a file in the run's directory")
-    if "model" in parts and "checkpoints" in parts and not _below(parts["checkpoints"].path, Path(parts["runs"])):
+    if "checkpoints" in command.derived and not _below(parts["checkpoints"].path, Path(parts["runs"])):
         raise BadInput(f"checkpoints.path: must be left out, or be in runs={parts['runs']}, where tl run trains")
     shared = [(key, Path(parts[key])) for key in ("cache", "ledger", "embeddings") if parts.get(key)]
     for key, folder in (("runs", alone), *shared):

@@ -6,12 +6,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from tl_search.cli import commands
 from tl_search.cli.config.choices import CHOICES, chosen
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import deciding_keys, run_digest
 from tl_search.cli.config.renamed import first_named
 from tl_search.cli.config.secrets import redact
-from tl_search.cli.errors import BadInput
+from tl_search.errors.kinds import BadInput
 from tl_search.runs.identity import differences
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.places import PLACES
@@ -36,7 +37,7 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
     elif record.digest != digest:
         raise BadInput(
             f"{folder}: holds a run with other settings ({_differences(folder, config, command)}); "
-            f"set name=OTHER{f', or continue that run: resume={folder}' if command == 'train' else ''}"
+            f"set name=OTHER{f', or continue that run: resume={folder}' if commands.find(command).resumes else ''}"
         )
 
 
@@ -44,7 +45,7 @@ def renew(folder: Path, command: str, config: DictConfig) -> None:
     """Write the config that holds from now on; a resumed run takes its settings from it."""
     path = RunPaths(folder).config
     kept = _resolved(config, command, _ALSO)
-    if command == "train":
+    if commands.find(command).resumes:
         kept[CHOICES] = chosen(read(folder).get(CHOICES) or {} if path.is_file() else None)
     write_text(path, redact(OmegaConf.to_yaml(OmegaConf.create(kept))))
 
@@ -73,7 +74,7 @@ def _differences(folder: Path, config: DictConfig, command: str) -> str:
 def _resolved(config: DictConfig, command: str, also: tuple[str, ...] = ()) -> dict[str, Any]:
     """The settings that decide something, and those of `also`, with interpolations replaced by what they give."""
     config = copy.deepcopy(config)
-    if command == "train":
+    if commands.find(command).resumes:
         for key in SHARED:
             if config.get(key):
                 config[key] = str(Path(config[key]).resolve())

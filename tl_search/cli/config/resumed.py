@@ -20,7 +20,7 @@ from tl_search.cli.config.naming import deciding_keys
 from tl_search.cli.config.recorded import SHARED, read
 from tl_search.cli.config.renamed import current
 from tl_search.cli.config.searchpath import conf_dir
-from tl_search.cli.errors import BadInput
+from tl_search.errors.kinds import BadInput
 from tl_search.runs.target import Start
 from tl_search.training.start import check_run
 
@@ -59,12 +59,13 @@ def with_choices(line: CommandLine) -> CommandLine:
     common = {
         name: option for name, option in recorded[0].items() if all(other.get(name) == option for other in recorded)
     }
+    folders = [conf_dir(), *_search_path(given)]
     words = [
         f"{name}={option}"
         for name, option in common.items()
         # an option within an option needs that one to be the same
         if name not in named and room_of(name) not in named and room_of(name) in common
-        and (conf_dir() / name.partition("@")[0] / f"{option}.yaml").is_file()
+        and any((folder / name.partition("@")[0] / f"{option}.yaml").is_file() for folder in folders)
     ]  # fmt: skip
     return replace(line, overrides=(*words, *line.overrides))
 
@@ -174,6 +175,13 @@ def _runs(override: "Override") -> Iterator[Path]:
             continue
         if run is not None:
             yield run
+
+
+def _search_path(given: Sequence["Override"]) -> list[Path]:
+    """The folders that the command line adds to those in which options are looked for."""
+    found: list[Any] = [override.value() for override in given if override.key_or_group == "hydra.searchpath"]
+    places = [str(getattr(place, "text", place)) for places in found for place in places]
+    return [Path(place.removeprefix("file://")) for place in places if place.startswith(("file://", "/"))]
 
 
 def _choices(run: Path) -> Mapping[str, Any]:

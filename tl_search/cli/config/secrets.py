@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tl_search.cli.config.allowlist import walk
-from tl_search.cli.errors import BadInput
+from tl_search.errors.kinds import BadInput
 
 # Whole words of a key, so that `tokenizer`, `next_token` and `bos_token` are what they are.
 SECRET_KEY = re.compile(

@@ -1,5 +1,4 @@
-"""What happens during training besides the training itself. Each callback acts in one place.
+"""What happens during training besides the training itself, a callback per file.
 
-A config may name `progress`, `finite_loss` and `best`; `fit` adds the others to every run. `neighbours` is how one
-callback finds another.
+A config names some of them in its callbacks; `training/fit.py` adds those that every run has, and puts them in order.
 """

@@ -6,8 +6,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from tl_search.errors.kinds import DivergedError
 from tl_search.training.diverging import story
-from tl_search.training.revisions import DivergedError
 
 _READ_EVERY = 16  # batches; reading a number makes the host wait for an accelerator
 

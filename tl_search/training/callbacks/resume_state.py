@@ -7,6 +7,7 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from tl_search.errors.kinds import DivergedError
 from tl_search.runs.states import drop_states, save_state
 from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
 from tl_search.training.callbacks.neighbours import neighbours
@@ -15,7 +16,7 @@ from tl_search.training.diverging import story
 from tl_search.training.interrupts import Stopped
 from tl_search.training.ranks import agreed
 from tl_search.training.retention import Checkpointing
-from tl_search.training.revisions import DivergedError, check_finite
+from tl_search.training.revisions import check_finite
 
 _STOP, _SAVE = 2, 1
 

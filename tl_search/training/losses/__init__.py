@@ -1,1 +1,4 @@
-"""Loss terms, one module each, named as a curriculum names them; each has a function `loss(logits, targets)`."""
+"""Loss terms, one module each, named as a curriculum names them.
+
+Each has a function loss(logits, targets), as in `next_token`.
+"""

@@ -17,7 +17,8 @@ from tl_search.cli.commands.schedule.file import SUFFIXES, given_horizon, read_s
 from tl_search.cli.commands.schedule.text import epoch_length, epoch_lines, summary
 from tl_search.cli.config.compose import quoted
 from tl_search.cli.config.convert import convert
-from tl_search.cli.errors import BadInput
+from tl_search.errors.exit_codes import DONE
+from tl_search.errors.kinds import BadInput
 from tl_search.plane.horizon import Horizon
 from tl_search.runs.target import Start
 from tl_search.store.atomic import write_bytes
@@ -104,7 +105,7 @@ def execute(plan: SchedulePlan, folder: Path, config: DictConfig) -> int:
     """Print the schedule, or the comparison; write the file that `output` names."""
     for line in compare(plan.diff, plan.training, plan.horizon) if plan.diff else describe(plan):
         print(line)
-    return 0
+    return DONE
 
 
 def describe(plan: SchedulePlan) -> list[str]:

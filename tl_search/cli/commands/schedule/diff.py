@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tl_search.cli.commands import train
 from tl_search.cli.commands.schedule.file import read_schedule
 from tl_search.cli.commands.schedule.text import epoch_length, listed
-from tl_search.cli.errors import BadInput
+from tl_search.errors.kinds import BadInput
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import Schedule, named, names
 from tl_search.runs.layout import RunPaths
@@ -89,7 +89,7 @@ def _side(word: str) -> Side:
     revisions = read_index(path)
     if not revisions:
         raise BadInput(f"diff: {path} is not a training run with revisions (no checkpoints/index.jsonl)")
-    return Side(word, tuple(int(revision["step"]) for revision in revisions))
+    return Side(word, tuple(revision.step for revision in revisions))
 
 
 def _horizon(sides: Sequence[Side], training: "TrainingPlan", given: Horizon | None) -> tuple[Horizon, str]:

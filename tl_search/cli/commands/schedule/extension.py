@@ -31,7 +31,7 @@ def extended(
     from tl_search.training.trainer import last_step
 
     start = step_of(find_state(run, Start.parse(training.resume).state).name) or 0
-    there = {int(revision["step"]) for revision in read_index(run) if revision["step"] <= horizon.total}
+    there = {line.step for line in read_index(run) if line.step <= horizon.total}
     ahead = {step for step in steps if step > start}
     lines = [
         f"{run} continues from step {start}; of these checkpoints, {len(there)} exist already and "

@@ -14,7 +14,8 @@ from tl_search.cli.commands.schedule.old_files import old_schedule
 from tl_search.cli.commands.schedule.text import summary
 from tl_search.cli.config.build import build
 from tl_search.cli.config.convert import convert
-from tl_search.cli.errors import BadInput, suggest
+from tl_search.errors.kinds import BadInput
+from tl_search.errors.nearest import suggest
 from tl_search.figures.schedule import schedule_picture
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import Schedule

@@ -6,7 +6,7 @@ from typing import Any
 
 from tl_search.cli.config.build import construct
 from tl_search.cli.config.convert import convert
-from tl_search.cli.errors import BadInput
+from tl_search.errors.kinds import BadInput
 from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.plane.schedules.log import LogSchedule
 

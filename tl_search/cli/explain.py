@@ -1,0 +1,79 @@
+"""One clear line for every error, and the exit code that goes with it."""
+
+import errno
+import sys
+import traceback
+
+from tl_search.errors.exit_codes import (
+    BAD_INPUT,
+    BUG,
+    DIVERGED,
+    INTERRUPTED,
+    LOCKED,
+    TERMINATED,
+    TRY_AGAIN,
+)
+from tl_search.errors.kinds import BadInput, DivergedError, JobFailed, LockedError, Requeued, Terminated
+from tl_search.errors.ranks import chain
+from tl_search.plugins import known
+
+# Neither the user's fault nor a bug: the same command may well succeed later, from where it stopped.
+PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE}
+# For the user to mend: a folder without permission, or a file where a folder should be.
+CLOSED = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+
+
+def explain(error: BaseException) -> tuple[int, str]:
+    """The exit code and the message for an error that ended a command; only a bug's message is a traceback."""
+    if isinstance(error, JobFailed):
+        return error.code, error.message
+    if isinstance(error, Requeued) or (isinstance(error, SystemExit) and error.code == TRY_AGAIN):
+        told = getattr(error, "__notes__", ())
+        return TRY_AGAIN, "; ".join(told) or "stopped as it was asked to, to be queued again; the same command goes on"
+    # without a code: Lightning's way to end of SIGTERM while it starts
+    if isinstance(error, Terminated) or (isinstance(error, SystemExit) and error.code in (None, TERMINATED)):
+        return TERMINATED, "terminated; the same command goes on from here"
+    if isinstance(error, SystemExit):
+        return (error.code if isinstance(error.code, int) else BUG), str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "interrupted; the same command goes on from here"
+    if isinstance(error, LockedError):
+        return LOCKED, f"error: {error}"
+    passing = next((e for e in chain(error) if isinstance(e, OSError) and e.errno in PASSING), None)
+    if passing is not None:
+        where = f"{passing.filename}: " if passing.filename else ""
+        return (
+            TRY_AGAIN,
+            f"error: {where}{passing.strerror}; what is on disk is whole, and the same command goes on",
+        )
+    if any(_is_silence(e) for e in chain(error)):
+        return TRY_AGAIN, f"error: {first_line(error)}; the same command may succeed later"
+    if isinstance(error, DivergedError):
+        return DIVERGED, f"error: {error}"
+    if isinstance(error, BadInput):
+        return BAD_INPUT, f"error: {error}"
+    if isinstance(error, OSError) and error.errno in CLOSED and error.filename:
+        return BAD_INPUT, f"error: {error.filename}: {error.strerror}"
+    if isinstance(error, (ValueError, OSError)) and _raised_by_us(error):
+        return BAD_INPUT, f"error: {error}"
+    return BUG, "".join(traceback.format_exception(error)).rstrip()
+
+
+def _is_silence(error: BaseException) -> bool:
+    """Whether a server did not answer, or the Hub's client was told not to ask one."""
+    if isinstance(error, BrokenPipeError):  # whoever read our output has gone
+        return False
+    hub = sys.modules.get("huggingface_hub.errors")  # whose error it is only where the client was imported
+    offline = () if hub is None else (hub.LocalEntryNotFoundError,)
+    return isinstance(error, (ConnectionError, TimeoutError, *offline))
+
+
+def first_line(error: BaseException) -> str:
+    """A library's error without the lines that speak of its own insides."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _raised_by_us(error: BaseException) -> bool:
+    """Whether the `raise` itself stands in this package, or in one that a user allows: its sentence is for a person."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and known(frames[-1].f_globals.get("__name__", ""))
