@@ -56,7 +56,7 @@ def test_the_same_command_finds_a_killed_training_and_ends_it(study, capsys):
     run, before = run_of(study, "train/stopped-*"), len(list((study / "runs/train").iterdir()))
     assert Done.read(run) is None
     assert main(["train", *TINY, *words]) == 0
-    assert "going on at step 50" in capsys.readouterr().err
+    assert "continuing from step 50" in capsys.readouterr().err
     assert len(list((study / "runs/train").iterdir())) == before
     assert [line.step for line in read_index(run)] == [0, 2, 50, 171, 342, 400]
     assert read_index(run)[2].tokens == 50 * 32
