@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from tl_search.errors.limits import at_least
 from tl_search.plane.arm_name import ArmName
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.revision import Revision
@@ -73,8 +74,7 @@ class Plane:
             raise ValueError("revisions: the plane needs at least one")
         if steps != sorted(set(steps)):
             raise ValueError(f"revisions: must be by rising step, got steps {steps}")
-        if self.n_layers < 1:
-            raise ValueError(f"n_layers: must be >= 1, got {self.n_layers}")
+        at_least(1, n_layers=self.n_layers)
 
     @property
     def layers(self) -> range:

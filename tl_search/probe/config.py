@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from tl_search.errors.limits import at_least
 from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.extraction import Dtype, Extraction
 
@@ -35,10 +36,7 @@ class ProbeConfig:
         if self.accelerator not in ACCELERATORS:
             hint = did_you_mean(self.accelerator, ACCELERATORS)
             raise ValueError(f"accelerator: must be one of {', '.join(ACCELERATORS)}, got {self.accelerator!r}{hint}")
-        if self.devices < 1:
-            raise ValueError(f"devices: must be >= 1, got {self.devices}")
-        if self.tokens_per_batch is not None and self.tokens_per_batch < 1:
-            raise ValueError(f"tokens_per_batch: must be >= 1, got {self.tokens_per_batch}")
+        at_least(1, devices=self.devices, tokens_per_batch=self.tokens_per_batch)
 
 
 def check_device(probe: ProbeConfig) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tl_search.errors.limits import at_least
 from tl_search.store.keys import digest
 from tl_search.text.corpus import Corpus
 from tl_search.training.packing import PackedText, pack
@@ -48,9 +49,7 @@ class Text:
     }
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "validation_batches"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: must be >= 1, got {getattr(self, name)}")
+        at_least(1, batch_size=self.batch_size, validation_batches=self.validation_batches)
         if not 0 <= self.workers <= MOST_WORKERS:
             raise ValueError(f"workers: must be from 0 to {MOST_WORKERS}, got {self.workers}")
         if not 0 <= self.validation_share < 1:

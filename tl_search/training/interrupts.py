@@ -8,6 +8,7 @@ from typing import Any, NoReturn, Self
 
 _TRY_AGAIN = 75  # sysexits' EX_TEMPFAIL, at which a scheduler queues the job once more
 _REQUEUE = (signal.SIGUSR1, signal.SIGUSR2)  # a scheduler's warning that the job's time is nearly over
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *_REQUEUE)  # those that end a run
 
 
 class Stopped(Exception):  # noqa: N818  # not an error: somebody asked for it
@@ -33,7 +34,7 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # Python lets no other thread handle signals
-            self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, *_REQUEUE)}
+            self._before = {number: signal.getsignal(number) for number in SIGNALS}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

@@ -10,7 +10,6 @@ _NOISE = (
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*weights_only.*",
     ".*LeafSpec.*",
-    ".*no `val_dataloader`.*",
     ".*lr_scheduler.step.*",
     ".*The number of training batches.*smaller than the logging interval.*",
 )

@@ -18,13 +18,13 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
 from tl_search.errors.ranks import RankError, death, portable
+from tl_search.training.interrupts import SIGNALS
 from tl_search.training.quiet import one_line
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 _TRY_AGAIN = 75  # sysexits' EX_TEMPFAIL
 _GRACE = 30.0  # seconds that the other ranks have to end by themselves after one has failed
 
@@ -147,10 +147,8 @@ def _death(rank: int, code: int, received: list[int]) -> BaseException:
 def _worst(found: dict[int, BaseException | None]) -> BaseException | None:
     """The error to raise for all ranks: first one with a message, then the loss of another rank, then a stop."""
     errors = [error for error in found.values() if error is not None]
-    stops = [error for error in errors if isinstance(error, KeyboardInterrupt | SystemExit)]
-    plain = [error for error in errors if not isinstance(error, KeyboardInterrupt | SystemExit | RankError)]
-    rest = [error for error in errors if isinstance(error, RankError)]
-    return next(iter([*plain, *rest, *stops]), None)
+    stops, lost = KeyboardInterrupt | SystemExit, RankError
+    return min(errors, key=lambda error: 2 * isinstance(error, stops) + isinstance(error, lost), default=None)
 
 
 @contextmanager
@@ -180,7 +178,7 @@ def _passing_on(processes: list[BaseProcess], ranks: int) -> Iterator[tuple[list
     if threading.current_thread() is not threading.main_thread():  # Python lets no other thread handle signals
         yield received, deliver
         return
-    before = {number: signal.signal(number, forward) for number in _SIGNALS}
+    before = {number: signal.signal(number, forward) for number in SIGNALS}
     try:
         yield received, deliver
     finally:

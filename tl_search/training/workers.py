@@ -4,6 +4,8 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from tl_search.training.interrupts import SIGNALS
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -37,5 +39,5 @@ def made_ahead(take: "Callable[[int], Tensor]", places: range, workers: int) -> 
 
 def _deaf(_: int) -> None:
     """Workers ignore signals to the process group: the run decides, and workers end when it tells them or is gone."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

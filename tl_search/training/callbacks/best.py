@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar
 
+from tl_search.errors.limits import at_least, not_negative
+
 
 class Mode(Enum):
     """Whether less is better (min, for a loss) or more is better (max, for a score)."""
@@ -35,10 +37,8 @@ class Best:
     DECIDES: ClassVar = {"files": "monitor mode min_delta save_top_k name"}
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_delta < float("inf"):
-            raise ValueError(f"min_delta: must be a finite number >= 0, got {self.min_delta}")
-        if self.save_top_k < 1:
-            raise ValueError(f"save_top_k: must be >= 1, got {self.save_top_k}")
+        not_negative(min_delta=self.min_delta)
+        at_least(1, save_top_k=self.save_top_k)
         if self.name is not None:
             check_name(self.name)
 

@@ -13,6 +13,7 @@ from tl_search.errors.nearest import did_you_mean
 from tl_search.runs.pointers import Pointer
 from tl_search.store.atomic import read_json
 from tl_search.training.callbacks.best import Best, check_name
+from tl_search.training.callbacks.each_batch import EachBatch
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.evaluation import loss_words, say
 from tl_search.training.callbacks.measurements import Measurements
@@ -20,7 +21,7 @@ from tl_search.training.context import RunContext
 from tl_search.training.revisions import write_model
 
 
-class BestCheckpoint(Checkpoint):
+class BestCheckpoint(EachBatch, Checkpoint):
     """Watches one measurement and keeps the model of its best value. `ResumeState` writes the full state.
 
     A better model is written to a folder of its own, unless its step has a revision. Then the link `revisions/NAME` is
@@ -56,12 +57,7 @@ class BestCheckpoint(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._drop_missing(trainer.is_global_zero)
-        self._look(trainer, pl_module)
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        self._look(trainer, pl_module)
+        super().on_train_start(trainer, pl_module)
 
     def _drop_missing(self, first: bool) -> None:
         """Forget the best when its files are gone, as after the run was set back to an older state."""
@@ -76,7 +72,7 @@ class BestCheckpoint(Checkpoint):
             if (revisions / self.name).is_symlink():
                 (revisions / self.name).unlink()
 
-    def _look(self, trainer: Trainer, module: Any) -> None:
+    def act(self, trainer: Trainer, module: Any) -> None:
         board, monitor = Measurements.of(trainer), self.config.monitor
         step, value = board.latest.get(monitor, (-1, math.nan))
         if step <= self.seen or step != trainer.global_step:

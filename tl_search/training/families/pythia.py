@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from tl_search.errors.limits import at_least
 from tl_search.training.model import random_weights
 from tl_search.training.tokens import rows
 
@@ -38,9 +39,8 @@ class Pythia:
     DECIDES: ClassVar = {"weights": "width blocks heads context rotary_share dropout vocabulary_multiple"}
 
     def __post_init__(self) -> None:
-        for name in ("width", "blocks", "heads", "context", "vocabulary_multiple"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: must be >= 1, got {getattr(self, name)}")
+        at_least(1, width=self.width, blocks=self.blocks, heads=self.heads, context=self.context)
+        at_least(1, vocabulary_multiple=self.vocabulary_multiple)
         if self.width % self.heads:
             raise ValueError(f"heads: must divide width {self.width}, got {self.heads}")
         if not 0 < self.rotary_share <= 1:
