@@ -67,7 +67,7 @@ def test_a_search_takes_it_from_the_command_line(outside):
     words = [str(outside), "metrics=fast", "+metrics.measures.vector_length={}"]
     line = parse("search", words, commands.find("search").bare)
     with configs():
-        job = check("search", compose_job("search", line.overrides), commands.find("search").plan)
+        job = check(commands.find("search"), compose_job("search", line.overrides))
     assert job.plan.metrics.measures["vector_length"] == {"power": 1.0}
 
 

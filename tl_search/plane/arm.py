@@ -17,9 +17,7 @@ class Arm:
 
     Args:
         model: Whose revision it is.
-        revision: The training checkpoint.
         layer: Index into the hidden states: 0 = token embeddings, l = after block l.
-        extraction: How a text becomes a vector.
     """
 
     model: str
@@ -57,10 +55,8 @@ class Plane:
     """All arms: revisions in training order × layers 0..n_layers.
 
     Args:
-        model: Whose training run it is.
         revisions: By rising step, no two alike.
         n_layers: Number of blocks L; layers are 0..L, so a column has L+1 arms.
-        extraction: Shared by all arms.
     """
 
     model: str

@@ -50,9 +50,6 @@ class Curriculum:
         """The stage after `step` completed optimizer steps: the last one whose start is not beyond `step`.
 
         The update that turns step 9 into step 10 belongs to the stage at step 9.
-
-        Args:
-            step: >= 0; beyond the last start it is the last stage.
         """
         stages = list(self.stages.values())
         return stages[bisect_right([stage.start for stage in stages], step) - 1]

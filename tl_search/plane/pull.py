@@ -13,13 +13,11 @@ class TaskSpec:
     """An mteb task on one split and subset: what, with an arm, makes a cell.
 
     Args:
-        name: mteb's name of the task.
         revision: Of its dataset; a change of the data is another task.
         split: On which it is scored: selection and confirmation data are different splits.
         type: mteb's type: Classification, Clustering, Retrieval, …
         main_score: Name of the metric that counts.
         subset: mteb's hf_subset.
-        seed: Of its evaluation.
         mteb: Version of the evaluator.
     """
 

@@ -19,7 +19,6 @@ class Sampling(Protocol):
 
     def pick(self, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
         """Some of the revisions, each once. Both the argument and the result are in the order of their steps."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,9 @@ class Schedule(Protocol):
 
     def steps(self, horizon: Horizon) -> tuple[int, ...]:
         """All steps with a checkpoint, rising, from 0 to the run's last step."""
-        ...
 
     def kept(self, horizon: Horizon) -> set[int]:
         """Those of the steps that thinning must not remove."""
-        ...
 
 
 def names() -> list[str]:

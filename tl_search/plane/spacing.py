@@ -39,13 +39,7 @@ def growing_offsets(base: float, start: int, end: int) -> set[int]:
 
 
 def thin(steps: Iterable[int], kept: Set[int], interval: int) -> tuple[int, ...]:
-    """The steps, rising, without those closer than `interval` to the step before them, or to a kept one after them.
-
-    Args:
-        steps: In any order.
-        kept: Steps that are in the result in any case.
-        interval: Least distance, in steps.
-    """
+    """The steps, rising, without those closer than `interval` to the step before them, or to a kept one after them."""
     fixed, left = sorted(kept), list[int]()
     for step in sorted({*steps, *kept}):
         place = bisect_left(fixed, step)

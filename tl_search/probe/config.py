@@ -43,7 +43,12 @@ def check_device(probe: ProbeConfig) -> None:
     """Raise ValueError when this machine lacks the devices, so that a search fails before it has begun."""
     if probe.accelerator in ("auto", "cpu") and probe.devices == 1:
         return
-    there = _there()
+    import torch
+
+    # a CPU counts as one device for each of its cores
+    there = {"cpu": os.cpu_count() or 1, "cuda": 0, "mps": int(torch.backends.mps.is_available())}
+    if torch.cuda.is_available():
+        there["cuda"] = torch.cuda.device_count()
     kinds = ("cuda", "mps") if probe.accelerator in ("auto", "gpu") else (probe.accelerator,)
     count = max(there[kind] for kind in kinds)
     if not count and probe.accelerator != "auto":
@@ -53,14 +58,6 @@ def check_device(probe: ProbeConfig) -> None:
         limit = f"between 1 and {count}" if count > 1 else "1"
         what = "CPU cores" if kinds == ("cpu",) else "GPUs"
         raise ValueError(f"probe.devices: must be {limit} (there are {count} {what}), got {probe.devices}")
-
-
-def _there() -> dict[str, int]:
-    """How many devices of each kind there are; a CPU counts as one for each of its cores."""
-    import torch
-
-    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return {"cpu": os.cpu_count() or 1, "cuda": cuda, "mps": int(torch.backends.mps.is_available())}
 
 
 def settled(extraction: Extraction, accelerator: str) -> Extraction:

@@ -1,6 +1,5 @@
 """Writes and reads Lightning's training state."""
 
-import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -38,7 +37,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self.saves.save(checkpoint.get("global_step"), checkpoint, lambda state: place(partial(write_state, state)))
 
     def remove_checkpoint(self, path: Any) -> None:
-        self.saves.submit(partial(_remove, Path(path)))  # after the jobs before it, one of which may write this file
+        # after the jobs before it, one of which may write this file
+        self.saves.submit(partial(super().remove_checkpoint, path))
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         """Loads tensors and plain values only, whatever `weights_only` says: a training state needs no code."""
@@ -50,10 +50,3 @@ def write_state(state: dict[str, Any], target: Path) -> None:
     no_checksums = torch_files.patch("save.compute_crc32", False)  # type: ignore[attr-defined]  # which it gets at import
     with write_file(target) as aside, naming(target), aside.open("wb") as file, no_checksums:
         torch.save(state, file)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -16,7 +16,6 @@ def story(trainer: "Trainer", what: str, number: int) -> str:
     """The message of the error that ends the run, in one line.
 
     Args:
-        trainer: The run's.
         what: What was not finite, and at which step.
         number: Of the batch, counted from the start of the run.
     """

@@ -30,8 +30,6 @@ class Reproduction:
     """An eval loss that was recorded, and the same measured anew.
 
     Args:
-        name: Of the revision.
-        step: Completed steps.
         loss: Nats per token, measured now.
         recorded: Nats per token, as the revision's manifest has it.
         tolerance: Most that they may differ by.
@@ -70,11 +68,6 @@ def revision_names(run: Path) -> list[str]:
 
 def evaluate(plan: "TrainingPlan", run: Path, name: str) -> Reproduction:
     """Measure a revision as the run did, on the blocks that it held out. Writes nothing in the run.
-
-    Args:
-        plan: The run's.
-        run: Its directory.
-        name: Of the revision.
 
     Raises:
         ValueError: the revision is damaged, has no recorded eval loss, or the run's text is no longer the same.

@@ -42,8 +42,6 @@ def fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None] = lambda:
     """Train in `folder`, from the state that `plan.resume` names; does nothing when the run is finished.
 
     Args:
-        plan: What is trained.
-        folder: The run directory.
         accepted: Called when plan, text and state are known to fit, before anything of the run is changed.
 
     Raises:
@@ -122,14 +120,8 @@ def _train(
     """Train from the state of step `start` to the last step; with several devices, as one rank of them.
 
     Args:
-        plan: What is trained.
-        packed: Its text.
-        folder: The run directory.
-        timeline: What holds at each step.
         state: None begins anew.
         start: Completed steps.
-        due: Steps that have a revision.
-        rank: Of this process.
         interrupts: The run's; None makes one, for a rank in its own process, which gets signals itself.
 
     Raises:

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, NoReturn, Self
 
 _TRY_AGAIN = 75  # sysexits' EX_TEMPFAIL, at which a scheduler queues the job once more
@@ -37,7 +37,7 @@ class Interrupts:
             self._before = {number: signal.getsignal(number) for number in SIGNALS}
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

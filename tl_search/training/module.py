@@ -19,7 +19,6 @@ class CausalLM(LightningModule):
     Args:
         model: A transformers model with a language-model head.
         timeline: Weights of the loss terms, and the learning rate's phase, at each step.
-        optimizer: Its config.
     """
 
     def __init__(self, model: PreTrainedModel, timeline: Timeline, optimizer: OptimizerConfig) -> None:
@@ -38,7 +37,6 @@ class CausalLM(LightningModule):
 
         Args:
             batch: (text, context + 1) tokens: every token but the first is a target.
-            batch_idx: Not used; Lightning passes it.
         """
         logits, targets = self(batch[:, :-1]), batch[:, 1:]
         weights = self.timeline.stage_at(self.global_step).losses

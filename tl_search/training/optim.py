@@ -90,7 +90,6 @@ class OptimizerConfig(Protocol):
             model: Whose parameters are trained.
             phase_at: Completed steps → the learning rate's phase.
         """
-        ...
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,6 @@ class PackedText:
     Args:
         train: Tokens (token,), uint16 or uint32, memory-mapped.
         validation: Tokens of the held-out documents, likewise; may be empty.
-        tokenizer: The one that made the tokens.
-        corpus_digest: Digest of the text.
         tokenizer_digest: Digest of everything that decides which tokens a text becomes.
     """
 
@@ -56,8 +54,6 @@ def pack(corpus: Corpus, config: TokenizerConfig, validation_share: float, cache
     kind. Of a corpus of one document, its last tokens are held out.
 
     Args:
-        corpus: The text.
-        config: The tokenizer's.
         validation_share: Share of the documents held out.
         cache: Folder for tokens and trained tokenizers, which several runs may share.
     """

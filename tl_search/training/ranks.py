@@ -6,7 +6,6 @@ Lightning's own launchers run the whole command again for every rank, or cannot 
 import multiprocessing
 import os
 import signal
-import socket
 import threading
 import time
 import warnings
@@ -30,22 +29,19 @@ _GRACE = 30.0  # seconds that the other ranks have to end by themselves after on
 
 
 def start_ranks(job: Callable[[int], None], ranks: int) -> int | None:
-    """Run `job(rank)` in one process per rank, until all have ended.
+    """Run `job(rank)`, which must be picklable, in one process per rank, until all have ended.
 
     Signals to this process are forwarded to all ranks. The error of a rank is raised here; of several, one that is not
     merely the loss of another rank.
-
-    Args:
-        job: Must be picklable.
-        ranks: How many.
 
     Returns:
         A signal that arrived when no rank had anything left to stop, for the caller to obey; else None.
     """
     import torch
+    from lightning.fabric.plugins.environments.lightning import find_free_network_port
 
     context = multiprocessing.get_context("spawn")
-    threads, port = max(1, torch.get_num_threads() // ranks), _free_port()
+    threads, port = max(1, torch.get_num_threads() // ranks), find_free_network_port()
     pipes: dict[Connection, int] = {}
     processes: list[BaseProcess] = []
     with _passing_on(processes, ranks) as (received, deliver):
@@ -184,9 +180,3 @@ def _passing_on(processes: list[BaseProcess], ranks: int) -> Iterator[tuple[list
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return door.getsockname()[1]

@@ -20,7 +20,6 @@ class DivergedError(RuntimeError):
     """The loss or a weight is no longer finite, so training stops.
 
     Args:
-        message: For a person.
         step: After this step the weights are not finite; None when it is the loss.
     """
 
@@ -35,9 +34,6 @@ def write_revision(
     """Write, or write again, the revision of a scheduled step: its folder, then its line in the index.
 
     Args:
-        run: Whose revision it is.
-        model: With the weights after `step` steps.
-        step: Completed steps.
         eval_loss: Of these weights, in nats per token; None where it was not measured.
         best: The lowest eval loss so far.
     """

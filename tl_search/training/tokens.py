@@ -20,7 +20,6 @@ class TokenizerConfig(Protocol):
 
     def build(self, documents: Iterable[str]) -> "PreTrainedTokenizerFast":
         """The tokenizer; `documents` is the corpus, for one that is trained."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -79,11 +79,7 @@ class MetricsConfig:
         return any(isinstance(one, OfViews) for one in self.metrics.values())
 
     def prompts_of(self, texts: int) -> int:
-        """Of how many texts of a corpus the token states are measured.
-
-        Args:
-            texts: How many the corpus has.
-        """
+        """Of how many texts of a corpus of so many `texts` the token states are measured."""
         share = max(round(texts * self.prompts_share), _FEW)
         return min(texts, share, texts if self.prompts is None else self.prompts)
 

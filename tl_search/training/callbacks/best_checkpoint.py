@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from tl_search.errors.nearest import did_you_mean
 from tl_search.runs.pointers import Pointer
 from tl_search.store.atomic import read_json
-from tl_search.training.callbacks.best import Best, check_name
+from tl_search.training.callbacks.best import Best, check_folder_name
 from tl_search.training.callbacks.each_batch import EachBatch
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.evaluation import loss_words, say
@@ -26,17 +26,12 @@ class BestCheckpoint(EachBatch, Checkpoint):
 
     A better model is written to a folder of its own, unless its step has a revision. Then the link `revisions/NAME` is
     moved to it in one atomic step. So a run may be killed at any time: link and pointer lead to something whole.
-
-    Args:
-        config: What is watched, and what counts as better.
-        entry: The callback's name, if the config gives none.
-        run: Whose models are written.
     """
 
     def __init__(self, config: Best, entry: str, run: RunContext) -> None:
         self.config, self.entry, self.run = config, entry, run
-        self.name = config.name or entry
-        check_name(self.name)
+        self.name = config.name or entry  # the callback's name, where the config gives none
+        check_folder_name(self.name)
         self.seen = -1  # step of the latest measurement that was considered
         self.kept: dict[int, float] = {}  # step → value of the full states that are kept
         self.best: dict[str, Any] | None = None  # content of the pointer file, once it is written

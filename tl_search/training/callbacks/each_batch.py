@@ -16,5 +16,5 @@ class EachBatch(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.act(trainer, pl_module)  # not in on_fit_start, where the step of a resumed run is not known yet
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         self.act(trainer, pl_module)

@@ -24,8 +24,6 @@ class Evaluation(EachBatch):
 
     Args:
         batches: Held-out blocks, int64 (block, context + 1) each; without any, nothing is measured.
-        due: Steps at which it is measured.
-        averaged: Whether revisions hold the average of the weights.
     """
 
     def __init__(self, batches: list[Tensor], due: Set[int], averaged: bool = False) -> None:

@@ -16,9 +16,6 @@ class ScheduledCheckpoint(EachBatch, Checkpoint):
     """Writes a revision at every scheduled step, step 0 included, each once.
 
     It is a `Checkpoint`, which Lightning runs after all other callbacks.
-
-    Args:
-        run: Which steps have a revision, and where it is written.
     """
 
     def __init__(self, run: RunContext) -> None:

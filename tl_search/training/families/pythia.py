@@ -84,11 +84,7 @@ class Pythia:
             num_attention_heads=self.heads,
             intermediate_size=4 * self.width,
             max_position_embeddings=self.context,
-            rope_parameters={
-                "rope_type": "default",
-                "rope_theta": 10000.0,
-                "partial_rotary_factor": self.rotary_share,
-            },
+            rope_parameters={"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": self.rotary_share},
             attention_dropout=self.dropout,
             hidden_dropout=self.dropout,
             bos_token_id=tokenizer.bos_token_id,
