@@ -138,8 +138,8 @@ def forward_only(folder: Path, texts: list[str], rounds: int, device: str) -> li
     rows = tokenise(load_tokenizer(folder), texts, ways.HIDDEN_STATES).rows
     budget = batching.default_budget(device == "cpu")
     every = {
-        "padded, sorted, token budget": [*batching.padded(rows, budget, 0)],
-        "end to end": [*batching.packed(rows, budget)],
+        "padded, sorted, token budget": [*batching.Batches(rows, budget, 0)],
+        "end to end": [*batching.Batches(rows, budget, None)],
     }
 
     def run(batches: list[batching.Batch]) -> None:

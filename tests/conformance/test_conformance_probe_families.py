@@ -37,7 +37,7 @@ def probe_of(name, final_norm=None, **options):
 
 def vectors(probe, rows, budget, packed):
     out = torch.empty(LAYERS + 1, len(rows), 0)
-    for batch in batching.packed(rows, budget) if packed else batching.padded(rows, budget, 1):
+    for batch in batching.Batches(rows, budget, None if packed else 1):
         found = probe.predict_step(batch)
         out = out if out.shape[-1] else out.new_empty(LAYERS + 1, len(rows), found.shape[-1])
         out[:, batch.texts] = found

@@ -11,7 +11,7 @@ from probe.tiny_models import make, save_tokenizer
 from tl_search.plane.extraction import BeginToken, Dtype, Extraction, FinalNorm
 from tl_search.plane.revision import Revision
 from tl_search.probe import tokens
-from tl_search.probe.batching import packed, padded
+from tl_search.probe.batching import Batches
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import embed_column
 from tl_search.probe.loading import load_model, load_tokenizer
@@ -56,7 +56,7 @@ def test_states_of_a_layer_are_gone_before_those_of_the_next_but_one(tmp_path, f
 
     probe.observers = [observe]
     rows = [np.arange(4, 4 + length, dtype=np.int32) for length in (9, 9, 5)]
-    (batch,) = packed(rows, 100) if probe.packs else padded(rows, 100, pad=1)
+    (batch,) = Batches(rows, 100, None if probe.packs else 1)
     probe.predict_step(batch)
     assert sorted(seen) == list(range(9))
     assert 1 <= most <= 3
@@ -99,7 +99,7 @@ def test_a_text_without_tokens_is_named_by_its_own_index(tmp_path, monkeypatch):
 def test_batches_hold_every_text_once_longest_first_within_the_budget(budget):
     lengths = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5]
     rows = [np.arange(length, dtype=np.int32) + 1 for length in lengths]
-    for batches in (packed(rows, budget), padded(rows, budget, pad=0)):
+    for batches in (Batches(rows, budget, None), Batches(rows, budget, 0)):
         assert len(batches) == len(list(batches))
         seen = [int(text) for batch in batches for text in batch.texts]
         assert seen == sorted(range(len(rows)), key=lambda text: -lengths[text])

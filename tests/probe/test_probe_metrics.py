@@ -15,15 +15,23 @@ from torchmetrics import Metric
 
 from tl_search.probe.measuring.accumulate import accumulated
 from tl_search.probe.measuring.metric import find_metric
-from tl_search.probe.metrics.anisotropy import anisotropy
-from tl_search.probe.metrics.curvature import curvature
-from tl_search.probe.metrics.dataset_entropy import dataset_entropy
-from tl_search.probe.metrics.dime import dime
-from tl_search.probe.metrics.effective_rank import effective_rank
-from tl_search.probe.metrics.infonce import infonce
-from tl_search.probe.metrics.lidar import lidar
-from tl_search.probe.metrics.prompt_entropy import prompt_entropy
-from tl_search.probe.metrics.rankme import rankme
+
+
+def of(name):
+    """The metric as a function of states, or of one view of each text and the other, and of options."""
+
+    def measured(states, *others, **options):
+        if name in ("infonce", "dime"):
+            states, others = torch.stack([states, *others], -2), ()
+        return find_metric(name, options).measure(states, *others)
+
+    return measured
+
+
+anisotropy, curvature, dataset_entropy, effective_rank = map(
+    of, ("anisotropy", "curvature", "dataset_entropy", "effective_rank")
+)
+prompt_entropy, rankme, lidar, infonce, dime = map(of, ("prompt_entropy", "rankme", "lidar", "infonce", "dime"))
 
 TOKENS, VIEWS = ("prompt_entropy", "curvature"), ("lidar", "infonce", "dime")
 

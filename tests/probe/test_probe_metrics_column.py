@@ -16,9 +16,9 @@ from tl_search.probe.measuring import prompts
 from tl_search.probe.measuring.column import measure_column
 from tl_search.probe.measuring.config import MetricsConfig
 from tl_search.probe.measuring.views import noisy_views
-from tl_search.probe.metrics.curvature import curvature
-from tl_search.probe.metrics.dataset_entropy import dataset_entropy
-from tl_search.probe.metrics.prompt_entropy import prompt_entropy
+from tl_search.probe.metrics.curvature import Curvature
+from tl_search.probe.metrics.dataset_entropy import DatasetEntropy
+from tl_search.probe.metrics.prompt_entropy import PromptEntropy
 from tl_search.probe.observers import Once
 from tl_search.probe.session import ProbeSession
 
@@ -37,11 +37,13 @@ def test_tokens_are_those_of_the_model_at_every_layer(tmp_path, family):
     assert len(measured) == len(states[0])
     for layer, found in enumerate(measured):
         prompts = [text[layer] for text in states]
-        bends = torch.stack([curvature(prompt) for prompt in prompts])
-        assert found["prompt_entropy"] == pytest.approx(sum(map(prompt_entropy, prompts)).item() / len(TEXTS), abs=1e-4)
+        bends = torch.stack([Curvature().measure(prompt) for prompt in prompts])
+        assert found["prompt_entropy"] == pytest.approx(
+            sum(map(PromptEntropy().measure, prompts)).item() / len(TEXTS), abs=1e-4
+        )
         assert found["curvature"] == pytest.approx(bends.nanmean().item(), abs=1e-4)
         pooled = torch.stack([prompt.mean(0) for prompt in prompts])
-        assert found["dataset_entropy"] == pytest.approx(dataset_entropy(pooled).item(), abs=1e-4)
+        assert found["dataset_entropy"] == pytest.approx(DatasetEntropy().measure(pooled).item(), abs=1e-4)
         assert found.keys() == OPTIONS.keys()
 
 

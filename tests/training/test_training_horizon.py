@@ -11,7 +11,6 @@ from tl_search.plane.schedules.every import EverySchedule
 from tl_search.plane.schedules.explicit import ExplicitSchedule
 from tl_search.text.hub import HubDataset
 from tl_search.training.callbacks.best import Best
-from tl_search.training.datamodule import TextData
 from tl_search.training.estimate import (
     best_kept,
     machine_speed,
@@ -32,10 +31,10 @@ def test_an_epoch_has_the_steps_that_training_will_take(tmp_path, trainer, drop_
     planned = plan(tmp_path, trainer=trainer)
     planned = replace(planned, data=replace(planned.data, drop_last=drop_last))
     packed = planned.data.pack(planned.tokenizer, tmp_path / "cache")
-    data = TextData(planned.data, packed, planned.model.context, planned.batches_per_step, planned.seed)
+    loader = planned.loader(packed)
     epoch = measure_epoch(planned)
-    assert (epoch.steps, epoch.estimate) == (data.steps_per_epoch, None)
-    predicted = next(iter(data.loader))[:, 1:].numel() * planned.batches_per_step
+    assert (epoch.steps, epoch.estimate) == (loader.steps, None)
+    predicted = next(iter(loader))[:, 1:].numel() * planned.batches_per_step
     assert timeline_of(planned, Horizon(9), epoch.steps).tokens_at(9) == 9 * predicted
     assert epoch.vocabulary == len(packed.tokenizer)
 

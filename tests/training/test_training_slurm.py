@@ -57,6 +57,6 @@ def test_lightning_puts_up_no_handler_of_the_warning(tmp_path, requeued):
 
 def test_nor_does_it_while_a_revision_is_evaluated(finished, monkeypatch, requeued):
     told, before = [], signal.getsignal(signal.SIGUSR1)
-    monkeypatch.setattr(CausalLM, "on_validation_start", lambda _: told.append(signal.getsignal(signal.SIGUSR1)))
+    monkeypatch.setattr(CausalLM, "on_predict_start", lambda _: told.append(signal.getsignal(signal.SIGUSR1)))
     assert evaluate(plan(finished.parent), finished, "main").agrees
     assert told == [before]

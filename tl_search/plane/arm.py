@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from tl_search.errors.limits import at_least
 from tl_search.plane.arm_name import ArmName
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.revision import Revision
@@ -15,10 +16,8 @@ class Arm:
     """One candidate embedding model: a layer of a revision under an extraction.
 
     Args:
-        model: Name of the model.
-        revision: The training checkpoint.
+        model: Whose revision it is.
         layer: Index into the hidden states: 0 = token embeddings, l = after block l.
-        extraction: How a text becomes a vector.
     """
 
     model: str
@@ -56,10 +55,8 @@ class Plane:
     """All arms: revisions in training order × layers 0..n_layers.
 
     Args:
-        model: Name of the model.
         revisions: By rising step, no two alike.
         n_layers: Number of blocks L; layers are 0..L, so a column has L+1 arms.
-        extraction: Shared by all arms.
     """
 
     model: str
@@ -73,8 +70,7 @@ class Plane:
             raise ValueError("revisions: the plane needs at least one")
         if steps != sorted(set(steps)):
             raise ValueError(f"revisions: must be by rising step, got steps {steps}")
-        if self.n_layers < 1:
-            raise ValueError(f"n_layers: must be >= 1, got {self.n_layers}")
+        at_least(1, n_layers=self.n_layers)
 
     @property
     def layers(self) -> range:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from tl_search.errors.limits import not_negative
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Cost
 
@@ -101,12 +102,7 @@ class AnalyticCosts:
         for name in ("flops", "read", "characters_per_token"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: must be > 0, got {getattr(self, name)}")
-        for name, seconds in {
-            "open": self.open,
-            **{f"score.{kind}": each for kind, each in self.score.items()},
-        }.items():
-            if not 0 <= seconds < float("inf"):
-                raise ValueError(f"{name}: must be a finite number >= 0, got {seconds}")
+        not_negative(open=self.open, **{f"score.{kind}": seconds for kind, seconds in self.score.items()})
         if "other" not in self.score:
             raise ValueError("score: needs an entry 'other' for task types that are not named")
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from tl_search.errors.limits import at_least, not_negative
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -23,11 +25,8 @@ class Stage:
     DECIDES: ClassVar = {"weights": "name start losses"}
 
     def __post_init__(self) -> None:
-        if self.start < 0:
-            raise ValueError(f"start: must be >= 0, got {self.start}")
-        for term, weight in self.losses.items():
-            if not 0 <= weight < float("inf"):
-                raise ValueError(f"losses.{term}: must be a finite number >= 0, got {weight}")
+        at_least(0, start=self.start)
+        not_negative(**{f"losses.{term}": weight for term, weight in self.losses.items()})
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,6 @@ class Curriculum:
         """The stage after `step` completed optimizer steps: the last one whose start is not beyond `step`.
 
         The update that turns step 9 into step 10 belongs to the stage at step 9.
-
-        Args:
-            step: >= 0; beyond the last start it is the last stage.
         """
         stages = list(self.stages.values())
         return stages[bisect_right([stage.start for stage in stages], step) - 1]

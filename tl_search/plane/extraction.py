@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any, ClassVar
 
+from tl_search.errors.limits import at_least
+
 
 class FinalNorm(Enum):
     """Which layers' states go through the model's final norm.
@@ -76,8 +78,7 @@ class Extraction:
     DECIDES: ClassVar = {"files": "final_norm pooling normalise max_length prompt begin dtype"}
 
     def __post_init__(self) -> None:
-        if self.max_length < 1:
-            raise ValueError(f"max_length: must be >= 1, got {self.max_length}")
+        at_least(1, max_length=self.max_length)
 
     def identity(self) -> dict[str, Any]:
         """Plain values for keys, reports and exports.

@@ -6,6 +6,8 @@ A step is the number of *completed optimizer steps*: 0 is the model before train
 from dataclasses import dataclass
 from itertools import pairwise
 
+from tl_search.errors.limits import at_least
+
 
 @dataclass(frozen=True)
 class Horizon:
@@ -21,8 +23,7 @@ class Horizon:
     epoch_ends: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.total < 1:
-            raise ValueError(f"total: must be >= 1, got {self.total}")
+        at_least(1, total=self.total)
         if any(later <= earlier for earlier, later in pairwise((0, *self.epoch_ends))):
             raise ValueError(f"epoch_ends: must rise from above 0, got {list(self.epoch_ends)}")
         ends = (*(end for end in self.epoch_ends if end < self.total), self.total)

@@ -17,7 +17,6 @@ class Objective(Protocol):
 
     def weights(self, tasks: Sequence[TaskSpec]) -> dict[str, float]:
         """The weight of every task, by the task's name; each is above 0, and together they are 1."""
-        ...
 
 
 @dataclass(frozen=True)

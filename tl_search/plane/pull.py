@@ -19,7 +19,6 @@ class TaskSpec:
         type: mteb's type: Classification, Clustering, Retrieval, …
         main_score: Name of the metric that counts.
         subset: mteb's hf_subset.
-        seed: Random seed of its evaluation.
         mteb: Version of the evaluator.
     """
 

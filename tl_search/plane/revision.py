@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from tl_search.errors.limits import at_least
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -25,8 +27,7 @@ class Revision:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        if self.step < 0:
-            raise ValueError(f"step: must be >= 0, got {self.step}")
+        at_least(0, step=self.step)
 
 
 def check_name(name: str) -> str:

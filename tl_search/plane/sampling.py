@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from tl_search.errors.limits import at_least
 from tl_search.plane.revision import Revision
 
 
@@ -18,7 +19,6 @@ class Sampling(Protocol):
 
     def pick(self, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
         """Some of the revisions, each once. Both the argument and the result are in the order of their steps."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,7 @@ class Uniform:
     DECIDES: ClassVar = {"files": "count"}
 
     def __post_init__(self) -> None:
-        if self.count < 2:
-            raise ValueError(f"count: must be >= 2, got {self.count}")
+        at_least(2, count=self.count)
 
     def axis(self, step: int) -> float:
         """The coordinate of a step on the axis over which revisions are evenly spread."""
@@ -61,8 +60,6 @@ class Log(Uniform):
 
     count: int = 28
 
-    DECIDES: ClassVar = {"files": "count"}
-
     def axis(self, step: int) -> float:
         return math.log1p(step)
 
@@ -72,8 +69,6 @@ class Sparse(Log):
     """The same as `Log`, with few revisions: for a first look."""
 
     count: int = 8
-
-    DECIDES: ClassVar = {"files": "count"}
 
 
 @dataclass(frozen=True)
@@ -89,8 +84,7 @@ class Dense:
     DECIDES: ClassVar = {"files": "interval"}
 
     def __post_init__(self) -> None:
-        if self.interval < 0:
-            raise ValueError(f"interval: must be >= 0, got {self.interval}")
+        at_least(0, interval=self.interval)
 
     def pick(self, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
         if len(revisions) < 2:

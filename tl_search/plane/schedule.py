@@ -15,8 +15,9 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol, TypeVar
 
 from tl_search import plugins
+from tl_search.errors.limits import at_least
 from tl_search.plane.horizon import Horizon
-from tl_search.plane.spacing import MOST, at_least, check_rising, evenly, thin
+from tl_search.plane.spacing import MOST, check_rising, evenly, thin
 
 T = TypeVar("T")
 
@@ -28,11 +29,9 @@ class Schedule(Protocol):
 
     def steps(self, horizon: Horizon) -> tuple[int, ...]:
         """All steps with a checkpoint, rising, from 0 to the run's last step."""
-        ...
 
     def kept(self, horizon: Horizon) -> set[int]:
         """Those of the steps that thinning must not remove."""
-        ...
 
 
 def names() -> list[str]:
@@ -76,11 +75,11 @@ class SpacedSchedule:
     DECIDES: ClassVar = {"steps": "min_checkpoint_interval checkpoint_schedule also"}
 
     def __post_init__(self) -> None:
-        at_least("min_checkpoint_interval", self.min_checkpoint_interval, 0)
+        at_least(0, min_checkpoint_interval=self.min_checkpoint_interval)
         check_rising("checkpoint_schedule", self.checkpoint_schedule)
         for place, entry in enumerate(self.also):
             if isinstance(entry, int):
-                at_least(f"also[{place}]", entry, 0)
+                at_least(0, **{f"also[{place}]": entry})
             if isinstance(entry, str):
                 try:
                     named(entry)
@@ -142,11 +141,9 @@ class EpochSchedule(SpacedSchedule, ABC):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        count = self.first_epoch_checkpoints
-        if count is not None:
-            at_least("first_epoch_checkpoints", count, 0)
-            if count > MOST:
-                raise ValueError(f"first_epoch_checkpoints: must be <= {MOST}, got {count}")
+        at_least(0, first_epoch_checkpoints=self.first_epoch_checkpoints)
+        if (self.first_epoch_checkpoints or 0) > MOST:
+            raise ValueError(f"first_epoch_checkpoints: must be <= {MOST}, got {self.first_epoch_checkpoints}")
         if not (self.auto_generate_checkpoints or self.checkpoint_schedule):
             raise ValueError("checkpoint_schedule: must list steps when auto_generate_checkpoints is false, got none")
 

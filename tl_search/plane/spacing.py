@@ -1,7 +1,9 @@
-"""The arithmetic of schedules, as plain functions: sets of steps, and checks of numbers."""
+"""The arithmetic of schedules, as plain functions: sets of steps, and a check of lists."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence, Set
+
+from tl_search.errors.limits import at_least
 
 MOST = 1_000_000  # checkpoints of one schedule; more is a mistake, and would fill the memory
 
@@ -37,13 +39,7 @@ def growing_offsets(base: float, start: int, end: int) -> set[int]:
 
 
 def thin(steps: Iterable[int], kept: Set[int], interval: int) -> tuple[int, ...]:
-    """The steps, rising, without those closer than `interval` to the step before them, or to a kept one after them.
-
-    Args:
-        steps: Steps, in any order.
-        kept: Steps that are in the result in any case.
-        interval: Least distance, in steps.
-    """
+    """The steps, rising, without those closer than `interval` to the step before them, or to a kept one after them."""
     fixed, left = sorted(kept), list[int]()
     for step in sorted({*steps, *kept}):
         place = bisect_left(fixed, step)
@@ -54,17 +50,11 @@ def thin(steps: Iterable[int], kept: Set[int], interval: int) -> tuple[int, ...]
     return tuple(left)
 
 
-def at_least(name: str, value: int, least: int) -> None:
-    """Raises ValueError, which begins with `name`, if `value` is below `least`."""
-    if value < least:
-        raise ValueError(f"{name}: must be >= {least}, got {value}")
-
-
 def check_rising(name: str, steps: Sequence[int]) -> None:
     """Raises ValueError, which begins with `name`, at the first step that is negative or not above the one before."""
     before = -1
     for place, step in enumerate(steps):
-        at_least(f"{name}[{place}]", step, 0)
+        at_least(0, **{f"{name}[{place}]": step})
         if step <= before:
             raise ValueError(f"{name}[{place}]: must be above {before}, the step before it, got {step}")
         before = step

@@ -5,7 +5,7 @@ Which texts share a batch depends on the list of texts and the limit alone, so v
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,9 +43,6 @@ class Batches(Dataset[Batch]):
         rows: The token ids of each text.
         budget: Tokens in a batch at most, padding included; a longer text is a batch of its own.
         pad: The id that fills a padded batch; None packs the texts end to end, equally long ones together.
-
-    Attributes:
-        shares: The indices of each batch's texts.
     """
 
     def __init__(self, rows: Sequence[Row], budget: int, pad: int | None) -> None:
@@ -54,9 +51,6 @@ class Batches(Dataset[Batch]):
 
     def __len__(self) -> int:
         return len(self.shares)
-
-    def __iter__(self) -> Iterator[Batch]:
-        return (self[number] for number in range(len(self)))
 
     def __getitem__(self, number: int) -> Batch:
         texts = self.shares[number]
@@ -71,16 +65,6 @@ class Batches(Dataset[Batch]):
         return Batch(torch.from_numpy(ids), *places)
 
 
-def padded(rows: Sequence[Row], budget: int, pad: int) -> Batches:
-    """Batches of one row per text; `budget` includes the padding, which is the id `pad`."""
-    return Batches(rows, budget, pad)
-
-
-def packed(rows: Sequence[Row], budget: int) -> Batches:
-    """Batches of a single row, in which texts stand end to end, equally long ones together."""
-    return Batches(rows, budget, None)
-
-
 def default_budget(on_cpu: bool) -> int:
     """Tokens in a pass: enough to keep a GPU busy, few enough for a CPU's cache."""
     return 2048 if on_cpu else 16384
@@ -89,18 +73,16 @@ def default_budget(on_cpu: bool) -> int:
 def halves(batch: Batch) -> tuple[Batch, Batch]:
     """The batch, of at least two texts, as two batches with the texts in the same order."""
     middle = len(batch.lengths) // 2
-    lengths = batch.lengths[:middle], batch.lengths[middle:]
-    if batch.groups:
-        border = int(lengths[0].sum())
-        ids = batch.ids[:, :border], batch.ids[:, border:]
-        groups = _groups(lengths[0].tolist()), _groups(lengths[1].tolist())
-    else:
-        ids = batch.ids[:middle, : int(lengths[0].max())], batch.ids[middle:, : int(lengths[1].max())]
-        groups = (), ()
-    return (
-        Batch(ids[0], lengths[0], batch.texts[:middle], groups[0]),
-        Batch(ids[1], lengths[1], batch.texts[middle:], groups[1]),
-    )
+    return _part(batch, slice(0, middle)), _part(batch, slice(middle, None))
+
+
+def _part(batch: Batch, texts: slice) -> Batch:
+    lengths = batch.lengths[texts]
+    if not batch.groups:
+        return Batch(batch.ids[texts, : int(lengths.max())], lengths, batch.texts[texts])
+    start = int(batch.lengths[: texts.start].sum())
+    ids = batch.ids[:, start : start + int(lengths.sum())]
+    return Batch(ids, lengths, batch.texts[texts], _groups(lengths.tolist()))
 
 
 def _groups(lengths: Sequence[int]) -> tuple[tuple[int, int], ...]:

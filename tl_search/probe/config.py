@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from tl_search.errors.limits import at_least
 from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.extraction import Dtype, Extraction
 
@@ -35,17 +36,19 @@ class ProbeConfig:
         if self.accelerator not in ACCELERATORS:
             hint = did_you_mean(self.accelerator, ACCELERATORS)
             raise ValueError(f"accelerator: must be one of {', '.join(ACCELERATORS)}, got {self.accelerator!r}{hint}")
-        if self.devices < 1:
-            raise ValueError(f"devices: must be >= 1, got {self.devices}")
-        if self.tokens_per_batch is not None and self.tokens_per_batch < 1:
-            raise ValueError(f"tokens_per_batch: must be >= 1, got {self.tokens_per_batch}")
+        at_least(1, devices=self.devices, tokens_per_batch=self.tokens_per_batch)
 
 
 def check_device(probe: ProbeConfig) -> None:
     """Raise ValueError when this machine lacks the devices, so that a search fails before it has begun."""
     if probe.accelerator in ("auto", "cpu") and probe.devices == 1:
         return
-    there = _there()
+    import torch
+
+    # a CPU counts as one device for each of its cores
+    there = {"cpu": os.cpu_count() or 1, "cuda": 0, "mps": int(torch.backends.mps.is_available())}
+    if torch.cuda.is_available():
+        there["cuda"] = torch.cuda.device_count()
     kinds = ("cuda", "mps") if probe.accelerator in ("auto", "gpu") else (probe.accelerator,)
     count = max(there[kind] for kind in kinds)
     if not count and probe.accelerator != "auto":
@@ -55,14 +58,6 @@ def check_device(probe: ProbeConfig) -> None:
         limit = f"between 1 and {count}" if count > 1 else "1"
         what = "CPU cores" if kinds == ("cpu",) else "GPUs"
         raise ValueError(f"probe.devices: must be {limit} (there are {count} {what}), got {probe.devices}")
-
-
-def _there() -> dict[str, int]:
-    """How many devices of each kind there are; a CPU counts as one for each of its cores."""
-    import torch
-
-    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return {"cpu": os.cpu_count() or 1, "cuda": cuda, "mps": int(torch.backends.mps.is_available())}
 
 
 def settled(extraction: Extraction, accelerator: str) -> Extraction:

@@ -92,7 +92,6 @@ def embed_column(
 
     Args:
         revision: Its weights and tokenizer lie in `folder`.
-        folder: A loadable model.
         texts: May repeat; rows have their order.
         extraction: With a settled dtype.
         session: Computes, on its devices.

@@ -56,7 +56,6 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
     """The base model (no head) with the folder's weights, in evaluation mode, on the CPU.
 
     Args:
-        folder: With `config.json` and weights.
         dtype: Of the weights. The Trainer's precision would also round the model's tables of rotary frequencies.
 
     Raises:

@@ -25,8 +25,6 @@ class ModelCache:
         A probe whose own weights proved nothing about their architecture (diverged ones, say) takes no other weights.
 
         Args:
-            revision: Whose weights they are.
-            folder: Holds the weights and the model's config.
             extraction: With a settled dtype, which the model gets.
 
         Raises:

@@ -65,7 +65,7 @@ class Probe(LightningModule):
         self.apart = fixed_up_to(model)
         self._own_attention = model.config._attn_implementation
         self._most_tokens: int | None = None  # in one pass; None until memory did not suffice
-        with proof.in_float32(model, blocks_of(model)):
+        with proof.computing_in_float32(model, blocks_of(model)):
             self._prove()
         self.layers: Sequence[int] = self.every_layer
 
@@ -93,7 +93,6 @@ class Probe(LightningModule):
 
         Args:
             batch: On the model's device.
-            batch_idx: Lightning's; not used.
 
         Returns:
             `result[i, j]` is the vector of the batch's j-th text at `self.layers[i]`. `VectorWriter` in `predict.py`
@@ -196,18 +195,18 @@ class Probe(LightningModule):
     def _prove(self) -> None:
         """Find the model's parts and try them: padded and packed passes must give what each text gives alone."""
         output: list[Tensor] = []
-        with proof.one_line(self.model):
+        with proof.naming_the_model(self.model):
             sample = proof.Sample(self.model)
         first, others = sample.alone
 
         def run() -> Tensor:
-            with proof.one_line(self.model):
+            with proof.naming_the_model(self.model):
                 return self._forward(first)
 
         with Lookups(first.ids.shape[1]) as lookups:
             self.anatomy = anatomy(self.model, run)
         self.position_limit = lookups.limit
-        with proof.one_line(self.model):
+        with proof.naming_the_model(self.model):
             entering = self._vectors(first, FinalNorm.none, Pooling.mean, [0])
             ours = self._tried(first, output)
             alone = torch.cat([ours, self._tried(others)], dim=1)

@@ -32,10 +32,6 @@ class VectorWriter(BasePredictionWriter):
 
     Vectors of a GPU are copied to the host while the next batch is computed, and written after it: the copy goes into
     pinned memory, and the host waits only for an event that is recorded behind it.
-
-    Args:
-        column: The vectors (text, width) of each wanted layer, to be written.
-        after_batch: What it raises ends the pass.
     """
 
     def __init__(self, column: Sequence[np.ndarray], after_batch: Callable[[], None]) -> None:
@@ -47,14 +43,7 @@ class VectorWriter(BasePredictionWriter):
         self._coming: tuple[torch.Tensor, torch.Tensor, torch.cuda.Event | None] | None = None
 
     def write_on_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        prediction: torch.Tensor,
-        batch_indices: Any,
-        batch: Batch,
-        batch_idx: int,
-        dataloader_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, prediction: torch.Tensor, _: Any, batch: Batch, *__: Any
     ) -> None:
         """Take the prediction (layer, text, width) of a batch; Lightning calls this after each `predict_step`."""
         before, arrived = self._coming, None

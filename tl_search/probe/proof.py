@@ -13,8 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tl_search.probe import batching
-from tl_search.probe.batching import Batch
+from tl_search.probe.batching import Batch, Batches
 from tl_search.probe.memory import is_full
 from tl_search.probe.states import model_name
 
@@ -38,10 +37,10 @@ class Sample:
         tokens = torch.where(tokens == pad, (tokens + 1) % size, tokens)  # some give it no position
         rows = [part.numpy() for part in tokens.split([6, 4, 4])]
         made = [
-            batching.padded(rows[:1], 6, pad)[0],
-            batching.padded(rows[1:], 8, pad)[0],
-            batching.packed(rows, 14)[0],
-            batching.padded([tokens.numpy(), *rows], 56, pad)[0],
+            Batches(rows[:1], 6, pad)[0],
+            Batches(rows[1:], 8, pad)[0],
+            Batches(rows, 14, None)[0],
+            Batches([tokens.numpy(), *rows], 56, pad)[0],
         ]
         *self.alone, self.packed, self.padded = (_moved(batch, next(model.parameters()).device) for batch in made)
 
@@ -70,7 +69,7 @@ def pad_id(model: Any) -> int:
 
 
 @contextmanager
-def in_float32(model: nn.Module, blocks: nn.ModuleList) -> Iterator[None]:
+def computing_in_float32(model: nn.Module, blocks: nn.ModuleList) -> Iterator[None]:
     """Until the block ends, the model computes in float32; afterwards its weights are the same, bit for bit.
 
     Each transformer block is converted only while it runs, since memory may not suffice for a second copy of the model.
@@ -109,7 +108,7 @@ def _widened(modules: Iterable[nn.Module]) -> Iterator[None]:
 
 
 @contextmanager
-def one_line(model: Any) -> Iterator[None]:
+def naming_the_model(model: Any) -> Iterator[None]:
     """An error of the model's own code, or of a hook on it, becomes a ValueError of one line that names the model."""
     try:
         yield

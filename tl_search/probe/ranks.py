@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tl_search.probe.model_cache import ModelCache
 
 # (rank, the model cache of its process) → how many texts it wrote. Can be pickled.
-Job = Callable[[int, "ModelCache"], int]
+RankJob = Callable[[int, "ModelCache"], int]
 
 
 class Ranks:
@@ -53,7 +53,7 @@ class Ranks:
         return all(process.is_alive() for process in self._pipes.values())
 
     @contextmanager
-    def working(self, job: Job) -> Iterator[Self]:
+    def working(self, job: RankJob) -> Iterator[Self]:
         """The other ranks do the job while the block does this rank's part of it; at its end they are waited for.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from contextlib import AbstractContextManager
 
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.model_cache import ModelCache
@@ -10,7 +10,7 @@ from tl_search.probe.ranks import Ranks
 from tl_search.probe.tokens import TokenCache
 
 
-class ProbeSession:
+class ProbeSession(AbstractContextManager["ProbeSession"]):
     """A model, token ids and the processes of further devices, each made when a column first needs it.
 
     A context manager: at the end of the block the model is freed and the processes are ended. Sessions share nothing.
@@ -18,10 +18,6 @@ class ProbeSession:
 
     Args:
         config: Which devices, and how large the batches are.
-
-    Attributes:
-        models: The model of the last column.
-        tokens: The token ids of the lists of texts so far.
     """
 
     def __init__(self, config: ProbeConfig) -> None:
@@ -29,9 +25,6 @@ class ProbeSession:
         self.models = ModelCache()
         self.tokens = TokenCache()
         self._ranks: Ranks | None = None
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -31,9 +31,8 @@ class Anatomy:
     norm: nn.Module | None
 
     def normed(self, layer: int, final_norm: FinalNorm) -> bool:
-        """Whether the layer's states go through the final norm."""
-        wanted = final_norm is FinalNorm.all or (final_norm is FinalNorm.last_only and layer == len(self.blocks))
-        return wanted and self.norm is not None
+        """Whether the layer's states go through the final norm, where the model has one."""
+        return final_norm is FinalNorm.all or (final_norm is FinalNorm.last_only and layer == len(self.blocks))
 
 
 def model_name(model: Any) -> str:
@@ -65,7 +64,6 @@ def anatomy(model: Any, run: Callable[[], Tensor]) -> Anatomy:
     """The blocks and the final norm of a base model (without head).
 
     Args:
-        model: Of the transformers library.
         run: Passes a text through the model and returns the last hidden states.
 
     Raises:

@@ -78,7 +78,6 @@ class TokenCache:
         Args:
             revision: Its tokenizer lies in `folder`.
             folder: Read only when the tokens are not known.
-            texts: May repeat.
             extraction: The tokens depend on its `prompt`, `begin` and `max_length`.
             limit: How many tokens the model has positions for; None = any number.
             store: Keeps the tokens on disk, from where they are memory-mapped; None = they are kept in memory.
@@ -117,8 +116,6 @@ def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit
     """Token ids of every text, cut to the extraction's `max_length`.
 
     Args:
-        tokenizer: Of the transformers library.
-        texts: Any number of them.
         extraction: Its `prompt`, `begin` and `max_length` are used.
         limit: How many tokens the model has positions for, a second limit; None = any number.
 

@@ -23,10 +23,7 @@ class Work:
     """The pass of a column.
 
     Args:
-        revision: Whose weights lie in `folder`.
-        folder: A loadable model.
         extraction: With a settled dtype.
-        config: Which devices.
         layers: The wanted ones, rising.
         packed: Whether texts stand end to end. Decided once for all devices, which must agree on the batches.
     """
@@ -47,18 +44,14 @@ class Work:
         observers: Sequence[Observer] = (),
         after_batch: Callable[[], None] = lambda: None,
     ) -> int:
-        """Write the vectors of this rank's share of the texts into the column.
+        """Write the vectors of this rank's share of the texts into the column; returns how many texts these are.
 
         Args:
             models: Of this process.
             tokens: Of all texts.
-            column: The vectors (text, width) of each wanted layer, to be written.
+            column, after_batch: As for `predict`.
             rank: Which device computes.
             observers: Are shown the token states of every wanted layer.
-            after_batch: What it raises ends the pass.
-
-        Returns:
-            How many texts were written.
         """
         probe = models.probe(self.revision, self.folder, self.extraction)
         probe.layers, probe.observers = self.layers, observers

@@ -21,7 +21,6 @@ class Corpus(Protocol):
         Raises:
             ValueError: the text cannot be read; the message says which setting is wrong.
         """
-        ...
 
     def check(self) -> None:
         """Quickly look for mistakes in the settings, without reading the text.
@@ -37,10 +36,9 @@ class Corpus(Protocol):
         return None
 
     def glimpse(self, count: int) -> tuple[list[str], int | None]:
-        """(The first documents, the number of all documents or None where it is unknown), without downloading the rest.
+        """(The first documents, the number of all or None where it is unknown), without downloading the rest.
 
-        Args:
-            count: How many documents to give, at most.
+        There are at most `count` documents.
 
         Raises:
             OSError: the server does not answer.

@@ -53,8 +53,7 @@ class StdlibText(Corpus):
             raise ValueError(f"part: must be one of {', '.join(PARTS)}, got {self.part!r}")
 
     def documents(self) -> Iterator[str]:
-        for module in modules(self.part):
-            yield module.read()
+        return map(Module.read, modules(self.part))
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,6 @@ class Module:
 
     Args:
         name: Dotted name; a package's `__init__.py` has the package's name.
-        path: Where the file lies on this machine.
     """
 
     name: str

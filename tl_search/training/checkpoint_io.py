@@ -1,13 +1,13 @@
 """Writes and reads Lightning's training state."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from torch.utils._pytree import tree_leaves
 from torch.utils.serialization import config as torch_files
 
 from tl_search.store.atomic import naming, require_space, write_file
@@ -32,12 +32,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Placing | None = None) -> None:
         """Write the state to `path`, or call `storage_options` with a function that writes it to a given path."""
         target = Path(path)
-        require_space(target, sum(tensor.nbytes for tensor in _tensors(checkpoint)))
+        require_space(target, sum(getattr(leaf, "nbytes", 0) for leaf in tree_leaves(checkpoint)))
         place = storage_options or (lambda fill: fill(target))
         self.saves.save(checkpoint.get("global_step"), checkpoint, lambda state: place(partial(write_state, state)))
 
     def remove_checkpoint(self, path: Any) -> None:
-        self.saves.submit(partial(_remove, Path(path)))  # after the jobs before it, one of which may write this file
+        # after the jobs before it, one of which may write this file
+        self.saves.submit(partial(super().remove_checkpoint, path))
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         """Loads tensors and plain values only, whatever `weights_only` says: a training state needs no code."""
@@ -49,18 +50,3 @@ def write_state(state: dict[str, Any], target: Path) -> None:
     no_checksums = torch_files.patch("save.compute_crc32", False)  # type: ignore[attr-defined]  # which it gets at import
     with write_file(target) as aside, naming(target), aside.open("wb") as file, no_checksums:
         torch.save(state, file)
-
-
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, dict | list | tuple):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _tensors(item)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Batches of token blocks. Which blocks are in a batch depends on the seed, the epoch and the batch's number alone."""
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tl_search.errors.limits import at_least
 from tl_search.store.keys import digest
 from tl_search.text.corpus import Corpus
+from tl_search.training.interrupts import SIGNALS
 from tl_search.training.packing import PackedText, pack
 from tl_search.training.tokens import TokenizerConfig
-from tl_search.training.workers import made_ahead
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,9 +50,7 @@ class Text:
     }
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "validation_batches"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: must be >= 1, got {getattr(self, name)}")
+        at_least(1, batch_size=self.batch_size, validation_batches=self.validation_batches)
         if not 0 <= self.workers <= MOST_WORKERS:
             raise ValueError(f"workers: must be from 0 to {MOST_WORKERS}, got {self.workers}")
         if not 0 <= self.validation_share < 1:
@@ -72,13 +72,7 @@ def count_blocks(tokens: int, context: int) -> int:
 
 
 def steps_in_epoch(blocks: int, blocks_per_step: int, drop_last: bool = True) -> int:
-    """Optimizer steps of one pass over the blocks.
-
-    Args:
-        blocks: Number of blocks of the training text.
-        blocks_per_step: Batch size × accumulated batches × devices.
-        drop_last: Whether an incomplete last step is left out, or completed.
-    """
+    """Optimizer steps of one pass over the blocks; without `drop_last` an incomplete last step is completed."""
     return blocks // blocks_per_step if drop_last else -(-blocks // blocks_per_step)
 
 
@@ -136,7 +130,7 @@ class BlockLoader:
     def __iter__(self) -> "Iterator[Tensor]":
         # a generator, so nothing runs before the first batch: Lightning calls iter() before it restores the state
         take, places = partial(self._batch, self.epoch), range(self.position, self.length)
-        for batch in made_ahead(take, places, self.workers) if self.workers else map(take, places):
+        for batch in _made_ahead(take, places, self.workers) if self.workers else map(take, places):
             self.position += 1
             if self.position == self.length:  # the state saved after an epoch's last batch is the next one's start
                 self.epoch, self.position = self.epoch + 1, 0
@@ -167,6 +161,28 @@ class BlockLoader:
 
     def _plan(self) -> dict[str, int]:
         return {"blocks": self.blocks, "length": self.length, "batch_size": self.batch_size, "seed": self.seed}
+
+
+def _made_ahead(take: "Callable[[int], Tensor]", places: range, workers: int) -> "Iterator[Tensor]":
+    """`take(place)` of each place in turn, prepared by `workers` processes, which end with the iterator."""
+    import torch
+    from torch.utils.data import DataLoader
+
+    loader: DataLoader[Tensor] = DataLoader(
+        places,  # type: ignore[arg-type]  # a range has all that is asked for here
+        batch_size=None,
+        collate_fn=take,  # type: ignore[arg-type]  # of one place, not of several samples
+        num_workers=workers,
+        worker_init_fn=_deaf,
+        generator=torch.Generator(),  # otherwise it would draw from the global one
+    )
+    return iter(loader)
+
+
+def _deaf(_: int) -> None:
+    """Workers ignore signals to the process group: the run decides, and workers end when it tells them or is gone."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def held_out_batches(tokens: np.ndarray, context: int, batch_size: int, batches: int) -> "list[Tensor]":

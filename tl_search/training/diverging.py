@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tl_search.errors.kinds import DivergedError
 from tl_search.runs.layout import RunPaths
@@ -16,15 +16,14 @@ def story(trainer: "Trainer", what: str, number: int) -> str:
     """The message of the error that ends the run, in one line.
 
     Args:
-        trainer: The Trainer of the run.
         what: What was not finite, and at which step.
         number: Number of the batch, counted from the start of the run.
     """
     epoch, batch = divmod(number, int(trainer.num_training_batches))
-    loader = trainer.datamodule.loader  # type: ignore[attr-defined]  # ours, which Lightning does not declare
+    loader: Any = trainer.train_dataloader
     blocks = ", ".join(str(place) for place in loader.places(epoch, batch))
     with suppress(DivergedError):  # a model that waits to be written may hold weights that are not finite, too
-        trainer.strategy.checkpoint_io.saves.drain()  # type: ignore[attr-defined]  # ours, too
+        trainer.strategy.checkpoint_io.saves.drain()  # type: ignore[attr-defined]  # ours, which Lightning does not declare
     last = RunPaths(Path(trainer.default_root_dir)).last
     good = "no checkpoint was written before"
     if last.exists():

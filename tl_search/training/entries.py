@@ -24,7 +24,6 @@ class CallbackEntry(Protocol):
 
     def start(self) -> "Callback":
         """The callback of one training run. Raises ValueError where this machine lacks what it needs."""
-        ...
 
 
 @runtime_checkable
@@ -35,13 +34,11 @@ class LoggerEntry(Protocol):
         """The logger of one training run.
 
         Args:
-            run: The run directory.
             step: Completed steps of a run that goes on; -1 where it begins.
 
         Raises:
             ValueError: a package or a login is missing.
         """
-        ...
 
 
 @dataclass(frozen=True)

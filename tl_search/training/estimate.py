@@ -1,6 +1,5 @@
 """Estimates, before a run starts, how many bytes on disk and how many seconds it will need."""
 
-import time
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -51,20 +50,12 @@ def machine_speed(trainer: Mapping[str, Any], seconds: float = 0.3) -> float:
         seconds: How long to measure.
     """
     import torch
+    from torch.utils.benchmark import Timer
 
     wanted = str(trainer.get("accelerator", "auto"))
     device = "cuda" if wanted in ("auto", "gpu", "cuda") and torch.cuda.is_available() else "cpu"
     half = {"bf16": torch.bfloat16, "16": torch.float16}.get(str(trainer.get("precision")).partition("-")[0])
     size = 4096 if device == "cuda" else 1024
     left = torch.randn(size, size, device=device, dtype=half or torch.float32)
-
-    def multiply() -> float:
-        start = time.perf_counter()
-        (left @ left).sum().item()  # reading a number waits for the device
-        return time.perf_counter() - start
-
-    multiply()  # the first one also starts the library
-    end, best = time.perf_counter() + seconds, multiply()
-    while time.perf_counter() < end:
-        best = min(best, multiply())
-    return 2 * size**3 / best
+    timer = Timer("left @ left", globals={"left": left}, num_threads=torch.get_num_threads())
+    return 2 * size**3 / min(timer.blocked_autorange(min_run_time=seconds).times)

@@ -1,7 +1,5 @@
 """Measures the eval loss of a revision again, to check the one that the training run recorded."""
 
-import math
-import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from tl_search.runs.layout import RunPaths
 from tl_search.runs.record import RunRecord
 from tl_search.store.manifest import verify
 from tl_search.training.entries import optimizer_of
-from tl_search.training.horizon import timeline_of
+from tl_search.training.horizon import packed_text, timeline_of
 from tl_search.training.quiet import quiet
 
 if TYPE_CHECKING:
@@ -32,8 +30,6 @@ class Reproduction:
     """An eval loss that was recorded, and the same measured anew.
 
     Args:
-        name: Name of the revision.
-        step: Completed steps.
         loss: Nats per token, measured now.
         recorded: Nats per token, as the revision's manifest has it.
         tolerance: Most that they may differ by.
@@ -50,22 +46,17 @@ class Reproduction:
         return abs(self.loss - self.recorded) <= self.tolerance  # never of NaN
 
     def __str__(self) -> str:
+        from tl_search.training.callbacks.evaluation import perplexity
+
         same = "equal bit for bit" if self.loss == self.recorded else f"differ by {abs(self.loss - self.recorded):.3g}"
         verdict = "agree" if self.agrees else "do NOT agree"
-        values = (self.loss, self.recorded)
-        return "\n".join(
-            [
-                f"{self.name} (step {self.step:,})  {'measured':>14}{'recorded':>16}",
-                *(
-                    f"  {name:20}" + "".join(f"{value:16.8f}" for value in column)
-                    for name, column in (
-                        ("eval loss", values),
-                        ("eval perplexity", tuple(math.exp(min(value, 700.0)) for value in values)),
-                    )
-                ),
-                f"  {same}: they {verdict} (tolerance {self.tolerance:g} nats)",
-            ]
-        )
+        lines = [
+            f"{self.name} (step {self.step:,})  {'measured':>14}{'recorded':>16}",
+            f"  {'eval loss':20}{self.loss:16.8f}{self.recorded:16.8f}",
+            f"  {'eval perplexity':20}{perplexity(self.loss):16.8f}{perplexity(self.recorded):16.8f}",
+            f"  {same}: they {verdict} (tolerance {self.tolerance:g} nats)",
+        ]
+        return "\n".join(lines)
 
 
 def revision_names(run: Path) -> list[str]:
@@ -78,11 +69,6 @@ def revision_names(run: Path) -> list[str]:
 def evaluate(plan: "TrainingPlan", run: Path, name: str) -> Reproduction:
     """Measure a revision as the run did, on the blocks that it held out. Writes nothing in the run.
 
-    Args:
-        plan: The plan of the run.
-        run: The run directory.
-        name: Name of the revision.
-
     Raises:
         ValueError: the revision is damaged, has no recorded eval loss, or the run's text is no longer the same.
     """
@@ -92,42 +78,33 @@ def evaluate(plan: "TrainingPlan", run: Path, name: str) -> Reproduction:
         why = "was written between two evaluations" if plan.data.validation_share else "data.validation_share=0"
         raise ValueError(f"run: {run}@{name} has no recorded eval loss to compare with: {why}")
     with quiet():
-        packed = _text(plan, run)
-        loss = _validate(plan, folder, _held_out(plan, packed))
+        loss = _measured(plan, folder, plan.held_out(_text(plan, run)))
     wide = str(plan.trainer.get("precision", "32-true")).startswith(("32", "64"))
     return Reproduction(name, facts["step"], loss, facts["eval_loss"], _TOLERANCE if wide else _TOLERANCE_16)
 
 
 def _text(plan: "TrainingPlan", run: Path) -> "PackedText":
-    places = [place for place in (plan.cache, RunPaths(run).cache) if place is not None and place.is_dir()]
-    with tempfile.TemporaryDirectory() as elsewhere:
-        packed = plan.data.pack(plan.tokenizer, places[0] if places else Path(elsewhere))
-        now = {"corpus": packed.corpus_digest, "tokenizer": packed.tokenizer_digest}
-        record = RunRecord.read(run)
-        before = record.data if record else None
-        if now != before:
-            raise ValueError(f"run: {run} was trained on other text: {differences(before, now)}")
-        return packed
+    packed = packed_text(plan, plan.cache, RunPaths(run).cache)
+    now = {"corpus": packed.corpus_digest, "tokenizer": packed.tokenizer_digest}
+    record = RunRecord.read(run)
+    before = record.data if record else None
+    if now != before:
+        raise ValueError(f"run: {run} was trained on other text: {differences(before, now)}")
+    return packed
 
 
-def _held_out(plan: "TrainingPlan", packed: "PackedText") -> "list[Tensor]":
-    from tl_search.training.data import held_out_batches
-
-    text = plan.data
-    return held_out_batches(packed.validation, plan.model.context, text.batch_size, text.validation_batches)
-
-
-def _validate(plan: "TrainingPlan", folder: Path, held_out: "list[Tensor]") -> float:
+def _measured(plan: "TrainingPlan", folder: Path, held_out: "list[Tensor]") -> float:
     from torch.utils.data import DataLoader
     from transformers import AutoModelForCausalLM
 
+    from tl_search.training.callbacks.evaluation import mean_loss
     from tl_search.training.module import CausalLM
 
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32", local_files_only=True)
     module = CausalLM(model, timeline_of(plan, Horizon(1), 1), optimizer_of(plan.optimizer))
     trainer = _trainer(plan.trainer.get("accelerator") or "auto", plan.trainer.get("precision"))
-    trainer.validate(module, DataLoader(held_out, batch_size=None), verbose=False)  # type: ignore[arg-type]
-    return module.validated
+    losses: Any = trainer.predict(module, DataLoader(held_out, batch_size=None))  # type: ignore[arg-type]
+    return mean_loss(losses, held_out)
 
 
 def _trainer(accelerator: Any, precision: Any) -> "Trainer":

@@ -25,12 +25,7 @@ from tl_search.training.trainer import STEPS, last_step
 
 @dataclass(frozen=True)
 class Extension:
-    """A plan that differs from the one in a run's record, in what may differ.
-
-    Args:
-        before: The recorded plan.
-        now: The plan that is to hold.
-    """
+    """A plan (`now`) that differs from the one in a run's record (`before`), in what may differ."""
 
     before: Mapping[str, Any]
     now: Mapping[str, Any]

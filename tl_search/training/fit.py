@@ -37,15 +37,11 @@ from tl_search.training.trainer import EndedEarly, check_end, make_trainer
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
 
-    from tl_search.training.datamodule import TextData
-
 
 def fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None] = lambda: None) -> None:
     """Train in `folder`, from the state that `plan.resume` names; does nothing when the run is finished.
 
     Args:
-        plan: What is trained.
-        folder: The run directory.
         accepted: Called when plan, text and state are known to fit, before anything of the run is changed.
 
     Raises:
@@ -75,8 +71,9 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
         with quiet():
             packed = plan.data.pack(plan.tokenizer, plan.cache or RunPaths(folder).cache)
             packed.tokenizer.model_max_length = plan.model.context
-            data = _data(plan, packed)
-            horizon = horizon_of(plan, data.steps_per_epoch)
+            steps_per_epoch = plan.loader(packed).steps
+            plan.held_out(packed)  # raises an error where there is too little text
+            horizon = horizon_of(plan, steps_per_epoch)
             if change:
                 check_length(folder, plan.trainer, horizon.total, reached)
             if origin.run is not None:  # check early: loggers may be new, and this machine may be another one
@@ -88,11 +85,11 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             sweep_litter(folder)
             state, start = starting_state(folder, origin) or (None, 0)
             if change:
-                change.record(folder, start, data.steps_per_epoch, plan.lr_policy)
+                change.record(folder, start, steps_per_epoch, plan.lr_policy)
             cut_off(folder, horizon.total)
             # a run that was set back writes the later revisions of its index once more
             due = {*steps, *(line.step for line in read_index(folder) if line.step > start)}
-            timeline = timeline_of(plan, horizon, data.steps_per_epoch, phases(folder, horizon.total))
+            timeline = timeline_of(plan, horizon, steps_per_epoch, phases(folder, horizon.total))
             train = partial(_train, plan, packed, folder, timeline, state, start, due)
             end, early = horizon.total, None
             try:
@@ -109,12 +106,6 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
         finish(folder, plan.identity(), end, early)
 
 
-def _data(plan: TrainingPlan, packed: PackedText, rank: int = 0) -> "TextData":
-    from tl_search.training.datamodule import TextData
-
-    return TextData(plan.data, packed, plan.model.context, plan.batches_per_step, plan.seed, rank, plan.devices)
-
-
 def _train(
     plan: TrainingPlan,
     packed: PackedText,
@@ -129,33 +120,25 @@ def _train(
     """Train from the state of step `start` to the last step; with several devices, as one rank of them.
 
     Args:
-        plan: What is trained.
-        packed: The text of the run, as tokens.
-        folder: The run directory.
-        timeline: What holds at each step.
         state: None begins anew.
         start: Completed steps.
-        due: Steps that have a revision.
-        rank: Rank of this process.
         interrupts: The run's; None makes one, for a rank in its own process, which gets signals itself.
 
     Raises:
         EndedEarly: a callback has ended the run, which counts as done.
     """
-    from lightning.pytorch.callbacks import EarlyStopping
+    from lightning.pytorch.callbacks import EarlyStopping, LambdaCallback
 
     from tl_search.training.callbacks.batch_seed import BatchSeed
     from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
     from tl_search.training.callbacks.curves import TrainingCurves
     from tl_search.training.callbacks.ema import Ema
     from tl_search.training.callbacks.evaluation import Evaluation
-    from tl_search.training.callbacks.listening import Listening
     from tl_search.training.callbacks.measurements import Measurements
     from tl_search.training.callbacks.resume_state import ResumeState
     from tl_search.training.callbacks.scheduled_checkpoint import ScheduledCheckpoint
     from tl_search.training.module import CausalLM
 
-    data = _data(plan, packed, rank)
     total, steps = timeline.total, {*due}
     asked = {name: entry for name, entry in plan.callbacks.items() if entry is not None}
     bests = {name: entry for name, entry in asked.items() if isinstance(entry, Best)}
@@ -165,17 +148,21 @@ def _train(
     model = plan.model.build(packed.tokenizer, stream(plan.seed, "weights"))
     module = CausalLM(model, timeline, optimizer_of(plan.optimizer))
     averaged = plan.checkpoint.weights is RevisionWeights.ema
-    evaluation = Evaluation(data.held_out, {*steps, *range(0, total, plan.eval_interval)}, averaged)
+    evaluation = Evaluation(plan.held_out(packed), {*steps, *range(0, total, plan.eval_interval)}, averaged)
     with (
         quiet(),
         compiled(model, plan.compile),
-        Interrupts(speaks=rank == 0) if interrupts is None else nullcontext(interrupts) as interrupts,
+        Interrupts(speaks=rank == 0) if interrupts is None else nullcontext(interrupts) as signals,
         BackgroundWriter(plan.checkpoint.asynchronous) as saves,
     ):
         said = settings(folder, plan.identity())
-        run = RunContext(folder, timeline, frozenset(steps), averaged, packed.tokenizer, said, saves, interrupts)
+        run = RunContext(folder, timeline, frozenset(steps), averaged, packed.tokenizer, said, saves, signals)
         callbacks = [
-            Listening(interrupts),
+            # first of all, since the others may take long: Lightning's own handlers end the run without saving
+            LambdaCallback(
+                on_train_start=lambda *_: signals.listen("saving at the end of this step"),
+                on_train_end=lambda *_: signals.listen("finishing the run, whose last step is done"),
+            ),
             Measurements(),
             BatchSeed(plan.seed),
             *([] if plan.ema_decay is None else [Ema(plan.ema_decay)]),
@@ -188,13 +175,13 @@ def _train(
         done = -1 if state is None else start
         trainer = make_trainer(plan.trainer, folder, total, callbacks, _loggers(plan, folder, done), saves)
         try:
-            trainer.fit(module, datamodule=data, ckpt_path=state, weights_only=True)
+            trainer.fit(module, plan.loader(packed, rank), ckpt_path=state, weights_only=True)
             check_end(trainer, steps, total)
         except (Stopped, SystemExit) as error:
-            interrupts.listen("finishing what is being saved")  # Lightning has restored the earlier handlers
+            signals.listen("finishing what is being saved")  # Lightning has restored the earlier handlers
             saves.drain()
-            if interrupts.received is not None:
-                interrupts.end()
+            if signals.received is not None:
+                signals.end()
             if isinstance(error.__context__, KeyboardInterrupt):  # before our handlers; Lightning exits with 1
                 raise error.__context__ from None
             raise

@@ -2,8 +2,6 @@
 
 import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +9,13 @@ from typing import TYPE_CHECKING
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import Schedule, warning
 from tl_search.text.corpus import Corpus
-from tl_search.training.data import BlockLoader, count_blocks, steps_in_epoch
+from tl_search.training.data import count_blocks, steps_in_epoch
 from tl_search.training.estimate import vocabulary
 from tl_search.training.optim import Phase, phases_of
+from tl_search.training.packing import PackedText
 from tl_search.training.timeline import Timeline
 from tl_search.training.tokens import rows
-from tl_search.training.trainer import device_count
+from tl_search.training.trainer import last_step
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
@@ -51,7 +50,7 @@ def horizon_of(plan: "TrainingPlan", steps_per_epoch: int | None) -> Horizon:
         if steps < 1:
             raise ValueError("trainer.max_steps: must be given, since the length of an epoch is unknown")
         return Horizon(steps)
-    total = plan.total(steps_per_epoch)
+    total = last_step(plan.trainer, steps_per_epoch)
     if total > MOST_EPOCHS * steps_per_epoch:
         raise ValueError(
             f"trainer.max_steps: must be at most {MOST_EPOCHS} epochs of {steps_per_epoch} steps, got {total} steps"
@@ -85,13 +84,8 @@ def measure_epoch(plan: "TrainingPlan") -> Epoch:
     """
     if plan.data.corpus.remote is not None:
         return _estimated(plan, plan.data.corpus)
-    with _cache(plan.cache) as cache:
-        packed = plan.data.pack(plan.tokenizer, cache)
-        loader = BlockLoader(
-            packed.train, plan.model.context, plan.data.batch_size, plan.batches_per_step, plan.seed,
-            plan.data.drop_last, ranks=device_count(plan.trainer),
-        )  # fmt: skip
-        return Epoch(loader.steps, rows(packed.tokenizer))
+    packed = packed_text(plan, plan.cache)
+    return Epoch(plan.loader(packed).steps, rows(packed.tokenizer))
 
 
 def _estimated(plan: "TrainingPlan", corpus: Corpus) -> Epoch:
@@ -114,13 +108,11 @@ def _estimated(plan: "TrainingPlan", corpus: Corpus) -> Epoch:
 
 
 def _blocks_per_step(plan: "TrainingPlan") -> int:
-    return plan.data.batch_size * plan.batches_per_step * device_count(plan.trainer)
+    return plan.data.batch_size * plan.batches_per_step * plan.devices
 
 
-@contextmanager
-def _cache(folder: Path | None) -> Iterator[Path]:
-    if folder is not None and folder.is_dir():
-        yield folder
-        return
-    with tempfile.TemporaryDirectory() as temporary:
-        yield Path(temporary)
+def packed_text(plan: "TrainingPlan", *caches: Path | None) -> PackedText:
+    """The plan's tokens, from the first of the caches that is there; where none is, nothing is left on disk."""
+    there = (cache for cache in caches if cache is not None and cache.is_dir())
+    with tempfile.TemporaryDirectory() as temporary:  # what is mapped into memory stays readable without its name
+        return plan.data.pack(plan.tokenizer, next(there, Path(temporary)))

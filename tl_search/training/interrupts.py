@@ -3,12 +3,13 @@
 import os
 import signal
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, NoReturn, Self
 
 from tl_search.errors.exit_codes import TRY_AGAIN
 
 _REQUEUE = (signal.SIGUSR1, signal.SIGUSR2)  # a scheduler's warning that the job's time is nearly over
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *_REQUEUE)  # those that end a run
 
 
 class Stopped(Exception):  # noqa: N818  # not an error: somebody asked for it
@@ -34,10 +35,10 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # Python lets no other thread handle signals
-            self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, *_REQUEUE)}
+            self._before = {number: signal.getsignal(number) for number in SIGNALS}
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

@@ -12,19 +12,15 @@ class ModelConfig(Protocol):
     @property
     def context(self) -> int:
         """Most tokens that the model sees at once; also how many tokens of a block are predicted."""
-        ...
 
     def parameters(self, vocabulary: int) -> int:
         """How many numbers the model learns, with a vocabulary of so many tokens."""
-        ...
 
     def flops_per_token(self, vocabulary: int) -> float:
         """Floating-point operations that one training token takes, forward and backward; an estimate will do."""
-        ...
 
     def build(self, tokenizer: "PreTrainedTokenizerBase", seed: int) -> "PreTrainedModel":
         """A model with random weights that depend on the seed alone; `random_weights` makes one."""
-        ...
 
 
 def random_weights(config: "PreTrainedConfig", seed: int) -> "PreTrainedModel":

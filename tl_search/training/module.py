@@ -19,7 +19,6 @@ class CausalLM(LightningModule):
     Args:
         model: A transformers model with a language-model head.
         timeline: Weights of the loss terms, and the learning rate's phase, at each step.
-        optimizer: The config of the optimizer.
     """
 
     def __init__(self, model: PreTrainedModel, timeline: Timeline, optimizer: OptimizerConfig) -> None:
@@ -38,7 +37,6 @@ class CausalLM(LightningModule):
 
         Args:
             batch: (text, context + 1) tokens: every token but the first is a target.
-            batch_idx: Not used; Lightning passes it.
         """
         logits, targets = self(batch[:, :-1]), batch[:, 1:]
         weights = self.timeline.stage_at(self.global_step).losses
@@ -59,18 +57,8 @@ class CausalLM(LightningModule):
         texts = zip(logits.split(1), targets.split(1), strict=True)
         return torch.stack([next_token(*text) for text in texts]).mean()
 
-    def on_validation_epoch_start(self) -> None:
-        self._losses: list[tuple[Tensor, int]] = []
-
-    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Keeps the held-out loss of a batch."""
-        self._losses.append((self.held_out_loss(batch) * batch.shape[0], batch.shape[0]))
-
-    def on_validation_epoch_end(self) -> None:
-        # summed like `Evaluation` does: Lightning's running mean would round differently
-        losses, counts = zip(*self._losses, strict=True)
-        self.validated = float(torch.stack(losses).sum()) / sum(counts)
-        self.log("eval/loss", self.validated)
+    def predict_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        return self.held_out_loss(batch)
 
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from tl_search.errors.limits import at_least, not_negative
+
 if TYPE_CHECKING:
     from torch.nn import Module
     from torch.optim import Optimizer
@@ -88,7 +90,6 @@ class OptimizerConfig(Protocol):
             model: The model that is trained.
             phase_at: Completed steps → the learning rate's phase.
         """
-        ...
 
 
 @dataclass(frozen=True)
@@ -122,10 +123,8 @@ class AdamW:
         for name in ("lr", "eps"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: must be a finite number > 0, got {getattr(self, name)}")
-        if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"weight_decay: must be a finite number >= 0, got {self.weight_decay}")
-        if self.warmup_steps < 0:
-            raise ValueError(f"warmup_steps: must be >= 0, got {self.warmup_steps}")
+        not_negative(weight_decay=self.weight_decay)
+        at_least(0, warmup_steps=self.warmup_steps)
         if not 0 <= self.final_share <= 1:
             raise ValueError(f"final_share: must be from 0 to 1, got {self.final_share}")
 

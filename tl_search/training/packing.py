@@ -2,10 +2,10 @@
 
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -28,8 +28,6 @@ class PackedText:
     Args:
         train: Tokens (token,), uint16 or uint32, memory-mapped.
         validation: Tokens of the held-out documents, likewise; may be empty.
-        tokenizer: The one that made the tokens.
-        corpus_digest: Digest of the text.
         tokenizer_digest: Digest of everything that decides which tokens a text becomes.
     """
 
@@ -56,8 +54,6 @@ def pack(corpus: Corpus, config: TokenizerConfig, validation_share: float, cache
     kind. Of a corpus of one document, its last tokens are held out.
 
     Args:
-        corpus: The text.
-        config: The tokenizer's.
         validation_share: Share of the documents held out.
         cache: Folder for tokens and trained tokenizers, which several runs may share.
     """
@@ -105,16 +101,14 @@ def _write(
 ) -> None:
     dtype = np.uint16 if rows(tokenizer) <= 1 << 16 else np.uint32
     with write_dir(folder) as aside:
-        with _Row(aside / "train.npy", dtype) as train, _Row(aside / "validation.npy", dtype) as validation:
+        with _row(aside / "train.npy", dtype) as train, _row(aside / "validation.npy", dtype) as validation:
             for number, tokens in enumerate(_encode(corpus.documents(), tokenizer, dtype)):
                 if count == 1:
                     held_out = round(len(tokens) * validation_share)
-                    train.write(tokens[: len(tokens) - held_out])
-                    validation.write(tokens[len(tokens) - held_out :])
-                elif _is_held_out(number, count, validation_share):
-                    validation.write(tokens)
+                    train.write(tokens[: len(tokens) - held_out].data)
+                    validation.write(tokens[len(tokens) - held_out :].data)
                 else:
-                    train.write(tokens)
+                    (validation if _is_held_out(number, count, validation_share) else train).write(tokens.data)
         write_manifest(aside, documents=count)
 
 
@@ -149,31 +143,17 @@ def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-class _Row:
+@contextmanager
+def _row(path: Path, dtype: type) -> Iterator[BinaryIO]:
     """An .npy file that is written bit by bit; its length is put into the header at the end."""
 
-    def __init__(self, path: Path, dtype: type) -> None:
-        self.path, self.dtype, self.length = path, np.dtype(dtype), 0
+    def put_header(length: int) -> None:
+        description = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (length,)}
+        file.seek(0)
+        np.lib.format.write_array_header_1_0(file, description)
 
-    def __enter__(self) -> Self:
-        self.file = self.path.open("wb")
-        self._header()
-        return self
-
-    def write(self, tokens: np.ndarray) -> None:
-        self.file.write(tokens.tobytes())
-        self.length += len(tokens)
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if kind is None:
-            self.file.seek(0)
-            self._header()
-        self.file.close()
-
-    def _header(self) -> None:
-        description = {
-            "descr": np.lib.format.dtype_to_descr(self.dtype),
-            "fortran_order": False,
-            "shape": (self.length,),
-        }
-        np.lib.format.write_array_header_1_0(self.file, description)
+    with path.open("wb") as file:
+        put_header(0)
+        start = file.tell()
+        yield file
+        put_header((file.tell() - start) // np.dtype(dtype).itemsize)

@@ -5,23 +5,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tl_search.errors.limits import at_least
 from tl_search.plane.curriculum import Curriculum
 from tl_search.plane.schedule import Schedule
 from tl_search.runs.identity import Decides, decisions, plain
 from tl_search.runs.target import AUTO
 from tl_search.training.callbacks.best import Best, check_entries
-from tl_search.training.data import Text
+from tl_search.training.data import BlockLoader, Text, held_out_batches
 from tl_search.training.entries import CallbackEntry, LoggerEntry
 from tl_search.training.model import ModelConfig
 from tl_search.training.optim import LrPolicy, OptimizerConfig
+from tl_search.training.packing import PackedText
 from tl_search.training.retention import Checkpointing, RevisionWeights
 from tl_search.training.terms import check_terms
 from tl_search.training.tokens import TokenizerConfig
-from tl_search.training.trainer import FREE, check_trainer, device_count, last_step
+from tl_search.training.trainer import FREE, check_trainer, device_count
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
     from lightning.pytorch.loggers import Logger
+    from torch import Tensor
 
 _PLANNED = (Decides.weights, Decides.steps)
 
@@ -81,8 +84,7 @@ class TrainingPlan:
     }
 
     def __post_init__(self) -> None:
-        if self.eval_interval < 1:
-            raise ValueError(f"eval_interval: must be >= 1, got {self.eval_interval}")
+        at_least(1, eval_interval=self.eval_interval)
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ValueError(f"ema_decay: must be above 0 and below 1, or null, got {self.ema_decay}")
         if self.checkpoint.weights is RevisionWeights.ema and self.ema_decay is None:
@@ -106,9 +108,24 @@ class TrainingPlan:
     def batches_per_step(self) -> int:
         return int(self.trainer.get("accumulate_grad_batches") or 1)
 
-    def total(self, steps_per_epoch: int) -> int:
-        """The run's last step: the lower of `max_steps` and `max_epochs`, when both are given."""
-        return last_step(self.trainer, steps_per_epoch)
+    def loader(self, packed: PackedText, rank: int = 0) -> BlockLoader:
+        """The training batches of one rank. Raises ValueError when the text does not fill one step."""
+        text, context = self.data, self.model.context
+        return BlockLoader(
+            packed.train, context, text.batch_size, self.batches_per_step, self.seed, text.drop_last, rank,
+            self.devices, text.workers,
+        )  # fmt: skip
+
+    def held_out(self, packed: PackedText) -> "list[Tensor]":
+        """Batches for the eval loss, int64 (block, context + 1). Raises ValueError where there is none."""
+        text, context = self.data, self.model.context
+        found = held_out_batches(packed.validation, context, text.batch_size, text.validation_batches)
+        if text.validation_share and not found:
+            raise ValueError(
+                f"data.validation_share: must hold out a block of {context} tokens, got {text.validation_share} "
+                f"({len(packed.validation)} tokens); 0 measures no eval loss"
+            )
+        return found
 
     def identity(self) -> dict[str, Any]:
         """The settings that decide weights and steps, as plain values; the others may change when a run goes on."""

@@ -3,14 +3,13 @@
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 _NOISE = (
     ".*does not have many workers.*",
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*weights_only.*",
     ".*LeafSpec.*",
-    ".*no `val_dataloader`.*",
     ".*lr_scheduler.step.*",
     ".*The number of training batches.*smaller than the logging interval.*",
 )
@@ -28,24 +27,18 @@ def quiet() -> Iterator[None]:
     """Within the block Lightning and transformers report errors only and draw no bars; our own warnings are shown."""
     from transformers.utils import logging as hugging
 
-    loggers = [logging.getLogger(f"lightning.{name}") for name in ("pytorch", "fabric")]
-    loggers.append(logging.getLogger("lightning.pytorch.utilities.rank_zero"))
-    levels = [logger.level for logger in loggers]
-    verbosity, bars = hugging.get_verbosity(), hugging.is_progress_bar_enabled()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), ExitStack() as undo:
         for message in _NOISE:
             warnings.filterwarnings("ignore", message)
         for module in ("lightning", "torch"):
             warnings.filterwarnings("ignore", module=rf"{module}\.")
-        try:
-            for logger in loggers:
-                logger.setLevel(logging.ERROR)
-            hugging.set_verbosity_error()
-            hugging.disable_progress_bar()
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
-            hugging.set_verbosity(verbosity)
-            if bars:
-                hugging.enable_progress_bar()
+        for name in ("pytorch", "fabric", "pytorch.utilities.rank_zero"):
+            logger = logging.getLogger(f"lightning.{name}")
+            undo.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.ERROR)
+        undo.callback(hugging.set_verbosity, hugging.get_verbosity())
+        hugging.set_verbosity_error()
+        if hugging.is_progress_bar_enabled():
+            undo.callback(hugging.enable_progress_bar)
+        hugging.disable_progress_bar()
+        yield

@@ -6,7 +6,6 @@ Lightning's own launchers run the whole command again for every rank, or cannot 
 import multiprocessing
 import os
 import signal
-import socket
 import threading
 import time
 import warnings
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tl_search.errors.exit_codes import TRY_AGAIN
 from tl_search.errors.ranks import RankError, death, portable
+from tl_search.training.interrupts import SIGNALS
 from tl_search.training.quiet import one_line
 
 if TYPE_CHECKING:
@@ -30,22 +30,19 @@ _GRACE = 30.0  # seconds that the other ranks have to end by themselves after on
 
 
 def start_ranks(job: Callable[[int], None], ranks: int) -> int | None:
-    """Run `job(rank)` in one process per rank, until all have ended.
+    """Run `job(rank)`, which must be picklable, in one process per rank, until all have ended.
 
     Signals to this process are forwarded to all ranks. The error of a rank is raised here; of several, one that is not
     merely the loss of another rank.
-
-    Args:
-        job: Must be picklable.
-        ranks: How many.
 
     Returns:
         A signal that arrived when no rank had anything left to stop, for the caller to obey; else None.
     """
     import torch
+    from lightning.fabric.plugins.environments.lightning import find_free_network_port
 
     context = multiprocessing.get_context("spawn")
-    threads, port = max(1, torch.get_num_threads() // ranks), _free_port()
+    threads, port = max(1, torch.get_num_threads() // ranks), find_free_network_port()
     pipes: dict[Connection, int] = {}
     processes: list[BaseProcess] = []
     with _passing_on(processes, ranks) as (received, deliver):
@@ -147,10 +144,8 @@ def _death(rank: int, code: int, received: list[int]) -> BaseException:
 def _worst(found: dict[int, BaseException | None]) -> BaseException | None:
     """The error to raise for all ranks: first one with a message, then the loss of another rank, then a stop."""
     errors = [error for error in found.values() if error is not None]
-    stops = [error for error in errors if isinstance(error, KeyboardInterrupt | SystemExit)]
-    plain = [error for error in errors if not isinstance(error, KeyboardInterrupt | SystemExit | RankError)]
-    rest = [error for error in errors if isinstance(error, RankError)]
-    return next(iter([*plain, *rest, *stops]), None)
+    stops, lost = KeyboardInterrupt | SystemExit, RankError
+    return min(errors, key=lambda error: 2 * isinstance(error, stops) + isinstance(error, lost), default=None)
 
 
 @contextmanager
@@ -180,15 +175,9 @@ def _passing_on(processes: list[BaseProcess], ranks: int) -> Iterator[tuple[list
     if threading.current_thread() is not threading.main_thread():  # Python lets no other thread handle signals
         yield received, deliver
         return
-    before = {number: signal.signal(number, forward) for number in _SIGNALS}
+    before = {number: signal.signal(number, forward) for number in SIGNALS}
     try:
         yield received, deliver
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return door.getsockname()[1]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
+from tl_search.errors.limits import at_least
+
 
 class RevisionWeights(Enum):
     """Which weights a run's revisions hold: those that are trained, or their exponential moving average."""
@@ -44,9 +46,7 @@ class Checkpointing:
     }
 
     def __post_init__(self) -> None:
-        for name in ("save_interval", "save_last"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: must be >= 1, got {getattr(self, name)}")
+        at_least(1, save_interval=self.save_interval, save_last=self.save_last)
         if self.every_n_scheduled is not None and self.every_n_scheduled < 1:
             raise ValueError(f"every_n_scheduled: must be >= 1 or null, got {self.every_n_scheduled}")
         if self.save_minutes is not None and not 0 < self.save_minutes < math.inf:

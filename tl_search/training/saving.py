@@ -7,9 +7,10 @@ import copy
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from queue import SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,14 +67,11 @@ class Snapshot:
         self.copies.clear()
 
 
-class BackgroundWriter:
+class BackgroundWriter(AbstractContextManager["BackgroundWriter"]):
     """Does jobs one by one in the order in which they are given, in a thread or at once.
 
     After a job that fails no other is done, since it might rely on what the failed one was to write. The error is
     raised in the training thread: at the next `check`, at the next job, and when the block ends.
-
-    Args:
-        asynchronous: Whether jobs are done in a thread.
     """
 
     def __init__(self, asynchronous: bool = True) -> None:
@@ -85,9 +83,6 @@ class BackgroundWriter:
         self._pending = 0
         self._snapshots: list[Snapshot] = []
         self._buffers: dict[Any, list[Tensor]] = defaultdict(list)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """Jobs given before an error are still done; the error that ends the block is the one that is raised."""
@@ -106,7 +101,6 @@ class BackgroundWriter:
         Args:
             moment: Such as the step.
             value: Tensors and plain values in dicts, lists and tuples.
-            write: Writes the value to the disk, or checks it.
         """
         self.check()
         if not self.asynchronous:

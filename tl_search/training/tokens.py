@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
+from tl_search.errors.limits import at_least
 from tl_search.store.keys import digest
 from tl_search.text.paths import local
 
@@ -19,7 +20,6 @@ class TokenizerConfig(Protocol):
 
     def build(self, documents: Iterable[str]) -> "PreTrainedTokenizerFast":
         """The tokenizer; `documents` is the corpus, for one that is trained."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class ByteTokenizer:
 
     def build(self, documents: Iterable[str] = ()) -> "PreTrainedTokenizerFast":
         from tokenizers import Tokenizer, models
+        from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-        letters = _byte_letters()
-        model = models.BPE(vocab={letters[byte]: byte for byte in range(256)}, merges=[])
+        model = models.BPE(vocab={letter: byte for byte, letter in bytes_to_unicode().items()}, merges=[])
         # without a word pattern a document is one word: the same tokens, since nothing is merged, six times as fast
         return _finish(Tokenizer(model), word_pattern=False)
 
@@ -50,10 +50,8 @@ class TrainedTokenizer:
     DECIDES: ClassVar = {"weights": "vocab_size min_frequency"}
 
     def __post_init__(self) -> None:
-        if self.vocab_size < 258:
-            raise ValueError(f"vocab_size: must be >= 258, got {self.vocab_size}")
-        if self.min_frequency < 1:
-            raise ValueError(f"min_frequency: must be >= 1, got {self.min_frequency}")
+        at_least(258, vocab_size=self.vocab_size)
+        at_least(1, min_frequency=self.min_frequency)
 
     def build(self, documents: Iterable[str]) -> "PreTrainedTokenizerFast":
         from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -63,7 +61,7 @@ class TrainedTokenizer:
         trainer = trainers.BpeTrainer(
             vocab_size=self.vocab_size - 1,
             min_frequency=self.min_frequency,
-            initial_alphabet=sorted(_byte_letters()),
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
             show_progress=False,
         )
         tokenizer.train_from_iterator(documents, trainer)
@@ -122,13 +120,3 @@ def _finish(tokenizer: "Tokenizer", word_pattern: bool) -> "PreTrainedTokenizerF
         pad_token=END_OF_TEXT,
         clean_up_tokenization_spaces=False,
     )
-
-
-def _byte_letters() -> list[str]:
-    """The letter with which byte-level tokenizers write each byte: itself if it is printable, else one from U+0100 on.
-
-    The convention is GPT-2's (Radford et al., 2019); `tokenizers` knows it but gives only the set of letters.
-    """
-    printing = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
-    spare = iter(range(0x100, 0x200))
-    return [chr(byte) if byte in printing else chr(next(spare)) for byte in range(256)]

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 STEPS = frozenset({"max_steps", "max_epochs"})
 FREE = frozenset({"accelerator", "devices", "num_nodes", "strategy", "log_every_n_steps", "profiler"})
 
-# Lightning's own lists, spelled out: importing it to check a word takes seconds.
 # Lightning's own lists, repeated here since importing Lightning to check a word takes seconds.
 _ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps", "tpu")
 _PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "64-true", "bf16", 16, 32, 64)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tl_search.errors.limits import at_least
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import SpacedSchedule
-from tl_search.plane.spacing import at_least, regular
+from tl_search.plane.spacing import regular
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class EverySchedule(SpacedSchedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least("interval", self.interval, 1)
+        at_least(1, interval=self.interval)
 
     def spaced(self, horizon: Horizon) -> set[int]:
         return set(regular("interval", self.interval, 0, horizon.total))

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tl_search.errors.limits import at_least
 from tl_search.plane.schedule import EpochSchedule
-from tl_search.plane.spacing import at_least, regular
+from tl_search.plane.spacing import regular
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,7 @@ class LinearSchedule(EpochSchedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.linear_interval is not None:
-            at_least("linear_interval", self.linear_interval, 1)
+        at_least(1, linear_interval=self.linear_interval)
 
     def in_epoch(self, start: int, end: int) -> range:
         length = end - start + (start > 0)  # in optimizer steps: step 0 comes before the first one

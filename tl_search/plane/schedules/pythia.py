@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tl_search.errors.limits import at_least
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import SpacedSchedule
-from tl_search.plane.spacing import at_least, regular
+from tl_search.plane.spacing import regular
 
 PYTHIA_STEPS = 143_000  # length of every Pythia run
 
@@ -30,7 +31,7 @@ class PythiaSchedule(SpacedSchedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least("linear_interval", self.linear_interval, 1)
+        at_least(1, linear_interval=self.linear_interval)
 
     def spaced(self, horizon: Horizon) -> set[int]:
         length = PYTHIA_STEPS if self.scale else horizon.total

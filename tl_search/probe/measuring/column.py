@@ -59,10 +59,8 @@ def measure_column(
     are all the same.
 
     Args:
-        revision: Its weights and tokenizer lie in `folder`.
-        folder: A loadable model.
+        revision, folder, extraction: As for `probe.embed.embed_column`.
         texts: The first of them are the prompts whose token states are measured.
-        extraction: With a settled dtype.
         session: Computes, on one device.
         config: Which metrics.
 

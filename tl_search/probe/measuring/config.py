@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
+from tl_search.errors.limits import at_least
 from tl_search.probe.measuring.metric import Metric, OfViews, find_metric
 
 _FEW = 4  # prompts that are measured at least, whatever share of the corpus that is
@@ -53,18 +54,13 @@ class MetricsConfig:
     }
 
     def __post_init__(self) -> None:
-        for name in ("corpus_max_examples_per_task", "prompts"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name}: must be >= 1, got {value}")
-        if self.views < 2:
-            raise ValueError(f"views: must be >= 2, got {self.views}")
+        at_least(1, corpus_max_examples_per_task=self.corpus_max_examples_per_task, prompts=self.prompts)
+        at_least(2, views=self.views)
         for name in ("prompts_share", "noise"):
             share = getattr(self, name)
             if not 0 < share <= 1:
                 raise ValueError(f"{name}: must be in (0, 1], got {share}")
-        if self.seed < 0:
-            raise ValueError(f"seed: must be >= 0, got {self.seed}")
+        at_least(0, seed=self.seed)
         settled = {name: find_metric(name, own).options for name, own in self.measures.items() if own is not None}
         object.__setattr__(self, "measures", settled)
         if self.columns is not Columns.none and not settled:
@@ -83,11 +79,7 @@ class MetricsConfig:
         return any(isinstance(one, OfViews) for one in self.metrics.values())
 
     def prompts_of(self, texts: int) -> int:
-        """Of how many texts of a corpus the token states are measured.
-
-        Args:
-            texts: How many the corpus has.
-        """
+        """Of how many texts of a corpus of so many `texts` the token states are measured."""
         share = max(round(texts * self.prompts_share), _FEW)
         return min(texts, share, texts if self.prompts is None else self.prompts)
 

@@ -77,7 +77,7 @@ class OfTokens(Metric):
 
     @abstractmethod
     def measure(
-        self, states: Float[Tensor, "*layer text token width"], lengths: Int[Tensor, " text"] | None
+        self, states: Float[Tensor, "*layer text token width"], lengths: Int[Tensor, " text"] | None = None
     ) -> Float[Tensor, "*layer text"]:
         """Of each prompt; NaN leaves a prompt out of the mean. `lengths` are the real tokens, first; None: all are."""
 
@@ -117,7 +117,7 @@ class OfViews(Metric):
 
 @dataclass(frozen=True)
 class MatrixEntropy(Metric):
-    """The options of the two metrics that are a matrix-based entropy.
+    """The options of the metrics that are a matrix-based entropy.
 
     Args:
         alpha: Order of the entropy, > 0; 1 is Shannon's.

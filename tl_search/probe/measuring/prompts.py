@@ -25,17 +25,11 @@ _TOKENS = 32  # on an accelerator, prompts are padded to a multiple of so many t
 
 
 class _Chosen(NamedTuple):
-    """Which of a rectangle's texts are prompts.
+    """Which of a rectangle's texts are prompts."""
 
-    Args:
-        texts: The rectangle's `texts`, kept so that no other tensor gets its address, which is a key of the cache.
-        places: Where the prompts stand in the rectangle; None: all of its texts are prompts.
-        counts: Real tokens of each prompt, in host memory.
-    """
-
-    texts: Tensor
-    places: Tensor | None
-    counts: Tensor
+    texts: Tensor  # the rectangle's, kept so that no other tensor gets its address, which is a key of the cache
+    places: Tensor | None  # where the prompts stand in the rectangle; None: all of its texts are prompts
+    counts: Tensor  # real tokens of each prompt, in host memory
 
 
 class _Waiting(NamedTuple):
@@ -52,10 +46,6 @@ class TokenMetrics:
     Args:
         config: Which metrics, and of how many prompts.
         texts: How many texts the corpus has. The first of them are the prompts; its views follow in the pass.
-
-    Attributes:
-        metrics: Those of token states, by name.
-        prompts: How many texts are prompts.
     """
 
     def __init__(self, config: MetricsConfig, texts: int) -> None:
@@ -100,8 +90,7 @@ class TokenMetrics:
         if not places:
             return None
         counts = torch.tensor([lengths[place] for place in places])
-        all_of_them = len(places) == len(texts)
-        there = None if all_of_them else torch.tensor(places, device=rectangle.states.device)
+        there = None if len(places) == len(texts) else torch.tensor(places, device=rectangle.states.device)
         return _Chosen(rectangle.texts, there, counts)
 
     def _measure(self) -> None:

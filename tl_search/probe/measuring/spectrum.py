@@ -87,21 +87,26 @@ def entropy(weights: Float[Tensor, "*batch side"], alpha: float = 1.0) -> Float[
         weights: Of any sum.
         alpha: Order of the entropy, > 0; 1 is Shannon's.
     """
-    total = weights.sum(-1, keepdim=True)
-    shares = weights / total.masked_fill(total == 0, 1.0)
+    parts = shares(weights)
     if alpha == 1:
-        return shannon(shares)
-    none = shares == 0
-    power = (shares.masked_fill(none, 1.0) ** alpha).masked_fill(none, 0.0).sum(-1)
-    return power.masked_fill(total[..., 0] == 0, 1.0).log() / (1 - alpha)
+        return shannon(parts)
+    none = parts == 0
+    power = (parts.masked_fill(none, 1.0) ** alpha).masked_fill(none, 0.0).sum(-1)
+    return power.masked_fill(none.all(-1), 1.0).log() / (1 - alpha)
 
 
-def shannon(shares: Float[Tensor, "*batch side"]) -> Float[Tensor, "*batch"]:
+def shares(weights: Float[Tensor, "*batch side"]) -> Float[Tensor, "*batch side"]:
+    """Nonnegative weights divided by their sum; zeros stay zeros."""
+    total = weights.sum(-1, keepdim=True)
+    return weights / total.masked_fill(total == 0, 1.0)
+
+
+def shannon(parts: Float[Tensor, "*batch side"]) -> Float[Tensor, "*batch"]:
     """−Σ p ln p, in nats. Shares of 0 are left out, since the infinite slope there would make all gradients NaN."""
     import torch
 
-    none = shares == 0
-    return torch.special.entr(shares.masked_fill(none, 1.0)).masked_fill(none, 0.0).sum(-1)
+    none = parts == 0
+    return torch.special.entr(parts.masked_fill(none, 1.0)).masked_fill(none, 0.0).sum(-1)
 
 
 def scaled(

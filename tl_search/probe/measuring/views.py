@@ -23,10 +23,7 @@ def noisy_views(texts: Sequence[str], views: int, share: float, seed: int) -> li
     """The views of each text, which depend on the text, the view's number and the seed, and not on other texts.
 
     Args:
-        texts: Any number of them.
-        views: Of each text.
         share: Of a text's words that get a slip, in (0, 1].
-        seed: >= 0.
     """
     return [
         [_noisy(text, share, random.Random(f"{seed}/{view}/{text_digest(text)}")) for view in range(views)]
@@ -57,26 +54,16 @@ def _slip(word: str, rng: random.Random) -> str:
     return slipped
 
 
-def _exchange(word: str, at: int, rng: random.Random) -> str:
-    return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-
-
-def _leave_out(word: str, at: int, rng: random.Random) -> str:
-    return word[:at] + word[at + 1 :]
-
-
-def _double(word: str, at: int, rng: random.Random) -> str:
-    return word[: at + 1] + word[at:]
-
-
 def _miss(word: str, at: int, rng: random.Random) -> str:
     key = word[at]
     hit = rng.choice(_BESIDE.get(key.lower(), key))
     return word[:at] + (hit.upper() if key.isupper() else hit) + word[at + 1 :]
 
 
-def _tear(word: str, at: int, rng: random.Random) -> str:
-    return f"{word[: at + 1]} {word[at + 1 :]}"
-
-
-_SLIPS: tuple[Callable[[str, int, random.Random], str], ...] = (_exchange, _leave_out, _double, _miss, _tear)
+_SLIPS: tuple[Callable[[str, int, random.Random], str], ...] = (
+    lambda word, at, _: word[:at] + word[at + 1] + word[at] + word[at + 2 :],  # exchanged
+    lambda word, at, _: word[:at] + word[at + 1 :],  # left out
+    lambda word, at, _: word[: at + 1] + word[at:],  # doubled
+    _miss,
+    lambda word, at, _: f"{word[: at + 1]} {word[at + 1 :]}",  # split
+)

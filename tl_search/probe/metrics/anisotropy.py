@@ -14,35 +14,29 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def anisotropy(vectors: Float[Tensor, "*batch text width"], *, centre: bool = False) -> Float[Tensor, "*batch"]:
+@dataclass(frozen=True)
+class Anisotropy(OfVectors):
     """Mean cosine of two different texts' vectors, over all pairs (Ethayarajh, 2019, arXiv:1909.00512).
 
     The sum over pairs is computed from the sum of the unit vectors, so the cost is linear in texts. NaN for one text.
 
     Args:
-        vectors: Pooled states of any dtype.
         centre: Whether the mean vector is taken off first.
 
     Example:
         >>> import torch
-        >>> round(anisotropy(torch.ones(3, 2)).item(), 6)
+        >>> round(Anisotropy().measure(torch.ones(3, 2)).item(), 6)
         1.0
     """
-    import torch
-
-    texts = vectors.shape[-2]
-    directions = prepare(vectors, centre, row_norm=True)
-    if texts < 2:
-        return torch.full(vectors.shape[:-2], math.nan, dtype=directions.dtype, device=directions.device)
-    themselves = directions.square().sum((-2, -1))  # 1 for each vector, 0 for a vector of zeros
-    return (directions.sum(-2).square().sum(-1) - themselves) / (texts * (texts - 1))
-
-
-@dataclass(frozen=True)
-class Anisotropy(OfVectors):
-    """`anisotropy` of all texts."""
 
     centre: bool = False
 
     def measure(self, vectors: Float[Tensor, "*layer text width"]) -> Float[Tensor, "*layer"]:
-        return anisotropy(vectors, **self.options)
+        import torch
+
+        texts = vectors.shape[-2]
+        directions = prepare(vectors, self.centre, row_norm=True)
+        if texts < 2:
+            return torch.full(vectors.shape[:-2], math.nan, dtype=directions.dtype, device=directions.device)
+        themselves = directions.square().sum((-2, -1))  # 1 for each vector, 0 for a vector of zeros
+        return (directions.sum(-2).square().sum(-1) - themselves) / (texts * (texts - 1))

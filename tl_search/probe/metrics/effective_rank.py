@@ -6,24 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tl_search.probe.measuring.metric import OfSpectrum, option
-from tl_search.probe.measuring.spectrum import eigenvalues, entropy, prepare
+from tl_search.probe.measuring.spectrum import entropy
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
     from torch import Tensor
 
 
-def effective_rank(
-    vectors: Float[Tensor, "*batch text width"],
-    *,
-    centre: bool = False,
-    row_norm: bool = False,
-    spectrum: str = "eigen",
-) -> Float[Tensor, "*batch"]:
+@dataclass(frozen=True)
+class EffectiveRank(OfSpectrum):
     """The exponential of the entropy of the spectrum's shares, exp S₁ (Skean et al., 2025, arXiv:2502.02013).
 
     Args:
-        vectors: Pooled states of any dtype.
         centre: Whether the mean vector is taken off first.
         row_norm: Whether vectors are then scaled to unit length.
         spectrum: `eigen`, the eigenvalues σ² of ZZᵀ, which gives exp of the dataset entropy; or `singular`, the
@@ -31,24 +25,13 @@ def effective_rank(
 
     Example:
         >>> import torch
-        >>> round(effective_rank(torch.eye(5)).item(), 6)
+        >>> round(EffectiveRank().measure(torch.eye(5)).item(), 6)
         5.0
     """
-    values = eigenvalues(prepare(vectors, centre, row_norm))
-    return _rank(values, spectrum)
-
-
-def _rank(values: Float[Tensor, "*batch side"], spectrum: str) -> Float[Tensor, "*batch"]:
-    return entropy(values.sqrt() if spectrum == "singular" else values).exp()
-
-
-@dataclass(frozen=True)
-class EffectiveRank(OfSpectrum):
-    """`effective_rank` of all texts."""
 
     centre: bool = False
     row_norm: bool = False
     spectrum: str = option("eigen", words=("eigen", "singular"))
 
     def of_spectrum(self, values: Float[Tensor, "*layer side"], texts: int, width: int) -> Float[Tensor, "*layer"]:
-        return _rank(values, self.spectrum)
+        return entropy(values.sqrt() if self.spectrum == "singular" else values).exp()

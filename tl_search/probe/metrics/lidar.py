@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tl_search.probe.measuring.metric import OfViews, option
-from tl_search.probe.measuring.spectrum import eigenvalues, precise, shannon
+from tl_search.probe.measuring.spectrum import eigenvalues, precise, shannon, shares
 
 if TYPE_CHECKING:
     from jaxtyping import Float  # a language of shapes for readers and checkers
     from torch import Tensor
 
 
-def lidar(
-    views: Float[Tensor, "*batch text view width"], *, delta: float = 1e-4, eps: float = 1e-8
-) -> Float[Tensor, "*batch"]:
+@dataclass(frozen=True)
+class LiDAR(OfViews):
     """Effective rank of Σw^-½ Σb Σw^-½, where every text is a class (Thilak et al., 2023, arXiv:2312.04000).
 
     exp(−Σ p ln p), p = λ / Σλ + ε, over the eigenvalues λ. Σb is the covariance of the texts' means, Σw that of the
@@ -24,29 +23,9 @@ def lidar(
     when δ is lost in the rounding of much larger numbers.
 
     Args:
-        views: Vectors of at least two views of each text.
         delta: Added to the diagonal of Σw, > 0.
         eps: Added to every share of the spectrum, >= 0.
     """
-    import torch
-
-    views = precise(views)
-    texts, count, width = views.shape[-3:]
-    means = views.mean(-2)
-    between = (means - means.mean(-2, keepdim=True)) / texts**0.5
-    noise = (views - means[..., None, :]).flatten(-3, -2) / (texts * count) ** 0.5
-    within = noise.mT @ noise + delta * torch.eye(width, dtype=views.dtype, device=views.device)
-    factor, failed = torch.linalg.cholesky_ex(within)  # `cholesky` would fail for all layers
-    # Σw = FFᵀ: the rows F⁻¹b have the eigenvalues of Σw^-½ Σb Σw^-½ in their Gram matrix, on its smaller side
-    values = eigenvalues(torch.linalg.solve_triangular(factor, between.mT, upper=False).mT)
-    total = values.sum(-1, keepdim=True)
-    shares = values / total.masked_fill(total == 0, 1.0) + eps
-    return shannon(shares).exp().masked_fill(failed != 0, math.nan)
-
-
-@dataclass(frozen=True)
-class LiDAR(OfViews):
-    """`lidar` of all texts."""
 
     higher_is_better = True
 
@@ -54,4 +33,15 @@ class LiDAR(OfViews):
     eps: float = option(1e-8, least=0)
 
     def measure(self, views: Float[Tensor, "*layer text view width"]) -> Float[Tensor, "*layer"]:
-        return lidar(views, **self.options)
+        import torch
+
+        views = precise(views)
+        texts, count, width = views.shape[-3:]
+        means = views.mean(-2)
+        between = (means - means.mean(-2, keepdim=True)) / texts**0.5
+        noise = (views - means[..., None, :]).flatten(-3, -2) / (texts * count) ** 0.5
+        within = noise.mT @ noise + self.delta * torch.eye(width, dtype=views.dtype, device=views.device)
+        factor, failed = torch.linalg.cholesky_ex(within)  # `cholesky` would fail for all layers
+        # Σw = FFᵀ: the rows F⁻¹b have the eigenvalues of Σw^-½ Σb Σw^-½ in their Gram matrix, on its smaller side
+        values = eigenvalues(torch.linalg.solve_triangular(factor, between.mT, upper=False).mT)
+        return shannon(shares(values) + self.eps).exp().masked_fill(failed != 0, math.nan)

@@ -9,11 +9,7 @@ from tl_search.training.data import stream
 
 
 class BatchSeed(Callback):
-    """Seeds torch before every batch, from (seed, epoch, batch) and, with several devices, the rank.
-
-    Args:
-        seed: Random seed of the run.
-    """
+    """Seeds torch before every batch, from (seed, epoch, batch) and, with several devices, the rank."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar
 
+from tl_search.errors.limits import at_least, not_negative
+
 
 class Mode(Enum):
     """Whether less is better (min, for a loss) or more is better (max, for a score)."""
@@ -35,12 +37,10 @@ class Best:
     DECIDES: ClassVar = {"files": "monitor mode min_delta save_top_k name"}
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_delta < float("inf"):
-            raise ValueError(f"min_delta: must be a finite number >= 0, got {self.min_delta}")
-        if self.save_top_k < 1:
-            raise ValueError(f"save_top_k: must be >= 1, got {self.save_top_k}")
+        not_negative(min_delta=self.min_delta)
+        at_least(1, save_top_k=self.save_top_k)
         if self.name is not None:
-            check_name(self.name)
+            check_folder_name(self.name)
 
     def better(self, value: float, best: float) -> bool:
         """Whether a value is a new best."""
@@ -52,7 +52,7 @@ class Best:
         return value if self.mode is Mode.min else -value
 
 
-def check_name(name: str) -> None:
+def check_folder_name(name: str) -> None:
     """Raises ValueError when something else may use a folder of that name."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) or re.fullmatch(r"main|last|rewound|(.*-)?step-?\d+", name):
         raise ValueError(f"name: must be letters, digits, dashes, but not main, last, rewound or stepN, got {name!r}")
@@ -66,7 +66,7 @@ def check_entries(entries: Mapping[str, Any]) -> None:
             continue
         name = entry.name or key
         try:
-            check_name(name)
+            check_folder_name(name)
         except ValueError as error:
             raise ValueError(f"callbacks.{key}.{error}") from error
         if name in owners:

@@ -12,7 +12,8 @@ from lightning.pytorch.callbacks import Checkpoint
 from tl_search.errors.nearest import did_you_mean
 from tl_search.runs.pointers import Pointer
 from tl_search.store.atomic import read_json
-from tl_search.training.callbacks.best import Best, check_name
+from tl_search.training.callbacks.best import Best, check_folder_name
+from tl_search.training.callbacks.each_batch import EachBatch
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.evaluation import loss_words, say
 from tl_search.training.callbacks.measurements import Measurements
@@ -20,22 +21,17 @@ from tl_search.training.context import RunContext
 from tl_search.training.revisions import write_model
 
 
-class BestCheckpoint(Checkpoint):
+class BestCheckpoint(EachBatch, Checkpoint):
     """Watches one measurement and keeps the model of its best value. `ResumeState` writes the full state.
 
     A better model is written to a folder of its own, unless its step has a revision. Then the link `revisions/NAME` is
     moved to it in one atomic step. So a run may be killed at any time: link and pointer lead to something whole.
-
-    Args:
-        config: What is watched, and what counts as better.
-        entry: The callback's name, if the config gives none.
-        run: The run whose models are written.
     """
 
     def __init__(self, config: Best, entry: str, run: RunContext) -> None:
         self.config, self.entry, self.run = config, entry, run
-        self.name = config.name or entry
-        check_name(self.name)
+        self.name = config.name or entry  # the callback's name, where the config gives none
+        check_folder_name(self.name)
         self.seen = -1  # step of the latest measurement that was considered
         self.kept: dict[int, float] = {}  # step → value of the full states that are kept
         self.best: dict[str, Any] | None = None  # content of the pointer file, once it is written
@@ -56,12 +52,7 @@ class BestCheckpoint(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._drop_missing(trainer.is_global_zero)
-        self._look(trainer, pl_module)
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        self._look(trainer, pl_module)
+        super().on_train_start(trainer, pl_module)
 
     def _drop_missing(self, first: bool) -> None:
         """Forget the best when its files are gone, as after the run was set back to an older state."""
@@ -76,7 +67,7 @@ class BestCheckpoint(Checkpoint):
             if (revisions / self.name).is_symlink():
                 (revisions / self.name).unlink()
 
-    def _look(self, trainer: Trainer, module: Any) -> None:
+    def act(self, trainer: Trainer, module: Any) -> None:
         board, monitor = Measurements.of(trainer), self.config.monitor
         step, value = board.latest.get(monitor, (-1, math.nan))
         if step <= self.seen or step != trainer.global_step:

@@ -14,14 +14,10 @@ from tl_search.training.timeline import Timeline
 
 
 class TrainingCurves(Callback):
-    """Logs a point of every curve each few steps; a loss is the mean since the point before.
+    """Logs a point of every curve each `every` steps; a loss is the mean since the point before.
 
     Reading a value makes the host wait for the device, so losses are summed on the device in between. The sums, one
     for each rank, are part of the training state, so that the curves of a resumed run are those of one never stopped.
-
-    Args:
-        every: Steps between two points.
-        timeline: Tokens at each step.
     """
 
     def __init__(self, every: int, timeline: Timeline) -> None:
@@ -39,9 +35,7 @@ class TrainingCurves(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.step, self.since = trainer.global_step, time.monotonic()
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any) -> None:
         if not trainer.loggers:
             return
         terms = {name: value for name, value in outputs.items() if name != "loss"}

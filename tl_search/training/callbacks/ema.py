@@ -35,11 +35,6 @@ class Ema(EMAWeightAveraging):
         assert self._average_model is not None
         return self._average_model.module
 
-    @property
-    def average(self) -> PreTrainedModel:
-        """The averaged transformers model."""
-        return self.module.model
-
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._device = trainer.strategy.root_device  # the module is moved there only later, without the average
         super().setup(trainer, pl_module, stage)
@@ -51,4 +46,4 @@ class Ema(EMAWeightAveraging):
 def written_model(trainer: Trainer, module: Any, averaged: bool) -> PreTrainedModel:
     """The model whose weights revisions hold: the trained one, or its average."""
     ema = Ema.of(trainer) if averaged else None
-    return module.model if ema is None else ema.average
+    return (module if ema is None else ema.module).model

@@ -2,19 +2,20 @@
 
 import math
 import sys
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from tl_search.training.callbacks.each_batch import EachBatch
 from tl_search.training.callbacks.ema import Ema
 from tl_search.training.callbacks.measurements import Measurements
 from tl_search.training.callbacks.neighbours import neighbours
 
 
-class Evaluation(Callback):
+class Evaluation(EachBatch):
     """Publishes `eval/loss` (nats per token) and `eval/perplexity`, on the same batches every time.
 
     It is not Lightning's validation loop, which counts batches instead of steps and runs after the callbacks of a
@@ -23,22 +24,12 @@ class Evaluation(Callback):
 
     Args:
         batches: Held-out blocks, int64 (block, context + 1) each; without any, nothing is measured.
-        due: Steps at which it is measured.
-        averaged: Whether revisions hold the average of the weights.
     """
 
     def __init__(self, batches: list[Tensor], due: Set[int], averaged: bool = False) -> None:
         self.batches, self.due, self.averaged = batches, due, averaged
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._measure_if_due(trainer, pl_module)
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        self._measure_if_due(trainer, pl_module)
-
-    def _measure_if_due(self, trainer: Trainer, module: LightningModule) -> None:
+    def act(self, trainer: Trainer, module: LightningModule) -> None:
         step, board = trainer.global_step, Measurements.of(trainer)
         # the board is part of the training state: what was measured before the run was stopped is not logged twice
         if not self.batches or step not in self.due or board.at("eval/loss", step) is not None:
@@ -56,9 +47,15 @@ class Evaluation(Callback):
         module: Any = trained if ema is None else ema.module
         module.eval()
         with torch.no_grad(), trainer.precision_plugin.val_step_context():
-            losses = [module.held_out_loss(batch.to(trained.device)) * batch.shape[0] for batch in self.batches]
+            losses = [module.held_out_loss(batch.to(trained.device)) for batch in self.batches]
         module.train()
-        return float(torch.stack(losses).sum()) / sum(batch.shape[0] for batch in self.batches)
+        return mean_loss(losses, self.batches)
+
+
+def mean_loss(losses: Sequence[Tensor], batches: Sequence[Tensor]) -> float:
+    """The mean over all blocks of batches (block, token), of each batch's mean."""
+    sums = [loss * len(batch) for loss, batch in zip(losses, batches, strict=True)]
+    return float(torch.stack(sums).sum()) / sum(map(len, batches))
 
 
 def say(step: int, *words: str) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from tl_search.errors.limits import at_least
+
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
 
@@ -20,8 +22,7 @@ class FiniteLoss:
     DECIDES: ClassVar = {"files": "patience"}
 
     def __post_init__(self) -> None:
-        if self.patience < 1:
-            raise ValueError(f"patience: must be >= 1, got {self.patience}")
+        at_least(1, patience=self.patience)
 
     def start(self) -> "Callback":
         from tl_search.training.callbacks.finite_loss_watch import FiniteLossWatch

@@ -13,11 +13,7 @@ _READ_EVERY = 16  # batches; reading a number makes the host wait for an acceler
 
 
 class FiniteLossWatch(Callback):
-    """Counts losses that are not finite, on the device, and raises DivergedError at `patience` in a row.
-
-    Args:
-        patience: Batches in a row, >= 1.
-    """
+    """Counts losses that are not finite, on the device, and raises DivergedError at `patience` in a row."""
 
     def __init__(self, patience: int) -> None:
         self.patience = patience

@@ -11,11 +11,7 @@ from tl_search.training.callbacks.measurements import Measurements
 
 
 class ProgressLines(Callback):
-    """Writes a line to stderr when training starts, every so many seconds, and at the last step.
-
-    Args:
-        seconds: Between two lines.
-    """
+    """Writes a line to stderr when training starts, every `seconds`, and at the last step."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -30,9 +26,7 @@ class ProgressLines(Callback):
         where = f"{trainer.world_size} × {pl_module.device.type}" if trainer.world_size > 1 else f"{pl_module.device}"
         _say(f"training: {sizes}, {trainer.max_steps:,} steps, on {where}; {start}")
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any) -> None:
         step, now = trainer.global_step, time.monotonic()
         if not trainer.is_global_zero or step == self.last:  # called once per batch, of which a step may have several
             return

@@ -26,10 +26,6 @@ class ResumeState(Checkpoint):
 
     It acts after all callbacks that write or decide. So a saved state means that the step's revision has been written,
     and it contains what the other callbacks know of the step.
-
-    Args:
-        checkpoint: When a state is due, and which states are kept.
-        run: The run whose state is saved.
     """
 
     def __init__(self, checkpoint: Checkpointing, run: RunContext) -> None:
@@ -46,9 +42,7 @@ class ResumeState(Checkpoint):
         elif trainer.is_global_zero:
             self._point()  # a kill may have come between state and pointer
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         self.run.saves.check()
         step = trainer.global_step
         if step == self.step:  # between the batches of a step: a state would lack the gradients so far

@@ -2,22 +2,20 @@
 
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from tl_search.training.callbacks.each_batch import EachBatch
 from tl_search.training.callbacks.ema import written_model
 from tl_search.training.callbacks.measurements import Measurements
 from tl_search.training.context import RunContext
 from tl_search.training.revisions import write_revision
 
 
-class ScheduledCheckpoint(Checkpoint):
+class ScheduledCheckpoint(EachBatch, Checkpoint):
     """Writes a revision at every scheduled step, step 0 included, each once.
 
     It is a `Checkpoint`, which Lightning runs after all other callbacks.
-
-    Args:
-        run: Which steps have a revision, and where it is written.
     """
 
     def __init__(self, run: RunContext) -> None:
@@ -25,21 +23,12 @@ class ScheduledCheckpoint(Checkpoint):
         self.saved: int | None = None
         self.best: float | None = None  # the lowest eval loss so far
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # not in on_fit_start, where the step of a resumed run is not known yet
-        self._write_if_due(trainer, pl_module)
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        self._write_if_due(trainer, pl_module)
-
-    def _write_if_due(self, trainer: Trainer, module: Any) -> None:
+    def act(self, trainer: Trainer, module: Any) -> None:
         step = trainer.global_step
         loss = Measurements.of(trainer).at("eval/loss", step)
         if loss is not None:
             self.best = loss if self.best is None else min(self.best, loss)
-        if step == self.saved or step not in self.run.scheduled:  # the hook fires once per batch, not per step
+        if step == self.saved or step not in self.run.scheduled:  # called once per batch, not per step
             return
         self.saved = step  # before writing, so that the training state of this step says that it is done
         if trainer.is_global_zero:

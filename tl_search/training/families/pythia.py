@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from tl_search.errors.limits import at_least
 from tl_search.training.model import random_weights
 from tl_search.training.tokens import rows
 
@@ -38,9 +39,8 @@ class Pythia:
     DECIDES: ClassVar = {"weights": "width blocks heads context rotary_share dropout vocabulary_multiple"}
 
     def __post_init__(self) -> None:
-        for name in ("width", "blocks", "heads", "context", "vocabulary_multiple"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: must be >= 1, got {getattr(self, name)}")
+        at_least(1, width=self.width, blocks=self.blocks, heads=self.heads, context=self.context)
+        at_least(1, vocabulary_multiple=self.vocabulary_multiple)
         if self.width % self.heads:
             raise ValueError(f"heads: must divide width {self.width}, got {self.heads}")
         if not 0 < self.rotary_share <= 1:
@@ -84,11 +84,7 @@ class Pythia:
             num_attention_heads=self.heads,
             intermediate_size=4 * self.width,
             max_position_embeddings=self.context,
-            rope_parameters={
-                "rope_type": "default",
-                "rope_theta": 10000.0,
-                "partial_rotary_factor": self.rotary_share,
-            },
+            rope_parameters={"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": self.rotary_share},
             attention_dropout=self.dropout,
             hidden_dropout=self.dropout,
             bos_token_id=tokenizer.bos_token_id,
