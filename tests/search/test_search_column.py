@@ -10,6 +10,7 @@ from tl_search.plane.costs import CostTable
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.plane.revision import Revision
+from tl_search.probe.session import ProbeSession
 from tl_search.scoring.ledger import Ledger
 from tl_search.search.budget import Budget
 from tl_search.search.column import Cell, ColumnJob, ColumnResult, ColumnWorker, LocalWorker
@@ -28,7 +29,7 @@ def local_worker(plan) -> LocalWorker:
     plane, tasks = survey(plan), plan.tasks.selection()
     suite = SuiteTexts(tasks, plan.tasks.texts(plan.tasks.selection_split))
     stores = ArrayStore(plan.embeddings), Ledger(plan.ledger)
-    return LocalWorker(Prefetch(plan.checkpoints.fetch), plane, suite, plan.probe, *stores)
+    return LocalWorker(Prefetch(plan.checkpoints.fetch), plane, suite, ProbeSession(plan.probe), *stores)
 
 
 def test_a_job_is_the_same_after_it_was_pickled():

@@ -4,14 +4,17 @@ First come a few fixed arms, on the cheapest task group. Then each decision take
 names, the arm and the task groups of the largest knowledge gradient per second.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from tl_search.bandits.features import training_time
 from tl_search.bandits.history import History
 from tl_search.bandits.knowledge_gradient import KnowledgeGradient
-from tl_search.bandits.policy import Problem
+from tl_search.bandits.policy import Policy, PolicyConfig, Problem
 from tl_search.bandits.posterior import ONE_GROUP, SEVERAL_GROUPS, Posterior
 from tl_search.bandits.task_groups import group_score, group_weights, task_groups
 from tl_search.plane.arm import Plane
@@ -171,6 +174,36 @@ class GPPolicy:
         sd = self._posterior.sd()
         sd[list(self._history.measured())] = 0.0
         return sd
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPConfig(PolicyConfig, ABC):
+    """The settings that all of these policies have.
+
+    Args:
+        shares: Where tasks, by rising price, are cut into groups: rising parts of the price of all tasks, in (0, 1).
+        first: Least number of tasks in the cheapest group, >= 1.
+    """
+
+    shares: tuple[float, ...] = (0.03, 0.12, 0.4)
+    first: int = 3
+
+    DECIDES: ClassVar = {"files": "shares first"}
+
+    def __post_init__(self) -> None:
+        cuts = tuple(self.shares)
+        if any(not 0 < share < 1 for share in cuts) or list(cuts) != sorted(set(cuts)):
+            raise ValueError(f"shares: must rise between 0 and 1, got {list(cuts)}")
+        if self.first < 1:
+            raise ValueError(f"first: must be >= 1, got {self.first}")
+        object.__setattr__(self, "shares", cuts)
+
+    @abstractmethod
+    def rank(self, posterior: Posterior, generator: np.random.Generator) -> np.ndarray:
+        """Rank the arms in k ways, (arm, k): the largest value of each way names a candidate."""
+
+    def start(self, problem: Problem) -> Policy:
+        return GPPolicy(problem, self.rank, self.shares, self.first)
 
 
 def opening_arms(plane: Plane, generator: np.random.Generator) -> tuple[int, ...]:

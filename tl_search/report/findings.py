@@ -1,7 +1,7 @@
 """What a search run found, read from its files alone.
 
 Every number of a report comes from here. A run without `result.json` is not finished and has no `outcome`; a file
-that is missing or damaged is one line naming it.
+that is missing or damaged is one line fitting it.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from tl_search.runs.outcome import Outcome
 from tl_search.runs.pulls import BanditState, Estimates, Step
 from tl_search.runs.record import RunRecord
 from tl_search.runs.searched_plane import SearchedPlane
-from tl_search.store.typed_json import naming
+from tl_search.store.typed_json import fitting
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ def read_findings(folder: Path) -> Findings:
     paths = RunPaths(folder)
     plane, outcome = SearchedPlane.read(folder), Outcome.read(folder)
     state, record = BanditState.read(folder), RunRecord.read(folder)
-    with naming(paths.bandit_state):
+    with fitting(paths.bandit_state):
         for step in state.trajectory:
             plane.at(step.arm), plane.at(step.recommended.arm)
-        posterior = [_array(state.posterior, key, plane.shape) for key in ("mean", "sd")] if state.posterior else None
-    with naming(paths.result):
+        mean, sd = (_array(state.posterior, key, plane.shape) for key in ("mean", "sd"))
+    with fitting(paths.result):
         for arm in outcome.arms() if outcome else ():
             plane.at(arm)
     return Findings(
@@ -82,8 +82,8 @@ def read_findings(folder: Path) -> Findings:
         plane=plane,
         policy=state.policy,
         trajectory=state.trajectory,
-        mean=posterior[0] if posterior else None,
-        sd=posterior[1] if posterior else None,
+        mean=mean,
+        sd=sd,
         stopped=state.stopped,
         outcome=outcome,
         name=record.name if record else folder.name,
@@ -93,7 +93,9 @@ def read_findings(folder: Path) -> Findings:
     )
 
 
-def _array(estimates: Estimates, key: str, shape: tuple[int, int]) -> np.ndarray:
+def _array(estimates: Estimates | None, key: str, shape: tuple[int, int]) -> np.ndarray | None:
+    if estimates is None:
+        return None
     array = np.array(getattr(estimates, key), dtype=float)
     if array.shape != shape:
         raise ValueError(f"posterior.{key} has shape {array.shape}, the plane has {shape}")

@@ -57,6 +57,7 @@ def render_page(findings: Findings, measured: Measured | None = None) -> str:
 def _context(findings: Findings) -> dict[str, Any]:
     plane, outcome = findings.plane, findings.outcome
     steps, words = _steps(findings)
+    themes = {"light": LIGHT, "dark": DARK}
     return {
         "found": findings,
         "plane": plane,
@@ -70,13 +71,16 @@ def _context(findings: Findings) -> dict[str, Any]:
         "confidence": say.percent(outcome.confidence) if outcome else "",
         "gain_sentences": say.gain_sentences(outcome) if outcome else (),
         "rivals": _rivals(outcome) if outcome else (),
-        "costs": _costs(findings),
-        "plane_images": {"light": _data(draw_plane(findings)), "dark": _data(draw_plane(findings, DARK))},
+        "costs": [
+            ("this search", outcome.cost.search),
+            ("measuring everything", outcome.cost.exhaustive),
+            ("confirmation", outcome.cost.confirmation),
+        ]
+        if outcome
+        else [("measuring everything", plane.exhaustive)],
+        "plane_images": {name: _data(draw_plane(findings, theme)) for name, theme in themes.items()},
         "plane_alt": _plane_alt(findings),
-        "trajectory_images": {
-            "light": _data(draw_trajectory(findings, LIGHT)),
-            "dark": _data(draw_trajectory(findings, DARK)),
-        },
+        "trajectory_images": {name: _data(draw_trajectory(findings, theme)) for name, theme in themes.items()},
         "trajectory_alt": _trajectory_alt(findings),
         **_tasks(findings),
         "steps": steps,
@@ -99,10 +103,7 @@ def _data(picture: bytes) -> str:
 
 def _rivals(outcome: Outcome) -> list[dict[str, Any]]:
     found = []
-    for role, arm, gain in (
-        ("last layer of the final checkpoint", outcome.final_last, outcome.gains.final_last),
-        ("best layer of the final checkpoint", outcome.final_best, outcome.gains.final_best),
-    ):
+    for role, arm, gain in say.rivals(outcome):
         word = say.gain_word(gain, outcome.best.arm == arm.arm)
         found.append({"role": role, "arm": arm, "gain": gain, "word": word, "tone": TONES.get(word, "")})
     return found
@@ -136,17 +137,6 @@ def _tasks(findings: Findings) -> dict[str, Any]:
     }
 
 
-def _costs(findings: Findings) -> list[tuple[str, Any]]:
-    outcome = findings.outcome
-    if not outcome:
-        return [("measuring everything", findings.plane.exhaustive)]
-    return [
-        ("this search", outcome.cost.search),
-        ("measuring everything", outcome.cost.exhaustive),
-        ("confirmation", outcome.cost.confirmation),
-    ]
-
-
 def _steps(findings: Findings) -> tuple[list[tuple[Any, float]], str]:
     """The pulls that the table lists, each with its regret in points, and a sentence that says which pulls they are."""
     every = list(zip(findings.trajectory, regret(findings), strict=True))
@@ -163,20 +153,18 @@ def _steps(findings: Findings) -> tuple[list[tuple[Any, float]], str]:
 
 def _facts(findings: Findings) -> list[tuple[str, object]]:
     plane, columns = findings.plane, findings.plane.revisions
+    tokens, parameters = columns[-1].tokens, plane.parameters
     facts: list[tuple[str, object]] = [
         ("run", findings.name),
         ("model", plane.model),
+        ("parameters", None if parameters is None else f"{parameters:,}"),
         ("checkpoints", f"{len(columns)}, {columns[0].name} to {columns[-1].name}"),
+        ("training tokens", None if tokens is None else f"{tokens:,}"),
         ("layers", f"0 to {plane.n_layers}"),
         ("policy", findings.policy),
+        ("seed", findings.seed),
     ]
-    if columns[-1].tokens is not None:
-        facts.insert(3, ("training tokens", f"{columns[-1].tokens:,}"))
-    if plane.parameters is not None:
-        facts.insert(2, ("parameters", f"{plane.parameters:,}"))
-    if findings.seed is not None:
-        facts.append(("seed", findings.seed))
-    return facts
+    return [(name, value) for name, value in facts if value is not None]
 
 
 def _plane_alt(findings: Findings) -> str:
@@ -197,8 +185,5 @@ def _trajectory_alt(findings: Findings) -> str:
         f"Line chart: the estimated score of the recommended arm goes from {say.points(first.recommended.mean)} after "
         f"the first pull to {say.points(last.recommended.mean)} at {say.percent(last.share)} of the exhaustive cost"
     )
-    return (
-        f"{text}; confirmed at {say.points(findings.outcome.best.confirmation.objective)}."
-        if findings.outcome
-        else f"{text}."
-    )
+    outcome = findings.outcome
+    return f"{text}; confirmed at {say.points(outcome.best.confirmation.objective)}." if outcome else f"{text}."

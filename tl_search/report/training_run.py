@@ -1,6 +1,5 @@
 """Prints the revisions of a training run in a terminal: the step of each, its eval loss, and which is best so far."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from tl_search.report.sentences import count, printable
 from tl_search.runs.index import index_of, read_index
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.pointers import Pointer, pointers
+from tl_search.store.typed_json import fitting, from_plain
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class WrittenRevision:
 
     name: str
     step: int
-    tokens: int | None
-    epoch: int | None
-    stage: str
-    eval_loss: float | None
-    best: float | None
+    tokens: int | None = None
+    epoch: int | None = None
+    stage: str | None = None
+    eval_loss: float | None = None
+    best: float | None = None
 
 
-def read_revisions(folder: Path) -> tuple[WrittenRevision, ...]:
+def read_revisions(folder: Path) -> list[WrittenRevision]:
     """The revisions in the order of training. Nothing is written, because the run may still be going on.
 
     Raises:
@@ -49,25 +49,9 @@ def read_revisions(folder: Path) -> tuple[WrittenRevision, ...]:
     path = index_of(folder).path
     if not path.is_file():
         raise ValueError(f"{path}: missing; is {folder} the folder of a training run?")
-    lowest, found = math.inf, []
-    try:
-        for line in read_index(folder):
-            loss = None if line.get("eval_loss") is None else float(line["eval_loss"])
-            lowest = min(lowest, *(math.inf if value is None else float(value) for value in (loss, line.get("best"))))
-            found.append(
-                WrittenRevision(
-                    name=str(line["name"]),
-                    step=int(line["step"]),
-                    tokens=None if line.get("tokens") is None else int(line["tokens"]),
-                    epoch=None if line.get("epoch") is None else int(line["epoch"]),
-                    stage=str(line.get("stage") or ""),
-                    eval_loss=loss,
-                    best=None if lowest == math.inf else lowest,
-                )
-            )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: a line is damaged ({type(error).__name__}: {error})") from error
-    return tuple(found)
+    lines = read_index(folder)
+    with fitting(path):
+        return [from_plain(WrittenRevision, line) for line in lines]
 
 
 def print_revisions(folder: Path, console: Console) -> None:
@@ -76,17 +60,16 @@ def print_revisions(folder: Path, console: Console) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for header in ("revision", "stage"):
         table.add_column(header, overflow="fold")
-    for header in ("step", "tokens", "epoch", "eval loss"):
+    for header in ("step", "tokens", "epoch", "eval loss", "best so far"):
         table.add_column(header, justify="right")
-    table.add_column("best so far", justify="right")
-    before = None
+    best = None
     for revision in revisions:
-        loss, best = revision.eval_loss, revision.best
+        loss, before = revision.eval_loss, best
+        best = min((value for value in (before, loss, revision.best) if value is not None), default=None)
         better = loss is not None and loss == best and loss != before
-        before = best
         table.add_row(
             Text(printable(revision.name)),
-            Text(printable(revision.stage)),
+            Text(printable(revision.stage or "")),
             f"{revision.step:,}",
             "" if revision.tokens is None else f"{revision.tokens:,}",
             "" if revision.epoch is None else f"{revision.epoch:,}",
@@ -100,7 +83,7 @@ def print_revisions(folder: Path, console: Console) -> None:
         console.print(Text(f"Curves: tensorboard --logdir {printable(RunPaths(folder).tensorboard)}"), soft_wrap=True)
 
 
-def _headline(revisions: tuple[WrittenRevision, ...], kept: Sequence[Pointer]) -> str:
+def _headline(revisions: list[WrittenRevision], kept: Sequence[Pointer]) -> str:
     if not revisions:
         return "No revision has been written yet."
     written = f"{count(len(revisions), 'revision')}, the last at step {revisions[-1].step:,}"

@@ -2,6 +2,6 @@
 
 `catalogue` finds tasks by name, `tasks/` holds our own; `suites` are lists of tasks. `texts` lists the texts that an
 evaluation needs, `training_texts` those of a training split. `encoder` gives mteb vectors that exist already, and
-`evaluation` runs mteb on one split. `score` gives a cell its score, `resample` and `replicates` its bootstrap
+`evaluation` runs mteb on one split and gives a cell its score, `resample` and `replicates` its bootstrap
 replicates; `ledger` keeps both on disk.
 """

@@ -75,7 +75,7 @@ class Ledger:
             "result": dict(score.result),
         }
         path = self.path(score.arm, score.task)
-        while not _claim(path, {**record, "sha256": _checksum(record)}):
+        while not _claim(path, {**record, "sha256": digest(record, 64)}):
             first = self.get(score.arm, score.task)
             if first is not None:
                 self._compare(first, score)
@@ -150,14 +150,10 @@ def _names(arm: Arm, task: TaskSpec) -> dict[str, Any]:
     }
 
 
-def _checksum(record: dict[str, Any]) -> str:
-    return digest(record, 64)
-
-
 def _is_whole(record: Any) -> bool:
     if not isinstance(record, dict) or not {"cell", "value", "seconds", "result", "sha256"} <= set(record):
         return False
-    return record["sha256"] == _checksum({key: value for key, value in record.items() if key != "sha256"})
+    return record["sha256"] == digest({key: value for key, value in record.items() if key != "sha256"}, 64)
 
 
 def _claim(path: Path, record: dict[str, Any]) -> bool:

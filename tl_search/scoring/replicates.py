@@ -131,11 +131,9 @@ def correlation(name: str, gold: np.ndarray, scores: np.ndarray) -> Measure:
 
 def v_measure(labels: np.ndarray, clusters: np.ndarray) -> Measure:
     """The V-measure of clusters and labels (Rosenberg and Hirschberg, 2007)."""
-    label_count, label = _coded(labels)
-    cluster_count, cluster = _coded(clusters)
-    cell_count, cell = _coded(label * cluster_count + cluster)
-    groups = [_one_hot(codes, count) for codes, count in
-              ((label, label_count), (cluster, cluster_count), (cell, cell_count))]  # fmt: skip
+    label, cluster = (np.unique(values, return_inverse=True)[1] for values in (labels, clusters))
+    cell = np.unique(label * len(clusters) + cluster, return_inverse=True)[1]
+    groups = [_one_hot(codes, codes.max() + 1) for codes in (label, cluster, cell)]
 
     def measure(counts: np.ndarray) -> np.ndarray:
         size = counts.sum(axis=1, keepdims=True)
@@ -151,11 +149,6 @@ def v_measure(labels: np.ndarray, clusters: np.ndarray) -> Measure:
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """part / whole, and 0 where the whole is 0."""
     return np.divide(part, whole, out=np.zeros(np.broadcast_shapes(part.shape, whole.shape)), where=whole > 0)
-
-
-def _coded(values: np.ndarray) -> tuple[int, np.ndarray]:
-    distinct, codes = np.unique(values, return_inverse=True)
-    return len(distinct), codes
 
 
 def _one_hot(codes: np.ndarray, classes: int) -> csr_array:

@@ -135,12 +135,13 @@ def _classification(watch: _Watch) -> Items:
     return Items((len(labels),), measures.average(experiments))
 
 
+# The first word of a main score → mteb's name of the scores of pairs that it is computed from.
 _PAIR_SCORES = {
-    "similarity": ("similarity_scores", 1),
-    "cosine": ("cosine_scores", 1),
-    "manhattan": ("manhattan_distances", -1),
-    "euclidean": ("euclidean_distances", -1),
-    "dot": ("dot_scores", 1),
+    "similarity": "similarity_scores",
+    "cosine": "cosine_scores",
+    "manhattan": "manhattan_distances",
+    "euclidean": "euclidean_distances",
+    "dot": "dot_scores",
 }
 
 
@@ -150,26 +151,19 @@ def _pair_classification(watch: _Watch) -> Items:
     data, column = watch.data(), watch.run.label_column_name
     labels = np.asarray(list(data[0][column] if len(data) == 1 else data[column]))  # older tasks: all pairs in one row
     predicted = watch.predictions()
-    scored = [(np.asarray(predicted[field]) * sign) for field, sign in map(_PAIR_SCORES.__getitem__, kinds)]
+    fields = [_PAIR_SCORES[kind] for kind in kinds]
+    scored = [np.asarray(predicted[field]) * (-1 if field.endswith("distances") else 1) for field in fields]
     best = measures.largest([measures.pairs(name, scores, labels == 1) for scores in scored])
     return Items((len(labels),), best, centred=kind == "max" or name != "ap")
 
 
-_STS_SCORES = {
-    "": "similarity_scores",
-    "cosine_": "cosine_scores",
-    "manhattan_": "manhattan_distances",
-    "euclidean_": "euclidean_distances",
-}
-
-
-_STS_MAIN = {f"{kind}{name}": (kind, name) for name in ("spearman", "pearson") for kind in _STS_SCORES}
+_STS_MAIN = tuple(f"{kind}{n}" for n in ("spearman", "pearson") for kind in ("", "cosine_", "manhattan_", "euclidean_"))
 
 
 def _sts(watch: _Watch) -> Items:
-    kind, name = _STS_MAIN[watch.task.main_score]
+    kind, _, name = watch.task.main_score.rpartition("_")
     gold = np.asarray(list(watch.data()["score"]), dtype=np.float64)
-    scores = np.asarray(watch.predictions()[_STS_SCORES[kind]])
+    scores = np.asarray(watch.predictions()[_PAIR_SCORES[kind or "similarity"]])
     return Items((len(gold),), measures.correlation(name, gold, scores))
 
 
@@ -253,5 +247,5 @@ _TYPES: Mapping[str, tuple[Callable[[_Watch], Items], tuple[str, ...]]] = {
     "PairClassification": (_pair_classification, _PAIRED),
     "Reranking": (_retrieval, _RANKED),
     "Retrieval": (_retrieval, _RANKED),
-    "STS": (_sts, tuple(_STS_MAIN)),
+    "STS": (_sts, _STS_MAIN),
 }

@@ -79,6 +79,6 @@ class Suite:
         }
 
     def _described(self, split: str) -> "tuple[TaskSpec, ...]":
-        from tl_search.scoring.score import describe
+        from tl_search.scoring.evaluation import describe
 
         return tuple(describe(name, split, self.subsets.get(name)) for name in self.names)

@@ -105,7 +105,7 @@ class LocalWorker:
 
     def run_column(self, job: ColumnJob) -> ColumnResult:
         """Score the job's cells; those in the ledger are only read."""
-        from tl_search.scoring.score import score_cell
+        from tl_search.scoring.evaluation import score_cell
 
         scores: dict[Cell, Score] = {}
         failures: dict[Cell, str] = {}

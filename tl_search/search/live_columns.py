@@ -33,7 +33,7 @@ from tl_search.training.callbacks.scheduled_checkpoint import ScheduledCheckpoin
 
 log = logging.getLogger(__name__)
 
-Column = Mapping[str, list[float | None]]  # name → value at each layer; plain, since it is part of what resumes
+ColumnValues = Mapping[str, list[float | None]]  # name → value at each layer; plain, since it is part of what resumes
 
 
 class LiveColumns(Callback, ABC):
@@ -60,7 +60,7 @@ class LiveColumns(Callback, ABC):
             check_device(probe)
         self.pace, self.extraction = pace, settled(extraction, probe.accelerator)
         self.session = ProbeSession(probe)
-        self.columns: dict[int, Column] = {}
+        self.columns: dict[int, ColumnValues] = {}
         self.spent = self.before = 0.0  # seconds of looking, and of the run before it was resumed
         # Steps that were due and are not measured: with a revision, which can be later, and without. What failed is
         # tried again only by a run that goes on from a state.
@@ -79,7 +79,7 @@ class LiveColumns(Callback, ABC):
         """What columns are of, beside weights and extraction; plain values, known once prepared."""
 
     @abstractmethod
-    def measure(self, plane: Plane, folder: Path) -> Column | None:
+    def measure(self, plane: Plane, folder: Path) -> ColumnValues | None:
         """The values of the plane's only column, whose weights are in `folder`; None when `stopping` cut it short.
 
         Raises:
@@ -87,7 +87,7 @@ class LiveColumns(Callback, ABC):
         """
 
     @abstractmethod
-    def values(self, column: Column) -> dict[str, float]:
+    def values(self, column: ColumnValues) -> dict[str, float]:
         """What of a column is logged."""
 
     def show(self, trainer: Trainer, step: int) -> None:
@@ -173,7 +173,7 @@ class LiveColumns(Callback, ABC):
                 self._catch_up(trainer)
 
     def _measure_now(self, trainer: Trainer, module: Any, step: int) -> None:
-        found: tuple[Column, dict[str, float]] | None = None
+        found: tuple[ColumnValues, dict[str, float]] | None = None
         if trainer.is_global_zero and (self._may_in_the_end() if step == trainer.max_steps else self._may):
             found = self._attempt(step, partial(self._now, trainer, module, step))
         found = trainer.strategy.broadcast(found)
@@ -233,7 +233,9 @@ class LiveColumns(Callback, ABC):
                 *(self.noun, listed(lost)),
             )
 
-    def _attempt(self, step: int, look: Callable[[], Column | None]) -> tuple[Column, dict[str, float]] | None:
+    def _attempt(
+        self, step: int, look: Callable[[], ColumnValues | None]
+    ) -> tuple[ColumnValues, dict[str, float]] | None:
         """A column and what is logged of it; an empty one where the look failed, None where it was cut short."""
         try:
             column = look()
@@ -244,7 +246,7 @@ class LiveColumns(Callback, ABC):
             log.debug("the whole story", exc_info=True)
             return {}, {}
 
-    def _now(self, trainer: Trainer, module: Any, step: int) -> Column | None:
+    def _now(self, trainer: Trainer, module: Any, step: int) -> ColumnValues | None:
         """Of the weights of this moment, as the revision that is written of them: same files, same digests."""
         with tempfile.TemporaryDirectory(dir=trainer.default_root_dir, prefix=ASIDE) as aside:
             written_model(trainer, module, self._run.averaged).save_pretrained(aside)
@@ -253,7 +255,7 @@ class LiveColumns(Callback, ABC):
             revision = Revision(facts["name"], step, facts["tokens"], *folder_digests(Path(aside)))
             return self.measure(self._plane(trainer, revision, Path(aside)), Path(aside))
 
-    def _then(self, trainer: Trainer, line: Mapping[str, Any]) -> Column | None:
+    def _then(self, trainer: Trainer, line: Mapping[str, Any]) -> ColumnValues | None:
         """Of a revision as its line in the index has it."""
         revision = Revision(line["name"], line["step"], line["tokens"], line["weights"], line["tokenizer"])
         folder = RunCheckpoints(str(trainer.default_root_dir)).fetch(revision)
