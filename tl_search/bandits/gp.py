@@ -5,7 +5,7 @@ names, the arm and the task groups of the largest knowledge gradient per second.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,9 +20,6 @@ from tl_search.bandits.task_groups import group_score, group_weights, task_group
 from tl_search.plane.arm import Plane
 from tl_search.plane.pull import Observation, Pull, Recommendation
 
-Rank = Callable[[Posterior, np.random.Generator], np.ndarray]
-"""Ranks the arms in k ways, (arm, k): the largest value of each way names a candidate. May use random numbers."""
-
 RESCALE = (8, 14, 24, 40, 80, 160, 320, 640, 1280, 2560)
 """Numbers of scored (arm, group) after which the scales of the posterior are fitted again."""
 
@@ -31,18 +28,11 @@ OPENING, CANDIDATES, GAP = range(3)
 
 
 class GPPolicy:
-    """A policy with a Gaussian process as its surrogate model.
+    """A policy with a Gaussian process as its surrogate model."""
 
-    Args:
-        problem: What is searched.
-        rank: Ranks the arms at each decision.
-        shares: Where tasks are cut into groups, as parts of the price of all tasks.
-        first: Least number of tasks in the first group.
-    """
-
-    def __init__(self, problem: Problem, rank: Rank, shares: Sequence[float], first: int) -> None:
-        self.problem, self._rank = problem, rank
-        self._groups = task_groups(problem, shares, first)
+    def __init__(self, problem: Problem, config: "GPConfig") -> None:
+        self.problem, self._rank = problem, config.rank
+        self._groups = task_groups(problem, config.shares, config.first)
         prior = SEVERAL_GROUPS if len(self._groups) > 1 else ONE_GROUP
         self._posterior = Posterior(problem.plane, group_weights(self._groups, problem.weights), prior)
         self._history = History(problem)
@@ -203,7 +193,7 @@ class GPConfig(PolicyConfig, ABC):
         """Rank the arms in k ways, (arm, k): the largest value of each way names a candidate."""
 
     def start(self, problem: Problem) -> Policy:
-        return GPPolicy(problem, self.rank, self.shares, self.first)
+        return GPPolicy(problem, self)
 
 
 def opening_arms(plane: Plane, generator: np.random.Generator) -> tuple[int, ...]:

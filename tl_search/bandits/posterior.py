@@ -58,9 +58,7 @@ class Posterior:
     """The model after some scores, each of an arm (its position in the plane) on a task group (its number).
 
     Args:
-        plane: The arms.
         weights: Of each group in the objective, (group,).
-        prior: The model before the first score.
     """
 
     def __init__(self, plane: Plane, weights: np.ndarray, prior: Prior) -> None:

@@ -63,11 +63,7 @@ class CheckpointSource(Protocol):
 
 @dataclass(frozen=True)
 class LocalCheckpoints(ABC):
-    """A source whose revisions lie in folders of this machine; they are listed once.
-
-    Args:
-        path: The folder of the model.
-    """
+    """A source whose revisions lie in folders of this machine; they are listed once."""
 
     path: str
 

@@ -36,7 +36,6 @@ def trajectory_picture(
         mean: Estimated objective of the arm that the policy recommended after this pull, in points.
         sd: The standard deviation of that estimate, in points; 0 where the policy has no posterior.
         confirmed: The confirmed result; None while the search is not finished.
-        theme: The colours.
     """
     spent, middle, spread = 100 * np.array(share), np.array(mean), np.array(sd)
     figure = new_figure(WIDTH, 4.2, theme.paper)

@@ -24,17 +24,10 @@ class Findings:
     """A search run, finished or not.
 
     Args:
-        folder: The run's folder.
-        plane: What was searched.
-        policy: Which policy decided.
-        trajectory: Its pulls in order.
         mean: Posterior mean of the objective by (revision, layer); None for policies that have no posterior.
         sd: Its standard deviation.
         stopped: Why the search stopped; None while it goes on.
         outcome: The confirmed result; None when the run is not finished.
-        name: The run's name.
-        seed: The run's seed.
-        versions: Library → version that it ran with.
         checkpoints: Where its revisions come from, as its config says.
     """
 

@@ -20,7 +20,6 @@ class Extremes(NamedTuple):
     """One metric: its lowest and its highest value over all measured arms, and its value at the latest last layer.
 
     Args:
-        name: The name of the metric.
         lowest: Its smallest value and the arm that has it, the earliest of several. Units are those of the metric.
         highest: Its largest value and the arm that has it.
         final: Its value at the last layer of the latest measured checkpoint; None where it has no value there.

@@ -21,11 +21,8 @@ class WrittenRevision:
     """One line of the index.
 
     Args:
-        name: `step100`.
-        step: Completed optimizer steps.
         tokens: Training tokens seen up to this step; None where they are not recorded.
         epoch: Completed epochs; None where they are not recorded.
-        stage: Name of the curriculum's stage at this step.
         eval_loss: Nats per token; None where the model was not evaluated at this step.
         best: The lowest eval loss up to this step in nats per token, also of steps without a revision; None before the
             first evaluation.

@@ -37,7 +37,6 @@ class Evaluation:
     Args:
         result: mteb's record of the evaluation, as mteb writes it to disk; None where mteb writes NaN.
         value: The main score, rounded to 6 digits.
-        seconds: The time of the evaluation, without loading the task's data.
     """
 
     result: dict[str, Any]
@@ -49,7 +48,6 @@ def describe(name: str, split: str, subset: str | None = None) -> TaskSpec:
     """Everything that identifies a score of this task: its data, its seed and the version of its evaluator.
 
     Args:
-        name: The task's name.
         split: One of the task's eval_splits, or another split of its data set.
         subset: mteb's hf_subset; may be left out where the task has only one.
 
@@ -99,7 +97,6 @@ def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path |
     """Run mteb on the spec's split and subset.
 
     Args:
-        spec: What to evaluate.
         encoder: An object with mteb's EncoderProtocol.
         task: A task from `fresh_task` that has not been evaluated; made here where it is None.
         predictions: The folder to which mteb writes its predictions; None writes none.
@@ -133,8 +130,6 @@ def score_cell(arm: Arm, task: TaskSpec, vectors: Mapping[str, np.ndarray]) -> S
     """The score of an arm on a task; the same vectors always give the same score.
 
     Args:
-        arm: The arm that the vectors belong to.
-        task: The task, as `describe` gives it.
         vectors: Text digest → vector (width,), for all texts of `task_texts`; others are ignored.
 
     Raises:

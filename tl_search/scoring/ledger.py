@@ -29,9 +29,6 @@ class Ledger:
     Several processes may use one folder. If two of them write the same cell, the first score is kept and the second is
     compared with it.
 
-    Args:
-        folder: The folder of the files.
-
     Attributes:
         repeats: How often a cell was written again with a score that differed by less than the tolerance.
         quarantined: Files that were damaged or edited. They are now in `quarantine/`, and their cells count as not

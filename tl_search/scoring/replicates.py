@@ -27,10 +27,7 @@ def draw(task: TaskSpec, seed: int, sizes: Sequence[int], resamples: int) -> Ite
     """Blocks of counts (resample, item), with `resamples` rows in all; they depend on task and seed, not on an arm.
 
     Args:
-        task: The task whose items are resampled.
-        seed: The seed of the draws.
         sizes: The number of items in each stratum; as many are drawn from each.
-        resamples: The number of resamples.
     """
     rng = np.random.default_rng(int(digest({"task": task.identity(), "seed": seed}), 16))
     block = max(1, BLOCK // sum(sizes))
@@ -49,14 +46,9 @@ def mean_of(values: np.ndarray) -> Measure:
     return lambda counts: counts @ values / counts.sum(axis=1)
 
 
-def average(measures: Sequence[Measure]) -> Measure:
-    """The mean of several measures of the same items."""
-    return lambda counts: np.mean([measure(counts) for measure in measures], axis=0)
-
-
-def largest(measures: Sequence[Measure]) -> Measure:
-    """The largest of several measures of the same items."""
-    return lambda counts: np.max([measure(counts) for measure in measures], axis=0)
+def over(how: Callable[..., np.ndarray], measures: Sequence[Measure]) -> Measure:
+    """Several measures of the same items as one: their mean with `np.mean`, the largest with `np.max`."""
+    return lambda counts: how([measure(counts) for measure in measures], axis=0)
 
 
 CLASSIFICATION = (
@@ -96,7 +88,6 @@ def pairs(name: str, scores: np.ndarray, positive: np.ndarray) -> Measure:
     pairs or none.
 
     Args:
-        name: Which measure.
         scores: Array (pair,); higher means more likely positive.
         positive: Boolean array (pair,).
     """

@@ -51,8 +51,6 @@ def confirm_cell(
     """The cell's score, as `score_cell` gives it, and its bootstrap replicates: fp64 (resample,), on the same scale.
 
     Args:
-        arm: The arm that the vectors belong to.
-        task: The task, as `describe` gives it.
         vectors: Text digest → vector (width,), for all texts of `task_texts`.
         resamples: The number of replicates, >= 1.
         seed: The seed of the draws; use the same one for all arms that are compared.
@@ -132,7 +130,7 @@ def _classification(watch: _Watch) -> Items:
         measures.classification(watch.task.main_score, labels, np.asarray(predicted))
         for predicted in watch.predictions()
     ]
-    return Items((len(labels),), measures.average(experiments))
+    return Items((len(labels),), measures.over(np.mean, experiments))
 
 
 # The first word of a main score → mteb's name of the scores of pairs that it is computed from.
@@ -153,7 +151,7 @@ def _pair_classification(watch: _Watch) -> Items:
     predicted = watch.predictions()
     fields = [_PAIR_SCORES[kind] for kind in kinds]
     scored = [np.asarray(predicted[field]) * (-1 if field.endswith("distances") else 1) for field in fields]
-    best = measures.largest([measures.pairs(name, scores, labels == 1) for scores in scored])
+    best = measures.over(np.max, [measures.pairs(name, scores, labels == 1) for scores in scored])
     return Items((len(labels),), best, centred=kind == "max" or name != "ap")
 
 
@@ -216,7 +214,7 @@ def _clustering(watch: _Watch) -> Items:
             n_clusters=len(np.unique(named)), batch_size=run.k_mean_batch_size, n_init=1, random_state=run.seed
         )
         levels.append(_on(kept, measures.v_measure(named, kmeans.fit_predict(states[kept]))))
-    return Items((len(labels),), measures.average(levels), exact=False, centred=True)
+    return Items((len(labels),), measures.over(np.mean, levels), exact=False, centred=True)
 
 
 def _clustered_sets(watch: _Watch) -> Items:
@@ -230,7 +228,7 @@ def _clustered_sets(watch: _Watch) -> Items:
         clusters = np.asarray(next(assigned)) if len(set(labels)) > 1 else np.zeros(len(labels), dtype=int)
         sets.append(_on(slice(sum(sizes), sum(sizes) + len(labels)), measures.v_measure(named, clusters)))
         sizes.append(len(labels))
-    return Items(tuple(sizes), measures.average(sets), exact=False, centred=True)
+    return Items(tuple(sizes), measures.over(np.mean, sets), exact=False, centred=True)
 
 
 def _on(items: np.ndarray | slice, measure: measures.Measure) -> measures.Measure:

@@ -37,12 +37,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class ColumnJob:
-    """Cells of one revision to score together: one fetch and one embedding serve them all. Can be pickled.
-
-    Args:
-        revision: Whose column it is.
-        cells: Of one layer or of several.
-    """
+    """Cells of one revision to score together: one fetch and one embedding serve them all. Can be pickled."""
 
     revision: Revision
     cells: tuple[Cell, ...]
@@ -50,12 +45,7 @@ class ColumnJob:
 
 @dataclass(frozen=True)
 class ColumnResult:
-    """What became of a job's cells: each is in one of the two, in the job's order. Can be pickled.
-
-    Args:
-        scores: The cells that could be scored.
-        failures: The others, with the reason in one line.
-    """
+    """What became of a job's cells: each is in one of the two, in the job's order. Can be pickled."""
 
     scores: Mapping[Cell, Score]
     failures: Mapping[Cell, str]
@@ -75,16 +65,7 @@ class ColumnWorker(Protocol):
 
 @dataclass
 class LocalWorker:
-    """Scores jobs in this process.
-
-    Args:
-        prefetch: Where the folders of revisions come from.
-        plane: Whose columns they are.
-        suite: The texts of the split that is scored.
-        session: Computes vectors.
-        embeddings: Where vectors are kept.
-        ledger: Where scores are kept.
-    """
+    """Scores jobs in this process."""
 
     prefetch: Prefetch
     plane: Plane

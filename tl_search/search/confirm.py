@@ -31,7 +31,6 @@ class Confirm:
         resamples: Bootstrap resamples, >= 100.
         confidence: Of every interval, in (0, 1).
         controls: Whether token embeddings (layer 0) and random weights (step 0) are measured beside the finalists.
-        seed: Of the resampling.
     """
 
     resamples: int = 1000
@@ -69,15 +68,7 @@ class Finalists:
 
 @dataclass
 class Confirmation:
-    """Confirmed cells of the finalists, in points.
-
-    Args:
-        worker: Scores on the confirmation split.
-        tasks: The suite on its confirmation split.
-        weights: Of the objective.
-        settings: Resamples, confidence, seed.
-        costs: Of the confirmation split.
-    """
+    """Confirmed cells of the finalists, in points; worker, tasks and costs are those of the confirmation split."""
 
     worker: LocalWorker
     tasks: tuple[TaskSpec, ...]

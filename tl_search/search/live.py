@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 class Live(Pace):
     """What looks at columns while they are made. The weights are those of a run without it, to the last bit.
 
-    Args:
-        tasks: Whose confirmation data stay unseen.
-        extraction: How texts become vectors.
-        probe: Device and batch size; a copy of the base model stays on the CPU, and on the device during a look.
+    A copy of the base model stays on the CPU, and on the probe's device during a look.
     """
 
     tasks: Suite

@@ -43,11 +43,6 @@ class LiveColumns(Callback, ABC):
     probe's own copy. So a column has the same digests, and the same numbers, as a search gives it. Of several ranks
     the first measures, and the others wait. Whatever goes wrong in a look costs that column, never the training.
 
-    Args:
-        pace: Which steps are due, and how much time there is.
-        extraction: How texts become vectors.
-        probe: Where the forward passes run.
-
     Raises:
         ValueError: the probe's device is not here.
     """

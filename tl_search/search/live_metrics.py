@@ -18,15 +18,7 @@ from tl_search.search.prefetch import Prefetch
 
 
 class LiveMetrics(LiveColumns):
-    """Measures a column and publishes `metrics/<name>/layer_003`.
-
-    Args:
-        pace: Which steps are due, and how much time there is.
-        extraction: How texts become vectors.
-        probe: Where the forward passes run.
-        tasks: Whose training texts are drawn from.
-        metrics: What is measured, and of how many texts.
-    """
+    """Measures a column and publishes `metrics/<name>/layer_003`."""
 
     noun, entry = "metrics", "representation_metrics"
 

@@ -33,15 +33,6 @@ class LivePlane(LiveColumns):
     - `plane/objective/layer_003`, every layer's objective;
 
     and draws `plane/picture`, the objective of all columns so far.
-
-    Args:
-        pace: Which steps are due, and how much time there is.
-        extraction: How texts become vectors.
-        probe: Where the forward passes run.
-        tasks: Whose selection data are scored.
-        objective: How tasks add up.
-        ledger: Folder of all scores.
-        embeddings: Folder of all vectors.
     """
 
     noun, entry = "plane", "plane_probe"

@@ -23,15 +23,6 @@ class Search:
     Every layer of the final checkpoint is scored first: every report compares the winner with it, and it shows the
     policy how scores depend on depth. At the end, the leader is scored on the tasks that are missing. Both are scored
     whatever the budget is, and both count as spent.
-
-    Args:
-        problem: The plane, the tasks, their weights and costs.
-        policy: Decides which cells are scored.
-        worker: Scores them.
-        tasks: The suite on its selection split, in order.
-        budget: How much may be spent.
-        stopping: When the gap counts as closed.
-        trajectory: Where decisions are written.
     """
 
     problem: Problem

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tl_search.plane.arm import Plane
 from tl_search.plane.revision import Revision
@@ -57,10 +57,6 @@ def draw_texts(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> Met
 
     A task's draw depends on its own texts and the seed, not on the other tasks.
 
-    Args:
-        texts: By task: those of its training split, as `Suite.training_texts` has them.
-        config: How many, and the seed.
-
     Raises:
         ValueError: no task has a text that is not blank.
     """
@@ -86,16 +82,7 @@ def draw_texts(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> Met
 
 @dataclass(frozen=True)
 class ColumnMeasurements:
-    """Measures columns of a plane into a folder.
-
-    Args:
-        plane: Whose columns.
-        drawn: What they are measured on.
-        config: What is measured.
-        session: Where the pass runs.
-        prefetch: Where the folders of revisions come from.
-        folder: `cache/metrics` of a run.
-    """
+    """Measures columns of a plane into a folder."""
 
     plane: Plane
     drawn: MetricTexts
@@ -113,7 +100,17 @@ class ColumnMeasurements:
         Raises:
             OSError: weights cannot be fetched now, or a file cannot be written.
         """
-        write_json(self.folder / "corpus.json", self._about_texts())
+        drawn, config = self.drawn, self.config
+        about = {
+            "hash": drawn.hash,
+            "split": "train",
+            "max_examples_per_task": config.corpus_max_examples_per_task,
+            "seed": config.seed,
+            "tasks": drawn.counts,
+            "left_out": drawn.left_out,
+            "texts": drawn.texts,
+        }
+        write_json(self.folder / "corpus.json", about)
         missing = [revision for revision in revisions if not self.whole(revision)]
         reasons = {}
         for revision, following in pairwise([*missing, None]):
@@ -167,18 +164,6 @@ class ColumnMeasurements:
             rules=RULES,
             metrics={},
         )
-
-    def _about_texts(self) -> dict[str, Any]:
-        drawn, config = self.drawn, self.config
-        return {
-            "hash": drawn.hash,
-            "split": "train",
-            "max_examples_per_task": config.corpus_max_examples_per_task,
-            "seed": config.seed,
-            "tasks": drawn.counts,
-            "left_out": drawn.left_out,
-            "texts": drawn.texts,
-        }
 
     def _is_whole(self, revision: Revision, layer: int) -> bool:
         try:

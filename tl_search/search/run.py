@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tl_search.bandits.policy import PolicyConfig, Problem
 from tl_search.bandits.stopping import Stopping
@@ -43,25 +43,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """Everything that a search is made of.
-
-    Args:
-        checkpoints: Where revisions come from.
-        sampling: Which of them form the plane.
-        extraction: How texts become vectors.
-        probe: Devices and batch sizes.
-        tasks: The suite and its two splits.
-        objective: How tasks add up.
-        bandit: The policy's config.
-        costs: How pulls are priced.
-        stopping: When enough is known.
-        budget: How much may be spent.
-        confirm: How finalists are measured.
-        seed: Of the policy.
-        ledger: Folder of all scores, shared by runs.
-        embeddings: Folder of all vectors, shared by runs.
-        metrics: What is measured without labels.
-    """
+    """Everything that a search is made of."""
 
     checkpoints: CheckpointSource
     sampling: Sampling
@@ -108,11 +90,14 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
     plane = survey(plan)
     # what cannot be measured or confirmed is said now, not when the search is over
     paths = RunPaths(folder)
-    texts = draw_texts(plan.tasks.training_texts(), plan.metrics) if plan.metrics.columns is not Columns.none else None
-    prefetch = Prefetch(plan.checkpoints.fetch)
-    if plan.metrics.only and texts is not None:
-        SearchedPlane(**_axes(plan, plane)).begin(folder)
+    prefetch, measurements = Prefetch(plan.checkpoints.fetch), None
+    if plan.metrics.columns is not Columns.none:
+        texts = draw_texts(plan.tasks.training_texts(), plan.metrics)
         measurements = ColumnMeasurements(plane, texts, plan.metrics, session, prefetch, paths.metrics)
+    parameters, extraction = plan.checkpoints.shape().parameters, plane.extraction.identity()
+    searched_plane = SearchedPlane(plane.model, plane.revisions, plane.n_layers, parameters, extraction)
+    if plan.metrics.only and measurements is not None:
+        searched_plane.begin(folder)
         failed = measurements.measure(plane.revisions)
         exit_code = 3 if failed else 0
         Done(exit_code, {"unmeasured": failed}).write(folder)
@@ -122,11 +107,10 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
     for task in held_out.tasks:
         check_confirmable(task)
     weights = plan.objective.weights(selection.tasks)
-    parameters = plan.checkpoints.shape().parameters
     table = plan.costs.table(parameters, selection.sizes())
     exhaustive = table.exhaustive(len(plane.revisions), len(plane.layers))
-    SearchedPlane(
-        **_axes(plan, plane),
+    replace(
+        searched_plane,
         tasks=selection.tasks,
         confirmation_split=plan.tasks.confirmation_split,
         same_split=plan.tasks.same_split,
@@ -143,8 +127,7 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
     problem = Problem(plane, tuple(weights), weights, table, plan.seed)
     policy = plan.bandit.start(problem)
     trajectory = Trajectory(folder, plane.model, type(plan.bandit).__name__.lower(), exhaustive.total)
-    stores = ArrayStore(plan.embeddings), Ledger(plan.ledger)
-    worker = LocalWorker(prefetch, plane, selection, session, *stores)
+    worker = LocalWorker(prefetch, plane, selection, session, ArrayStore(plan.embeddings), Ledger(plan.ledger))
     started = time.monotonic()
     budget = plan.budget if plan.bandit.budgeted else Budget(share=None)
     search = Search(problem, policy, worker, selection.tasks, budget, plan.stopping, trajectory)
@@ -162,9 +145,8 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
     exit_code = 3 if search.failures or confirmation.failures else 0
     worker.ledger.export([*search.used, *confirmation.used], paths.scores)
     result.write(folder)
-    if texts is not None:  # last: the answer is there, whatever becomes of this
+    if measurements is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
-        measurements = ColumnMeasurements(plane, texts, plan.metrics, session, prefetch, paths.metrics)
         unmeasured = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
         replace(result, unmeasured=unmeasured).write(folder)
         exit_code = 3 if unmeasured else exit_code
@@ -208,17 +190,6 @@ def choose(search: Search, with_controls: bool) -> Finalists:
 
 def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...], split: str) -> SuiteTexts:
     return SuiteTexts(tasks, plan.tasks.texts(split, plan.ledger / "texts"))
-
-
-def _axes(plan: SearchPlan, plane: Plane) -> dict[str, Any]:
-    """What every search says of its plane, one that only measures too."""
-    return {
-        "model": plane.model,
-        "revisions": plane.revisions,
-        "n_layers": plane.n_layers,
-        "parameters": plan.checkpoints.shape().parameters,
-        "extraction": plane.extraction.identity(),
-    }
 
 
 def _outcome(

@@ -18,7 +18,6 @@ class SuiteTexts:
     """The texts of a suite on one split.
 
     Args:
-        tasks: In suite order.
         texts: By task name: the texts that its evaluation embeds, each once.
     """
 

@@ -17,14 +17,7 @@ from tl_search.store.typed_json import from_plain, to_plain
 
 
 class Trajectory:
-    """The decisions of one search.
-
-    Args:
-        folder: The run directory.
-        model: Its name.
-        policy: Which policy decides.
-        exhaustive: Seconds that scoring the whole plane would cost.
-    """
+    """The decisions of one search; `exhaustive` is what scoring the whole plane would cost, in seconds."""
 
     def __init__(self, folder: Path, model: str, policy: str, exhaustive: float) -> None:
         self.folder, self.model, self.policy, self.exhaustive = folder, model, policy, exhaustive

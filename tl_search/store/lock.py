@@ -26,7 +26,6 @@ class RunLock:
     new file, and that of owner.json), so the machines' clocks need not agree.
 
     Args:
-        folder: The run directory.
         grace: Seconds without a heartbeat after which an owner on another machine counts as dead.
         wait: Seconds to wait for another owner to finish.
 

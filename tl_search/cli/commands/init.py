@@ -24,14 +24,9 @@ def init(words: list[str]) -> int:
     taken = [str(target / name) for name in OWN_GROUPS if (target / name).exists()]
     if taken:
         raise BadInput(f"{' and '.join(taken)}: exists already; nothing was changed")
+    examples = PACKAGE / "examples" if (PACKAGE / "examples").is_dir() else PACKAGE.parent  # a checkout has them beside
     for name in OWN_GROUPS:
         with write_dir(target / name) as aside:
-            shutil.copytree(_examples() / name, aside, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(examples / name, aside, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     print(f"{target}: experiments and launchers are yours to change; commands find them when run from there")
     return DONE
-
-
-def _examples() -> Path:
-    """Inside the installed package, else beside it in a checkout."""
-    inside = PACKAGE / "examples"
-    return inside if inside.is_dir() else PACKAGE.parent

@@ -63,9 +63,6 @@ def execute(plan: "TrainingPlan", folder: Path, config: DictConfig, wait: float 
     """Train in `folder`, or go on where it stopped; a finished run is left as it is.
 
     Args:
-        plan: What is trained.
-        folder: The run directory.
-        config: For the run's record of itself.
         wait: Seconds to wait for another process that is training the same run.
     """
     from tl_search.training.fit import fit

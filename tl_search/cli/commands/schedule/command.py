@@ -28,15 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SchedulePlan:
-    """What the command has to do.
-
-    Args:
-        training: The run whose schedule is shown.
-        horizon: How long the run is, if the settings say so; None counts an epoch's steps in the training text.
-        notes: Lines on the keys of a file of the earlier checkpoint generator.
-        output: File to write the schedule to.
-        diff: Two schedules to compare instead, as the user named them.
-    """
+    """What the command has to do."""
 
     training: "TrainingPlan"
     horizon: Horizon | None
@@ -61,6 +53,7 @@ def plan(parts: Mapping[str, Any]) -> SchedulePlan:
             found = read_schedule(source)
         except BadInput as error:
             raise BadInput(f"from: {error}") from error
+        assert found.schedule is not None  # a file has one
         training, notes = replace(training, schedule=found.schedule), found.notes
     if horizon is not None and pair is None:
         with warnings.catch_warnings():

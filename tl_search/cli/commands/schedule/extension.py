@@ -15,12 +15,7 @@ def extended(
 ) -> tuple[tuple[int, ...], list[str]]:
     """All steps that the run will have checkpoints at, and lines on those that exist and on the learning rate.
 
-    Args:
-        training: The run's settings from now on.
-        run: Its directory.
-        steps: The schedule's steps in a run of this horizon.
-        horizon: How long the run will be.
-        epoch: Steps of an epoch, if they were counted.
+    `steps` are the schedule's in a run of this horizon; `epoch` is how many an epoch has, if they were counted.
     """
     from tl_search.plane.revision import step_of
     from tl_search.runs.index import read_index
