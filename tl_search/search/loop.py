@@ -68,8 +68,8 @@ class Search:
 
     def _ask_and_tell(self) -> str:
         plane = self.problem.plane
-        exhaustive = self.spending.table.exhaustive(len(plane.revisions), len(plane.layers))
-        limit, pulls = self.budget.seconds(exhaustive.total), 0
+        exhaustive = self.spending.table.exhaustive(len(plane.revisions), len(plane.layers)).total
+        pulls = 0
         while True:
             if self.stopping.should_stop(self.policy):
                 return "gap"
@@ -77,7 +77,7 @@ class Search:
             if not asked:
                 return "done"
             price = self.spending.price(asked[0].arm, asked[0].tasks).total
-            if self.budget.is_spent(pulls, self.spending.spent.total + price, limit):
+            if self.budget.is_spent(pulls, self.spending.spent.total + price, exhaustive):
                 return "budget"
             for guess in self.policy.ask(1, pending=asked):  # a wrong guess changes no decision
                 self.worker.expect(self._job(guess))
