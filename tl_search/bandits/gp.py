@@ -43,15 +43,15 @@ class GPPolicy:
     def ask(self, count: int = 1, pending: Sequence[Pull] = ()) -> list[Pull]:
         history, posterior = self._history, self._posterior
         pulls: list[Pull] = []
-        if pending:
-            history, posterior = self._expecting(history, posterior, pending)
+        expected = pending
         while len(pulls) < count:
+            if expected:
+                history, posterior = self._expecting(history, posterior, expected)
             pull = self._next(history, posterior)
             if pull is None:
                 break
             pulls.append(pull)
-            if len(pulls) < count:
-                history, posterior = self._expecting(history, posterior, [pull])
+            expected = [pull]
         return pulls
 
     def tell(self, observation: Observation) -> None:
@@ -123,10 +123,8 @@ class GPPolicy:
 
     def _next_opening(self, history: History) -> int | None:
         first = set(self._groups[0])
-        for arm in self._opening:
-            if arm not in history.failed and not first <= history.taken.get(arm, set()):
-                return arm
-        return None
+        open_ = (arm for arm in self._opening if arm not in history.failed)
+        return next((arm for arm in open_ if not first <= history.taken.get(arm, set())), None)
 
     def _pull(self, history: History, arm: int, groups: Sequence[int]) -> Pull:
         wanted = {task for group in groups for task in self._groups[group]}

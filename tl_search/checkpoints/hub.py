@@ -53,10 +53,9 @@ class HubCheckpoints:
         object.__setattr__(self, "models", tuple(self.models))
         if len(self.models) != 1:
             raise ValueError(f"models: must be one (only one is searched at a time), got {len(self.models)}")
-        parts = self.repository.split("/")
-        for part in parts:
-            if len(parts) != 2 or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}", part) or ".." in part:
-                raise ValueError(f"models: must be named like EleutherAI/pythia-410m, got {self.repository!r}")
+        part = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+        if not re.fullmatch(f"{part}/{part}", self.repository) or ".." in self.repository:
+            raise ValueError(f"models: must be named like EleutherAI/pythia-410m, got {self.repository!r}")
         if not 0 <= self.patience < float("inf"):
             raise ValueError(f"patience: must be a finite number >= 0, got {self.patience}")
 

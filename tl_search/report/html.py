@@ -16,7 +16,7 @@ from tl_search.report.findings import Findings
 from tl_search.report.label_free import Measured
 from tl_search.report.pictures import draw_plane, draw_trajectory
 from tl_search.report.pull_statistics import regret, scored_tasks, turning_points
-from tl_search.runs.outcome import Outcome, TaskOutcome
+from tl_search.runs.outcome import TaskOutcome
 
 ROWS = 150  # pulls that the page lists at most
 TONES = {"the best arm wins": "good", "the best arm loses": "bad", "trained": "good", "control": "bad"}
@@ -55,29 +55,12 @@ def render_page(findings: Findings, measured: Measured | None = None) -> str:
 
 
 def _context(findings: Findings) -> dict[str, Any]:
-    plane, outcome = findings.plane, findings.outcome
     steps, words = _steps(findings)
     themes = {"light": LIGHT, "dark": DARK}
     return {
         "found": findings,
-        "plane": plane,
-        "outcome": outcome,
-        "last": findings.trajectory[-1] if findings.trajectory else None,
-        "posterior": findings.mean is not None,
-        "arms": plane.shape[0] * plane.shape[1],
-        "headline": say.headline(findings),
-        "stopped": say.stopped_sentence(findings),
-        "spent": say.spent_sentence(findings),
-        "confidence": say.percent(outcome.confidence) if outcome else "",
-        "gain_sentences": say.gain_sentences(outcome) if outcome else (),
-        "rivals": _rivals(outcome) if outcome else (),
-        "costs": [
-            ("this search", outcome.cost.search),
-            ("measuring everything", outcome.cost.exhaustive),
-            ("confirmation", outcome.cost.confirmation),
-        ]
-        if outcome
-        else [("measuring everything", plane.exhaustive)],
+        "say": say,
+        "tones": TONES,
         "plane_images": {name: _data(draw_plane(findings, theme)) for name, theme in themes.items()},
         "plane_alt": _plane_alt(findings),
         "trajectory_images": {name: _data(draw_trajectory(findings, theme)) for name, theme in themes.items()},
@@ -86,7 +69,6 @@ def _context(findings: Findings) -> dict[str, Any]:
         "steps": steps,
         "steps_words": words,
         "facts": _facts(findings),
-        "caveats": say.caveats(findings),
     }
 
 
@@ -99,14 +81,6 @@ def _data(picture: bytes) -> str:
     from markupsafe import Markup
 
     return Markup(base64.b64encode(picture).decode())
-
-
-def _rivals(outcome: Outcome) -> list[dict[str, Any]]:
-    found = []
-    for role, arm, gain in say.rivals(outcome):
-        word = say.gain_word(gain, outcome.best.arm == arm.arm)
-        found.append({"role": role, "arm": arm, "gain": gain, "word": word, "tone": TONES.get(word, "")})
-    return found
 
 
 def _tasks(findings: Findings) -> dict[str, Any]:
