@@ -37,7 +37,6 @@ class HubCheckpoints:
 
     Args:
         models: Exactly one model: `pythia-410m`, or with its organisation: `EleutherAI/pythia-410m`.
-        organisation: The organisation of a model that is given without one.
         cache: The folder for downloads; None uses the Hub client's own cache.
         patience: Seconds, >= 0, for which one failing request is repeated before the Hub counts as unreachable.
     """

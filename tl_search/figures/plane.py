@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-COLUMN_LABELS = 14  # checkpoints that the axis names at most; the others have a small tick
+LABELS = 14  # checkpoints that the axis names at most; the others have a small tick
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,10 @@ class PlaneValues:
     """What the picture shows. An arm is given as (checkpoint, layer), its indices into the arrays.
 
     Args:
-        checkpoints: Names of the checkpoints in training order.
         objective: Points of every arm (checkpoint, layer); NaN where nothing is known.
         posterior: Whether `objective` is the mean of a policy's posterior, and not what was measured.
         scored: How many tasks of each arm have a score (checkpoint, layer).
         best: The best arm; None before the first pull.
-        best_role: What the legend calls it, such as "best arm so far".
     """
 
     model: str
@@ -77,7 +75,7 @@ def plane_picture(shown: PlaneValues, theme: Theme = LIGHT) -> bytes:
     axes.set_title(title, loc="left", fontsize=TITLE, color=theme.ink, pad=10)
     axes.set_yticks(_evenly_spaced(layers, 13))
     axes.set_yticks(range(layers), minor=True)
-    named = _evenly_spaced(columns, COLUMN_LABELS)
+    named = _evenly_spaced(columns, LABELS)
     labels = [_shortened(shown.checkpoints[number]) for number in named]
     axes.set_xticks(named, labels, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_xticks(range(columns), minor=True)

@@ -25,8 +25,6 @@ class Findings:
 
     Args:
         mean: Posterior mean of the objective by (revision, layer); None for policies that have no posterior.
-        sd: Its standard deviation.
-        stopped: Why the search stopped; None while it goes on.
         outcome: The confirmed result; None when the run is not finished.
         checkpoints: Where its revisions come from, as its config says.
     """

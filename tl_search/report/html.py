@@ -126,13 +126,13 @@ def _steps(findings: Findings) -> tuple[list[tuple[Any, float]], str]:
 
 
 def _facts(findings: Findings) -> list[tuple[str, object]]:
-    plane, columns = findings.plane, findings.plane.revisions
-    tokens, parameters = columns[-1].tokens, plane.parameters
+    plane, revisions = findings.plane, findings.plane.revisions
+    tokens, parameters = revisions[-1].tokens, plane.parameters
     facts: list[tuple[str, object]] = [
         ("run", findings.name),
         ("model", plane.model),
         ("parameters", None if parameters is None else f"{parameters:,}"),
-        ("checkpoints", f"{len(columns)}, {columns[0].name} to {columns[-1].name}"),
+        ("checkpoints", f"{len(revisions)}, {revisions[0].name} to {revisions[-1].name}"),
         ("training tokens", None if tokens is None else f"{tokens:,}"),
         ("layers", f"0 to {plane.n_layers}"),
         ("policy", findings.policy),

@@ -23,7 +23,6 @@ class Extremes(NamedTuple):
         lowest: Its smallest value and the arm that has it, the earliest of several. Units are those of the metric.
         highest: Its largest value and the arm that has it.
         final: Its value at the last layer of the latest measured checkpoint; None where it has no value there.
-        arms: How many arms have a value.
     """
 
     name: str

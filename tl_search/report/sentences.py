@@ -72,12 +72,12 @@ def interval(value: Interval, sign: bool = False) -> str:
     return f"{show(value.low)} to {show(value.high)}"
 
 
-def control_name(plane: SearchedPlane, place: ArmName) -> str:
+def control_name(plane: SearchedPlane, arm: ArmName) -> str:
     """What kind of control the arm is: random weights, or token embeddings, which take no context into account."""
-    untrained = plane.revisions[plane.at(place)[0]].step == 0
-    if place.layer == 0:
+    untrained = plane.revisions[plane.at(arm)[0]].step == 0
+    if arm.layer == 0:
         return "untrained token embeddings" if untrained else "token embeddings"
-    return "random weights" if untrained else str(place)
+    return "random weights" if untrained else str(arm)
 
 
 def headline(findings: Findings) -> str:

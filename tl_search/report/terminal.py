@@ -42,7 +42,7 @@ def print_measured(measured: Measured, console: Console) -> None:
         return
     table = _table("metric", "lowest", "highest", "last layer of\nthe latest\ncheckpoint")
     for row in measured.rows:
-        ends = [_text(f"{value:.4g}\n{place}", keep_lines=True) for value, place in (row.lowest, row.highest)]
+        ends = [_text(f"{value:.4g}\n{arm}", keep_lines=True) for value, arm in (row.lowest, row.highest)]
         table.add_row(_text(row.name), *ends, "" if row.final is None else f"{row.final:.4g}")
     arms = say.count(max(row.arms for row in measured.rows), "arm")
     console.print(Group(_text(f"\nLabel-free metrics of {arms}"), table))

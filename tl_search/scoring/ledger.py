@@ -65,15 +65,25 @@ class Ledger:
         Raises:
             ConflictError: the cell has a different score already.
         """
+        arm, task = score.arm, score.task
+        names = {
+            "model": arm.model,
+            "revision": arm.revision.name,
+            "step": arm.revision.step,
+            "layer": arm.layer,
+            "task": task.name,
+            "type": task.type,
+            "main_score": task.main_score,
+        }
         record = {
-            "cell": {"identity": _identity(score.arm, score.task), "names": _names(score.arm, score.task)},
+            "cell": {"identity": _identity(arm, task), "names": names},
             "value": score.value,
             "seconds": round(score.seconds, 3),
             "result": dict(score.result),
         }
-        path = self.path(score.arm, score.task)
+        path = self.path(arm, task)
         while not _claim(path, {**record, "sha256": digest(record, 64)}):
-            first = self.get(score.arm, score.task)
+            first = self.get(arm, task)
             if first is not None:
                 self._compare(first, score)
                 return first
@@ -133,18 +143,6 @@ def result_path(folder: Path, arm: Arm, task: TaskSpec) -> Path:
 
 def _identity(arm: Arm, task: TaskSpec) -> dict[str, Any]:
     return {"arm": arm.identity(), **task.identity()}
-
-
-def _names(arm: Arm, task: TaskSpec) -> dict[str, Any]:
-    return {
-        "model": arm.model,
-        "revision": arm.revision.name,
-        "step": arm.revision.step,
-        "layer": arm.layer,
-        "task": task.name,
-        "type": task.type,
-        "main_score": task.main_score,
-    }
 
 
 def _is_whole(record: Any) -> bool:

@@ -19,7 +19,6 @@ def training_texts(name: str, split: str, subset: str | None = None, apart: str 
 
     Args:
         split: A split that the task is scored on; the others are loaded together with it.
-        subset: mteb's hf_subset, as for `describe`.
         apart: A split that is never read, even if it is the training split.
 
     Raises:

@@ -29,12 +29,9 @@ class Budget:
             raise ValueError(f"pulls: must be >= 1, got {self.pulls}")
 
     def is_spent(self, pulls: int, seconds: float, exhaustive: float) -> bool:
-        """Whether the next pull is one too many.
+        """Whether the next pull is one too many, after `pulls` decisions of the policy.
 
-        Args:
-            pulls: Decisions of the policy so far.
-            seconds: Of the cost table: what would be spent with the next one.
-            exhaustive: What scoring everything would cost, likewise.
+        With it `seconds` of the cost table would be spent, where scoring everything costs `exhaustive`.
         """
         limit = math.inf if self.share is None else self.share * exhaustive
         within = seconds <= limit * (1 + 1e-9)  # sums of the same prices in another order differ in the last digits

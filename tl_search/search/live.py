@@ -42,11 +42,6 @@ class PlaneProbe(Live):
     """Scores a suite's selection data on all layers, into the ledger of all searches; publishes `plane/best`.
 
     A search of the run with the same tasks and extraction finds these cells scored.
-
-    Args:
-        objective: How tasks add up.
-        ledger: Folder of all scores, shared with searches.
-        embeddings: Folder of all vectors, shared with searches.
     """
 
     objective: Objective = field(default_factory=Mean)

@@ -185,11 +185,7 @@ class LiveColumns(Callback, ABC):
         (self._open if step in self._run.scheduled else self._lost).append(step)
 
     def _catch_up(self, trainer: Trainer) -> bool:
-        """Measure a written revision and log it at its own step; who watches the present is told nothing.
-
-        Returns:
-            Whether there was one, and no wish to stop.
-        """
+        """Measure a written revision and log it at its own step; returns whether there was one, and no wish to stop."""
         lines = indexed(Path(trainer.default_root_dir))
         step = next((step for step in self._open if step in lines), None)
         found = None if step is None else self._attempt(step, partial(self._then, trainer, lines[step]))
@@ -248,17 +244,17 @@ class LiveColumns(Callback, ABC):
             self._run.tokenizer.save_pretrained(aside)
             facts = self._run.timeline.facts(step)
             revision = Revision(facts["name"], step, facts["tokens"], *folder_digests(Path(aside)))
-            return self.measure(self._plane(trainer, revision, Path(aside)), Path(aside))
+            return self._of_revision(trainer, revision, Path(aside))
 
     def _then(self, trainer: Trainer, line: Mapping[str, Any]) -> ColumnValues | None:
         """Of a revision as its line in the index has it."""
         revision = Revision(line["name"], line["step"], line["tokens"], line["weights"], line["tokenizer"])
         folder = RunCheckpoints(str(trainer.default_root_dir)).fetch(revision)
-        return self.measure(self._plane(trainer, revision, folder), folder)
+        return self._of_revision(trainer, revision, folder)
 
-    def _plane(self, trainer: Trainer, revision: Revision, folder: Path) -> Plane:
+    def _of_revision(self, trainer: Trainer, revision: Revision, folder: Path) -> ColumnValues | None:
         name = Path(trainer.default_root_dir).resolve().name
-        return Plane(name, (revision,), shape_of(folder).n_layers, self.extraction)
+        return self.measure(Plane(name, (revision,), shape_of(folder).n_layers, self.extraction), folder)
 
     def _show(self, trainer: Trainer, step: int) -> None:
         if not trainer.is_global_zero:

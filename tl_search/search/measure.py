@@ -39,7 +39,6 @@ class MetricTexts:
     Args:
         texts: Each once, in a seeded random order, so that the first ones are a random draw too.
         counts: Task → how many of its texts were drawn.
-        left_out: The tasks without a training text.
     """
 
     texts: tuple[str, ...]

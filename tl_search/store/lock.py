@@ -35,6 +35,7 @@ class RunLock:
 
     def __init__(self, folder: Path, grace: float = 600.0, wait: float = 0.0) -> None:
         self.folder, self.grace, self.wait = folder / "run.lock", grace, wait
+        self.claim = self.folder / "owner.json"
         self.owner = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -42,10 +43,6 @@ class RunLock:
             "attempt": uuid.uuid4().hex,
         }
         self._stop = threading.Event()
-
-    @property
-    def claim(self) -> Path:
-        return self.folder / "owner.json"
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
