@@ -13,8 +13,8 @@ from tl_search.plane.arm import Arm
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.scoring.catalogue import get_task, task_names
+from tl_search.scoring.evaluation import describe, score_cell
 from tl_search.scoring.resample import confirm_cell
-from tl_search.scoring.score import describe, score_cell
 from tl_search.scoring.texts import task_texts
 from tl_search.store.keys import text_digest
 

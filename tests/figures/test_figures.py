@@ -12,7 +12,7 @@ from tl_search.figures.growing_plane import growing_plane_picture
 from tl_search.figures.plane import PlaneValues, plane_picture
 from tl_search.figures.schedule import schedule_picture
 from tl_search.figures.style import BEST, DARK, LIGHT
-from tl_search.figures.trajectory import Confirmed, trajectory_picture
+from tl_search.figures.trajectory import Ending, trajectory_picture
 from tl_search.plane.horizon import Horizon
 
 
@@ -55,7 +55,7 @@ def test_a_plane_of_which_nothing_is_known_is_drawn_empty():
 
 
 def test_a_trajectory_shows_the_confirmed_score_where_there_is_one():
-    confirmed = Confirmed(52.0, 51.0, 53.5, 47.0, "confirmed")
+    confirmed = Ending(52.0, 51.0, 53.5, 47.0, "confirmed")
     drawn = [trajectory_picture([0.1, 0.2], [50, 51], [2, 1], end) for end in (None, confirmed)]
     assert [has(pixels(picture), LIGHT.confirmed) > 100 for picture in drawn] == [False, True]
     assert trajectory_picture([], [], []).startswith(b"\x89PNG")

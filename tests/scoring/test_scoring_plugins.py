@@ -44,7 +44,7 @@ from tl_search.plane.arm import Arm
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.scoring.catalogue import get_task, task_names
-from tl_search.scoring.score import score_cell
+from tl_search.scoring.evaluation import score_cell
 from tl_search.scoring.suites import Suite
 from tl_search.store.keys import text_digest
 

@@ -13,7 +13,7 @@ from mteb.results import TaskResult
 
 from tl_search.plane.extraction import Extraction
 from tl_search.scoring.encoder import VectorEncoder
-from tl_search.scoring.score import describe, score_cell
+from tl_search.scoring.evaluation import describe, score_cell
 from tl_search.scoring.texts import task_texts
 from tl_search.store.keys import text_digest
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tl_search.scoring.score import describe, score_cell
+from tl_search.scoring.evaluation import describe, score_cell
 from tl_search.scoring.texts import task_texts
 from tl_search.store.keys import text_digest
 

@@ -4,21 +4,21 @@ First come a few fixed arms, on the cheapest task group. Then each decision take
 names, the arm and the task groups of the largest knowledge gradient per second.
 """
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from tl_search.bandits.features import training_time
 from tl_search.bandits.history import History
 from tl_search.bandits.knowledge_gradient import KnowledgeGradient
-from tl_search.bandits.policy import Problem
+from tl_search.bandits.policy import Policy, PolicyConfig, Problem
 from tl_search.bandits.posterior import ONE_GROUP, SEVERAL_GROUPS, Posterior
 from tl_search.bandits.task_groups import group_score, group_weights, task_groups
 from tl_search.plane.arm import Plane
 from tl_search.plane.pull import Observation, Pull, Recommendation
-
-Rank = Callable[[Posterior, np.random.Generator], np.ndarray]
-"""Ranks the arms in k ways, (arm, k): the largest value of each way names a candidate. May use random numbers."""
 
 RESCALE = (8, 14, 24, 40, 80, 160, 320, 640, 1280, 2560)
 """Numbers of scored (arm, group) after which the scales of the posterior are fitted again."""
@@ -28,18 +28,11 @@ OPENING, CANDIDATES, GAP = range(3)
 
 
 class GPPolicy:
-    """A policy with a Gaussian process as its surrogate model.
+    """A policy with a Gaussian process as its surrogate model."""
 
-    Args:
-        problem: What is searched.
-        rank: Ranks the arms at each decision.
-        shares: Where tasks are cut into groups, as parts of the price of all tasks.
-        first: Least number of tasks in the first group.
-    """
-
-    def __init__(self, problem: Problem, rank: Rank, shares: Sequence[float], first: int) -> None:
-        self.problem, self._rank = problem, rank
-        self._groups = task_groups(problem, shares, first)
+    def __init__(self, problem: Problem, config: "GPConfig") -> None:
+        self.problem, self._rank = problem, config.rank
+        self._groups = task_groups(problem, config.shares, config.first)
         prior = SEVERAL_GROUPS if len(self._groups) > 1 else ONE_GROUP
         self._posterior = Posterior(problem.plane, group_weights(self._groups, problem.weights), prior)
         self._history = History(problem)
@@ -50,15 +43,15 @@ class GPPolicy:
     def ask(self, count: int = 1, pending: Sequence[Pull] = ()) -> list[Pull]:
         history, posterior = self._history, self._posterior
         pulls: list[Pull] = []
-        if pending:
-            history, posterior = self._expecting(history, posterior, pending)
+        expected = pending
         while len(pulls) < count:
+            if expected:
+                history, posterior = self._expecting(history, posterior, expected)
             pull = self._next(history, posterior)
             if pull is None:
                 break
             pulls.append(pull)
-            if len(pulls) < count:
-                history, posterior = self._expecting(history, posterior, [pull])
+            expected = [pull]
         return pulls
 
     def tell(self, observation: Observation) -> None:
@@ -130,10 +123,8 @@ class GPPolicy:
 
     def _next_opening(self, history: History) -> int | None:
         first = set(self._groups[0])
-        for arm in self._opening:
-            if arm not in history.failed and not first <= history.taken.get(arm, set()):
-                return arm
-        return None
+        open_ = (arm for arm in self._opening if arm not in history.failed)
+        return next((arm for arm in open_ if not first <= history.taken.get(arm, set())), None)
 
     def _pull(self, history: History, arm: int, groups: Sequence[int]) -> Pull:
         wanted = {task for group in groups for task in self._groups[group]}
@@ -171,6 +162,36 @@ class GPPolicy:
         sd = self._posterior.sd()
         sd[list(self._history.measured())] = 0.0
         return sd
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPConfig(PolicyConfig, ABC):
+    """The settings that all of these policies have.
+
+    Args:
+        shares: Where tasks, by rising price, are cut into groups: rising parts of the price of all tasks, in (0, 1).
+        first: Least number of tasks in the cheapest group, >= 1.
+    """
+
+    shares: tuple[float, ...] = (0.03, 0.12, 0.4)
+    first: int = 3
+
+    DECIDES: ClassVar = {"files": "shares first"}
+
+    def __post_init__(self) -> None:
+        cuts = tuple(self.shares)
+        if any(not 0 < share < 1 for share in cuts) or list(cuts) != sorted(set(cuts)):
+            raise ValueError(f"shares: must rise between 0 and 1, got {list(cuts)}")
+        if self.first < 1:
+            raise ValueError(f"first: must be >= 1, got {self.first}")
+        object.__setattr__(self, "shares", cuts)
+
+    @abstractmethod
+    def rank(self, posterior: Posterior, generator: np.random.Generator) -> np.ndarray:
+        """Rank the arms in k ways, (arm, k): the largest value of each way names a candidate."""
+
+    def start(self, problem: Problem) -> Policy:
+        return GPPolicy(problem, self)
 
 
 def opening_arms(plane: Plane, generator: np.random.Generator) -> tuple[int, ...]:

@@ -34,9 +34,6 @@ class KnowledgeGradient:
     """Compares what may be scored next under one posterior.
 
     Args:
-        history: What is scored already, and at which prices.
-        groups: The tasks of each group.
-        posterior: Predicts the scores.
         value: Points expected of each arm's objective, (arm,); -inf where it can never be known.
         seen: (arm, group), whether nothing is left to score there.
 

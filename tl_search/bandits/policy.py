@@ -16,7 +16,6 @@ class Problem:
     """What a policy may know before the first score.
 
     Args:
-        plane: The arms.
         tasks: Names, in the suite's order.
         weights: By task, > 0; the objective is the weighted sum of an arm's scores.
         costs: What pulls cost; decisions never read a clock.

@@ -7,6 +7,7 @@
 their coefficients and the offsets. A group's score is the weighted mean of the scores of its tasks, in points.
 """
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,10 +79,9 @@ class Posterior:
 
     def copy(self) -> "Posterior":
         """A posterior that learns independently; every update replaces arrays, so both may share them."""
-        copy = object.__new__(Posterior)
-        copy.__dict__.update(self.__dict__)
-        copy._scores, copy._offset = list(self._scores), self._offset.copy()
-        return copy
+        fresh = copy.copy(self)
+        fresh._scores, fresh._offset = list(self._scores), self._offset.copy()
+        return fresh
 
     def mean(self) -> np.ndarray:
         """Mean of every arm's objective in points, (arm,)."""
@@ -116,7 +116,10 @@ class Posterior:
         root = self._root(rows, groups)
         gain, moved = _whiten(root, self._covariance @ rows.T), _whiten(root, self._moment @ rows.T)
         if values is not None:
-            self._add(arms, groups, values)
+            for arm, group, value in zip(arms, groups, values, strict=True):
+                if np.isnan(self._offset[group]):
+                    self._offset[group] = value
+                self._scores.append((int(arm), int(group), float(value)))
             surprise = values - self._offset[groups] - rows @ self._mean
             self._mean = self._mean + gain @ _whiten(root, surprise[None])[0]
         self._covariance = self._covariance - gain @ gain.T
@@ -144,12 +147,6 @@ class Posterior:
         followed = np.exp(np.log(scales[fitted] / prior.scale).sum() / (fitted.sum() + 1))
         scales[~fitted] = prior.scale * followed
         self._refit(np.clip(scales, prior.scale / 8, prior.scale * 4))
-
-    def _add(self, arms: np.ndarray, groups: np.ndarray, values: np.ndarray) -> None:
-        for arm, group, value in zip(arms, groups, values, strict=True):
-            if np.isnan(self._offset[group]):
-                self._offset[group] = value
-            self._scores.append((int(arm), int(group), float(value)))
 
     def _refit(self, scales: np.ndarray) -> None:
         """Start from the prior with other scales and condition on all scores at once."""

@@ -40,9 +40,7 @@ class Stopping:
         """Whether the search may end now.
 
         The gap is the points of the objective by which the best arm of the plane beats the policy's leader; it is
-        estimated from `draws` joint draws of the policy's posterior. True when the share of draws whose gap is at most
-        epsilon reaches the confidence or, without a confidence, when the mean gap is below epsilon. False while the
-        policy cannot say (`Policy.gaps` is None).
+        estimated from `draws` joint draws of the policy's posterior. False while the policy cannot say.
         """
         gaps = policy.gaps(self.draws)
         if gaps is None:

@@ -38,17 +38,3 @@ def group_weights(groups: Sequence[Sequence[str]], weights: Mapping[str, float])
 def group_score(group: Sequence[str], weights: Mapping[str, float], scores: Mapping[str, float]) -> float:
     """The weighted mean of a group's scores in points, so that the objective is the weighted sum of its groups."""
     return sum(weights[task] * scores[task] for task in group) / sum(weights[task] for task in group)
-
-
-def check_cuts(shares: Sequence[float], first: int) -> tuple[float, ...]:
-    """The shares as a tuple.
-
-    Raises:
-        ValueError: they do not rise within (0, 1), or `first` is below 1.
-    """
-    cuts = tuple(shares)
-    if any(not 0 < share < 1 for share in cuts) or list(cuts) != sorted(set(cuts)):
-        raise ValueError(f"shares: must rise between 0 and 1, got {list(cuts)}")
-    if first < 1:
-        raise ValueError(f"first: must be >= 1, got {first}")
-    return cuts

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tl_search.checkpoints.retry import patiently
 from tl_search.checkpoints.source import ModelShape, from_names, shape_of
@@ -17,6 +17,9 @@ from tl_search.plane.revision import Revision, check_name, step_of
 from tl_search.runs import digests
 from tl_search.store.atomic import read_json
 from tl_search.store.manifest import DamagedError, file_digest
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +37,6 @@ class HubCheckpoints:
 
     Args:
         models: Exactly one model: `pythia-410m`, or with its organisation: `EleutherAI/pythia-410m`.
-        organisation: The organisation of a model that is given without one.
         cache: The folder for downloads; None uses the Hub client's own cache.
         patience: Seconds, >= 0, for which one failing request is repeated before the Hub counts as unreachable.
     """
@@ -50,10 +52,9 @@ class HubCheckpoints:
         object.__setattr__(self, "models", tuple(self.models))
         if len(self.models) != 1:
             raise ValueError(f"models: must be one (only one is searched at a time), got {len(self.models)}")
-        parts = self.repository.split("/")
-        for part in parts:
-            if len(parts) != 2 or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}", part) or ".." in part:
-                raise ValueError(f"models: must be named like EleutherAI/pythia-410m, got {self.repository!r}")
+        part = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+        if not re.fullmatch(f"{part}/{part}", self.repository) or ".." in self.repository:
+            raise ValueError(f"models: must be named like EleutherAI/pythia-410m, got {self.repository!r}")
         if not 0 <= self.patience < float("inf"):
             raise ValueError(f"patience: must be a finite number >= 0, got {self.patience}")
 
@@ -95,33 +96,25 @@ class HubCheckpoints:
 
         if revision.name not in self._commits:
             raise ValueError(f"revision: {revision.name} is not a revision of {self.repository}")
-        try:
-            folder = self._snapshot(revision.name, again=False)
-            if digests.folder_digests(folder) != (revision.weights, revision.tokenizer):
-                folder = self._snapshot(revision.name, again=True)
-        except errors.RevisionNotFoundError as error:
-            raise DamagedError(f"{self.repository}: {revision.name} has been removed from the Hub") from error
-        if digests.folder_digests(folder) != (revision.weights, revision.tokenizer):
-            raise DamagedError(f"{folder}: {revision.name} is not what the Hub lists, though it was downloaded twice")
-        return folder
+        for again in (False, True):
+            try:
+                folder = self._snapshot(revision.name, again)
+            except errors.RevisionNotFoundError as error:
+                raise DamagedError(f"{self.repository}: {revision.name} has been removed from the Hub") from error
+            if digests.folder_digests(folder) == (revision.weights, revision.tokenizer):
+                return folder
+        raise DamagedError(f"{folder}: {revision.name} is not what the Hub lists, though it was downloaded twice")
 
     def _snapshot(self, name: str, again: bool) -> Path:
         """The folder of a revision in the cache; with `again` all files are downloaded, also those in the cache."""
-        from huggingface_hub import snapshot_download
-
         commit = self._commits[name]
         weights = digests.weight_files(file.rfilename for file in self._files(commit))
         indexes = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
         wanted = [*weights, *indexes, digests.CONFIG, *digests.TOKENIZER]
 
         def download() -> str:
-            return snapshot_download(
-                self.repository,
-                revision=commit,
-                allow_patterns=wanted,
-                cache_dir=self.cache,
-                endpoint=_endpoint(),
-                force_download=again,
+            return self._api.snapshot_download(
+                self.repository, revision=commit, allow_patterns=wanted, cache_dir=self.cache, force_download=again
             )
 
         return Path(self._ask(download, name))
@@ -132,9 +125,7 @@ class HubCheckpoints:
     @cached_property
     def _commits(self) -> Mapping[str, str]:
         """Revision's name → commit, ordered by name. Kept, because a branch may change while a search runs."""
-        from huggingface_hub import HfApi
-
-        refs = self._ask(lambda: HfApi(_endpoint()).list_repo_refs(self.repository), "its branches")
+        refs = self._ask(lambda: self._api.list_repo_refs(self.repository), "its branches")
         commits = {ref.name: ref.target_commit for ref in [*refs.tags, *refs.branches]}
         return {name: commits[name] for name in sorted(commits) if name == "main" or step_of(name) is not None}
 
@@ -163,10 +154,7 @@ class HubCheckpoints:
             return None
 
     def _files(self, commit: str) -> list[Any]:
-        from huggingface_hub import HfApi
-
-        api = HfApi(_endpoint())
-        info = self._ask(lambda: api.repo_info(self.repository, revision=commit, files_metadata=True), commit)
+        info = self._ask(lambda: self._api.repo_info(self.repository, revision=commit, files_metadata=True), commit)
         return info.siblings or []
 
     def _sha256(self, commit: str, file: Any) -> str:
@@ -185,12 +173,16 @@ class HubCheckpoints:
         return {}
 
     def _download(self, commit: str, file: str) -> Path:
-        from huggingface_hub import hf_hub_download
-
         def download() -> str:
-            return hf_hub_download(self.repository, file, revision=commit, cache_dir=self.cache, endpoint=_endpoint())
+            return self._api.hf_hub_download(self.repository, file, revision=commit, cache_dir=self.cache)
 
         return Path(self._ask(download, file))
+
+    @property
+    def _api(self) -> "HfApi":
+        from huggingface_hub import HfApi
+
+        return HfApi(os.environ.get("HF_ENDPOINT"))  # the client itself reads the variable only when it is imported
 
     def _ask(self, call: Callable[[], Any], what: str) -> Any:
         """The call's result. Raises ValueError if the model does not exist or access to it is denied."""
@@ -202,8 +194,3 @@ class HubCheckpoints:
             raise ValueError(f"models: {self.repository} is gated; accept its terms and set HF_TOKEN") from error
         except errors.RepositoryNotFoundError as error:
             raise ValueError(f"models: {self.repository} is not on the Hub, or private (HF_TOKEN)") from error
-
-
-def _endpoint() -> str | None:
-    """The server's address, or None for the Hub; the client itself reads the variable only when it is imported."""
-    return os.environ.get("HF_ENDPOINT")

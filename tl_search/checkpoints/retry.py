@@ -18,7 +18,6 @@ def patiently(call: Callable[[], T], what: str, patience: float) -> T:
     The Hub's client itself repeats only downloads, not requests for lists and descriptions.
 
     Args:
-        call: The request.
         what: What is requested, for the error message.
         patience: Seconds in all after which no further attempt is made.
 

@@ -1,11 +1,13 @@
 """What every source of revisions offers, and what sources share."""
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from tl_search.plane.revision import Revision, step_of
 
@@ -57,6 +59,37 @@ class CheckpointSource(Protocol):
     def shape(self) -> ModelShape:
         """The model's sizes; this must be quick, so without loading weights (`shape_of`)."""
         ...
+
+
+@dataclass(frozen=True)
+class LocalCheckpoints(ABC):
+    """A source whose revisions lie in folders of this machine; they are listed once."""
+
+    path: str
+
+    DECIDES: ClassVar = {"files": "path"}
+
+    @abstractmethod
+    def listed(self) -> tuple[Revision, ...]:
+        """The revisions, as `revisions` gives them."""
+
+    @abstractmethod
+    def folder(self, name: str) -> Path:
+        """Of a revision."""
+
+    @property
+    def model(self) -> str:
+        return Path(self.path).resolve().name
+
+    def revisions(self) -> tuple[Revision, ...]:
+        return self._revisions
+
+    @cached_property
+    def _revisions(self) -> tuple[Revision, ...]:
+        return self.listed()
+
+    def shape(self) -> ModelShape:
+        return shape_of(self.folder(self._revisions[-1].name))
 
 
 def from_names(contents: Mapping[str, tuple[str, str]]) -> tuple[Revision, ...]:

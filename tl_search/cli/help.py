@@ -1,7 +1,6 @@
 """Help pages, which are made from the comments in `conf/`: a new option appears in them as soon as its file exists."""
 
 import re
-from pathlib import Path
 
 from tl_search.cli import commands
 from tl_search.cli.config.searchpath import OWN_GROUPS, conf_dir, root
@@ -16,7 +15,7 @@ def overview() -> str:
         "",
         "usage: tl COMMAND [SETTING=VALUE ...]",
         "",
-        *(f"  {name:10}{_first_line(name)}" for name in commands.NAMES),
+        *(f"  {name:10}{commands.find(name).summary.splitlines()[0]}" for name in commands.NAMES),
         "  init      copy example experiments and launchers into a folder of your own",
         "",
         "tl COMMAND --help lists the settings of a command. A first example, which needs no data and no download:",
@@ -51,10 +50,6 @@ def command_page(name: str) -> str:
     return "\n".join(parts)
 
 
-def _first_line(name: str) -> str:
-    return commands.find(name).summary.splitlines()[0]
-
-
 def _texts(name: str) -> list[str]:
     """A primary config, after the shared ones that its defaults list names."""
     text = (conf_dir() / f"{name}.yaml").read_text()
@@ -73,14 +68,11 @@ def _options(group: str, default: str) -> str:
     for place in (conf_dir(), *([root()] if group in OWN_GROUPS else [])):
         folder = place / group
         if folder.is_dir():
-            names |= {path.relative_to(folder).with_suffix("").as_posix() for path in _files(folder)}
+            files = [path.relative_to(folder) for path in folder.rglob("*.yaml")]
+            names |= {path.with_suffix("").as_posix() for path in files if len(path.parts) <= 3}
     listed = [f"{name}*" if name == default else name for name in sorted(names)]
     text = ", ".join(listed)
     return text if len(text) <= WIDTH else text[:WIDTH].rpartition(",")[0] + ", …"
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*.yaml") if len(path.relative_to(folder).parts) <= 3]
 
 
 def _settings(primary: str) -> list[tuple[str, str]]:

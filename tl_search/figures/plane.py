@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-COLUMN_LABELS = 14  # checkpoints that the axis names at most; the others have a small tick
+LABELS = 14  # checkpoints that the axis names at most; the others have a small tick
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,10 @@ class PlaneValues:
     """What the picture shows. An arm is given as (checkpoint, layer), its indices into the arrays.
 
     Args:
-        model: The model's name, for the title.
-        checkpoints: Names of the checkpoints in training order.
         objective: Points of every arm (checkpoint, layer); NaN where nothing is known.
         posterior: Whether `objective` is the mean of a policy's posterior, and not what was measured.
         scored: How many tasks of each arm have a score (checkpoint, layer).
-        n_tasks: How many tasks there are.
-        final_last: The last layer of the final checkpoint.
         best: The best arm; None before the first pull.
-        best_name: Its name, for the legend.
-        best_role: What the legend calls it, such as "best arm so far".
     """
 
     model: str
@@ -81,7 +75,10 @@ def plane_picture(shown: PlaneValues, theme: Theme = LIGHT) -> bytes:
     axes.set_title(title, loc="left", fontsize=TITLE, color=theme.ink, pad=10)
     axes.set_yticks(_evenly_spaced(layers, 13))
     axes.set_yticks(range(layers), minor=True)
-    _name_columns(axes, shown.checkpoints)
+    named = _evenly_spaced(columns, LABELS)
+    labels = [_shortened(shown.checkpoints[number]) for number in named]
+    axes.set_xticks(named, labels, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_xticks(range(columns), minor=True)
     cell = min(72 * (width - 2.4) / columns, 72 * (height - 2.0) / layers)  # in points, of which an inch has 72
     marks = _mark_arms(axes, shown, theme, cell)
     narrow = len(marks) > 3 or max(len(str(mark.get_label())) for mark in marks) > 34
@@ -137,14 +134,6 @@ def _evenly_spaced(size: int, most: int) -> list[int]:
             shown.pop()  # its label would overlap the last one
         shown.append(size - 1)
     return shown
-
-
-def _name_columns(axes: "Axes", names: Sequence[str]) -> None:
-    """Write as many of the checkpoints' names along the horizontal axis as fit."""
-    shown = _evenly_spaced(len(names), COLUMN_LABELS)
-    labels = [_shortened(names[number]) for number in shown]
-    axes.set_xticks(shown, labels, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_xticks(range(len(names)), minor=True)
 
 
 def _shortened(name: str, most: int = 16) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from tl_search.figures.style import LIGHT, TITLE, WIDTH, Theme, colour_axes, encoded, new_figure
 
 
-class Confirmed(NamedTuple):
+class Ending(NamedTuple):
     """How a search ended, on confirmation data: all in points but `label`, which explains the score's mark.
 
     `low` and `high` are the ends of the score's interval; `baseline` is the score of the final checkpoint's last
@@ -26,7 +26,7 @@ def trajectory_picture(
     share: Sequence[float],
     mean: Sequence[float],
     sd: Sequence[float],
-    confirmed: Confirmed | None = None,
+    confirmed: Ending | None = None,
     theme: Theme = LIGHT,
 ) -> bytes:
     """A PNG; each sequence has one entry per pull, and all may be empty.
@@ -36,7 +36,6 @@ def trajectory_picture(
         mean: Estimated objective of the arm that the policy recommended after this pull, in points.
         sd: The standard deviation of that estimate, in points; 0 where the policy has no posterior.
         confirmed: The confirmed result; None while the search is not finished.
-        theme: The colours.
     """
     spent, middle, spread = 100 * np.array(share), np.array(mean), np.array(sd)
     figure = new_figure(WIDTH, 4.2, theme.paper)

@@ -16,7 +16,7 @@ from tl_search.runs.outcome import Outcome
 from tl_search.runs.pulls import BanditState, Estimates, Step
 from tl_search.runs.record import RunRecord
 from tl_search.runs.searched_plane import SearchedPlane
-from tl_search.store.typed_json import naming
+from tl_search.store.typed_json import fitting
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,6 @@ class Findings:
         sd: Standard deviation of the posterior.
         stopped: Why the search stopped; None while it is running.
         outcome: The confirmed result; None when the run is not finished.
-        name: The run's name.
-        seed: The run's seed.
-        versions: Library → version that it ran with.
         checkpoints: Where its revisions come from, as its config says.
     """
 
@@ -70,11 +67,11 @@ def read_findings(folder: Path) -> Findings:
     paths = RunPaths(folder)
     plane, outcome = SearchedPlane.read(folder), Outcome.read(folder)
     state, record = BanditState.read(folder), RunRecord.read(folder)
-    with naming(paths.bandit_state):
+    with fitting(paths.bandit_state):
         for step in state.trajectory:
             plane.at(step.arm), plane.at(step.recommended.arm)
-        posterior = [_array(state.posterior, key, plane.shape) for key in ("mean", "sd")] if state.posterior else None
-    with naming(paths.result):
+        mean, sd = (_array(state.posterior, key, plane.shape) for key in ("mean", "sd"))
+    with fitting(paths.result):
         for arm in outcome.arms() if outcome else ():
             plane.at(arm)
     return Findings(
@@ -82,8 +79,8 @@ def read_findings(folder: Path) -> Findings:
         plane=plane,
         policy=state.policy,
         trajectory=state.trajectory,
-        mean=posterior[0] if posterior else None,
-        sd=posterior[1] if posterior else None,
+        mean=mean,
+        sd=sd,
         stopped=state.stopped,
         outcome=outcome,
         name=record.name if record else folder.name,
@@ -93,7 +90,9 @@ def read_findings(folder: Path) -> Findings:
     )
 
 
-def _array(estimates: Estimates, key: str, shape: tuple[int, int]) -> np.ndarray:
+def _array(estimates: Estimates | None, key: str, shape: tuple[int, int]) -> np.ndarray | None:
+    if estimates is None:
+        return None
     array = np.array(getattr(estimates, key), dtype=float)
     if array.shape != shape:
         raise ValueError(f"posterior.{key} has shape {array.shape}, the plane has {shape}")

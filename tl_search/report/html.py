@@ -16,7 +16,7 @@ from tl_search.report.findings import Findings
 from tl_search.report.label_free import Measured
 from tl_search.report.pictures import draw_plane, draw_trajectory
 from tl_search.report.pull_statistics import regret, scored_tasks, turning_points
-from tl_search.runs.outcome import Outcome, TaskOutcome
+from tl_search.runs.outcome import TaskOutcome
 
 ROWS = 150  # pulls that the page lists at most
 TONES = {"the best arm wins": "good", "the best arm loses": "bad", "trained": "good", "control": "bad"}
@@ -55,34 +55,20 @@ def render_page(findings: Findings, measured: Measured | None = None) -> str:
 
 
 def _context(findings: Findings) -> dict[str, Any]:
-    plane, outcome = findings.plane, findings.outcome
     steps, words = _steps(findings)
+    themes = {"light": LIGHT, "dark": DARK}
     return {
         "found": findings,
-        "plane": plane,
-        "outcome": outcome,
-        "last": findings.trajectory[-1] if findings.trajectory else None,
-        "posterior": findings.mean is not None,
-        "arms": plane.shape[0] * plane.shape[1],
-        "headline": say.headline(findings),
-        "stopped": say.stopped_sentence(findings),
-        "spent": say.spent_sentence(findings),
-        "confidence": say.percent(outcome.confidence) if outcome else "",
-        "gain_sentences": say.gain_sentences(outcome) if outcome else (),
-        "rivals": _rivals(outcome) if outcome else (),
-        "costs": _costs(findings),
-        "plane_images": {"light": _data(draw_plane(findings)), "dark": _data(draw_plane(findings, DARK))},
+        "say": say,
+        "tones": TONES,
+        "plane_images": {name: _data(draw_plane(findings, theme)) for name, theme in themes.items()},
         "plane_alt": _plane_alt(findings),
-        "trajectory_images": {
-            "light": _data(draw_trajectory(findings, LIGHT)),
-            "dark": _data(draw_trajectory(findings, DARK)),
-        },
+        "trajectory_images": {name: _data(draw_trajectory(findings, theme)) for name, theme in themes.items()},
         "trajectory_alt": _trajectory_alt(findings),
         **_tasks(findings),
         "steps": steps,
         "steps_words": words,
         "facts": _facts(findings),
-        "caveats": say.caveats(findings),
     }
 
 
@@ -95,17 +81,6 @@ def _data(picture: bytes) -> str:
     from markupsafe import Markup
 
     return Markup(base64.b64encode(picture).decode())
-
-
-def _rivals(outcome: Outcome) -> list[dict[str, Any]]:
-    found = []
-    for role, arm, gain in (
-        ("last layer of the final checkpoint", outcome.final_last, outcome.gains.final_last),
-        ("best layer of the final checkpoint", outcome.final_best, outcome.gains.final_best),
-    ):
-        word = say.gain_word(gain, outcome.best.arm == arm.arm)
-        found.append({"role": role, "arm": arm, "gain": gain, "word": word, "tone": TONES.get(word, "")})
-    return found
 
 
 def _tasks(findings: Findings) -> dict[str, Any]:
@@ -136,17 +111,6 @@ def _tasks(findings: Findings) -> dict[str, Any]:
     }
 
 
-def _costs(findings: Findings) -> list[tuple[str, Any]]:
-    outcome = findings.outcome
-    if not outcome:
-        return [("measuring everything", findings.plane.exhaustive)]
-    return [
-        ("this search", outcome.cost.search),
-        ("measuring everything", outcome.cost.exhaustive),
-        ("confirmation", outcome.cost.confirmation),
-    ]
-
-
 def _steps(findings: Findings) -> tuple[list[tuple[Any, float]], str]:
     """The pulls that the table lists, each with its regret in points, and a sentence that says which pulls they are."""
     every = list(zip(findings.trajectory, regret(findings), strict=True))
@@ -162,21 +126,19 @@ def _steps(findings: Findings) -> tuple[list[tuple[Any, float]], str]:
 
 
 def _facts(findings: Findings) -> list[tuple[str, object]]:
-    plane, columns = findings.plane, findings.plane.revisions
+    plane, revisions = findings.plane, findings.plane.revisions
+    tokens, parameters = revisions[-1].tokens, plane.parameters
     facts: list[tuple[str, object]] = [
         ("run", findings.name),
         ("model", plane.model),
-        ("checkpoints", f"{len(columns)}, {columns[0].name} to {columns[-1].name}"),
+        ("parameters", None if parameters is None else f"{parameters:,}"),
+        ("checkpoints", f"{len(revisions)}, {revisions[0].name} to {revisions[-1].name}"),
+        ("training tokens", None if tokens is None else f"{tokens:,}"),
         ("layers", f"0 to {plane.n_layers}"),
         ("policy", findings.policy),
+        ("seed", findings.seed),
     ]
-    if columns[-1].tokens is not None:
-        facts.insert(3, ("training tokens", f"{columns[-1].tokens:,}"))
-    if plane.parameters is not None:
-        facts.insert(2, ("parameters", f"{plane.parameters:,}"))
-    if findings.seed is not None:
-        facts.append(("seed", findings.seed))
-    return facts
+    return [(name, value) for name, value in facts if value is not None]
 
 
 def _plane_alt(findings: Findings) -> str:
@@ -197,8 +159,5 @@ def _trajectory_alt(findings: Findings) -> str:
         f"Line chart: the estimated score of the recommended arm goes from {say.points(first.recommended.mean)} after "
         f"the first pull to {say.points(last.recommended.mean)} at {say.percent(last.share)} of the exhaustive cost"
     )
-    return (
-        f"{text}; confirmed at {say.points(findings.outcome.best.confirmation.objective)}."
-        if findings.outcome
-        else f"{text}."
-    )
+    outcome = findings.outcome
+    return f"{text}; confirmed at {say.points(outcome.best.confirmation.objective)}." if outcome else f"{text}."

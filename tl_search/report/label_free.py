@@ -9,21 +9,20 @@ from tl_search.plane.arm_name import ArmName
 from tl_search.report.sentences import count, printable
 from tl_search.runs.index import read_index
 from tl_search.runs.layout import RunPaths
+from tl_search.runs.measured import MeasuredLayer
 from tl_search.runs.outcome import Outcome
 from tl_search.runs.record import Done
 from tl_search.runs.searched_plane import SearchedPlane
-from tl_search.store.typed_json import reading
+from tl_search.store.typed_json import read_record, reading
 
 
 class Extremes(NamedTuple):
     """One metric: its lowest and its highest value over all measured arms, and its value at the latest last layer.
 
     Args:
-        name: The name of the metric.
         lowest: Its smallest value and the arm that has it, the earliest of several. Units are those of the metric.
         highest: Its largest value and the arm that has it.
         final: Its value at the last layer of the latest measured checkpoint; None where it has no value there.
-        arms: How many arms have a value.
     """
 
     name: str
@@ -54,17 +53,6 @@ class Measured:
         return f"{files}, measured with other weights, texts or settings than the newest." if self.left_out else ""
 
 
-class _Layer(NamedTuple):
-    """The content of one file: which arm was measured, on which texts, with which settings, and the values."""
-
-    step: int
-    place: ArmName
-    weights: str
-    corpus: str
-    settings: tuple[Any, ...]
-    metrics: Mapping[str, float | None]
-
-
 def describe_plane(plane: SearchedPlane) -> str:
     """A sentence on the plane of a search that only measures."""
     revisions, layers = plane.shape
@@ -76,27 +64,17 @@ def read_measured(folder: Path) -> Measured:
     """Read the metrics of a search or of a training run. Raises ValueError that names the file when one is damaged."""
     outcome, done, place = Outcome.read(folder), Done.read(folder), RunPaths(folder).metrics
     unmeasured = {**((outcome and outcome.unmeasured) or {}), **((done and done.facts.get("unmeasured")) or {})}
-    layers = _layers(place)
+    layers = sorted(
+        (read_record(MeasuredLayer, path) for path in place.glob("*/*/layer_*.json")),
+        key=lambda layer: (layer.step, layer.layer),
+    )
     counted = _counted(place, _kept(folder, layers))
     names = sorted({name for layer in counted for name in layer.metrics})
     rows = tuple(row for name in names if (row := _extremes(name, counted)))
     return Measured(rows, unmeasured, len(layers) - len(counted))
 
 
-def _layers(place: Path) -> list[_Layer]:
-    """All files, sorted by step and layer."""
-    found = []
-    for path in place.glob("*/*/layer_*.json"):
-        with reading(path) as value:
-            arm = ArmName(str(value["revision"]), int(value["layer"]))
-            metrics = {str(name): None if it is None else float(it) for name, it in value["metrics"].items()}
-            settings = tuple(value[key] for key in ("options", "extraction", "rules"))
-            of = int(value["step"]), arm, str(value["weights"]), str(value["corpus"]), settings
-            found.append(_Layer(*of, metrics))
-    return sorted(found, key=lambda layer: (layer.step, layer.place.layer))
-
-
-def _kept(folder: Path, layers: list[_Layer]) -> list[_Layer]:
+def _kept(folder: Path, layers: list[MeasuredLayer]) -> list[MeasuredLayer]:
     """Of a training run, the layers whose weights it still has: it may have been set back or made shorter.
 
     A step between two revisions counts, though its weights were not kept. A step after the last revision does not,
@@ -109,7 +87,7 @@ def _kept(folder: Path, layers: list[_Layer]) -> list[_Layer]:
     return [layer for layer in layers if layer.step <= last and layer.weights == kept.get(layer.step, layer.weights)]
 
 
-def _counted(place: Path, layers: list[_Layer]) -> list[_Layer]:
+def _counted(place: Path, layers: list[MeasuredLayer]) -> list[MeasuredLayer]:
     """The layers that can be compared: measured on the texts drawn last, with the settings of the newest of them."""
     if not layers or not (place / "corpus.json").is_file():
         return []
@@ -117,12 +95,16 @@ def _counted(place: Path, layers: list[_Layer]) -> list[_Layer]:
         corpus = str(value["hash"])
     layers = [layer for layer in layers if layer.corpus == corpus]
     # layer 0 is written first, so where a column was interrupted it has the newest settings
-    newest = min(layers, key=lambda layer: (-layer.step, layer.place.layer), default=None)
-    return [layer for layer in layers if newest is not None and layer.settings == newest.settings]
+    newest = min(layers, key=lambda layer: (-layer.step, layer.layer), default=None)
+    return [layer for layer in layers if newest is not None and _settings(layer) == _settings(newest)]
 
 
-def _extremes(name: str, layers: list[_Layer]) -> Extremes | None:
-    found = [(layer.metrics[name], layer.place) for layer in layers if name in layer.metrics]
+def _settings(layer: MeasuredLayer) -> tuple[Any, ...]:
+    return layer.options, layer.extraction, layer.rules
+
+
+def _extremes(name: str, layers: list[MeasuredLayer]) -> Extremes | None:
+    found = [(layer.metrics[name], ArmName(layer.revision, layer.layer)) for layer in layers if name in layer.metrics]
     known = [(number, arm) for number, arm in found if number is not None]
     if not known:
         return None

@@ -2,7 +2,7 @@
 
 from tl_search.figures.plane import PlaneValues, plane_picture
 from tl_search.figures.style import LIGHT, Theme
-from tl_search.figures.trajectory import Confirmed, trajectory_picture
+from tl_search.figures.trajectory import Ending, trajectory_picture
 from tl_search.report.findings import Findings
 from tl_search.report.pull_statistics import measured_objective, scored_tasks
 from tl_search.report.sentences import percent, printable
@@ -13,7 +13,7 @@ def draw_plane(findings: Findings, theme: Theme = LIGHT) -> bytes:
     plane, best = findings.plane, findings.best
     shown = PlaneValues(
         model=printable(plane.model),
-        checkpoints=[printable(column.name) for column in plane.revisions],
+        checkpoints=[printable(revision.name) for revision in plane.revisions],
         objective=measured_objective(findings) if findings.mean is None else findings.mean,
         posterior=findings.mean is not None,
         scored=scored_tasks(findings),
@@ -33,7 +33,7 @@ def draw_trajectory(findings: Findings, theme: Theme = LIGHT) -> bytes:
     if outcome:
         best, baseline = outcome.best.confirmation, outcome.final_last.confirmation.objective
         label = f"confirmed on {findings.reported_on}, {percent(outcome.confidence)} interval"
-        confirmed = Confirmed(best.objective, best.interval.low, best.interval.high, baseline, label)
+        confirmed = Ending(best.objective, best.interval.low, best.interval.high, baseline, label)
     shares = [step.share for step in findings.trajectory]
     means, sds = [step.mean for step in recommended], [step.sd for step in recommended]
     return trajectory_picture(shares, means, sds, confirmed, theme)

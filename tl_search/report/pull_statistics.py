@@ -50,13 +50,9 @@ def regret(findings: Findings) -> list[float]:
 
 def turning_points(trajectory: Sequence[Step]) -> list[Step]:
     """The pulls that changed the recommended arm, and the last one."""
-    return [
-        step
-        for number, step in enumerate(trajectory)
-        if number == len(trajectory) - 1
-        or number == 0
-        or step.recommended.arm != trajectory[number - 1].recommended.arm
-    ]
+    last = len(trajectory) - 1
+    arms = [None, *(step.recommended.arm for step in trajectory)]
+    return [step for number, step in enumerate(trajectory) if number == last or arms[number] != arms[number + 1]]
 
 
 def _scores(findings: Findings) -> dict[tuple[int, int], dict[str, float]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tl_search.plane.arm_name import ArmName
 from tl_search.report.findings import Findings
-from tl_search.runs.outcome import Gain, Interval, Outcome, TaskOutcome
+from tl_search.runs.outcome import Finalist, Gain, Interval, Outcome, TaskOutcome
 from tl_search.runs.searched_plane import SearchedPlane
 
 STOPPED = {
@@ -72,12 +72,12 @@ def interval(value: Interval, sign: bool = False) -> str:
     return f"{show(value.low)} to {show(value.high)}"
 
 
-def control_name(plane: SearchedPlane, place: ArmName) -> str:
+def control_name(plane: SearchedPlane, arm: ArmName) -> str:
     """What kind of control the arm is: random weights, or token embeddings, which take no context into account."""
-    untrained = plane.revisions[plane.at(place)[0]].step == 0
-    if place.layer == 0:
+    untrained = plane.revisions[plane.at(arm)[0]].step == 0
+    if arm.layer == 0:
         return "untrained token embeddings" if untrained else "token embeddings"
-    return "random weights" if untrained else str(place)
+    return "random weights" if untrained else str(arm)
 
 
 def headline(findings: Findings) -> str:
@@ -107,26 +107,27 @@ def gain_word(gain: Gain, same: bool) -> str:
     return "the best arm wins" if gain.gain > 0 else "the best arm loses"
 
 
-def gain_sentence(gain: Gain, rival: str, same: bool, confidence: float) -> str:
-    """How much better the best arm is than `rival`. `same`: they are the same arm; `confidence` is a share of 1."""
-    if same:
-        return f"It is the {rival} itself."
-    between = f"{percent(confidence)} interval {interval(gain.interval, sign=True)}"
-    if gain.interval.holds_zero:
-        return f"Against the {rival}, no difference could be shown ({signed(gain.gain)} points, {between})."
-    if gain.gain > 0:
-        return f"It beats the {rival} by {points(gain.gain)} points ({between})."
-    return f"It falls behind the {rival} by {points(-gain.gain)} points ({between})."
+def gain_sentences(outcome: Outcome) -> list[str]:
+    """How the best arm compares with each of its rivals."""
+
+    def sentence(rival: str, other: Finalist, gain: Gain) -> str:
+        if outcome.best.arm == other.arm:
+            return f"It is the {rival} itself."
+        between = f"{percent(outcome.confidence)} interval {interval(gain.interval, sign=True)}"
+        if gain.interval.holds_zero:
+            return f"Against the {rival}, no difference could be shown ({signed(gain.gain)} points, {between})."
+        if gain.gain > 0:
+            return f"It beats the {rival} by {points(gain.gain)} points ({between})."
+        return f"It falls behind the {rival} by {points(-gain.gain)} points ({between})."
+
+    return [sentence(*rival) for rival in rivals(outcome)]
 
 
-def gain_sentences(outcome: Outcome) -> tuple[str, str]:
-    """How the best arm compares with the last layer and with the best layer of the final checkpoint."""
-    best, last, layer = outcome.best.arm, outcome.final_last.arm, outcome.final_best.arm
+def rivals(outcome: Outcome) -> tuple[tuple[str, Finalist, Gain], ...]:
+    """What the best arm is compared with as a whole: what it is, its scores, and the gain of the best arm over it."""
     return (
-        gain_sentence(outcome.gains.final_last, "last layer of the final checkpoint", best == last, outcome.confidence),
-        gain_sentence(
-            outcome.gains.final_best, "best layer of the final checkpoint", best == layer, outcome.confidence
-        ),
+        ("last layer of the final checkpoint", outcome.final_last, outcome.gains.final_last),
+        ("best layer of the final checkpoint", outcome.final_best, outcome.gains.final_best),
     )
 
 

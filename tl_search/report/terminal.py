@@ -42,15 +42,15 @@ def print_measured(measured: Measured, console: Console) -> None:
         return
     table = _table("metric", "lowest", "highest", "last layer of\nthe latest\ncheckpoint")
     for row in measured.rows:
-        ends = [_text(f"{value:.4g}\n{place}", keep_lines=True) for value, place in (row.lowest, row.highest)]
+        ends = [_text(f"{value:.4g}\n{arm}", keep_lines=True) for value, arm in (row.lowest, row.highest)]
         table.add_row(_text(row.name), *ends, "" if row.final is None else f"{row.final:.4g}")
     arms = say.count(max(row.arms for row in measured.rows), "arm")
     console.print(Group(_text(f"\nLabel-free metrics of {arms}"), table))
 
 
 def _finalists(findings: Findings, outcome: Outcome) -> RenderableType:
-    confidence = say.percent(outcome.confidence)
-    table = _table("arm", ("score", confidence), ("gain of the best", confidence), "in words")
+    between = f"({say.percent(outcome.confidence)} interval)"
+    table = _table("arm", f"score\n{between}", f"gain of the best\n{between}", "in words")
     best = outcome.best.arm
     rows: list[tuple[str, Finalist, Gain | None]] = [
         ("best", outcome.best, None),
@@ -68,7 +68,7 @@ def _finalists(findings: Findings, outcome: Outcome) -> RenderableType:
 
 
 def _tasks(findings: Findings, outcome: Outcome) -> RenderableType:
-    table = _table("task", "trained arm", "strongest control", ("gain", say.percent(outcome.confidence)))
+    table = _table("task", "trained arm", "strongest control", f"gain\n({say.percent(outcome.confidence)} interval)")
     for task in outcome.tasks:
         control = say.control_name(findings.plane, task.control.arm)
         table.add_row(
@@ -106,11 +106,10 @@ def _last_pulls(findings: Findings) -> RenderableType:
     return Group(_text(f"\nThe last {say.count(len(shown), 'pull')}"), table)
 
 
-def _table(*headers: str | tuple[str, str]) -> Table:
+def _table(*headers: str) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for header in headers:
-        name, confidence = header if isinstance(header, tuple) else (header, "")
-        table.add_column(f"{name}\n({confidence} interval)" if confidence else name, overflow="fold")
+        table.add_column(header, overflow="fold")
     return table
 
 

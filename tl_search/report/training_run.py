@@ -16,7 +16,7 @@ from tl_search.runs.layout import RunPaths
 from tl_search.runs.pointers import Pointer, pointers
 
 
-def read_revisions(folder: Path) -> tuple[WrittenRevision, ...]:
+def read_revisions(folder: Path) -> list[WrittenRevision]:
     """The revisions in the order of training, `best` filled in where early versions did not write it.
 
     Raises:
@@ -29,7 +29,7 @@ def read_revisions(folder: Path) -> tuple[WrittenRevision, ...]:
     for line in read_index(folder):
         lowest = min(lowest, *(math.inf if loss is None else loss for loss in (line.eval_loss, line.best)))
         found.append(replace(line, best=None if lowest == math.inf else lowest))
-    return tuple(found)
+    return found
 
 
 def print_revisions(folder: Path, console: Console) -> None:
@@ -38,17 +38,16 @@ def print_revisions(folder: Path, console: Console) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for header in ("revision", "stage"):
         table.add_column(header, overflow="fold")
-    for header in ("step", "tokens", "epoch", "eval loss"):
+    for header in ("step", "tokens", "epoch", "eval loss", "best so far"):
         table.add_column(header, justify="right")
-    table.add_column("best so far", justify="right")
-    before = None
+    best = None
     for revision in revisions:
-        loss, best = revision.eval_loss, revision.best
+        loss, before = revision.eval_loss, best
+        best = min((value for value in (before, loss, revision.best) if value is not None), default=None)
         better = loss is not None and loss == best and loss != before
-        before = best
         table.add_row(
             Text(printable(revision.name)),
-            Text(printable(revision.stage)),
+            Text(printable(revision.stage or "")),
             f"{revision.step:,}",
             "" if revision.tokens is None else f"{revision.tokens:,}",
             "" if revision.epoch is None else f"{revision.epoch:,}",
@@ -62,7 +61,7 @@ def print_revisions(folder: Path, console: Console) -> None:
         console.print(Text(f"Curves: tensorboard --logdir {printable(RunPaths(folder).tensorboard)}"), soft_wrap=True)
 
 
-def _headline(revisions: tuple[WrittenRevision, ...], kept: Sequence[Pointer]) -> str:
+def _headline(revisions: list[WrittenRevision], kept: Sequence[Pointer]) -> str:
     if not revisions:
         return "No revision has been written yet."
     written = f"{count(len(revisions), 'revision')}, the last at step {revisions[-1].step:,}"

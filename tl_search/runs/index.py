@@ -10,7 +10,7 @@ from tl_search.runs.layout import RunPaths
 from tl_search.store.atomic import write_text
 from tl_search.store.journal import Journal, as_line
 from tl_search.store.manifest import NAME, read_manifest
-from tl_search.store.typed_json import from_plain, naming, to_plain
+from tl_search.store.typed_json import fitting, from_plain, to_plain
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def read_index(run: Path) -> list[WrittenRevision]:
         ValueError: a line is damaged; the message names the file.
     """
     journal = index_of(run)
-    with naming(journal.path):
+    with fitting(journal.path):
         lines: Iterable[WrittenRevision] = [from_plain(WrittenRevision, line) for line in journal.peek()]
     return sorted({line.name: line for line in lines}.values(), key=lambda line: line.step)
 

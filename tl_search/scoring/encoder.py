@@ -17,12 +17,7 @@ from tl_search.store.keys import text_digest
 
 
 class VectorEncoder(AbsEncoder):
-    """An arm as an encoder for mteb; the vectors of all texts are known already.
-
-    Args:
-        arm: The arm, which mteb's records name; the names of different arms differ there.
-        vectors: Text digest → vector (width,).
-    """
+    """An arm as an encoder for mteb; `vectors` has the vector (width,) of every text, by the text's digest."""
 
     def __init__(self, arm: Arm, vectors: Mapping[str, np.ndarray]) -> None:
         self.arm, self.vectors = arm, vectors

@@ -11,7 +11,7 @@ import math
 import tempfile
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from tl_search.errors.nearest import did_you_mean
-from tl_search.plane.pull import TaskSpec
+from tl_search.plane.arm import Arm
+from tl_search.plane.pull import Score, TaskSpec
 from tl_search.scoring.catalogue import get_task
 from tl_search.scoring.randomness import undisturbed_randomness
 
@@ -34,13 +35,10 @@ class Evaluation:
     """The result of one evaluation.
 
     Args:
-        task: The evaluated task, with its data.
         result: mteb's record of the evaluation, as mteb writes it to disk; None where mteb writes NaN.
         value: The main score, rounded to 6 digits.
-        seconds: The time of the evaluation, without loading the task's data.
     """
 
-    task: Any
     result: dict[str, Any]
     value: float
     seconds: float
@@ -50,7 +48,6 @@ def describe(name: str, split: str, subset: str | None = None) -> TaskSpec:
     """Everything that identifies a score of this task: its data, its seed and the version of its evaluator.
 
     Args:
-        name: The task's name.
         split: One of the task's eval_splits, or another split of its data set.
         subset: mteb's hf_subset; may be left out where the task has only one.
 
@@ -90,8 +87,9 @@ def fresh_task(spec: TaskSpec) -> Any:
         )
     task = copy.deepcopy(loaded)  # the copy shares the data but has its own random state
     task.check_if_dataset_is_superseded = lambda: None  # mteb has warned already, when the task was loaded
-    if spec.type == "Classification":
-        _read_labels_once(task)
+    if spec.type == "Classification":  # metrics index the labels very often, and a data set reads its column each time
+        calculate = task._calculate_scores
+        task._calculate_scores = lambda labels, predicted: calculate(np.asarray(list(labels)), predicted)
     return task
 
 
@@ -99,7 +97,6 @@ def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path |
     """Run mteb on the spec's split and subset.
 
     Args:
-        spec: What to evaluate.
         encoder: An object with mteb's EncoderProtocol.
         task: A task from `fresh_task` that has not been evaluated; made here where it is None.
         predictions: The folder to which mteb writes its predictions; None writes none.
@@ -126,7 +123,22 @@ def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path |
     value = result["scores"][spec.split][0]["main_score"]
     if value is None or not math.isfinite(value):
         raise ValueError(f"{spec.name}: its {spec.main_score} is not a number for these vectors")
-    return Evaluation(task, result, round(float(value), 6), seconds)
+    return Evaluation(result, round(float(value), 6), seconds)
+
+
+def score_cell(arm: Arm, task: TaskSpec, vectors: Mapping[str, np.ndarray]) -> Score:
+    """The score of an arm on a task; the same vectors always give the same score.
+
+    Args:
+        vectors: Text digest → vector (width,), for all texts of `task_texts`; others are ignored.
+
+    Raises:
+        ValueError: a vector is missing or not finite, all vectors are equal, or mteb's score is not a finite number.
+    """
+    from tl_search.scoring.encoder import VectorEncoder
+
+    found = evaluate(task, VectorEncoder(arm, vectors))
+    return Score(arm, task, found.value, found.seconds, found.result)
 
 
 def must_be_one_of(field: str, value: str, known: Iterable[str]) -> str:
@@ -158,28 +170,19 @@ def _loaded(name: str, split: str, subset: str) -> Any:
         except (KeyError, ValueError) as error:
             if split in task.metadata.eval_splits:
                 raise
-            raise ValueError(f"{_no_split(name, split, task.metadata.eval_splits)} ({error})") from error
+            known = must_be_one_of(f"split: {name}", split, sorted(task.metadata.eval_splits))
+            raise ValueError(f"{known} ({error})") from error
         if hasattr(task, "convert_v1_dataset_format_to_v2"):  # older retrieval tasks store their data differently
             task.convert_v1_dataset_format_to_v2(num_proc=None)
     data = split_data(task, subset)
     if split not in data:
-        raise ValueError(_no_split(name, split, data))
+        raise ValueError(must_be_one_of(f"split: {name}", split, sorted(data)))
     return task
 
 
 def split_data(task: Any, subset: str) -> Any:
     """Split → data of one subset; mteb leaves out the level of subsets where there is only one."""
     return task.dataset[subset] if subset in task.dataset or subset != "default" else task.dataset
-
-
-def _no_split(name: str, split: str, known: Iterable[str]) -> str:
-    return must_be_one_of(f"split: {name}", split, sorted(known))
-
-
-def _read_labels_once(task: Any) -> None:
-    """Metrics index the labels very often, and a data set reads its column anew at each index."""
-    calculate = task._calculate_scores
-    task._calculate_scores = lambda labels, predicted: calculate(np.asarray(list(labels)), predicted)
 
 
 @contextmanager

@@ -29,9 +29,6 @@ class Ledger:
     Several processes may use one folder. If two of them write the same cell, the first score is kept and the second is
     compared with it.
 
-    Args:
-        folder: The folder of the files.
-
     Attributes:
         repeats: How often a cell was written again with a score that differed by less than the tolerance.
         quarantined: Files that were damaged or edited. They are now in `quarantine/`, and their cells count as not
@@ -68,15 +65,25 @@ class Ledger:
         Raises:
             ConflictError: the cell has a different score already.
         """
+        arm, task = score.arm, score.task
+        names = {
+            "model": arm.model,
+            "revision": arm.revision.name,
+            "step": arm.revision.step,
+            "layer": arm.layer,
+            "task": task.name,
+            "type": task.type,
+            "main_score": task.main_score,
+        }
         record = {
-            "cell": {"identity": _identity(score.arm, score.task), "names": _names(score.arm, score.task)},
+            "cell": {"identity": _identity(arm, task), "names": names},
             "value": score.value,
             "seconds": round(score.seconds, 3),
             "result": dict(score.result),
         }
-        path = self.path(score.arm, score.task)
-        while not _claim(path, {**record, "sha256": _checksum(record)}):
-            first = self.get(score.arm, score.task)
+        path = self.path(arm, task)
+        while not _claim(path, {**record, "sha256": digest(record, 64)}):
+            first = self.get(arm, task)
             if first is not None:
                 self._compare(first, score)
                 return first
@@ -138,26 +145,10 @@ def _identity(arm: Arm, task: TaskSpec) -> dict[str, Any]:
     return {"arm": arm.identity(), **task.identity()}
 
 
-def _names(arm: Arm, task: TaskSpec) -> dict[str, Any]:
-    return {
-        "model": arm.model,
-        "revision": arm.revision.name,
-        "step": arm.revision.step,
-        "layer": arm.layer,
-        "task": task.name,
-        "type": task.type,
-        "main_score": task.main_score,
-    }
-
-
-def _checksum(record: dict[str, Any]) -> str:
-    return digest(record, 64)
-
-
 def _is_whole(record: Any) -> bool:
     if not isinstance(record, dict) or not {"cell", "value", "seconds", "result", "sha256"} <= set(record):
         return False
-    return record["sha256"] == _checksum({key: value for key, value in record.items() if key != "sha256"})
+    return record["sha256"] == digest({key: value for key, value in record.items() if key != "sha256"}, 64)
 
 
 def _claim(path: Path, record: dict[str, Any]) -> bool:

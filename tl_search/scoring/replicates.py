@@ -27,10 +27,7 @@ def draw(task: TaskSpec, seed: int, sizes: Sequence[int], resamples: int) -> Ite
     """Blocks of counts (resample, item), with `resamples` rows in all; they depend on task and seed, not on an arm.
 
     Args:
-        task: The task whose items are resampled.
-        seed: The seed of the draws.
         sizes: The number of items in each stratum; as many are drawn from each.
-        resamples: The number of resamples.
     """
     rng = np.random.default_rng(int(digest({"task": task.identity(), "seed": seed}), 16))
     block = max(1, BLOCK // sum(sizes))
@@ -49,14 +46,9 @@ def mean_of(values: np.ndarray) -> Measure:
     return lambda counts: counts @ values / counts.sum(axis=1)
 
 
-def average(measures: Sequence[Measure]) -> Measure:
-    """The mean of several measures of the same items."""
-    return lambda counts: np.mean([measure(counts) for measure in measures], axis=0)
-
-
-def largest(measures: Sequence[Measure]) -> Measure:
-    """The largest of several measures of the same items."""
-    return lambda counts: np.max([measure(counts) for measure in measures], axis=0)
+def over(how: Callable[..., np.ndarray], measures: Sequence[Measure]) -> Measure:
+    """Several measures of the same items as one: their mean with `np.mean`, the largest with `np.max`."""
+    return lambda counts: how([measure(counts) for measure in measures], axis=0)
 
 
 CLASSIFICATION = (
@@ -96,7 +88,6 @@ def pairs(name: str, scores: np.ndarray, positive: np.ndarray) -> Measure:
     pairs or none.
 
     Args:
-        name: Which measure.
         scores: Array (pair,); higher means more likely positive.
         positive: Boolean array (pair,).
     """
@@ -131,11 +122,9 @@ def correlation(name: str, gold: np.ndarray, scores: np.ndarray) -> Measure:
 
 def v_measure(labels: np.ndarray, clusters: np.ndarray) -> Measure:
     """The V-measure of clusters and labels (Rosenberg and Hirschberg, 2007)."""
-    label_count, label = _coded(labels)
-    cluster_count, cluster = _coded(clusters)
-    cell_count, cell = _coded(label * cluster_count + cluster)
-    groups = [_one_hot(codes, count) for codes, count in
-              ((label, label_count), (cluster, cluster_count), (cell, cell_count))]  # fmt: skip
+    label, cluster = (np.unique(values, return_inverse=True)[1] for values in (labels, clusters))
+    cell = np.unique(label * len(clusters) + cluster, return_inverse=True)[1]
+    groups = [_one_hot(codes, codes.max() + 1) for codes in (label, cluster, cell)]
 
     def measure(counts: np.ndarray) -> np.ndarray:
         size = counts.sum(axis=1, keepdims=True)
@@ -151,11 +140,6 @@ def v_measure(labels: np.ndarray, clusters: np.ndarray) -> Measure:
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """part / whole, and 0 where the whole is 0."""
     return np.divide(part, whole, out=np.zeros(np.broadcast_shapes(part.shape, whole.shape)), where=whole > 0)
-
-
-def _coded(values: np.ndarray) -> tuple[int, np.ndarray]:
-    distinct, codes = np.unique(values, return_inverse=True)
-    return len(distinct), codes
 
 
 def _one_hot(codes: np.ndarray, classes: int) -> csr_array:

@@ -51,8 +51,6 @@ def confirm_cell(
     """The cell's score, as `score_cell` gives it, and its bootstrap replicates: fp64 (resample,), on the same scale.
 
     Args:
-        arm: The arm that the vectors belong to.
-        task: The task, as `describe` gives it.
         vectors: Text digest → vector (width,), for all texts of `task_texts`.
         resamples: The number of replicates, >= 1.
         seed: The seed of the draws; use the same one for all arms that are compared.
@@ -132,15 +130,16 @@ def _classification(watch: _Watch) -> Items:
         measures.classification(watch.task.main_score, labels, np.asarray(predicted))
         for predicted in watch.predictions()
     ]
-    return Items((len(labels),), measures.average(experiments))
+    return Items((len(labels),), measures.over(np.mean, experiments))
 
 
+# The first word of a main score → mteb's name of the scores of pairs that it is computed from.
 _PAIR_SCORES = {
-    "similarity": ("similarity_scores", 1),
-    "cosine": ("cosine_scores", 1),
-    "manhattan": ("manhattan_distances", -1),
-    "euclidean": ("euclidean_distances", -1),
-    "dot": ("dot_scores", 1),
+    "similarity": "similarity_scores",
+    "cosine": "cosine_scores",
+    "manhattan": "manhattan_distances",
+    "euclidean": "euclidean_distances",
+    "dot": "dot_scores",
 }
 
 
@@ -150,26 +149,19 @@ def _pair_classification(watch: _Watch) -> Items:
     data, column = watch.data(), watch.run.label_column_name
     labels = np.asarray(list(data[0][column] if len(data) == 1 else data[column]))  # older tasks: all pairs in one row
     predicted = watch.predictions()
-    scored = [(np.asarray(predicted[field]) * sign) for field, sign in map(_PAIR_SCORES.__getitem__, kinds)]
-    best = measures.largest([measures.pairs(name, scores, labels == 1) for scores in scored])
+    fields = [_PAIR_SCORES[kind] for kind in kinds]
+    scored = [np.asarray(predicted[field]) * (-1 if field.endswith("distances") else 1) for field in fields]
+    best = measures.over(np.max, [measures.pairs(name, scores, labels == 1) for scores in scored])
     return Items((len(labels),), best, centred=kind == "max" or name != "ap")
 
 
-_STS_SCORES = {
-    "": "similarity_scores",
-    "cosine_": "cosine_scores",
-    "manhattan_": "manhattan_distances",
-    "euclidean_": "euclidean_distances",
-}
-
-
-_STS_MAIN = {f"{kind}{name}": (kind, name) for name in ("spearman", "pearson") for kind in _STS_SCORES}
+_STS_MAIN = tuple(f"{kind}{n}" for n in ("spearman", "pearson") for kind in ("", "cosine_", "manhattan_", "euclidean_"))
 
 
 def _sts(watch: _Watch) -> Items:
-    kind, name = _STS_MAIN[watch.task.main_score]
+    kind, _, name = watch.task.main_score.rpartition("_")
     gold = np.asarray(list(watch.data()["score"]), dtype=np.float64)
-    scores = np.asarray(watch.predictions()[_STS_SCORES[kind]])
+    scores = np.asarray(watch.predictions()[_PAIR_SCORES[kind or "similarity"]])
     return Items((len(gold),), measures.correlation(name, gold, scores))
 
 
@@ -222,7 +214,7 @@ def _clustering(watch: _Watch) -> Items:
             n_clusters=len(np.unique(named)), batch_size=run.k_mean_batch_size, n_init=1, random_state=run.seed
         )
         levels.append(_on(kept, measures.v_measure(named, kmeans.fit_predict(states[kept]))))
-    return Items((len(labels),), measures.average(levels), exact=False, centred=True)
+    return Items((len(labels),), measures.over(np.mean, levels), exact=False, centred=True)
 
 
 def _clustered_sets(watch: _Watch) -> Items:
@@ -236,7 +228,7 @@ def _clustered_sets(watch: _Watch) -> Items:
         clusters = np.asarray(next(assigned)) if len(set(labels)) > 1 else np.zeros(len(labels), dtype=int)
         sets.append(_on(slice(sum(sizes), sum(sizes) + len(labels)), measures.v_measure(named, clusters)))
         sizes.append(len(labels))
-    return Items(tuple(sizes), measures.average(sets), exact=False, centred=True)
+    return Items(tuple(sizes), measures.over(np.mean, sets), exact=False, centred=True)
 
 
 def _on(items: np.ndarray | slice, measure: measures.Measure) -> measures.Measure:
@@ -253,5 +245,5 @@ _TYPES: Mapping[str, tuple[Callable[[_Watch], Items], tuple[str, ...]]] = {
     "PairClassification": (_pair_classification, _PAIRED),
     "Reranking": (_retrieval, _RANKED),
     "Retrieval": (_retrieval, _RANKED),
-    "STS": (_sts, tuple(_STS_MAIN)),
+    "STS": (_sts, _STS_MAIN),
 }

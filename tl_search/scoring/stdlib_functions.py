@@ -102,10 +102,7 @@ def told_elsewhere(sentence: str, part: str) -> bool:
 def swap_letters(text: str, swaps: int, within: int) -> str:
     """The text with up to `swaps` pairs of different neighbouring letters exchanged, none of which overlap.
 
-    Args:
-        text: Any text.
-        swaps: The number of pairs.
-        within: Only so many characters at the start of the text are changed.
+    Only the first `within` characters are changed.
     """
     places = [
         i

@@ -5,8 +5,9 @@ use. Labels are balanced as far as the library allows.
 """
 
 import random
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 from tl_search.scoring import stdlib_functions as source
@@ -54,17 +55,14 @@ def _order_probe(part: str, count: int, disturb: Callable[[str], str]) -> dict[s
 
 def statements(part: str, count: int) -> dict[str, list[Any]]:
     """Lines without their first word, a keyword, which is the label."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for line in source.in_hash_order(source.lines(part)):
-        keyword, _, rest = line.partition(" ")
-        if keyword in STATEMENTS and len(rest) >= 8:
-            found[keyword].append(rest.strip()[:LENGTH])
+    words = (line.partition(" ") for line in source.in_hash_order(source.lines(part)))
+    found = ((keyword, rest.strip()[:LENGTH]) for keyword, _, rest in words if len(rest) >= 8)
     return _balanced(found, STATEMENTS, count)
 
 
 def indents(part: str, count: int) -> dict[str, list[Any]]:
     """The first lines of functions; the label says how the next line is indented compared with the last one shown."""
-    found: dict[str, list[str]] = defaultdict(list)
+    found: list[tuple[str, str]] = []
     for function in _shuffled(part):
         rows = [row for row in function.code.split("\n") if row.strip()]
         ends = [end for end in range(2, len(rows)) if 32 <= len("\n".join(rows[:end])) <= PASSAGE]
@@ -74,29 +72,24 @@ def indents(part: str, count: int) -> dict[str, list[Any]]:
         shown = "\n".join(rows[:end])
         if not source.familiar(shown, part):
             step = _indent(rows[end]) - _indent(rows[end - 1])
-            found["deeper" if step > 0 else "less" if step < 0 else "same"].append(shown)
+            found.append(("deeper" if step > 0 else "less" if step < 0 else "same", shown))
     return _balanced(found, ("same", "deeper", "less"), count)
 
 
 def verbs(part: str, count: int) -> dict[str, list[Any]]:
     """Functions without their names; the label is the group of verbs with which the name began."""
     group = {verb: name for name, members in VERBS.items() for verb in members}
-    found: dict[str, list[str]] = defaultdict(list)
-    for function in _shuffled(part):
-        verb = function.name.strip("_").split("_")[0].lower()
-        if verb in group:
-            found[group[verb]].append(_cut(function.nameless, LENGTH))
+    began = ((function, function.name.strip("_").split("_")[0].lower()) for function in _shuffled(part))
+    found = ((group.get(verb, ""), _cut(function.nameless, LENGTH)) for function, verb in began)
     return _balanced(found, tuple(VERBS), count)
 
 
 def packages(part: str, count: int) -> dict[str, list[Any]]:
     """Functions of the ten packages that have most of them; the label is the package."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for function in _shuffled(part):
-        if len(function.code) >= 128:
-            found[function.package].append(_cut(function.code, SHORT))
-    richest = sorted(found, key=lambda package: (-len(found[package]), package))[:10]
-    columns = _balanced(found, tuple(richest), count)
+    chosen = [function for function in _shuffled(part) if len(function.code) >= 128]
+    sizes = Counter(function.package for function in chosen)
+    richest = sorted(sizes, key=lambda package: (-sizes[package], package))[:10]
+    columns = _balanced(((one.package, _cut(one.code, SHORT)) for one in chosen), tuple(richest), count)
     return {"sentences": columns["text"], "labels": columns["label"]}
 
 
@@ -140,11 +133,15 @@ def docstrings(part: str, count: int) -> tuple[list[str], list[str]]:
     return [summary for summary, _ in chosen], [code for _, code in chosen]
 
 
-def _balanced(found: dict[str, list[str]], names: tuple[str, ...], count: int) -> dict[str, list[Any]]:
-    """At most `count` different texts, equally many for each name where there are enough."""
+def _balanced(found: Iterable[tuple[str, str]], names: tuple[str, ...], count: int) -> dict[str, list[Any]]:
+    """At most `count` different texts of `found` (label, text), equally many for each name where there are enough."""
+    by_name: dict[str, dict[str, None]] = {name: {} for name in names}
+    for name, text in found:
+        if name in by_name:
+            by_name[name].setdefault(text)
     texts: dict[str, int] = {}
-    for label, name in enumerate(names):
-        for text in list(dict.fromkeys(found[name]))[: count // len(names)]:
+    for label, own in enumerate(by_name.values()):
+        for text in islice(own, count // len(names)):
             texts.setdefault(text, label)
     ordered = source.in_hash_order(texts)
     return {"text": ordered, "label": [texts[text] for text in ordered]}

@@ -15,9 +15,6 @@ class Suite:
     The best of many arms looks better than it is on the data that it was selected on, so it is reported on other data.
 
     Args:
-        names: The tasks' names, each once.
-        selection_split: The split that the search scores arms on.
-        confirmation_split: The split that the finalists are reported on.
         allow_same_split: Whether the two may be the same, for tasks with only one split; the reported scores are then
             too high, and the report says so.
         subsets: Task → mteb's hf_subset, for tasks that have several.
@@ -79,6 +76,6 @@ class Suite:
         }
 
     def _described(self, split: str) -> "tuple[TaskSpec, ...]":
-        from tl_search.scoring.score import describe
+        from tl_search.scoring.evaluation import describe
 
         return tuple(describe(name, split, self.subsets.get(name)) for name in self.names)

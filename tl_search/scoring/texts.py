@@ -16,9 +16,6 @@ def task_texts(name: str, split: str, subset: str | None = None, folder: Path | 
     the two.
 
     Args:
-        name: The task's name.
-        split: The evaluated split.
-        subset: mteb's hf_subset, as for `describe`.
         folder: Where the list is stored for other processes; a damaged file is replaced. None stores nothing.
     """
     task = describe(name, split, subset)

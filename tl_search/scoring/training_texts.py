@@ -18,9 +18,7 @@ def training_texts(name: str, split: str, subset: str | None = None, apart: str 
     are not read, because all of its splits share them.
 
     Args:
-        name: The task's name.
         split: A split that the task is scored on; the others are loaded together with it.
-        subset: mteb's hf_subset, as for `describe`.
         apart: A split that is never read, even if it is the training split.
 
     Raises:

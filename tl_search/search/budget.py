@@ -1,5 +1,6 @@
 """The budget: how much a search may spend."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,17 +28,11 @@ class Budget:
         if self.pulls is not None and self.pulls < 1:
             raise ValueError(f"pulls: must be >= 1, got {self.pulls}")
 
-    def seconds(self, exhaustive: float) -> float:
-        """The limit in seconds of the cost table, given what scoring everything would cost; infinite without one."""
-        return float("inf") if self.share is None else self.share * exhaustive
+    def is_spent(self, pulls: int, seconds: float, exhaustive: float) -> bool:
+        """Whether the next pull is one too many, after `pulls` decisions of the policy.
 
-    def is_spent(self, pulls: int, seconds: float, limit: float) -> bool:
-        """Whether the next pull would exceed a limit.
-
-        Args:
-            pulls: Decisions of the policy so far.
-            seconds: What would be spent with the next one.
-            limit: The value of `seconds()`.
+        With it `seconds` of the cost table would be spent, where scoring everything costs `exhaustive`.
         """
+        limit = math.inf if self.share is None else self.share * exhaustive
         within = seconds <= limit * (1 + 1e-9)  # sums of the same prices in another order differ in the last digits
         return not within or (self.pulls is not None and pulls >= self.pulls)

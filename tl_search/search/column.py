@@ -105,18 +105,15 @@ class LocalWorker:
 
     def run_column(self, job: ColumnJob) -> ColumnResult:
         """Score the job's cells; those in the ledger are only read."""
-        from tl_search.scoring.score import score_cell
+        from tl_search.scoring.evaluation import score_cell
 
         scores: dict[Cell, Score] = {}
         failures: dict[Cell, str] = {}
         for cell in job.cells:
             arm = self.plane.arm(job.revision, cell.layer)
-            known = self.ledger.get(arm, cell.task)
-            if known is not None:
-                scores[cell] = known
-                continue
             try:
-                scores[cell] = self.ledger.put(score_cell(arm, cell.task, self.vectors(arm, cell.task)))
+                known = self.ledger.get(arm, cell.task)
+                scores[cell] = known or self.ledger.put(score_cell(arm, cell.task, self.vectors(arm, cell.task)))
             except ValueError as error:
                 failures[cell] = str(error)
                 log.warning("%s on %s failed: %s", arm.label, cell.task.name, error)

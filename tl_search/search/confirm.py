@@ -100,13 +100,11 @@ class Confirmation:
         Raises:
             ValueError: no task is left on which all three could be scored.
         """
-        wanted: dict[tuple[Arm, str], None] = {}
         compared = (finalists.best, finalists.final_last, finalists.final_best)
-        for arm in (*compared, *finalists.controls):
-            wanted.update({(arm, task.name): None for task in self.tasks})
-        wanted.update({(arm, name): None for name, arm in finalists.trained.items()})
-        order = {revision.name: number for number, revision in enumerate(self.worker.plane.revisions)}
         specs = {task.name: task for task in self.tasks}
+        wanted = {(arm, name): None for arm in (*compared, *finalists.controls) for name in specs}
+        wanted |= {(arm, name): None for name, arm in finalists.trained.items()}
+        order = {revision.name: number for number, revision in enumerate(self.worker.plane.revisions)}
         ordered = sorted(wanted, key=lambda cell: (order[cell[0].revision.name], list(specs).index(cell[1])))
         following = {arm.revision: later for (arm, _), (later, _) in pairwise(ordered)}  # the last pair of each decides
         for number, (arm, name) in enumerate(ordered, 1):
@@ -186,8 +184,8 @@ class Confirmation:
         rows = []
         for task in self.tasks:
             trained = finalists.trained.get(task.name)
-            measured = {arm: self.cells.get((arm.key, task.name)) for arm in finalists.controls}
-            controls = {arm: cell for arm, cell in measured.items() if cell is not None}
+            found = {arm: self.cells.get((arm.key, task.name)) for arm in finalists.controls}
+            controls = {arm: cell for arm, cell in found.items() if cell is not None}
             if trained is None or (trained.key, task.name) not in self.cells or not controls:
                 continue
             value, copies = self.cells[trained.key, task.name]

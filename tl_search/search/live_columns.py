@@ -33,7 +33,7 @@ from tl_search.training.callbacks.scheduled_checkpoint import ScheduledCheckpoin
 
 log = logging.getLogger(__name__)
 
-Column = Mapping[str, list[float | None]]  # name → value at each layer; plain, since it is part of what resumes
+ColumnValues = Mapping[str, list[float | None]]  # name → value at each layer; plain, since it is part of what resumes
 
 
 class LiveColumns(Callback, ABC):
@@ -43,11 +43,6 @@ class LiveColumns(Callback, ABC):
     from there into the probe's own copy. So a column has the same digests and the same values as in a search. With
     several ranks, the first one measures and the others wait. If a measurement fails, only its column is missing; the
     training continues.
-
-    Args:
-        pace: Which steps are due, and how much time there is.
-        extraction: How texts become vectors.
-        probe: Where the forward passes run.
 
     Raises:
         ValueError: this machine does not have the probe's device.
@@ -61,7 +56,7 @@ class LiveColumns(Callback, ABC):
             check_device(probe)
         self.pace, self.extraction = pace, settled(extraction, probe.accelerator)
         self.session = ProbeSession(probe)
-        self.columns: dict[int, Column] = {}
+        self.columns: dict[int, ColumnValues] = {}
         self.spent = self.before = 0.0  # seconds of measuring, and of the run before it was resumed
         # Steps that were due and are not measured: those with a revision, which can be measured later, and those
         # without. A measurement that failed is tried again only after the run was resumed from a state.
@@ -80,7 +75,7 @@ class LiveColumns(Callback, ABC):
         """What a column depends on, besides weights and extraction; plain values, known after `prepare`."""
 
     @abstractmethod
-    def measure(self, plane: Plane, folder: Path) -> Column | None:
+    def measure(self, plane: Plane, folder: Path) -> ColumnValues | None:
         """The values of the plane's only column, whose weights are in `folder`; None if `stopping` ended it early.
 
         Raises:
@@ -88,7 +83,7 @@ class LiveColumns(Callback, ABC):
         """
 
     @abstractmethod
-    def values(self, column: Column) -> dict[str, float]:
+    def values(self, column: ColumnValues) -> dict[str, float]:
         """The numbers of a column that are logged, by name."""
 
     def show(self, trainer: Trainer, step: int) -> None:
@@ -174,7 +169,7 @@ class LiveColumns(Callback, ABC):
                 self._catch_up(trainer)
 
     def _measure_now(self, trainer: Trainer, module: Any, step: int) -> None:
-        found: tuple[Column, dict[str, float]] | None = None
+        found: tuple[ColumnValues, dict[str, float]] | None = None
         if trainer.is_global_zero and (self._may_in_the_end() if step == trainer.max_steps else self._may):
             found = self._attempt(step, partial(self._now, trainer, module, step))
         found = trainer.strategy.broadcast(found)
@@ -239,7 +234,9 @@ class LiveColumns(Callback, ABC):
                 *(self.noun, listed(lost)),
             )
 
-    def _attempt(self, step: int, look: Callable[[], Column | None]) -> tuple[Column, dict[str, float]] | None:
+    def _attempt(
+        self, step: int, look: Callable[[], ColumnValues | None]
+    ) -> tuple[ColumnValues, dict[str, float]] | None:
         """A column and its logged numbers; both are empty if measuring failed. None if it was ended early."""
         try:
             column = look()
@@ -250,23 +247,23 @@ class LiveColumns(Callback, ABC):
             log.debug("the traceback of this error", exc_info=True)
             return {}, {}
 
-    def _now(self, trainer: Trainer, module: Any, step: int) -> Column | None:
+    def _now(self, trainer: Trainer, module: Any, step: int) -> ColumnValues | None:
         """The column of the current weights, which get the same files and digests as the revision of this step."""
         with tempfile.TemporaryDirectory(dir=trainer.default_root_dir, prefix=ASIDE) as aside:
             written_model(trainer, module, self._run.averaged).save_pretrained(aside)
             self._run.tokenizer.save_pretrained(aside)
             facts = self._run.timeline.facts(step)
             revision = Revision(facts["name"], step, facts["tokens"], *folder_digests(Path(aside)))
-            return self.measure(self._plane(trainer, revision, Path(aside)), Path(aside))
+            return self._of_revision(trainer, revision, Path(aside))
 
-    def _then(self, trainer: Trainer, revision: Revision) -> Column | None:
+    def _then(self, trainer: Trainer, revision: Revision) -> ColumnValues | None:
         """The column of a written revision."""
         folder = RunCheckpoints(str(trainer.default_root_dir)).fetch(revision)
-        return self.measure(self._plane(trainer, revision, folder), folder)
+        return self._of_revision(trainer, revision, folder)
 
-    def _plane(self, trainer: Trainer, revision: Revision, folder: Path) -> Plane:
+    def _of_revision(self, trainer: Trainer, revision: Revision, folder: Path) -> ColumnValues | None:
         name = Path(trainer.default_root_dir).resolve().name
-        return Plane(name, (revision,), shape_of(folder).n_layers, self.extraction)
+        return self.measure(Plane(name, (revision,), shape_of(folder).n_layers, self.extraction), folder)
 
     def _show(self, trainer: Trainer, step: int) -> None:
         if not trainer.is_global_zero:

@@ -27,17 +27,16 @@ _LISTED = 20  # steps that one line names
 def unnoticed(trainer: Trainer) -> Iterator[None]:
     """Within the block, random number generators are restored afterwards, and only important messages are logged."""
     root = trainer.strategy.root_device
-    loggers = {logging.getLogger(name): level for name, level in _HUSHED.items()}
-    before = {logger: logger.level for logger in loggers}
-    for logger, level in loggers.items():
-        logger.setLevel(level)
+    before = {name: logging.getLogger(name).level for name in _HUSHED}
+    for name, level in _HUSHED.items():
+        logging.getLogger(name).setLevel(level)
     try:
         # the probe's own Trainer makes its device the process's current one
         with undisturbed_randomness(), torch.cuda.device(root) if root.type == "cuda" else nullcontext():
             yield
     finally:
-        for logger, level in before.items():
-            logger.setLevel(level)
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def monitored(callbacks: Iterable[Any], noun: str) -> list[str]:

@@ -11,11 +11,10 @@ from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import layer_name
 from tl_search.probe.measuring.config import MetricsConfig
 from tl_search.scoring.suites import Suite
-from tl_search.search.live_columns import Column, LiveColumns
+from tl_search.search.live_columns import ColumnValues, LiveColumns
 from tl_search.search.measure import RULES, ColumnMeasurements, draw_texts
 from tl_search.search.pace import Pace
 from tl_search.search.prefetch import Prefetch
-from tl_search.store.atomic import read_json
 
 
 class LiveMetrics(LiveColumns):
@@ -47,17 +46,17 @@ class LiveMetrics(LiveColumns):
     def identity(self) -> dict[str, Any]:
         return {"corpus": self._texts.hash, "options": self.metrics.identity(), "rules": RULES}
 
-    def measure(self, plane: Plane, folder: Path) -> Column:
+    def measure(self, plane: Plane, folder: Path) -> ColumnValues:
         revision = plane.revisions[0]
         given = (self.metrics, self.session, Prefetch(lambda _: folder), self._folder)
         measurements = ColumnMeasurements(plane, self._texts, *given)
         failures = measurements.measure([revision])
         if failures:
             raise ValueError(failures[revision.name])
-        layers = [read_json(measurements.path(revision, layer))["metrics"] for layer in plane.layers]
+        layers = [measurements.read(revision, layer).metrics for layer in plane.layers]
         return {name: [measured[name] for measured in layers] for name in self.metrics.measures}
 
-    def values(self, column: Column) -> dict[str, float]:
+    def values(self, column: ColumnValues) -> dict[str, float]:
         return {
             f"metrics/{name}/{layer_name(layer)}": value
             for name, layers in column.items()

@@ -16,7 +16,7 @@ from tl_search.probe.embed import layer_name
 from tl_search.scoring.ledger import Ledger
 from tl_search.scoring.suites import Suite
 from tl_search.search.column import Cell, ColumnJob, LocalWorker
-from tl_search.search.live_columns import Column, LiveColumns
+from tl_search.search.live_columns import ColumnValues, LiveColumns
 from tl_search.search.pace import Pace
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
@@ -67,7 +67,7 @@ class LivePlane(LiveColumns):
     def identity(self) -> dict[str, Any]:
         return {"tasks": {task.name: task.identity() for task in self._suite.tasks}, "weights": self._weights}
 
-    def measure(self, plane: Plane, folder: Path) -> Column | None:
+    def measure(self, plane: Plane, folder: Path) -> ColumnValues | None:
         ledger, embeddings = Ledger(self.ledger), ArrayStore(self.embeddings)
         worker = LocalWorker(Prefetch(lambda _: folder), plane, self._suite, self.session, embeddings, ledger)
         revision = plane.revisions[0]
@@ -88,7 +88,7 @@ class LivePlane(LiveColumns):
         points = {cell: round(100 * score.value, 4) for cell, score in scores.items()}
         return {task.name: [points.get(Cell(layer, task)) for layer in plane.layers] for task in self._suite.tasks}
 
-    def values(self, column: Column) -> dict[str, float]:
+    def values(self, column: ColumnValues) -> dict[str, float]:
         tasks = {task: [value for value in layers if value is not None] for task, layers in column.items()}
         values = {f"plane/{task}": max(layers) for task, layers in tasks.items() if layers}
         objective = {layer: value for layer, value in enumerate(self._objective(column)) if value is not None}
@@ -107,13 +107,11 @@ class LivePlane(LiveColumns):
         if boards:
             from tl_search.figures.growing_plane import growing_plane_picture
 
-            picture = growing_plane_picture(
-                {at: self._objective(column) for at, column in sorted(self.columns.items())}
-            )
+            picture = growing_plane_picture({at: self._objective(these) for at, these in sorted(self.columns.items())})
             for board in boards:
                 board.add_image("plane/picture", picture, trainer.global_step, dataformats="HWC")
 
-    def _objective(self, column: Column) -> list[float | None]:
+    def _objective(self, column: ColumnValues) -> list[float | None]:
         """The objective of each layer; None where a task could not be scored."""
         layers = [dict(zip(column, scores, strict=True)) for scores in zip(*column.values(), strict=True)]
         return [None if None in scores.values() else combine(self._weights, scores) for scores in layers]

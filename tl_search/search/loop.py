@@ -1,7 +1,6 @@
 """The loop of a search: asks the policy for a pull, scores it, and tells the policy the scores."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tl_search.bandits.policy import Policy, Problem
@@ -24,15 +23,6 @@ class Search:
     Every layer of the final checkpoint is scored first: every report compares the winner with it, and it shows the
     policy how scores depend on depth. At the end, the leader is scored on the tasks that are missing. Both are scored
     whatever the budget is, and both count as spent.
-
-    Args:
-        problem: The plane, the tasks, their weights and costs.
-        policy: Decides which cells are scored.
-        worker: Scores them.
-        tasks: The suite on its selection split, in order.
-        budget: How much may be spent.
-        stopping: When the gap counts as closed.
-        trajectory: Where decisions are written.
     """
 
     problem: Problem
@@ -78,8 +68,8 @@ class Search:
 
     def _ask_and_tell(self) -> str:
         plane = self.problem.plane
-        exhaustive = self.spending.table.exhaustive(len(plane.revisions), len(plane.layers))
-        limit, pulls = self.budget.seconds(exhaustive.total), 0
+        exhaustive = self.spending.table.exhaustive(len(plane.revisions), len(plane.layers)).total
+        pulls = 0
         while True:
             if self.stopping.should_stop(self.policy):
                 return "gap"
@@ -87,16 +77,12 @@ class Search:
             if not asked:
                 return "done"
             price = self.spending.price(asked[0].arm, asked[0].tasks).total
-            if self.budget.is_spent(pulls, self.spending.spent.total + price, limit):
+            if self.budget.is_spent(pulls, self.spending.spent.total + price, exhaustive):
                 return "budget"
-            self._expect_after(asked[0])
+            for guess in self.policy.ask(1, pending=asked):  # a wrong guess changes no decision
+                self.worker.expect(self._job(guess))
             self._pull(asked[0])
             pulls += 1
-
-    def _expect_after(self, pull: Pull) -> None:
-        """Let the worker prepare for the pull that is likely to follow this one; a wrong guess changes no decision."""
-        for guess in self.policy.ask(1, pending=[pull]):
-            self.worker.expect(self._job(guess))
 
     def _job(self, pull: Pull) -> ColumnJob:
         specs = {task.name: task for task in self.tasks}
@@ -106,8 +92,8 @@ class Search:
         """Score the leader on the tasks that are missing; as that may change the leader, until nothing is missing."""
         for _ in range(len(self.problem.plane.arms())):
             arm = self.policy.recommend().arm
-            missing = tuple(name for name in self.problem.tasks if name not in self.points.get(arm, {}))
-            missing = tuple(name for name in missing if (arm, name) not in self.failures)
+            known = {*self.points.get(arm, {}), *(name for failed, name in self.failures if failed == arm)}
+            missing = tuple(name for name in self.problem.tasks if name not in known)
             if not missing:
                 return
             self._pull(Pull(len(self.trajectory.steps), arm, missing))
@@ -130,21 +116,11 @@ class Search:
             self._report(observation)
 
     def _report(self, observation: Observation) -> None:
-        number, step = len(self.trajectory.steps) - 1, self.trajectory.steps[-1]
-        leader = step.recommended
+        step, scores = self.trajectory.steps[-1], observation.scores
+        known = [value for value in scores.values() if value is not None]
+        mean = f"mean {sum(known) / len(known):.1f}" if known else "all failed"
         log.info(
-            "pull %d: %s, %s · leader %s/layer %d %.1f ± %.1f · %.1f %% of the exhaustive cost",
-            number,
-            observation.pull.arm.label,
-            _tell(observation.scores),
-            *leader.arm,
-            leader.mean,
-            2 * leader.sd,
-            100 * step.share,
+            "pull %d: %s, %d task%s, %s · leader %s/layer %d %.1f ± %.1f · %.1f %% of the exhaustive cost",
+            *(step.t, observation.pull.arm.label, len(scores), "s" * (len(scores) != 1), mean),
+            *(*step.recommended.arm, step.recommended.mean, 2 * step.recommended.sd, 100 * step.share),
         )
-
-
-def _tell(scores: Mapping[str, float | None]) -> str:
-    known = [value for value in scores.values() if value is not None]
-    mean = f"mean {sum(known) / len(known):.1f}" if known else "all failed"
-    return f"{len(scores)} task{'s' * (len(scores) != 1)}, {mean}"

@@ -8,18 +8,20 @@ again only if one of its files is missing or lists something else.
 import logging
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tl_search.plane.arm import Plane
 from tl_search.plane.revision import Revision
 from tl_search.probe.embed import layer_name
 from tl_search.probe.measuring.config import MetricsConfig
+from tl_search.runs.measured import MeasuredLayer
 from tl_search.search.prefetch import Prefetch
-from tl_search.store.atomic import read_json, write_json
+from tl_search.store.atomic import write_json
 from tl_search.store.keys import digest, safe_name, text_digest
+from tl_search.store.typed_json import read_record, write_record
 
 if TYPE_CHECKING:
     from tl_search.probe.session import ProbeSession
@@ -37,7 +39,6 @@ class MetricTexts:
     Args:
         texts: Each once, in a seeded random order, so that the first ones are a random draw too.
         counts: Task → how many of its texts were drawn.
-        left_out: The tasks without a training text.
     """
 
     texts: tuple[str, ...]
@@ -54,10 +55,6 @@ def draw_texts(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> Met
     """At most `corpus_max_examples_per_task` texts of each task; a text of several tasks is drawn once.
 
     A task's draw depends on its own texts and the seed, not on the other tasks.
-
-    Args:
-        texts: By task: those of its training split, as `Suite.training_texts` has them.
-        config: How many, and the seed.
 
     Raises:
         ValueError: no task has a text that is not blank.
@@ -111,7 +108,17 @@ class ColumnMeasurements:
         Raises:
             OSError: weights cannot be fetched now, or a file cannot be written.
         """
-        write_json(self.folder / "corpus.json", self._about_texts())
+        drawn, config = self.drawn, self.config
+        about = {
+            "hash": drawn.hash,
+            "split": "train",
+            "max_examples_per_task": config.corpus_max_examples_per_task,
+            "seed": config.seed,
+            "tasks": drawn.counts,
+            "left_out": drawn.left_out,
+            "texts": drawn.texts,
+        }
+        write_json(self.folder / "corpus.json", about)
         missing = [revision for revision in revisions if not self.whole(revision)]
         reasons = {}
         for revision, following in pairwise([*missing, None]):
@@ -131,7 +138,7 @@ class ColumnMeasurements:
 
     def whole(self, revision: Revision) -> bool:
         """Whether every layer has a file, of these weights, texts and settings."""
-        return all(self._is_of(self.path(revision, layer), self._about(revision, layer)) for layer in self.plane.layers)
+        return all(self._is_whole(revision, layer) for layer in self.plane.layers)
 
     def _measure(self, revision: Revision, following: Revision | None) -> None:
         from tl_search.probe.measuring.column import measure_column
@@ -143,43 +150,36 @@ class ColumnMeasurements:
         texts, extraction = self.drawn.texts, self.plane.extraction
         layers, dtype = measure_column(revision, folder, texts, extraction, self.session, self.config)
         for layer, metrics in enumerate(layers):
-            about = self._about(revision, layer)
-            write_json(self.path(revision, layer), {**about, "dtype": dtype.value, "metrics": metrics})
+            measured = replace(self._about(revision, layer), dtype=dtype.value, metrics=metrics)
+            write_record(self.path(revision, layer), measured)
 
-    def _about(self, revision: Revision, layer: int) -> dict[str, Any]:
-        """All that a file holds beside its values and their dtype."""
-        return {
-            "model": self.plane.model,
-            "revision": revision.name,
-            "step": revision.step,
-            "layer": layer,
-            "weights": revision.weights,
-            "tokenizer": revision.tokenizer,
-            "extraction": self.plane.extraction.identity(),
-            "corpus": self.drawn.hash,
-            "options": self.config.identity(),
-            "rules": RULES,
-        }
+    def read(self, revision: Revision, layer: int) -> MeasuredLayer:
+        """What a layer's file holds. Raises ValueError when it is absent or damaged."""
+        return read_record(MeasuredLayer, self.path(revision, layer))
 
-    def _about_texts(self) -> dict[str, Any]:
-        drawn, config = self.drawn, self.config
-        return {
-            "hash": drawn.hash,
-            "split": "train",
-            "max_examples_per_task": config.corpus_max_examples_per_task,
-            "seed": config.seed,
-            "tasks": dict(drawn.counts),
-            "left_out": list(drawn.left_out),
-            "texts": list(drawn.texts),
-        }
+    def _about(self, revision: Revision, layer: int) -> MeasuredLayer:
+        """A layer's file without the values and the dtype of the pass; the dtype asked for is in the extraction."""
+        return MeasuredLayer(
+            model=self.plane.model,
+            revision=revision.name,
+            step=revision.step,
+            layer=layer,
+            weights=revision.weights,
+            tokenizer=revision.tokenizer,
+            extraction=self.plane.extraction.identity(),
+            corpus=self.drawn.hash,
+            options=self.config.identity(),
+            rules=RULES,
+            metrics={},
+        )
 
-    def _is_of(self, path: Path, about: Mapping[str, Any]) -> bool:
+    def _is_whole(self, revision: Revision, layer: int) -> bool:
         try:
-            kept = read_json(path)
-            kept.pop("dtype")  # of the pass; the one that was asked for is in the extraction
-            return set(kept.pop("metrics")) == set(self.config.measures) and kept == about
-        except (FileNotFoundError, KeyError, TypeError, AttributeError, ValueError):
-            return False  # absent or damaged: it is written again
+            kept = self.read(revision, layer)
+        except ValueError:  # it is written again
+            return False
+        same = replace(kept, dtype="", metrics={}) == self._about(revision, layer)
+        return same and kept.metrics.keys() == set(self.config.measures)
 
 
 def _of_this_column(error: BaseException) -> bool:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tl_search.bandits.policy import PolicyConfig, Problem
 from tl_search.bandits.stopping import Stopping
@@ -109,11 +109,14 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
     plane = survey(plan)
     # checked now, so that a search does not fail at its end
     paths = RunPaths(folder)
-    texts = draw_texts(plan.tasks.training_texts(), plan.metrics) if plan.metrics.columns is not Columns.none else None
-    prefetch = Prefetch(plan.checkpoints.fetch)
-    if plan.metrics.only and texts is not None:
-        SearchedPlane(**_axes(plan, plane)).begin(folder)
+    prefetch, measurements = Prefetch(plan.checkpoints.fetch), None
+    if plan.metrics.columns is not Columns.none:
+        texts = draw_texts(plan.tasks.training_texts(), plan.metrics)
         measurements = ColumnMeasurements(plane, texts, plan.metrics, session, prefetch, paths.metrics)
+    parameters, extraction = plan.checkpoints.shape().parameters, plane.extraction.identity()
+    searched_plane = SearchedPlane(plane.model, plane.revisions, plane.n_layers, parameters, extraction)
+    if plan.metrics.only and measurements is not None:
+        searched_plane.begin(folder)
         failed = measurements.measure(plane.revisions)
         exit_code = INCOMPLETE if failed else DONE
         Done(exit_code, {"unmeasured": failed}).write(folder)
@@ -123,11 +126,10 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
     for task in held_out.tasks:
         check_confirmable(task)
     weights = plan.objective.weights(selection.tasks)
-    parameters = plan.checkpoints.shape().parameters
     table = plan.costs.table(parameters, selection.sizes())
     exhaustive = table.exhaustive(len(plane.revisions), len(plane.layers))
-    SearchedPlane(
-        **_axes(plan, plane),
+    replace(
+        searched_plane,
         tasks=selection.tasks,
         confirmation_split=plan.tasks.confirmation_split,
         same_split=plan.tasks.same_split,
@@ -144,8 +146,7 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
     problem = Problem(plane, tuple(weights), weights, table, plan.seed)
     policy = plan.bandit.start(problem)
     trajectory = Trajectory(folder, plane.model, type(plan.bandit).__name__.lower(), exhaustive.total)
-    stores = ArrayStore(plan.embeddings), Ledger(plan.ledger)
-    worker = LocalWorker(prefetch, plane, selection, session, *stores)
+    worker = LocalWorker(prefetch, plane, selection, session, ArrayStore(plan.embeddings), Ledger(plan.ledger))
     started = time.monotonic()
     budget = plan.budget if plan.bandit.budgeted else Budget(share=None)
     search = Search(problem, policy, worker, selection.tasks, budget, plan.stopping, trajectory)
@@ -163,9 +164,8 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
     exit_code = INCOMPLETE if search.failures or confirmation.failures else DONE
     worker.ledger.export([*search.used, *confirmation.used], paths.scores)
     result.write(folder)
-    if texts is not None:  # last, so that an error here does not lose the answer
+    if measurements is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
-        measurements = ColumnMeasurements(plane, texts, plan.metrics, session, prefetch, paths.metrics)
         unmeasured = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
         replace(result, unmeasured=unmeasured).write(folder)
         exit_code = INCOMPLETE if unmeasured else exit_code
@@ -209,17 +209,6 @@ def choose(search: Search, with_controls: bool) -> Finalists:
 
 def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...], split: str) -> SuiteTexts:
     return SuiteTexts(tasks, plan.tasks.texts(split, plan.ledger / "texts"))
-
-
-def _axes(plan: SearchPlan, plane: Plane) -> dict[str, Any]:
-    """The fields of `plane.json` that every search writes, also one that only measures."""
-    return {
-        "model": plane.model,
-        "revisions": plane.revisions,
-        "n_layers": plane.n_layers,
-        "parameters": plan.checkpoints.shape().parameters,
-        "extraction": plane.extraction.identity(),
-    }
 
 
 def _outcome(

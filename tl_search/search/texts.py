@@ -18,7 +18,6 @@ class SuiteTexts:
     """The texts of a suite on one split.
 
     Args:
-        tasks: The tasks, in suite order.
         texts: By task name: the texts that its evaluation embeds, each once.
     """
 
@@ -44,11 +43,8 @@ class SuiteTexts:
     @cached_property
     def needs(self) -> dict[str, tuple[str, ...]]:
         """By task name: the tasks in whose parts its texts lie, in suite order."""
-        order = {task.name: number for number, task in enumerate(self.tasks)}
-        return {
-            task.name: tuple(sorted({self._owners[text] for text in self.texts[task.name]}, key=order.__getitem__))
-            for task in self.tasks
-        }
+        used = {task.name: {self._owners[text] for text in self.texts[task.name]} for task in self.tasks}
+        return {name: tuple(task.name for task in self.tasks if task.name in owners) for name, owners in used.items()}
 
     def sizes(self) -> dict[str, TaskSize]:
         """By task name: what a cost table needs to know of it."""

@@ -42,9 +42,6 @@ class ArrayLocation(NamedTuple):
 class ArrayStore:
     """Key → named arrays. A damaged entry is removed and counts as absent, since arrays can be computed again.
 
-    Args:
-        folder: The folder of the files.
-
     Attributes:
         damaged: The keys of the entries that were removed.
     """
@@ -71,14 +68,12 @@ class ArrayStore:
                 checksums = file.metadata() or {}
                 every = [name for name in checksums if not name.startswith(_NOTE)]
                 arrays = {name: file.get_tensor(name) for name in (every if names is None else names)}
+            if all(_checksum(array) == checksums.get(name) for name, array in arrays.items()):
+                return arrays
         except FileNotFoundError:
             return None
         except SafetensorError:
-            whole = False
-        else:
-            whole = all(_checksum(array) == checksums.get(name) for name, array in arrays.items())
-        if whole:
-            return arrays
+            pass
         self.damaged.append(key)
         path.unlink(missing_ok=True)
         return None
@@ -129,9 +124,7 @@ class ArrayStore:
         They are zero at first. If the block raises, nothing is stored.
 
         Args:
-            key: The key of the entry.
             layout: Name → (shape, dtype); the dtype is int32, int64, float32 or float64.
-            notes: Name → text, for people.
         """
         path = self.path(key)
         about = {f"{_NOTE}{name}": value for name, value in (notes or {}).items()}

@@ -23,7 +23,6 @@ class RunLock:
     new file, and that of owner.json), so the machines' clocks need not agree.
 
     Args:
-        folder: The run directory.
         grace: Seconds without a heartbeat after which an owner on another machine counts as dead.
         wait: Seconds to wait for another owner to finish.
 
@@ -33,6 +32,7 @@ class RunLock:
 
     def __init__(self, folder: Path, grace: float = 600.0, wait: float = 0.0) -> None:
         self.folder, self.grace, self.wait = folder / "run.lock", grace, wait
+        self.claim = self.folder / "owner.json"
         self.owner = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -40,10 +40,6 @@ class RunLock:
             "attempt": uuid.uuid4().hex,
         }
         self._stop = threading.Event()
-
-    @property
-    def claim(self) -> Path:
-        return self.folder / "owner.json"
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -34,12 +34,12 @@ def reading(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise ValueError(f"{path}: missing; is {path.parent} the folder of a run?")
     value = read_json(path)
-    with naming(path):
+    with fitting(path):
         yield value
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def fitting(path: Path) -> Iterator[None]:
     """What does not fit in a file's value becomes one line that names the file."""
     try:
         yield

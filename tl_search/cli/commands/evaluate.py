@@ -1,7 +1,6 @@
 """`tl evaluate`: measures the eval loss of a revision again and compares it with the recorded one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +17,8 @@ if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """A revision of a run, and how the run was trained."""
-
-    run: Path
-    name: str
-    training: "TrainingPlan"
-
-
-def plan(parts: Mapping[str, Any]) -> Evaluated:
-    """The revision that `RUN@NAME` names. Raises ValueError."""
+def plan(parts: Mapping[str, Any]) -> tuple["TrainingPlan", Path, str]:
+    """How a run was trained, the run, and the revision that `RUN@NAME` names. Raises ValueError."""
     from tl_search.training.evaluate import revision_names
 
     target = Target.parse(str(parts["run"]))
@@ -40,13 +30,13 @@ def plan(parts: Mapping[str, Any]) -> Evaluated:
     names = revision_names(run)
     if name not in names:
         raise ValueError(f"run: {run} has no revision {name!r}{suggest(name, names)}")
-    return Evaluated(run, name, recorded(run))
+    return recorded(run), run, name
 
 
-def execute(plan: Evaluated, folder: Path, config: DictConfig) -> int:
+def execute(plan: tuple["TrainingPlan", Path, str], folder: Path, config: DictConfig) -> int:
     from tl_search.training.evaluate import evaluate
 
-    found = evaluate(plan.training, plan.run, plan.name)
+    found = evaluate(*plan)
     print(found)
     return DONE if found.agrees else INCOMPLETE
 

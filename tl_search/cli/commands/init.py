@@ -25,16 +25,11 @@ def init(words: list[str]) -> int:
     taken = [str(target / name) for name in OWN_GROUPS if (target / name).exists()]
     if taken:
         raise BadInput(f"{' and '.join(taken)}: exists already; nothing was changed")
+    examples = PACKAGE / "examples" if (PACKAGE / "examples").is_dir() else PACKAGE.parent  # a checkout has them beside
     for name in OWN_GROUPS:
         with write_dir(target / name) as aside:
-            shutil.copytree(_examples() / name, aside, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(examples / name, aside, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     print(
         f"{target}: now holds experiments/ and launchers/, which you may change; commands that you run there find them"
     )
     return DONE
-
-
-def _examples() -> Path:
-    """The folder of the examples: in the installed package or, in a checkout, beside it."""
-    inside = PACKAGE / "examples"
-    return inside if inside.is_dir() else PACKAGE.parent

@@ -64,9 +64,6 @@ def execute(plan: "TrainingPlan", folder: Path, config: DictConfig, wait: float 
     """Train in `folder`, or continue a run that was stopped; a finished run is not changed.
 
     Args:
-        plan: What is trained.
-        folder: The run directory.
-        config: The config that is written to the run directory.
         wait: Seconds to wait for another process that is training the same run.
     """
     from tl_search.training.fit import fit

@@ -12,10 +12,13 @@ CHOICES = "choices"  # their key in a run's config.yaml
 
 
 def parsed(overrides: Sequence[str]) -> list["Override"]:
-    """A command line's settings, as Hydra reads them."""
+    """A command line's settings, as Hydra reads them; inside `configs()` it also knows what their values may be."""
+    from hydra.core.global_hydra import GlobalHydra
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    return OverridesParser.create().parse_overrides(list(overrides))
+    hydra = GlobalHydra.instance()
+    loader = hydra.config_loader() if hydra.is_initialized() else None
+    return OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
 
 
 def name_of(override: "Override") -> str:
@@ -46,9 +49,11 @@ def chosen(before: Mapping[str, Any] | None) -> dict[str, Any]:
     if not HydraConfig.initialized():
         return dict(before or {})
     hydra = HydraConfig.get()
-    composed = {str(name): option for name, option in hydra.runtime.choices.items() if isinstance(option, str)}
+    rooms = {*deciding_keys("train"), "logger"}
     composed = {
-        name: option for name, option in composed.items() if room_of(name) in {*deciding_keys("train"), "logger"}
+        str(name): option
+        for name, option in hydra.runtime.choices.items()
+        if isinstance(option, str) and room_of(str(name)) in rooms
     }
     if before is None:
         return composed

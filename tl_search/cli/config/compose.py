@@ -10,7 +10,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from tl_search.cli.command import Bare
-from tl_search.cli.config import naming as _registers_the_resolvers  # noqa: F401
+from tl_search.cli.config.choices import parsed
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.searchpath import OWN_GROUPS, conf_dir, root
 from tl_search.errors.kinds import BadInput
@@ -26,13 +26,7 @@ NO_JOB = {"--hydra-help", "--version", "-sc", "--shell-completion", "-i", "--inf
 
 @dataclass(frozen=True)
 class CommandLine:
-    """A command's words, told apart.
-
-    Args:
-        command: `search`, …: also the name of its primary config.
-        flags: Hydra's own flags, as given.
-        overrides: Everything of the form `key=value`, with our place on the search path added.
-    """
+    """A command's words, told apart: Hydra's own flags, and overrides, with our place on the search path added."""
 
     command: str
     flags: tuple[str, ...]
@@ -52,13 +46,7 @@ class CommandLine:
 
 
 def parse(command: str, words: Sequence[str], main_argument: Bare = ()) -> CommandLine:
-    """Tell flags from overrides; a bare word is the command's main argument.
-
-    Args:
-        command: The command to which the words were given.
-        words: What stands behind it.
-        main_argument: What its bare words stand for, as in Command.
-    """
+    """Tell flags from overrides; a bare word is the command's main argument."""
     from tl_search.cli.config import studies
 
     studies.register()
@@ -144,10 +132,8 @@ def compose_job(command: str, overrides: Sequence[str]) -> DictConfig:
 def _check_choices(overrides: Sequence[str]) -> None:
     """Refuse `model=null`, `model=5` and `model=[]`: what names an option is text, or a list of it."""
     from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    loader = GlobalHydra.instance().config_loader()
-    given = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
+    given = parsed(overrides)
     elsewhere = any(o.key_or_group == "hydra.searchpath" and "," in o.get_value_string() for o in given)
     for override in given:
         group, value = override.key_or_group, override.value()
@@ -155,20 +141,17 @@ def _check_choices(overrides: Sequence[str]) -> None:
             raise BadInput(f"{group}: there is no folder {root() / group}; tl init DIR makes one with examples")
         named = isinstance(value, str | dict) or (isinstance(value, list) and value)
         if not (named or override.is_delete() or override.is_sweep_override() or group in OWN_GROUPS):
-            options = loader.get_group_options(group)
+            options = GlobalHydra.instance().config_loader().get_group_options(group)
             if options:
                 raise BadInput(f"{group}: must be one of {', '.join(options)}, got {override.get_value_string()}")
 
 
 def jobs(line: CommandLine) -> list[list[str]]:
     """The overrides of every job that a command line stands for. Only inside `configs()`."""
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.types import RunMode
 
     with readable():
-        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-        given = parser.parse_overrides(list(line.overrides))
+        given = parsed(line.overrides)
     sweeps = [str(override.input_line) for override in given if override.is_sweep_override()]
     first = compose_job(line.command, [word for word in line.overrides if word not in sweeps])
     if not line.multirun and first.hydra.mode != RunMode.MULTIRUN:
@@ -179,7 +162,7 @@ def jobs(line: CommandLine) -> list[list[str]]:
     params = [f"{key}={value}" for key, value in (first.hydra.sweeper.get("params") or {}).items()]
     with readable():
         choices: dict[str, list[str]] = {}
-        for override in [*parser.parse_overrides(params), *given]:
+        for override in [*parsed(params), *given]:
             key = override.get_key_element()
             if override.is_sweep_override():
                 choices[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]

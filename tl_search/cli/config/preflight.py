@@ -14,6 +14,7 @@ from tl_search.cli.config.build import build
 from tl_search.cli.config.compose import CommandLine, compose_job, configs, jobs
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import known_keys
+from tl_search.cli.config.recorded import settings
 from tl_search.cli.config.resumed import resumed, target
 from tl_search.cli.config.secrets import check_secrets
 from tl_search.errors.kinds import BadInput
@@ -22,13 +23,7 @@ from tl_search.errors.nearest import suggest
 
 @dataclass(frozen=True)
 class Job:
-    """One composed and checked job.
-
-    Args:
-        config: Composed, `hydra` included.
-        folder: Where it will write.
-        plan: What the command will work on.
-    """
+    """One composed and checked job."""
 
     config: DictConfig
     folder: Path
@@ -54,9 +49,11 @@ def check(command: Command, config: DictConfig) -> Job:
         if key not in known:
             raise BadInput(f"{key}: unknown key{suggest(key, known & set(tree) - {'hydra'})}")
     parts = build(config)
-    check_secrets(_plain(config))  # once more, with interpolations like ${oc.env:…} replaced by what they give
-    if "name" in parts:
-        _check_name(str(parts["name"]))
+    with readable():  # once more, with interpolations like ${oc.env:…} replaced by what they give
+        check_secrets(settings(config, [str(key) for key in config if key != "hydra"]))
+    name = str(parts.get("name", "none"))
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name) or ".." in name:
+        raise BadInput(f"name: must be letters, digits, dots, dashes and underscores, at most 80, got {name[:80]!r}")
     if "seed" in parts and not (type(parts["seed"]) is int and 0 <= parts["seed"] < 2**32):
         raise BadInput(f"seed: must be an integer from 0 to 2**32 - 1, got {parts['seed']!r}")
     try:
@@ -64,17 +61,6 @@ def check(command: Command, config: DictConfig) -> Job:
     except ValueError as error:
         raise BadInput(str(error)) from error
     return Job(config, _folder(config, parts, command), planned)
-
-
-def _plain(config: DictConfig) -> dict[str, Any]:
-    with readable():
-        return {str(k): OmegaConf.to_container(v, resolve=True) if OmegaConf.is_config(v) else v
-                for k, v in config.items() if k != "hydra"}  # fmt: skip
-
-
-def _check_name(name: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name) or ".." in name:
-        raise BadInput(f"name: must be letters, digits, dots, dashes and underscores, at most 80, got {name[:80]!r}")
 
 
 def _folder(config: DictConfig, parts: Mapping[str, Any], command: Command) -> Path:

@@ -1,6 +1,7 @@
 """`config.yaml`: the settings with which a run was started or last continued, with every interpolation resolved."""
 
 import copy
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,13 @@ def _resolved(config: DictConfig, command: str, also: tuple[str, ...] = ()) -> d
         for key, anywhere in PLACES.items():
             if isinstance(place := OmegaConf.select(config, key), str):
                 OmegaConf.update(config, key, anywhere(place))
+    return settings(config, (*deciding_keys(command), *also))
+
+
+def settings(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
+    """Those of the settings that the config has, as plain values with every interpolation replaced."""
     return {
         key: OmegaConf.to_container(config[key], resolve=True) if OmegaConf.is_config(config[key]) else config[key]
-        for key in (*deciding_keys(command), *also)
+        for key in keys
         if key in config
     }

@@ -73,10 +73,6 @@ def with_choices(line: CommandLine) -> CommandLine:
 def resumed(config: DictConfig, hydra: Any) -> DictConfig:
     """The settings of the run that `resume` names by its path, with the job's own on top; else the config as it is.
 
-    Args:
-        config: The job's, composed.
-        hydra: Hydra's own part of it, which knows the job's overrides.
-
     Raises:
         BadInput: the path is no training run.
     """

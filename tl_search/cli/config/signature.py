@@ -6,10 +6,6 @@ from functools import cache
 from pathlib import Path
 
 
-class UnreadableError(Exception):
-    """The source does not say; the constructor itself will."""
-
-
 def parameters(target: str) -> set[str] | None:
     """Names of the constructor's parameters; None when it takes any, or when the source does not tell.
 
@@ -20,13 +16,13 @@ def parameters(target: str) -> set[str] | None:
         LookupError: there is no such class.
     """
     module, _, name = target.rpartition(".")
-    try:
-        return _constructor(*_definition(module, name))
-    except UnreadableError:
+    return _constructor(_definition(module, name))
+
+
+def _constructor(found: tuple[str, ast.ClassDef] | None) -> set[str] | None:
+    if found is None:
         return None
-
-
-def _constructor(module: str, cls: ast.ClassDef) -> set[str] | None:
+    module, cls = found
     for item in cls.body:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
             given = item.args
@@ -35,14 +31,14 @@ def _constructor(module: str, cls: ast.ClassDef) -> set[str] | None:
     for base in cls.bases:
         if isinstance(base, ast.Name):
             try:
-                return _constructor(*_definition(module, base.id))
+                return _constructor(_definition(module, base.id))
             except LookupError:
                 continue
-    raise UnreadableError
+    return None
 
 
-def _definition(module: str, name: str) -> tuple[str, ast.ClassDef]:
-    """The class that a module knows by a name, and the module that defines it."""
+def _definition(module: str, name: str) -> tuple[str, ast.ClassDef] | None:
+    """The module that defines the class which a module knows by a name, and the class; None where it cannot be told."""
     path = _source(module)
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     starred = False
@@ -56,7 +52,7 @@ def _definition(module: str, name: str) -> tuple[str, ast.ClassDef]:
                 parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
                 return _definition(".".join([*parents, *([node.module] if node.module else [])]), origin[0])
     if starred:
-        raise UnreadableError
+        return None
     raise LookupError(f"there is no class {name} in {module}")
 
 

@@ -13,15 +13,13 @@ from hydra.core.plugins import Plugins
 
 from tl_search.cli.config.searchpath import OWN_GROUPS
 
-SCHEME = "studies"
-
 
 class Studies(FileConfigSource):
     """A folder of which only the two groups are seen."""
 
     @staticmethod
     def scheme() -> str:
-        return SCHEME
+        return "studies"
 
     def is_group(self, config_path: str) -> bool:
         return _seen(config_path) and super().is_group(config_path)

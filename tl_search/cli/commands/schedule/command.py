@@ -29,15 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SchedulePlan:
-    """What the command has to do.
-
-    Args:
-        training: The run whose schedule is shown.
-        horizon: How long the run is, if the settings say so; None counts an epoch's steps in the training text.
-        notes: Lines on the keys of a file of the earlier checkpoint generator.
-        output: File to write the schedule to.
-        diff: Two schedules to compare instead, as the user named them.
-    """
+    """What the command has to do."""
 
     training: "TrainingPlan"
     horizon: Horizon | None
@@ -62,6 +54,7 @@ def plan(parts: Mapping[str, Any]) -> SchedulePlan:
             found = read_schedule(source)
         except BadInput as error:
             raise BadInput(f"from: {error}") from error
+        assert found.schedule is not None  # a file has one
         training, notes = replace(training, schedule=found.schedule), found.notes
     if horizon is not None and pair is None:
         with warnings.catch_warnings():
@@ -74,10 +67,10 @@ def _check_use(source: Path | None, output: Path | None, pair: tuple[str, str] |
     """Raises ValueError for settings that would have no effect, and for an `output` that cannot be written."""
     if pair is not None:
         check_words(pair)
-        for key, value in (("output", output), ("from", source)):
-            if value is not None:
-                hint = "diff writes no file" if key == "output" else f"name the file as A or B: diff log {value}"
-                raise ValueError(f"{key}: must be left out with diff; {hint}")
+        if output is not None:
+            raise ValueError("output: must be left out with diff; diff writes no file")
+        if source is not None:
+            raise ValueError(f"from: must be left out with diff; name the file as A or B: diff log {source}")
     if source is not None and not source.is_file():
         raise ValueError(f"from: there is no file {source}")
     if output is not None and (output.suffix not in SUFFIXES or output.is_dir()):
@@ -85,10 +78,10 @@ def _check_use(source: Path | None, output: Path | None, pair: tuple[str, str] |
     if source is not None and output is not None and source.resolve() == output.resolve():
         raise ValueError(f"output: must be another file than from, got {output}")
     setting = _schedule_setting() if pair or source else None
-    if setting is not None and source is not None:
-        raise ValueError(f"{setting}: must be left out with from={source}, whose schedule is used")
     if setting is not None:
-        raise ValueError(f"{setting}: must be left out with diff, which compares schedules in their default settings")
+        default = "diff, which compares schedules in their default settings"
+        why = default if source is None else f"from={source}, whose schedule is used"
+        raise ValueError(f"{setting}: must be left out with {why}")
 
 
 def _schedule_setting() -> str | None:

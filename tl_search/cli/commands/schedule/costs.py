@@ -13,9 +13,6 @@ def costs(training: "TrainingPlan", steps: Sequence[int], horizon: Horizon, voca
     """One line on disk space and one on time; or one line that says why there is no estimate.
 
     Args:
-        training: The run.
-        steps: At which it writes checkpoints.
-        horizon: How long it is.
         vocabulary: Number of tokens that the tokenizer knows; None if it is not known.
     """
     from tl_search.report.sentences import duration

@@ -1,16 +1,16 @@
 """`tl schedule diff A B`: which checkpoints two schedules share, and which only one of them has, in the same run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tl_search.cli.commands import train
-from tl_search.cli.commands.schedule.file import read_schedule
+from tl_search.cli.commands.schedule.file import ScheduleFile, read_schedule
 from tl_search.cli.commands.schedule.text import epoch_length, listed
 from tl_search.errors.kinds import BadInput
 from tl_search.plane.horizon import Horizon
-from tl_search.plane.schedule import Schedule, named, names
+from tl_search.plane.schedule import named, names
 from tl_search.runs.layout import RunPaths
 
 if TYPE_CHECKING:
@@ -19,49 +19,25 @@ if TYPE_CHECKING:
 FEW = 12  # for so many epochs at most, a line lists where they end
 
 
-@dataclass(frozen=True)
-class Side:
-    """One of the two schedules.
-
-    Args:
-        name: The word that the user gave.
-        steps: The steps of its checkpoints, if they are known already: those of a training run, and of a file that
-            output= wrote.
-        schedule: The schedule that gives them; None for a training run.
-        horizon: For a file that output= wrote, the length of the run for which it was written.
-    """
-
-    name: str
-    steps: tuple[int, ...] | None = None
-    schedule: Schedule | None = None
-    horizon: Horizon | None = None
-
-
 def compare(pair: Sequence[str], training: "TrainingPlan", horizon: Horizon | None) -> list[str]:
-    """Lines: the run for which the schedules are computed, and the steps that only one of them has, and both.
-
-    Args:
-        pair: The two words that the user gave.
-        training: The run of this command's settings; its length is used if nothing else gives one.
-        horizon: The length that the settings `horizon.*` give.
-    """
+    """Lines: the run for which the schedules are computed, and the steps that only one of them has, and both."""
     from tl_search.training.horizon import scheduled_steps
 
-    sides = [_side(word) for word in pair]
+    sides = [(word, _side(word)) for word in pair]
     lines, steps = list[str](), list[set[int]]()
-    if any(side.steps is None for side in sides):
+    if any(side.steps is None for _, side in sides):
         horizon, said = _horizon(sides, training, horizon)
         lines.append(said)
-    for side in sides:
-        if side.steps is not None:
-            steps.append(set(side.steps))
-            continue
-        assert side.schedule is not None
-        assert horizon is not None
-        try:
-            steps.append(set(scheduled_steps(side.schedule, horizon)))
-        except ValueError as error:
-            raise BadInput(f"diff: {side.name}: {error}") from error
+    for word, side in sides:
+        found = side.steps
+        if found is None:
+            assert side.schedule is not None
+            assert horizon is not None
+            try:
+                found = scheduled_steps(side.schedule, horizon)
+            except ValueError as error:
+                raise BadInput(f"diff: {word}: {error}") from error
+        steps.append(set(found))
     one, other = steps
     parts = ((f"only in {pair[0]}", one - other), (f"only in {pair[1]}", other - one), ("both", one & other))
     return lines + [f"{name}: {len(found)}" + (f": {listed(sorted(found))}" if found else "") for name, found in parts]
@@ -74,37 +50,38 @@ def check_words(pair: Sequence[str]) -> None:
             raise ValueError(f"diff: must be a file, a training run or one of {', '.join(names())}, got {word!r}")
 
 
-def _side(word: str) -> Side:
+def _side(word: str) -> ScheduleFile:
     from tl_search.runs.index import read_index
 
     path = Path(word)
     try:
         if word in names():
-            return Side(word, schedule=named(word))
+            return ScheduleFile(named(word))
         if not path.is_dir():
-            found = read_schedule(path)
-            return Side(word, found.steps, found.schedule, found.horizon)
+            return read_schedule(path)
     except (BadInput, ValueError) as error:
         raise BadInput(f"diff: {error}") from error
     revisions = read_index(path)
     if not revisions:
         raise BadInput(f"diff: {path} is not a training run with revisions (no checkpoints/index.jsonl)")
-    return Side(word, tuple(revision.step for revision in revisions))
+    return ScheduleFile(None, tuple(revision.step for revision in revisions))
 
 
-def _horizon(sides: Sequence[Side], training: "TrainingPlan", given: Horizon | None) -> tuple[Horizon, str]:
+def _horizon(
+    sides: Sequence[tuple[str, ScheduleFile]], training: "TrainingPlan", given: Horizon | None
+) -> tuple[Horizon, str]:
     """The length of the run that both schedules are computed for, and a line that says where it comes from."""
     from tl_search.training.horizon import horizon_of, measure_epoch
 
     if given is not None:
         return given, _length(given, "horizon")
-    for side in sides:
+    for word, side in sides:
         if side.horizon is not None:
-            return side.horizon, _length(side.horizon, side.name)
+            return side.horizon, _length(side.horizon, word)
     whose = "this command's settings"
-    for side in sides:
-        if side.schedule is None and RunPaths(Path(side.name)).config.is_file():
-            training, whose = _recorded(Path(side.name)), f"the settings of {side.name}"
+    for word, side in sides:
+        if side.schedule is None and RunPaths(Path(word)).config.is_file():
+            training, whose = _recorded(Path(word)), f"the settings of {word}"
             break
     epoch = measure_epoch(training)
     horizon = horizon_of(training, epoch.steps)

@@ -25,16 +25,15 @@ SUFFIXES = (".yaml", ".json", ".png", ".svg")
 
 @dataclass(frozen=True)
 class ScheduleFile:
-    """What a file holds.
+    """What a file holds, or what else `diff` compares.
 
     Args:
-        schedule: The schedule.
         steps: Its steps in the run that the file was written for; None in a file of the earlier generator.
         horizon: How long that run is; None if the file does not say.
         notes: One line on each key of the earlier generator: what it is called now.
     """
 
-    schedule: Schedule
+    schedule: Schedule | None
     steps: tuple[int, ...] | None = None
     horizon: Horizon | None = None
     notes: tuple[str, ...] = ()
