@@ -7,18 +7,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tl_search import __version__
 from tl_search.runs.layout import RunPaths
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.typed_json import read_record, write_record
 
-PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "mteb", "scikit-learn", "numpy", "scipy", "hydra-core")
+PACKAGES = (
+    "tl-search",
+    "torch",
+    "lightning",
+    "transformers",
+    "tokenizers",
+    "mteb",
+    "scikit-learn",
+    "numpy",
+    "scipy",
+    "hydra-core",
+)
 
 
 def versions() -> dict[str, str]:
     """The versions of the packages on which the run's results depend, by package."""
-    own = {"python": platform.python_version(), "tl-search": __version__}
-    return own | {package: importlib.metadata.version(package) for package in PACKAGES}
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 @dataclass(frozen=True)
