@@ -4,7 +4,7 @@ A training run is a plane (checkpoint × layer). A probe computes the embeddings
 mteb scores its cells, a policy decides which cells are scored, and a report shows the result.
 `docs/architecture.md` explains the parts.
 
-From Python, `open_run(path)` reads the files of a run.
+From Python, open_run(path) reads the files of a run.
 """
 
 from typing import TYPE_CHECKING, Any
