@@ -1,7 +1,7 @@
 """Batches of token blocks. Which blocks are in a batch depends on the seed, the epoch and the batch's number alone."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from tl_search.errors.limits import at_least
 from tl_search.store.keys import digest
 from tl_search.text.corpus import Corpus
 from tl_search.training.interrupts import SIGNALS
-from tl_search.training.packing import PackedText, pack
+from tl_search.training.packing import PackedText, pack, rules_of
 from tl_search.training.tokens import TokenizerConfig
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ class Text:
         if not 0 <= self.validation_share < 1:
             raise ValueError(f"validation_share: must be at least 0 and below 1, got {self.validation_share}")
 
-    def pack(self, tokenizer: TokenizerConfig, cache: Path) -> PackedText:
-        """The corpus as tokens."""
-        return pack(self.corpus, tokenizer, self.validation_share, cache)
+    def pack(self, tokenizer: TokenizerConfig, cache: Path, recorded: Mapping[str, str] | None = None) -> PackedText:
+        """The corpus as tokens; for a run that exists, `recorded` is what its record says of its text."""
+        return pack(self.corpus, tokenizer, self.validation_share, cache, rules_of(recorded))
 
 
 def stream(seed: int, *names: str | int) -> int:

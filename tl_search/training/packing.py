@@ -1,7 +1,7 @@
 """A corpus as one long sequence of tokens in a memory-mapped file, made once for each corpus and tokenizer."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from tl_search.store.atomic import write_dir
 from tl_search.store.keys import digest
 from tl_search.store.manifest import DamagedError, verify, write_manifest
 from tl_search.text.corpus import Corpus, fingerprint
-from tl_search.training.tokens import TokenizerConfig, digest_of, rows
+from tl_search.training.tokens import RULES, TokenizerConfig, digest_of, encoder_of, rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -29,6 +29,7 @@ class PackedText:
         train: Tokens (token,), uint16 or uint32, memory-mapped.
         validation: Tokens of the held-out documents, likewise; may be empty.
         tokenizer_digest: Digest of everything that decides which tokens a text becomes.
+        rules: The rules (`tokens.RULES`) by which the text was packed.
     """
 
     train: np.ndarray
@@ -36,18 +37,34 @@ class PackedText:
     tokenizer: "PreTrainedTokenizerFast"
     corpus_digest: str
     tokenizer_digest: str
+    rules: int = RULES
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What a run's record says of its text (`RunRecord.data`)."""
+        found = {"corpus": self.corpus_digest, "tokenizer": self.tokenizer_digest}
+        if self.rules == 1:
+            return found
+        return {**found, "end_of_text": str(self.tokenizer.eos_token), "packing_rules": str(self.rules)}
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as file names, which another process opens: a memory map would be pickled with all of its tokens."""
         files = tuple(str(getattr(row, "filename")) for row in (self.train, self.validation))  # noqa: B009
-        return _reopened, (*files, self.tokenizer, self.corpus_digest, self.tokenizer_digest)
+        return _reopened, (*files, self.tokenizer, self.corpus_digest, self.tokenizer_digest, self.rules)
 
 
 def _reopened(train: str, validation: str, *facts: Any) -> PackedText:
     return PackedText(np.load(train, mmap_mode="r"), np.load(validation, mmap_mode="r"), *facts)
 
 
-def pack(corpus: Corpus, config: TokenizerConfig, validation_share: float, cache: Path) -> PackedText:
+def rules_of(recorded: Mapping[str, str] | None) -> int:
+    """The rules by which a run's text was packed, from what its record says of it (`RunRecord.data`)."""
+    return RULES if recorded is None else int(recorded.get("packing_rules", 1))
+
+
+def pack(
+    corpus: Corpus, config: TokenizerConfig, validation_share: float, cache: Path, rules: int = RULES
+) -> PackedText:
     """The packed corpus, from the cache when the same text was packed with the same settings before.
 
     Held-out documents are spread evenly over the corpus, since the last of files sorted by name may all be of one
@@ -56,17 +73,20 @@ def pack(corpus: Corpus, config: TokenizerConfig, validation_share: float, cache
     Args:
         validation_share: Share of the documents held out.
         cache: Folder for tokens and trained tokenizers, which several runs may share.
+        rules: As in `PackedText`.
     """
     corpus_digest, count = fingerprint(corpus)
     if not count:
         raise ValueError("data.corpus: must hold text, got no document")
     tokenizer = _tokenizer(corpus, corpus_digest, config, cache)
-    tokenizer_digest = digest_of(tokenizer)
-    folder = cache / "tokens" / digest([1, corpus_digest, tokenizer_digest, validation_share])
+    tokenizer_digest = digest_of(tokenizer, rules)
+    folder = cache / "tokens" / digest([rules, corpus_digest, tokenizer_digest, validation_share])
     if not _is_whole(folder):
         _write(folder, corpus, count, tokenizer, validation_share)
     arrays = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("train", "validation")}
-    return PackedText(**arrays, tokenizer=tokenizer, corpus_digest=corpus_digest, tokenizer_digest=tokenizer_digest)
+    return PackedText(
+        **arrays, tokenizer=tokenizer, corpus_digest=corpus_digest, tokenizer_digest=tokenizer_digest, rules=rules
+    )
 
 
 def _tokenizer(corpus: Corpus, corpus_digest: str, config: TokenizerConfig, cache: Path) -> "PreTrainedTokenizerFast":
@@ -119,12 +139,7 @@ def _is_held_out(number: int, count: int, share: float) -> bool:
 
 
 def _encode(documents: Iterable[str], tokenizer: "PreTrainedTokenizerFast", dtype: type) -> Iterator[np.ndarray]:
-    from tokenizers import Tokenizer
-
-    encoder = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    encoder.encode_special_tokens = True  # a document that contains the text <|endoftext|> does not end there
-    encoder.no_truncation()
-    encoder.no_padding()
+    encoder = encoder_of(tokenizer)
     for batch in _batches(documents):
         for encoding in encoder.encode_batch_fast(batch, add_special_tokens=False):
             yield np.array([*encoding.ids, tokenizer.eos_token_id], dtype=dtype)
