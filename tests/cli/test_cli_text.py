@@ -40,3 +40,24 @@ def test_another_token_at_the_end_of_documents_is_another_text_and_refused_on_re
     save_tokenizer(tmp_path / "tokenizer", "<|endoftext|>")
     assert main(["train", f"resume={run}", "trainer.max_steps=6"]) == 0
     assert json.loads(kept)["data"]["end_of_text"] == "<|endoftext|>"
+
+
+def texts(folder, *contents):
+    folder.mkdir()
+    for number, text in enumerate(contents):
+        (folder / f"{number}.txt").write_text(text)
+    return [*(word for word in TINY if "validation_share" not in word), f"data.corpus.path={folder}"]
+
+
+def test_what_is_held_out_is_told_in_tokens(tmp_path, capfd):
+    words = texts(tmp_path / "text", "a" * 800, "b" * 12_000, "")
+    with pytest.warns(UserWarning, match=r"^data\.corpus: documents without text that were skipped: 1$"):
+        assert main(["train", *words, "data.validation_share=0.02"]) == 0
+    told = "".join(capfd.readouterr())
+    assert "text: 12,546 tokens to train on; 256 tokens (2.0 %) of 1 documents are held out, 1 of them with" in told
+
+
+def test_equal_documents_on_both_sides_are_told(tmp_path):
+    words = texts(tmp_path / "text", "same text " * 20, "another one " * 20, "same text " * 20)
+    with pytest.warns(UserWarning, match="held-out documents that are also in the training text: 1 of 1"):
+        assert main(["train", *words, "data.validation_share=0.3"]) == 0

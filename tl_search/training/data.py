@@ -29,7 +29,8 @@ class Text:
     Args:
         corpus: Where documents come from.
         batch_size: Blocks in a batch; with accumulated gradients a step has several batches.
-        validation_share: Share of the documents held out, 0 to below 1; 0 measures no eval loss.
+        validation_share: Share of the documents held out, 0 to below 1; 0 measures no eval loss. Where they hold more
+            than twice this share of the tokens, the longest of them give only their ends.
         validation_batches: The eval loss is measured on at most so many batches.
         drop_last: Whether an epoch leaves out its last blocks when they do not fill a whole step; otherwise its last
             step is completed with the first blocks of the epoch's order, so that every block is read.
@@ -56,9 +57,16 @@ class Text:
         if not 0 <= self.validation_share < 1:
             raise ValueError(f"validation_share: must be at least 0 and below 1, got {self.validation_share}")
 
-    def pack(self, tokenizer: TokenizerConfig, cache: Path, recorded: Mapping[str, str] | None = None) -> PackedText:
-        """The corpus as tokens; for a run that exists, `recorded` is what its record says of its text."""
-        return pack(self.corpus, tokenizer, self.validation_share, cache, rules_of(recorded))
+    def pack(
+        self, tokenizer: TokenizerConfig, cache: Path, recorded: Mapping[str, str] | None = None, context: int = 0
+    ) -> PackedText:
+        """The corpus as tokens.
+
+        Args:
+            recorded: What the record of a run that exists says of its text.
+            context: Predicted tokens of a block; one block is held out at least.
+        """
+        return pack(self.corpus, tokenizer, self.validation_share, cache, rules_of(recorded), context + 1)
 
 
 def stream(seed: int, *names: str | int) -> int:

@@ -16,7 +16,7 @@ from tl_search.runs.layout import RunPaths
 from tl_search.runs.places import moved
 from tl_search.runs.record import Done, RunRecord
 from tl_search.store.keys import digest
-from tl_search.text.corpus import fingerprint
+from tl_search.text.corpus import Reading, fingerprint
 from tl_search.training.optim import LrPolicy, Phase, horizon_warning, phases_of
 from tl_search.training.packing import rules_of
 from tl_search.training.plan import TrainingPlan
@@ -108,7 +108,7 @@ def check_text(run: Path, plan: TrainingPlan) -> None:
         return
     for place in moved(record.plan, now):
         if place.startswith("data."):
-            part, found = "corpus", fingerprint(plan.data.corpus)[0]
+            part, found = "corpus", fingerprint(Reading(plan.data.corpus, rules_of(record.data)))[0]
         else:
             part, found = "tokenizer", digest_of(plan.tokenizer.build(()), rules_of(record.data))
         if found != record.data[part]:

@@ -72,7 +72,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
         with quiet():
             record = RunRecord.read(folder)
             cache, recorded = plan.cache or RunPaths(folder).cache, record.data if record else None
-            packed = plan.data.pack(plan.tokenizer, cache, recorded)
+            packed = plan.data.pack(plan.tokenizer, cache, recorded, plan.model.context)
             packed.tokenizer.model_max_length = plan.model.context
             steps_per_epoch = plan.loader(packed).steps
             plan.held_out(packed)  # raises an error where there is too little text
@@ -85,6 +85,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             # recorded only now: with too little text the run has failed above, and may be started with other text
             claim(folder, known, data=packed.identity)
             accepted()
+            packed.tell()
             sweep_litter(folder)
             state, start = starting_state(folder, origin) or (None, 0)
             if change:

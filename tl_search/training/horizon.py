@@ -123,4 +123,4 @@ def packed_text(plan: "TrainingPlan", *caches: Path | None, recorded: Mapping[st
     """
     there = (cache for cache in caches if cache is not None and cache.is_dir())
     with tempfile.TemporaryDirectory() as temporary:  # what is mapped into memory stays readable without its name
-        return plan.data.pack(plan.tokenizer, next(there, Path(temporary)), recorded)
+        return plan.data.pack(plan.tokenizer, next(there, Path(temporary)), recorded, plan.model.context)
