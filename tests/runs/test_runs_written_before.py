@@ -72,6 +72,7 @@ def test_a_run_with_a_history_goes_on_for_longer(study):
     assert after.history[:-1] == before.history
     assert (after.history[-1]["step"], after.history[-1]["total"]) == (6, [6, 8])
     assert [line.step for line in read_index(run)] == [0, 4, 6, 8]
+    assert after.data == before.data  # and so are the rules by which its text becomes tokens
     assert after.plan["data"] == before.plan["data"]  # the place where the text lay when the run was started
 
 

@@ -49,6 +49,31 @@ def test_a_path_without_files_is_refused(tmp_path):
         list(TextFiles(str(tmp_path / "*.txt")).documents())
 
 
+def test_hidden_files_are_text_only_where_they_are_named(tmp_path):
+    folder = tmp_path / ".notes"
+    for name in ("a.txt", ".b.txt", ".git/c.txt", "deep/.ipynb_checkpoints/d.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+
+    def found(pattern):
+        return list(TextFiles(str(folder / pattern)).documents())
+
+    assert found("") == found("**/*.txt") == ["a.txt"]
+    assert found(".b.txt") == [".b.txt"]
+    assert found(".*.txt") == [".b.txt"]
+    assert found(".git") == [".git/c.txt"]
+    assert found("**/.ipynb_checkpoints/*.txt") == ["deep/.ipynb_checkpoints/d.txt"]
+    with pytest.raises(ValueError, match=r"^path: must name .*only hidden ones, such as .*d\.txt, which must be named"):
+        found("deep")
+
+
+def test_files_without_text_are_refused_before_they_are_read(tmp_path):
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "b.txt").write_bytes(b"\xef\xbb\xbf")
+    with pytest.raises(ValueError, match=r"^path: must name files that hold text, got .*: 2 empty"):
+        TextFiles(str(tmp_path)).check()
+
+
 def test_a_file_that_is_not_utf8_is_refused_by_name(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"caf\xe9")
     with pytest.raises(ValueError, match=r"a\.txt must be UTF-8 text, got byte 3"):

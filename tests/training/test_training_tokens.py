@@ -110,6 +110,47 @@ def test_a_single_document_gives_its_end(tmp_path):
     assert (len(packed.train), len(packed.validation)) == (81, 20)
 
 
+def write(folder, **texts):
+    folder.mkdir()
+    for name, text in texts.items():
+        (folder / f"{name}.txt").write_text(text)
+    return TextFiles(str(folder))
+
+
+def test_long_documents_give_only_their_ends_when_the_share_would_be_far_exceeded(tmp_path):
+    packed = pack(write(tmp_path / "two", a="a" * 8_000, b="b" * 120_000), ByteTokenizer(), 0.02, tmp_path / "cache")
+    assert (len(packed.train), len(packed.validation)) == (128_002 - 2_560, 2_560)
+    assert packed.validation.tolist() == [ord("b")] * 2_559 + [256]
+    assert packed.facts == {"documents": 2, "empty": 0, "held_out": 1, "alike": 0, "cut": 1}
+
+
+def test_only_the_longest_held_out_documents_are_cut(tmp_path):
+    texts = {f"{number:02}": chr(97 + number % 26) * (99 if number != 19 else 9_999) for number in range(40)}
+    packed = pack(write(tmp_path / "many", **texts), ByteTokenizer(), 0.1, tmp_path / "cache")
+    assert (len(packed.train), len(packed.validation)) == (13_900 - 1_390, 1_390)
+    assert (packed.facts["held_out"], packed.facts["cut"]) == (4, 1)
+    assert sorted(packed.validation.tolist().count(token) for token in {*packed.validation.tolist()})[:1] == [4]
+    least = pack(write(tmp_path / "same", **texts), ByteTokenizer(), 0.1, tmp_path / "cache", least=5_000)
+    assert len(least.validation) == 5_000
+
+
+def test_marks_and_empty_documents_are_no_text_and_equal_documents_are_counted(tmp_path):
+    corpus = write(tmp_path / "odd", a="\ufeffsame", b="", c="other", d="\ufeff", e="third", f="same")
+    packed = pack(corpus, ByteTokenizer(), 0.25, tmp_path / "cache")
+    assert bytes(token % 256 for token in packed.train.tolist()) == b"same\0other\0third\0"
+    assert packed.facts == {"documents": 4, "empty": 2, "held_out": 1, "alike": 1, "cut": 0}
+
+
+def test_by_the_first_rules_text_is_packed_as_it_was(tmp_path):
+    corpus = write(tmp_path / "odd", a="\ufeffsame", b="", c="x" * 1000)
+    (tmp_path / "odd" / ".d.txt").write_text("hidden")
+    packed = pack(corpus, ByteTokenizer(), 0.02, tmp_path / "cache", rules=1)
+    assert len(packed.validation) == 1001
+    assert bytes(token % 256 for token in packed.train.tolist()) == b"hidden\0\xef\xbb\xbfsame\0\0"
+    assert packed.identity.keys() == {"corpus", "tokenizer"}
+    packed.tell()
+
+
 def test_the_packed_file_is_made_once_and_remade_when_damaged(corpus, tmp_path):
     cache = tmp_path / "cache"
     first = pack(corpus, TrainedTokenizer(300), 0.34, cache)

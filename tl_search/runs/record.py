@@ -41,7 +41,9 @@ class RunRecord:
         seed: Random seed of the run; None if it has none.
         versions: Package → version at the start of the run.
         plan: For a training: the settings that decide weights and steps, with their present values.
-        data: For a training: digests of its text (`corpus`) and of its tokenizer (`tokenizer`).
+        data: For a training: digests of its text (`corpus`) and of its tokenizer (`tokenizer`), the token that ends a
+            document (`end_of_text`), and the rules by which text became tokens (`packing_rules`); an older record has
+            only the digests, that of the tokenizer in an older form.
         weights: For a training: whether revisions hold the trained weights (`raw`) or their average (`ema`).
         history: For a training: the changes of its plan, each with the step from which it holds.
         parent: The run and the state that it was branched from; None for a run that was not branched.

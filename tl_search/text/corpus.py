@@ -22,6 +22,10 @@ class Corpus(Protocol):
             ValueError: the text cannot be read; the message says which setting is wrong.
         """
 
+    def documents_by_first_rules(self) -> Iterator[str]:
+        """What `documents` gave to runs whose record names no rules, where that was something else."""
+        return self.documents()
+
     def check(self) -> None:
         """Quickly look for mistakes in the settings, without reading the text.
 
@@ -45,6 +49,31 @@ class Corpus(Protocol):
             ValueError: as for `documents`.
         """
         return list(islice(self.documents(), count)), None
+
+
+class Reading(Corpus):
+    """A corpus as it is packed: without byte-order marks, and without documents that hold no text.
+
+    Args:
+        corpus: What is read.
+        rules: The rules of the run that reads it (`training.tokens.RULES`); by the first ones, every document counts.
+    """
+
+    def __init__(self, corpus: Corpus, rules: int) -> None:
+        self.corpus, self.rules = corpus, rules
+        self.characters = self.empty = 0  # of the last pass: those that were read; documents that were skipped
+
+    def documents(self) -> Iterator[str]:
+        self.characters = self.empty = 0
+        if self.rules == 1:
+            yield from self.corpus.documents_by_first_rules()
+            return
+        for document in self.corpus.documents():
+            document = document.removeprefix("\ufeff")
+            self.characters += len(document)
+            self.empty += not document
+            if document:
+                yield document
 
 
 def fingerprint(corpus: Corpus) -> tuple[str, int]:

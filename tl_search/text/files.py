@@ -1,7 +1,9 @@
 """A corpus of the user's own text files."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,6 +14,8 @@ from tl_search.text.paths import absolute
 @dataclass(frozen=True)
 class TextFiles(Corpus):
     """UTF-8 text files, in the order of their names; each is one document.
+
+    Files and folders whose names begin with a dot are left out, unless `path` names them.
 
     Args:
         path: A file, a folder (all files below it) or a pattern such as `books/**/*.txt`; it is made absolute.
@@ -25,27 +29,48 @@ class TextFiles(Corpus):
         object.__setattr__(self, "path", absolute(self.path))
 
     def check(self) -> None:
-        self._files()
+        files = self._files()
+        if not any(_holds_text(file) for file in files):
+            raise ValueError(f"path: must name files that hold text, got {self.path!r}: {len(files)} empty")
 
-    def _files(self) -> list[Path]:
+    def _files(self, hidden: bool = False) -> list[Path]:
         place = Path(self.path)
         found: Iterable[Path]
         if place.exists():
             found = [place] if place.is_file() else place.rglob("*")
         else:
             found = Path(place.anchor).glob(self.path.removeprefix(place.anchor))
-        files = sorted(file for file in found if file.is_file())
+        there = sorted(file for file in found if file.is_file())
+        files = [file for file in there if hidden or self._names(file)]
         if not files:
+            only = f"only hidden ones, such as {there[0]}, which must be named" if there else "no file"
             raise ValueError(
-                f"path: must name a text file, a folder of text files or a pattern, got {self.path!r}: no file"
+                f"path: must name a text file, a folder of text files or a pattern, got {self.path!r}: {only}"
             )
         return files
 
+    def _names(self, file: Path) -> bool:
+        """Whether the path names every hidden part of a file's own path."""
+        named = [part for part in Path(self.path).parts if part.startswith(".")]
+        hidden = [part for part in file.parts if part.startswith(".")]
+        return all(part in named or any(fnmatchcase(part, pattern) for pattern in named) for part in hidden)
+
     def documents(self) -> Iterator[str]:
-        for file in self._files():
-            try:
-                yield file.read_bytes().decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise ValueError(
-                    f"data.corpus.path: {file} must be UTF-8 text, got byte {error.start}: {error.reason}"
-                ) from error
+        return map(_text, self._files())
+
+    def documents_by_first_rules(self) -> Iterator[str]:
+        return map(_text, self._files(hidden=True))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"data.corpus.path: {file} must be UTF-8 text, got byte {error.start}: {error.reason}"
+        ) from error
+
+
+def _holds_text(file: Path) -> bool:
+    with file.open("rb") as content:
+        return content.read(len(BOM_UTF8) + 1) not in (b"", BOM_UTF8)

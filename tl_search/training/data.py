@@ -1,7 +1,7 @@
 """Batches of token blocks. Which blocks are in a batch depends on the seed, the epoch and the batch's number alone."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from tl_search.errors.limits import at_least
 from tl_search.store.keys import digest
 from tl_search.text.corpus import Corpus
 from tl_search.training.interrupts import SIGNALS
-from tl_search.training.packing import PackedText, pack
+from tl_search.training.packing import PackedText, pack, rules_of
 from tl_search.training.tokens import TokenizerConfig
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class Text:
     Args:
         corpus: Where documents come from.
         batch_size: Blocks in a batch; with accumulated gradients a step has several batches.
-        validation_share: Share of the documents held out, 0 to below 1; 0 measures no eval loss.
+        validation_share: Share of the documents held out, 0 to below 1; 0 measures no eval loss. Where they hold more
+            than twice this share of the tokens, the longest of them give only their ends.
         validation_batches: The eval loss is measured on at most so many batches.
         drop_last: Whether an epoch leaves out its last blocks when they do not fill a whole step; otherwise its last
             step is completed with the first blocks of the epoch's order, so that every block is read.
@@ -56,9 +57,16 @@ class Text:
         if not 0 <= self.validation_share < 1:
             raise ValueError(f"validation_share: must be at least 0 and below 1, got {self.validation_share}")
 
-    def pack(self, tokenizer: TokenizerConfig, cache: Path) -> PackedText:
-        """The corpus as tokens."""
-        return pack(self.corpus, tokenizer, self.validation_share, cache)
+    def pack(
+        self, tokenizer: TokenizerConfig, cache: Path, recorded: Mapping[str, str] | None = None, context: int = 0
+    ) -> PackedText:
+        """The corpus as tokens.
+
+        Args:
+            recorded: What the record of a run that exists says of its text.
+            context: Predicted tokens of a block; one block is held out at least.
+        """
+        return pack(self.corpus, tokenizer, self.validation_share, cache, rules_of(recorded), context + 1)
 
 
 def stream(seed: int, *names: str | int) -> int:

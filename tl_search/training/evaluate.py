@@ -84,12 +84,11 @@ def evaluate(plan: "TrainingPlan", run: Path, name: str) -> Reproduction:
 
 
 def _text(plan: "TrainingPlan", run: Path) -> "PackedText":
-    packed = packed_text(plan, plan.cache, RunPaths(run).cache)
-    now = {"corpus": packed.corpus_digest, "tokenizer": packed.tokenizer_digest}
     record = RunRecord.read(run)
     before = record.data if record else None
-    if now != before:
-        raise ValueError(f"run: {run} was trained on other text: {differences(before, now)}")
+    packed = packed_text(plan, plan.cache, RunPaths(run).cache, recorded=before)
+    if packed.identity != before:
+        raise ValueError(f"run: {run} was trained on other text: {differences(before, packed.identity)}")
     return packed
 
 

@@ -16,8 +16,9 @@ from tl_search.runs.layout import RunPaths
 from tl_search.runs.places import moved
 from tl_search.runs.record import Done, RunRecord
 from tl_search.store.keys import digest
-from tl_search.text.corpus import fingerprint
+from tl_search.text.corpus import Reading, fingerprint
 from tl_search.training.optim import LrPolicy, Phase, horizon_warning, phases_of
+from tl_search.training.packing import rules_of
 from tl_search.training.plan import TrainingPlan
 from tl_search.training.tokens import digest_of
 from tl_search.training.trainer import STEPS, last_step
@@ -107,9 +108,9 @@ def check_text(run: Path, plan: TrainingPlan) -> None:
         return
     for place in moved(record.plan, now):
         if place.startswith("data."):
-            part, found = "corpus", fingerprint(plan.data.corpus)[0]
+            part, found = "corpus", fingerprint(Reading(plan.data.corpus, rules_of(record.data)))[0]
         else:
-            part, found = "tokenizer", digest_of(plan.tokenizer.build(()))
+            part, found = "tokenizer", digest_of(plan.tokenizer.build(()), rules_of(record.data))
         if found != record.data[part]:
             was, new = flat(record.plan)[place], flat(now)[place]
             raise ValueError(

@@ -11,6 +11,7 @@ from tl_search.runs.finish import finish
 from tl_search.runs.identity import claim
 from tl_search.runs.index import read_index
 from tl_search.runs.layout import RunPaths
+from tl_search.runs.record import RunRecord
 from tl_search.runs.states import cut_off
 from tl_search.runs.target import Start
 from tl_search.store.atomic import read_json, sweep_litter
@@ -69,7 +70,9 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
         if is_done(folder, known) and not change and not origin.state:
             return accepted()
         with quiet():
-            packed = plan.data.pack(plan.tokenizer, plan.cache or RunPaths(folder).cache)
+            record = RunRecord.read(folder)
+            cache, recorded = plan.cache or RunPaths(folder).cache, record.data if record else None
+            packed = plan.data.pack(plan.tokenizer, cache, recorded, plan.model.context)
             packed.tokenizer.model_max_length = plan.model.context
             steps_per_epoch = plan.loader(packed).steps
             plan.held_out(packed)  # raises an error where there is too little text
@@ -80,8 +83,9 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
                 make_trainer(plan.trainer, folder, horizon.total, [], _loggers(plan, folder, reached))
             steps = scheduled_steps(plan.schedule, horizon)
             # recorded only now: with too little text the run has failed above, and may be started with other text
-            claim(folder, known, data={"corpus": packed.corpus_digest, "tokenizer": packed.tokenizer_digest})
+            claim(folder, known, data=packed.identity)
             accepted()
+            packed.tell()
             sweep_litter(folder)
             state, start = starting_state(folder, origin) or (None, 0)
             if change:

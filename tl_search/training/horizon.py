@@ -2,12 +2,15 @@
 
 import tempfile
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import Schedule, warning
+from tl_search.runs.record import RunRecord
+from tl_search.runs.target import Start
 from tl_search.text.corpus import Corpus
 from tl_search.training.data import count_blocks, steps_in_epoch
 from tl_search.training.estimate import vocabulary
@@ -84,7 +87,9 @@ def measure_epoch(plan: "TrainingPlan") -> Epoch:
     """
     if plan.data.corpus.remote is not None:
         return _estimated(plan, plan.data.corpus)
-    packed = packed_text(plan, plan.cache)
+    run = Start.parse(plan.resume).run
+    record = RunRecord.read(run) if run else None
+    packed = packed_text(plan, plan.cache, recorded=record.data if record else None)
     return Epoch(plan.loader(packed).steps, rows(packed.tokenizer))
 
 
@@ -111,8 +116,11 @@ def _blocks_per_step(plan: "TrainingPlan") -> int:
     return plan.data.batch_size * plan.batches_per_step * plan.devices
 
 
-def packed_text(plan: "TrainingPlan", *caches: Path | None) -> PackedText:
-    """The plan's tokens, from the first of the caches that is there; where none is, nothing is left on disk."""
+def packed_text(plan: "TrainingPlan", *caches: Path | None, recorded: Mapping[str, str] | None = None) -> PackedText:
+    """The plan's tokens, from the first of the caches that is there; where none is, nothing is left on disk.
+
+    `recorded` is as in `Text.pack`.
+    """
     there = (cache for cache in caches if cache is not None and cache.is_dir())
     with tempfile.TemporaryDirectory() as temporary:  # what is mapped into memory stays readable without its name
-        return plan.data.pack(plan.tokenizer, next(there, Path(temporary)))
+        return plan.data.pack(plan.tokenizer, next(there, Path(temporary)), recorded, plan.model.context)

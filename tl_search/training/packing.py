@@ -1,9 +1,13 @@
 """A corpus as one long sequence of tokens in a memory-mapped file, made once for each corpus and tokenizer."""
 
+import hashlib
+import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -12,11 +16,13 @@ import numpy as np
 from tl_search.store.atomic import write_dir
 from tl_search.store.keys import digest
 from tl_search.store.manifest import DamagedError, verify, write_manifest
-from tl_search.text.corpus import Corpus, fingerprint
-from tl_search.training.tokens import TokenizerConfig, digest_of, rows
+from tl_search.text.corpus import Corpus, Reading, fingerprint
+from tl_search.training.tokens import RULES, TokenizerConfig, digest_of, encoder_of, rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+log = logging.getLogger(__name__)
 
 _BATCH = 4_000_000  # characters that are tokenised at a time
 
@@ -29,6 +35,9 @@ class PackedText:
         train: Tokens (token,), uint16 or uint32, memory-mapped.
         validation: Tokens of the held-out documents, likewise; may be empty.
         tokenizer_digest: Digest of everything that decides which tokens a text becomes.
+        rules: The rules (`tokens.RULES`) by which the text was packed.
+        facts: How many documents hold text (`documents`) or none (`empty`); how many of the held-out ones
+            (`held_out`) are also in the training text (`alike`), or gave only their ends (`cut`).
     """
 
     train: np.ndarray
@@ -36,40 +45,95 @@ class PackedText:
     tokenizer: "PreTrainedTokenizerFast"
     corpus_digest: str
     tokenizer_digest: str
+    rules: int = RULES
+    facts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What a run's record says of its text (`RunRecord.data`)."""
+        found = {"corpus": self.corpus_digest, "tokenizer": self.tokenizer_digest}
+        if self.rules == 1:
+            return found
+        return {**found, "end_of_text": str(self.tokenizer.eos_token), "packing_rules": str(self.rules)}
+
+    def tell(self) -> None:
+        """Say how the text was divided, and warn of what may be wrong with it."""
+        train, held_out, facts = len(self.train), len(self.validation), self.facts
+        if not facts:  # packed by the first rules
+            return
+        share, ends = held_out / (train + held_out), f", {facts['cut']} of them with only their ends"
+        log.info(
+            "text: %s tokens to train on; %s tokens (%.1f %%) of %s documents are held out%s",
+            f"{train:,}", f"{held_out:,}", 100 * share, f"{facts['held_out']:,}", ends if facts["cut"] else "",
+        )  # fmt: skip
+        if facts["empty"]:
+            warnings.warn(f"data.corpus: documents without text that were skipped: {facts['empty']}", stacklevel=2)
+        if facts["alike"]:
+            warnings.warn(
+                f"data.corpus: held-out documents that are also in the training text: {facts['alike']} of "
+                f"{facts['held_out']}; the eval loss is lower than on unseen text",
+                stacklevel=2,
+            )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as file names, which another process opens: a memory map would be pickled with all of its tokens."""
         files = tuple(str(getattr(row, "filename")) for row in (self.train, self.validation))  # noqa: B009
-        return _reopened, (*files, self.tokenizer, self.corpus_digest, self.tokenizer_digest)
+        return _reopened, (*files, self.tokenizer, self.corpus_digest, self.tokenizer_digest, self.rules, self.facts)
 
 
 def _reopened(train: str, validation: str, *facts: Any) -> PackedText:
     return PackedText(np.load(train, mmap_mode="r"), np.load(validation, mmap_mode="r"), *facts)
 
 
-def pack(corpus: Corpus, config: TokenizerConfig, validation_share: float, cache: Path) -> PackedText:
+def rules_of(recorded: Mapping[str, str] | None) -> int:
+    """The rules by which a run's text was packed, from what its record says of it (`RunRecord.data`)."""
+    return RULES if recorded is None else int(recorded.get("packing_rules", 1))
+
+
+def pack(
+    corpus: Corpus,
+    config: TokenizerConfig,
+    validation_share: float,
+    cache: Path,
+    rules: int = RULES,
+    least: int = 0,
+) -> PackedText:
     """The packed corpus, from the cache when the same text was packed with the same settings before.
 
     Held-out documents are spread evenly over the corpus, since the last of files sorted by name may all be of one
-    kind. Of a corpus of one document, its last tokens are held out.
+    kind. Where they hold more than twice their share of the tokens, the longest of them give only their ends, so that
+    the share is kept. So does a corpus of one document.
 
     Args:
         validation_share: Share of the documents held out.
         cache: Folder for tokens and trained tokenizers, which several runs may share.
+        rules: As in `PackedText`.
+        least: Tokens that documents are not cut below.
     """
-    corpus_digest, count = fingerprint(corpus)
+    text = Reading(corpus, rules)
+    corpus_digest, count = fingerprint(text)
     if not count:
-        raise ValueError("data.corpus: must hold text, got no document")
-    tokenizer = _tokenizer(corpus, corpus_digest, config, cache)
-    tokenizer_digest = digest_of(tokenizer)
-    folder = cache / "tokens" / digest([1, corpus_digest, tokenizer_digest, validation_share])
-    if not _is_whole(folder):
-        _write(folder, corpus, count, tokenizer, validation_share)
+        found = f"only empty documents ({text.empty})" if text.empty else "no document"
+        raise ValueError(f"data.corpus: must hold text, got {found}")
+    if validation_share * text.characters > 16 * least:
+        least = 0  # so that runs that differ only in their context share their tokens
+    tokenizer = _tokenizer(text, corpus_digest, config, cache)
+    tokenizer_digest = digest_of(tokenizer, rules)
+    more = [least] if least else []
+    folder = cache / "tokens" / digest([rules, corpus_digest, tokenizer_digest, validation_share, *more])
+    manifest = _whole(folder) or _write(folder, text, count, tokenizer, validation_share, least)
     arrays = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("train", "validation")}
-    return PackedText(**arrays, tokenizer=tokenizer, corpus_digest=corpus_digest, tokenizer_digest=tokenizer_digest)
+    return PackedText(
+        **arrays,
+        tokenizer=tokenizer,
+        corpus_digest=corpus_digest,
+        tokenizer_digest=tokenizer_digest,
+        rules=rules,
+        facts={} if rules == 1 else {**manifest["text"], "empty": text.empty},
+    )
 
 
-def _tokenizer(corpus: Corpus, corpus_digest: str, config: TokenizerConfig, cache: Path) -> "PreTrainedTokenizerFast":
+def _tokenizer(corpus: Reading, corpus_digest: str, config: TokenizerConfig, cache: Path) -> "PreTrainedTokenizerFast":
     """A trained tokenizer is kept in the cache, since training takes minutes on a large corpus."""
     from transformers import PreTrainedTokenizerFast
 
@@ -78,38 +142,84 @@ def _tokenizer(corpus: Corpus, corpus_digest: str, config: TokenizerConfig, cach
     if not isinstance(config, TrainedTokenizer):
         return config.build(())
     folder = cache / "tokenizers" / digest([corpus_digest, config.vocab_size, config.min_frequency])
-    if not _is_whole(folder):
+    if not _whole(folder):
         with write_dir(folder) as aside:
             config.build(corpus.documents()).save_pretrained(aside)
             write_manifest(aside)
     return PreTrainedTokenizerFast.from_pretrained(folder)
 
 
-def _is_whole(folder: Path) -> bool:
+def _whole(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a folder that is there and whole."""
     if not folder.exists():
-        return False
+        return None
     try:
-        verify(folder)
+        return verify(folder)
     except DamagedError as error:
         warnings.warn(f"{error}; it is made again", stacklevel=2)
-        return False
-    return True
+        return None
 
 
 def _write(
-    folder: Path, corpus: Corpus, count: int, tokenizer: "PreTrainedTokenizerFast", validation_share: float
-) -> None:
+    folder: Path, text: Reading, count: int, tokenizer: "PreTrainedTokenizerFast", share: float, least: int
+) -> dict[str, Any]:
     dtype = np.uint16 if rows(tokenizer) <= 1 << 16 else np.uint32
+    hashes = array("Q")
     with write_dir(folder) as aside:
-        with _row(aside / "train.npy", dtype) as train, _row(aside / "validation.npy", dtype) as validation:
-            for number, tokens in enumerate(_encode(corpus.documents(), tokenizer, dtype)):
-                if count == 1:
-                    held_out = round(len(tokens) * validation_share)
-                    train.write(tokens[: len(tokens) - held_out].data)
-                    validation.write(tokens[len(tokens) - held_out :].data)
-                else:
-                    (validation if _is_held_out(number, count, validation_share) else train).write(tokens.data)
-        write_manifest(aside, documents=count)
+        with _row(aside / "train.npy", dtype) as train:
+            held_out, total = [], 0  # the length of each held-out document; all tokens
+            with _row(aside / "validation.npy", dtype) as validation:
+                for number, tokens in enumerate(_encode(_hashed(text.documents(), hashes), tokenizer, dtype)):
+                    total += len(tokens)
+                    if _is_held_out(number, count, share):
+                        held_out.append(len(tokens))
+                        validation.write(tokens.data)
+                    else:
+                        train.write(tokens.data)
+            most = _longest(np.array(held_out), total, count, share, least if text.rules > 1 else total)
+            if most is not None:
+                _keep_ends(aside / "validation.npy", train, held_out, most)
+        facts = {"documents": count} | ({} if text.rules == 1 else {"text": {
+            "documents": count,
+            "held_out": len(held_out),
+            "alike": _alike(np.array(hashes), np.array([_is_held_out(n, count, share) for n in range(count)])),
+            "cut": 0 if most is None else sum(length > most for length in held_out),
+        }})  # fmt: skip
+        return write_manifest(aside, **facts)
+
+
+def _hashed(documents: Iterable[str], hashes: "array[int]") -> Iterator[str]:
+    for document in documents:
+        content = hashlib.sha256(document.encode("utf-8", "surrogatepass"))
+        hashes.append(int.from_bytes(content.digest()[:8], "big"))
+        yield document
+
+
+def _alike(hashes: np.ndarray, held_out: np.ndarray) -> int:
+    """How many of the held-out documents are also in the training text."""
+    return int(np.isin(hashes[held_out], hashes[~held_out]).sum())
+
+
+def _longest(held_out: np.ndarray, total: int, count: int, share: float, least: int) -> int | None:
+    """How many tokens a held-out document may keep; None where all may be held out as they are."""
+    found, wanted = int(held_out.sum()), round(total * share)
+    if count > 1:
+        if found <= max(2 * wanted, least):
+            return None
+        wanted = max(wanted, least)
+    return bisect_left(range(total), wanted, key=lambda most: int(np.minimum(held_out, most).sum()))
+
+
+def _keep_ends(path: Path, train: BinaryIO, lengths: Sequence[int], most: int) -> None:
+    """Leave only the last `most` tokens of each held-out document held out; the others are put into training."""
+    whole, start = np.load(path, mmap_mode="r"), 0
+    with _row(path.with_name("ends.npy"), whole.dtype) as ends:
+        for length in lengths:
+            middle, end = start + length - min(length, most), start + length
+            train.write(whole[start:middle].data)
+            ends.write(whole[middle:end].data)
+            start = end
+    path.with_name("ends.npy").replace(path)
 
 
 def _is_held_out(number: int, count: int, share: float) -> bool:
@@ -119,12 +229,7 @@ def _is_held_out(number: int, count: int, share: float) -> bool:
 
 
 def _encode(documents: Iterable[str], tokenizer: "PreTrainedTokenizerFast", dtype: type) -> Iterator[np.ndarray]:
-    from tokenizers import Tokenizer
-
-    encoder = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    encoder.encode_special_tokens = True  # a document that contains the text <|endoftext|> does not end there
-    encoder.no_truncation()
-    encoder.no_padding()
+    encoder = encoder_of(tokenizer)
     for batch in _batches(documents):
         for encoding in encoder.encode_batch_fast(batch, add_special_tokens=False):
             yield np.array([*encoding.ids, tokenizer.eos_token_id], dtype=dtype)
@@ -144,7 +249,7 @@ def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _row(path: Path, dtype: type) -> Iterator[BinaryIO]:
+def _row(path: Path, dtype: Any) -> Iterator[BinaryIO]:
     """An .npy file that is written bit by bit; its length is put into the header at the end."""
 
     def put_header(length: int) -> None:

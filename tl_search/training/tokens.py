@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 END_OF_TEXT = "<|endoftext|>"
+# How documents become tokens and how tokenizers are identified. A run keeps the rules that it was started with: 1 for
+# those whose record names none.
+RULES = 2
 
 
 class TokenizerConfig(Protocol):
@@ -101,9 +104,23 @@ def rows(tokenizer: "PreTrainedTokenizerBase") -> int:
     return max(tokenizer.get_vocab().values()) + 1
 
 
-def digest_of(tokenizer: "PreTrainedTokenizerFast") -> str:
-    """Digest of everything that decides which tokens a text becomes."""
-    return digest(tokenizer.backend_tokenizer.to_str())
+def encoder_of(tokenizer: "PreTrainedTokenizerFast") -> "Tokenizer":
+    """What turns the text of documents into ids: none is cut short or padded, and none can contain special tokens."""
+    from tokenizers import Tokenizer
+
+    encoder = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    encoder.encode_special_tokens = True  # a document that contains the text <|endoftext|> does not end there
+    encoder.no_truncation()
+    encoder.no_padding()
+    return encoder
+
+
+def digest_of(tokenizer: "PreTrainedTokenizerFast", rules: int = RULES) -> str:
+    """Digest of everything that decides which tokens documents become, the token that ends them included."""
+    if rules == 1:
+        return digest(tokenizer.backend_tokenizer.to_str())
+    special = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
+    return digest([encoder_of(tokenizer).to_str(), tokenizer.eos_token_id, special])
 
 
 def _finish(tokenizer: "Tokenizer", word_pattern: bool) -> "PreTrainedTokenizerFast":
