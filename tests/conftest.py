@@ -17,9 +17,10 @@ def tiny() -> Iterator[dict[str, type]]:
     """Registers the small tasks beside the real ones."""
     from scoring import tiny_tasks
 
-    from tl_search.scoring import evaluation
+    from tl_search.scoring import catalogue, evaluation
 
-    real = evaluation.get_task
+    real, names = evaluation.get_task, catalogue.mteb_names
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "get_task", lambda name: tiny_tasks.TASKS.get(name, lambda: real(name))())
+        patch.setattr(catalogue, "mteb_names", lambda: {**names(), **dict.fromkeys(tiny_tasks.TASKS, False)})
         yield tiny_tasks.TASKS

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from probe.tiny_models import hidden_states, make
+from probe.tiny_models import hidden_states, load, make
 from safetensors.torch import load_file, save_file
 
 from tl_search.cli import main as cli
 from tl_search.cli.explain import explain
-from tl_search.plane.extraction import Dtype, Extraction, FinalNorm
+from tl_search.plane.extraction import Dtype, Extraction, FinalNorm, Pooling
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig, settled
-from tl_search.probe.embed import NonFiniteError, column_key, embed_column
+from tl_search.probe.embed import NonFiniteError, column_key, column_vectors, embed_column
 from tl_search.probe.loading import load_model, swap_weights
 from tl_search.probe.module import Probe
 from tl_search.probe.session import ProbeSession
@@ -153,9 +153,36 @@ def test_vectors_that_are_no_numbers_are_refused_with_their_layer(tmp_path, tens
     assert column_key(REVISION, PLAIN, ("hello", "a text")) not in ArrayStore(tmp_path / "store")
 
 
-def test_a_text_without_tokens_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"texts\[1\]: must have at least one token"):
-        embed(make(tmp_path / "model"), tmp_path, ["a", "", "b"])
+@pytest.mark.parametrize("pooling", Pooling)
+@pytest.mark.parametrize("dtype", [Dtype.float32, Dtype.bfloat16])
+def test_a_text_without_tokens_has_the_zero_vector_and_the_others_are_as_without_it(tmp_path, caplog, pooling, dtype):
+    folder, extraction = make(tmp_path / "model"), Extraction(pooling=pooling, dtype=dtype, normalise=True)
+    found = embed(folder, tmp_path, ["a", "", "bc", ""], extraction=extraction)
+    assert not found[:, [1, 3]].any()
+    assert np.array_equal(found[:, [0, 2]], embed(folder, tmp_path, ["a", "bc"], extraction=extraction))
+    told = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert told == ["step7: 2 of 4 texts have no tokens, and so the zero vector; begin=always gives them one token"]
+
+
+def test_texts_that_all_have_no_tokens_have_zero_vectors(tmp_path):
+    assert not embed(make(tmp_path / "model"), tmp_path, ["", ""]).any()
+
+
+def test_a_text_without_tokens_is_named_where_token_states_are_measured(tmp_path):
+    folder = make(tmp_path / "model")
+    with pytest.raises(ValueError, match=r"texts\[1\]: must have at least one token, got ''"):
+        column_vectors(REVISION, folder, ["a", ""], PLAIN, ProbeSession(CPU), [lambda layer, part: None])
+    assert not column_vectors(REVISION, folder, ["a", ""], PLAIN, ProbeSession(CPU))[:, 1].any()
+
+
+def test_the_zero_vector_is_what_sentence_transformers_gives_a_blank_text(tmp_path):
+    """Its mean pooling, of a batch in which the blank text is all padding."""
+    folder = make(tmp_path / "model")
+    _, tokenizer = load(folder)
+    mask = torch.tensor(tokenizer(["a", ""], padding=True)["attention_mask"])[..., None].float()
+    pooled = (torch.randn(2, 1, 16) * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+    assert pooled[0].any()
+    assert not pooled[1].any()
 
 
 def test_a_bos_makes_an_empty_text_embeddable(tmp_path):

@@ -89,10 +89,17 @@ def test_a_token_that_ends_texts_is_not_taken_for_one_that_begins_them(tmp_path,
     assert "".join(found).replace("<s>", "") == "bcd"
 
 
-def test_a_text_without_tokens_is_named_by_its_own_index(tmp_path, monkeypatch):
+def test_texts_without_tokens_are_known_by_their_own_indices(tmp_path, monkeypatch):
     monkeypatch.setattr(tokens, "_AT_ONCE", 3)
-    with pytest.raises(ValueError, match=r"texts\[7\]: must have at least one token"):
-        tokens.tokenise(load_tokenizer(make(tmp_path)), ["a"] * 7 + [""], Extraction())
+    found = tokens.tokenise(load_tokenizer(make(tmp_path)), ["", *["a"] * 6, ""], Extraction())
+    assert found.empty == [0, 7]
+    assert [len(row) for row in found.rows] == [0, 1, 1, 1, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("pad", [None, 0])
+def test_a_text_without_tokens_is_in_no_batch(pad):
+    rows = [np.arange(length, dtype=np.int32) + 1 for length in (0, 2, 0, 3)]
+    assert [int(text) for batch in Batches(rows, 10, pad) for text in batch.texts] == [3, 1]
 
 
 @pytest.mark.parametrize("budget", [1, 7, 40, 10_000])

@@ -176,6 +176,66 @@ class TinyLanguages(Table, AbsTaskSTS):
         self.data_loaded = True
 
 
+class TinyBlank(TinySTS):
+    """One row of each split has a text without a character."""
+
+    metadata = metadata("TinyBlank", "STS", "cosine_spearman")
+
+    def rows(self, split: str) -> dict[str, list[Any]]:
+        rows = super().rows(split)
+        return {**rows, "sentence2": ["" if n == 7 else text for n, text in enumerate(rows["sentence2"])]}
+
+
+class TinyBlankClassification(TinyClassification):
+    metadata = metadata("TinyBlankClassification", "Classification", "accuracy")
+
+    def rows(self, split: str) -> dict[str, list[Any]]:
+        rows = super().rows(split)
+        return {**rows, "text": ["" if n in (3, 4) else text for n, text in enumerate(rows["text"])]}
+
+
+class TinyNull(TinySTS):
+    metadata = metadata("TinyNull", "STS", "cosine_spearman")
+
+    def rows(self, split: str) -> dict[str, list[Any]]:
+        rows = super().rows(split)
+        return {**rows, "sentence1": [None if n == 5 else text for n, text in enumerate(rows["sentence1"])]}
+
+
+class TinyNumbers(TinyClassification):
+    metadata = metadata("TinyNumbers", "Classification", "accuracy")
+
+    def rows(self, split: str) -> dict[str, list[Any]]:
+        rows = super().rows(split)
+        return {**rows, "text": list(range(120))} if split == "train" else rows
+
+
+class TinyUnlabelled(TinyClassification):
+    metadata = metadata("TinyUnlabelled", "Classification", "accuracy")
+
+    def rows(self, split: str) -> dict[str, list[Any]]:
+        rows = super().rows(split)
+        return {**rows, "label": [None if n == 9 else label for n, label in enumerate(rows["label"])]}
+
+
+class TinyNullSets(TinyClusteredSets):
+    metadata = metadata("TinyNullSets", "Clustering", "v_measure")
+
+    def rows(self, split: str) -> dict[str, list[Any]]:
+        rows = super().rows(split)
+        rows["sentences"][1][2] = None
+        return rows
+
+
+class TinyNullRetrieval(TinyRetrieval):
+    metadata = metadata("TinyNullRetrieval", "Retrieval", "ndcg_at_10")
+
+    def rows(self, split: str) -> dict[str, Any]:
+        rows = super().rows(split)
+        corpus = rows["corpus"].to_dict()
+        return {**rows, "corpus": Dataset.from_dict({**corpus, "text": [None, *corpus["text"][1:]]})}
+
+
 class TinySummaries(TinySTS):
     """A type for which no resampling is known."""
 
@@ -188,5 +248,6 @@ TASKS = {
         TinyClassification, TinyF1Classification, TinyBinaryClassification, TinySTS, TinyPairs, TinyPairsF1,
         TinyPairsAccuracy, TinyClustering,
         TinyClusteredSets, TinyRetrieval, TinyReranking, TinyFirstHit, TinyLanguages, TinySummaries,
+        TinyBlank, TinyBlankClassification, TinyNull, TinyNumbers, TinyUnlabelled, TinyNullSets, TinyNullRetrieval,
     )
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """One clear line for every error, and the exit code that goes with it."""
 
 import errno
+import os
 import sys
 import traceback
 
@@ -21,6 +22,9 @@ from tl_search.plugins import known
 PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE}
 # For the user to mend: a folder without permission, or a file where a folder should be.
 CLOSED = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+
+# Variables that tell the clients of the Hub to ask no server.
+_OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
 def explain(error: BaseException) -> tuple[int, str]:
@@ -46,6 +50,11 @@ def explain(error: BaseException) -> tuple[int, str]:
             TRY_AGAIN,
             f"error: {where}{passing.strerror}; what is on disk is whole, and the same command goes on",
         )
+    offline = next((name for name in _OFFLINE if os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE")), None)
+    if offline and any(_is_offline(e) for e in chain(error)):
+        line = first_line(error)
+        why = "" if offline in line else f"{offline} is set, so nothing is fetched: "
+        return BAD_INPUT, f"error: {line}; {why}unset it, or fetch before"
     if any(_is_silence(e) for e in chain(error)):
         return TRY_AGAIN, f"error: {first_line(error)}; the same command may succeed later"
     if isinstance(error, DivergedError):
@@ -57,6 +66,12 @@ def explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, (ValueError, OSError)) and _raised_by_us(error):
         return BAD_INPUT, f"error: {error}"
     return BUG, "".join(traceback.format_exception(error)).rstrip()
+
+
+def _is_offline(error: BaseException) -> bool:
+    """Whether a client of the Hub says that it was told to ask no server; datasets says so only in its text."""
+    names = {"OfflineModeIsEnabled", "LocalEntryNotFoundError"}
+    return any(kind.__name__ in names for kind in type(error).__mro__) or "OfflineModeIsEnabled" in str(error)
 
 
 def _is_silence(error: BaseException) -> bool:

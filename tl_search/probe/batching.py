@@ -39,6 +39,8 @@ class Batch(NamedTuple):
 class Batches(Dataset[Batch]):
     """The batches of a list of texts. Each is made when it is asked for, so only one is in memory.
 
+    A text without tokens is in no batch.
+
     Args:
         rows: The token ids of each text.
         budget: Tokens in a batch at most, padding included; a longer text is a batch of its own.
@@ -93,6 +95,7 @@ def _shares(rows: Sequence[Row], budget: int, padding: bool) -> list[np.ndarray]
     """The indices of each batch's texts, longest first, so that a batch which exceeds the memory fails at the start."""
     lengths = np.fromiter(map(len, rows), np.int64)
     order = np.argsort(-lengths, kind="stable")
+    order = order[lengths[order] > 0]
     starts, used, widest = [0], 0, 0
     for place, tokens in enumerate(lengths[order].tolist()):
         widest = widest or tokens

@@ -1,7 +1,9 @@
 """On which devices and with which batch size the probe runs. No setting here changes a vector or an arm's identity."""
 
 import os
+import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 from tl_search.errors.limits import at_least
@@ -43,12 +45,7 @@ def check_device(probe: ProbeConfig) -> None:
     """Raise ValueError when this machine lacks the devices, so that a search fails before it has begun."""
     if probe.accelerator in ("auto", "cpu") and probe.devices == 1:
         return
-    import torch
-
-    # a CPU counts as one device for each of its cores
-    there = {"cpu": os.cpu_count() or 1, "cuda": 0, "mps": int(torch.backends.mps.is_available())}
-    if torch.cuda.is_available():
-        there["cuda"] = torch.cuda.device_count()
+    there = {"cpu": os.cpu_count() or 1, **_accelerators()}  # a CPU counts as one device for each of its cores
     kinds = ("cuda", "mps") if probe.accelerator in ("auto", "gpu") else (probe.accelerator,)
     count = max(there[kind] for kind in kinds)
     if not count and probe.accelerator != "auto":
@@ -58,6 +55,17 @@ def check_device(probe: ProbeConfig) -> None:
         limit = f"between 1 and {count}" if count > 1 else "1"
         what = "CPU cores" if kinds == ("cpu",) else "GPUs"
         raise ValueError(f"probe.devices: must be {limit} (there are {count} {what}), got {probe.devices}")
+
+
+def _accelerators() -> dict[str, int]:
+    """How many GPUs there are. Torch, which takes seconds, is not imported where Linux has no file of a GPU."""
+    files = ("nvidia*", "nvhost*", "nvgpu*", "nvmap", "kfd", "dxg")
+    if "torch" not in sys.modules and sys.platform == "linux" and not any(any(Path("/dev").glob(f)) for f in files):
+        return {"cuda": 0, "mps": 0}
+    import torch
+
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return {"cuda": cuda, "mps": int(torch.backends.mps.is_available())}
 
 
 def settled(extraction: Extraction, accelerator: str) -> Extraction:

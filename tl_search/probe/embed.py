@@ -4,6 +4,9 @@ A column is computed in the extraction's dtype, or in float32 where that dtype g
 that are all the same. Its vectors still depend on nothing but weights, tokenizer, extraction and texts, of which its
 key is made. That float32 was used is logged, and stands in the notes of the store's entry.
 
+A text without tokens, which a blank one is where the tokenizer adds none, has the zero vector at every layer. That is
+what sentence-transformers gives with mean pooling. Such texts are logged.
+
 Vectors are written to their final place, layer by layer in one file, so a column need not fit into memory.
 """
 
@@ -103,8 +106,7 @@ def embed_column(
         The key under which the store has the arrays `layer_000`, `layer_001`, … of shape (text, width) in fp32.
 
     Raises:
-        ValueError: a text has no token (named by its index), a layer is none of 0..L, or the folder holds no model that
-            can be probed.
+        ValueError: a layer is none of 0..L, or the folder holds no model that can be probed.
         NonFiniteError: the model gives NaN or infinity, in float32 too.
     """
     if not texts:
@@ -146,7 +148,7 @@ def column_vectors(
         The vectors (layer, text, width) in fp32.
 
     Raises:
-        ValueError, NonFiniteError: as `embed_column`.
+        ValueError, NonFiniteError: as `embed_column`; also for a text without tokens where there are observers.
         ImpreciseError: only with observers: a dtype shorter than float32 gave NaN, infinity, zeros or vectors that are
             all the same.
     """
@@ -156,7 +158,7 @@ def column_vectors(
     def destination(layers: Sequence[int], width: int, notes: Mapping[str, str]) -> Iterator[Sequence[np.ndarray]]:
         nonlocal column
         column = np.empty(0, np.float32)  # frees the first pass's column before the second one gets its own
-        column = np.empty((len(layers), len(texts), width), np.float32)
+        column = np.zeros((len(layers), len(texts), width), np.float32)
         yield list(column)
 
     alone = replace(session.config, devices=1)
@@ -213,7 +215,9 @@ def _pass(destination: Destination, asked: _Asked) -> None:
     if not chosen:
         raise ValueError("layers: must be at least one, got none")
     tokens = session.tokens.tokens(revision, folder, asked.texts, extraction, probe.position_limit, asked.tokens)
-    size, largest = probe.model.get_input_embeddings().num_embeddings, int(tokens.ids.max())
+    if (empty := tokens.empty) and asked.observers:
+        raise ValueError(f"texts[{empty[0]}]: must have at least one token, got {asked.texts[empty[0]]!r}")
+    size, largest = probe.model.get_input_embeddings().num_embeddings, int(np.max(tokens.ids, initial=0))
     if largest >= size:
         raise ValueError(f"{folder}: its tokenizer gives token {largest}, but the model has only {size}")
     _log_lengths(revision, tokens, probe.model)
@@ -222,13 +226,15 @@ def _pass(destination: Destination, asked: _Asked) -> None:
     work = Work(revision, folder, extraction, asked.config, chosen, packed)
     notes = {"dtype": extraction.dtype.value, "texts_cut": str(tokens.cut)}
     with destination(chosen, probe.width, notes) as column:
+        if len(empty) == len(asked.texts):
+            return  # the vectors are zero already
         if ranks is None:
             written = work.run(session.models, tokens, column, observers=asked.observers)
         else:
             with ranks.working(Sent.of(work, tokens, cast(Sequence[np.memmap], column))):
                 written = work.run(session.models, tokens, column, after_batch=ranks.check)
             written += ranks.written
-        if written != len(asked.texts):
+        if written + len(empty) != len(asked.texts):
             raise RuntimeError(f"{written} of {len(asked.texts)} texts were embedded")
         _report(faults(chosen, column, tokens.rows), revision, extraction.dtype)
         if extraction.normalise:
@@ -258,6 +264,11 @@ def _log_lengths(revision: Revision, tokens: "Tokens", model: Any) -> None:
     longest = int(tokens.lengths.max())
     if context is not None and longest > context:
         log.info("%s: the longest text has %d tokens, but the model's context %d", revision.name, longest, context)
+    if empty := tokens.empty:
+        log.warning(
+            "%s: %d of %d texts have no tokens, and so the zero vector; begin=always gives them one token",
+            *(revision.name, len(empty), len(tokens.lengths)),
+        )
     if tokens.cut:
         log.info(
             "%s: %d of %d texts are longer than %d tokens; only their start is embedded",

@@ -28,13 +28,18 @@ class Tokens(NamedTuple):
 
     Args:
         ids: Of all texts, end to end, int32.
-        lengths: Tokens of each text, >= 1.
+        lengths: Tokens of each text; 0 where a tokenizer that adds no token finds none in a text, such as a blank one.
         cut: How many texts were longer than the limit and lost their end.
     """
 
     ids: np.ndarray
     lengths: np.ndarray
     cut: int
+
+    @property
+    def empty(self) -> list[int]:
+        """The indices of the texts without tokens."""
+        return np.flatnonzero(np.asarray(self.lengths) == 0).tolist()
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -120,7 +125,7 @@ def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit
         limit: How many tokens the model has positions for, a second limit; None = any number.
 
     Raises:
-        ValueError: a text has no token (named by its index), or the tokenizer has no BOS though one is asked for.
+        ValueError: the tokenizer has no BOS though one is asked for.
     """
     length = min(extraction.max_length, limit or extraction.max_length)
     begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.cls_token_id
@@ -153,8 +158,6 @@ def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit
         if add:
             rows = [[begin, *row][:length] for row in rows]
         for number, row in enumerate(rows, start):
-            if not row:
-                raise ValueError(f"texts[{number}]: must have at least one token, got {texts[number]!r}")
             lengths[number] = len(row)
         parts.append(np.fromiter(chain.from_iterable(rows), np.int32))
     return Tokens(np.concatenate(parts), lengths, cut)

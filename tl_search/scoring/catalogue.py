@@ -5,7 +5,12 @@ scores. Making one also seeds the generators of `random`, numpy and torch for th
 """
 
 import difflib
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tl_search import plugins
@@ -22,11 +27,41 @@ def task_names() -> tuple[str, ...]:
     return tuple(plugins.classes(HOME))
 
 
+def check_names(names: Iterable[str]) -> None:
+    """Refuse names of no task, and of aggregates, in much less time than mteb takes to be imported.
+
+    Raises:
+        ValueError: as `get_task`; the message begins with `names`.
+    """
+    for name in names:
+        if name in task_names() or mteb_names().get(name) is False:
+            continue
+        try:
+            if name not in mteb_names():
+                raise ValueError(_unknown(name))
+            get_task(name)
+        except ValueError as error:
+            raise ValueError(f"names{str(error).removeprefix('task')}") from None
+
+
+@cache
+def mteb_names() -> Mapping[str, bool]:
+    """The names of mteb's tasks, and whether each may be an aggregate; read from mteb's source without importing it."""
+    names: dict[str, bool] = {}
+    found = find_spec("mteb")
+    for package in (found and found.submodule_search_locations) or ():
+        for file in Path(package, "tasks").rglob("*.py"):
+            source = file.read_text(encoding="utf-8", errors="replace")
+            names |= dict.fromkeys(re.findall(r'\bname\s*=\s*"([^"\n]+)"', source), "AbsTaskAggregate" in source)
+    return names
+
+
 def get_task(name: str) -> "AbsTask":
     """A fresh task object; the process's random generators are left as they were.
 
     Raises:
-        ValueError: neither our folder of tasks, nor those of allowed packages, nor mteb have a task of that name.
+        ValueError: neither our folder of tasks, nor those of allowed packages, nor mteb have a task of that name, or it
+            is an aggregate, which has no data of its own.
     """
     own = plugins.classes(HOME)
     with undisturbed_randomness():
@@ -38,16 +73,18 @@ def get_task(name: str) -> "AbsTask":
                 raise ValueError(f"task: {own[name]}.{name} must be an mteb task whose metadata has the name {name!r}")
             return task()
         try:
-            return mteb.get_task(name)
+            task = mteb.get_task(name)
         except KeyError:
             raise ValueError(_unknown(name)) from None
+    if task.is_aggregate:
+        parts = ", ".join(part.metadata.name for part in task.metadata.tasks)
+        raise ValueError(f"task: must be single tasks, got {name}, which is an aggregate; name its tasks: {parts}")
+    return task
 
 
 def _unknown(name: str) -> str:
-    from mteb.get_tasks import _TASKS_REGISTRY  # listing names the public way makes every task
-
     own = task_names()
-    names = {known.lower(): known for known in (*_TASKS_REGISTRY, *own)}
+    names = {known.lower(): known for known in (*mteb_names(), *own)}
     near = [names[match] for match in difflib.get_close_matches(name.lower(), names, n=3)]
     hint = f"did you mean {', '.join(near)}?" if near else f"our own tasks: {', '.join(own)}"
     return f"task: no task {name!r}; {hint}"

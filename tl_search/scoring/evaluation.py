@@ -26,6 +26,7 @@ from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.scoring.catalogue import get_task
 from tl_search.scoring.randomness import undisturbed_randomness
+from tl_search.scoring.rows import check_rows
 
 BATCH = 1024  # texts per call of the encoder; large, because looking vectors up is cheap and each call is not
 
@@ -177,6 +178,7 @@ def _loaded(name: str, split: str, subset: str) -> Any:
     data = split_data(task, subset)
     if split not in data:
         raise ValueError(must_be_one_of(f"split: {name}", split, sorted(data)))
+    check_rows(task, data, split)
     return task
 
 

@@ -49,6 +49,12 @@ class Suite:
         """Whether the finalists are reported on the data that they were selected on."""
         return self.selection_split == self.confirmation_split
 
+    def check(self) -> None:
+        """Raises ValueError for the name of no task, before anything slow is imported or loaded."""
+        from tl_search.scoring.catalogue import check_names
+
+        check_names(self.names)
+
     def selection(self) -> "tuple[TaskSpec, ...]":
         """The tasks on the selection split. Raises ValueError where a task does not have it."""
         return self._described(self.selection_split)

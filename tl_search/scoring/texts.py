@@ -4,7 +4,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from tl_search.plane.pull import TaskSpec
-from tl_search.scoring.evaluation import describe, evaluate
+from tl_search.scoring.evaluation import describe, evaluate, fresh_task, split_data
+from tl_search.scoring.rows import tell_blank
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest
 
@@ -14,6 +15,8 @@ def task_texts(name: str, split: str, subset: str | None = None, folder: Path | 
 
     They include the training texts that a classifier samples. A document's text begins with its title, as mteb joins
     the two.
+
+    Blank texts are told in the log, with their first row.
 
     Args:
         folder: Where the list is stored for other processes; a damaged file is replaced. None stores nothing.
@@ -25,6 +28,9 @@ def task_texts(name: str, split: str, subset: str | None = None, folder: Path | 
         texts = _asked(task)
         if path:
             write_json(path, {"task": task.identity(), "digest": digest(texts, 32), "texts": texts})
+    if not all(text.strip() for text in texts):
+        loaded = fresh_task(task)
+        tell_blank(loaded, split_data(loaded, task.subset), task.split)
     return tuple(texts)
 
 

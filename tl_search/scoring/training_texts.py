@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tl_search.scoring.evaluation import describe, fresh_task, split_data
+from tl_search.scoring.rows import text_columns
 
 MOST = 20_000  # rows that are read from a split, at even distances; the largest splits have millions
-
-# The attributes in which mteb's types of task name their columns of text.
-_COLUMNS = ("input_column_name", "input1_column_name", "input2_column_name")
 
 
 def training_texts(name: str, split: str, subset: str | None = None, apart: str | None = None) -> tuple[str, ...]:
@@ -28,16 +26,11 @@ def training_texts(name: str, split: str, subset: str | None = None, apart: str 
     task = fresh_task(spec)
     training, data = getattr(task, "train_split", "train"), split_data(task, spec.subset)
     table = data[training] if training in data and training != apart else None
-    columns = [column for column in _columns(task) if column in getattr(table, "column_names", ())]
+    columns = [column for column in text_columns(task) if column in getattr(table, "column_names", ())]
     if table is None or not columns:
         return ()
     table = table.select_columns(columns).select(range(0, len(table), -(-len(table) // MOST) or 1))
     return tuple(dict.fromkeys(text for row in table for text in _texts(list(row.values()))))
-
-
-def _columns(task: Any) -> list[str]:
-    named = [getattr(task, attribute, None) for attribute in _COLUMNS]
-    return [name for name in (*named, *getattr(task, "column_names", ())) if isinstance(name, str)]
 
 
 def _texts(value: Any) -> Iterator[str]:

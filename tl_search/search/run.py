@@ -92,12 +92,13 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
 
     Returns 0, or 3 when some cell could not be scored.
     """
-    from tl_search.probe.session import ProbeSession
-
     done = Done.read(folder)
     if done is not None:
         log.info("%s: the search is complete", folder)
         return done.exit_code
+    check_device(plan.probe)  # before torch and transformers are imported for the session
+    from tl_search.probe.session import ProbeSession
+
     with ProbeSession(plan.probe) as session:
         return _search(plan, folder, session)
 

@@ -31,7 +31,12 @@ def assemble(parts: Mapping[str, Any]) -> "SearchPlan":
     from tl_search.search.run import SearchPlan
 
     names = {field.name for field in fields(SearchPlan)}
-    return construct(SearchPlan, {name: part for name, part in parts.items() if name in names})
+    planned = construct(SearchPlan, {name: part for name, part in parts.items() if name in names})
+    try:
+        planned.tasks.check()
+    except ValueError as error:
+        raise ValueError(f"tasks.{error}") from error
+    return planned
 
 
 def execute(plan: "SearchPlan", folder: Path, config: DictConfig, command: str = "search") -> int:
