@@ -253,21 +253,20 @@ for words in json.loads(sys.argv[1]):
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory):
-    """Run Python in a folder with a package `theirs`, a module `archive` and options in `conf`."""
+    """Run Python in a folder with a package `theirs`, its options, and a module `archive`; they are allowed by the command line."""
     folder = tmp_path_factory.mktemp("outside")
-    options = {f"conf/{name}.yaml": f"# Theirs.\n{text.strip()}\n" for name, text in OPTIONS.items()}
+    options = {f"theirs/conf/{name}.yaml": f"# Theirs.\n{text.strip()}\n" for name, text in OPTIONS.items()}
     for name, text in {**FILES, **options}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
 
-    def run(*words, allowed="theirs,archive"):
-        paths = os.pathsep.join((str(ROOT), str(folder)))
-        more = {"PYTHONPATH": paths, "TL_PLUGINS": allowed, "HF_HUB_OFFLINE": "1"}
+    def run(*words):
+        more = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
         command = [sys.executable, *words]
         return subprocess.run(command, cwd=folder, env={**os.environ, **more}, capture_output=True, text=True)
 
-    run.folder, run.conf = folder, f"hydra.searchpath=[file://{folder}/conf]"
-    run.tl = lambda command, *words: run("-m", "tl_search", command, run.conf, *words)
+    run.folder, run.conf = folder, f"hydra.searchpath=[file://{folder}/theirs/conf]"
+    run.tl = lambda command, *words: run("-m", "tl_search", command, *words, "plugins=[theirs,archive]")
     return run
 
 
@@ -353,7 +352,7 @@ def test_without_permission_each_is_refused_in_one_line(outside, trained):
         train = word.partition("=")[0] in ("data", "model", "schedule", "curriculum")
         more = ["checkpoints.root=."] if word == "checkpoints=archive" else [] if train else [str(trained)]
         lines.append(["train" if train else "search", outside.conf, word, *more])
-    done = outside("-c", EACH, json.dumps(lines), allowed="")
+    done = outside("-c", EACH, json.dumps(lines))
     assert done.returncode == 0, done.stderr
     said = [json.loads(line) for line in done.stdout.splitlines()]
     for (code, message), start in zip(said, refused.values(), strict=True):

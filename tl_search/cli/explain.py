@@ -13,6 +13,7 @@ from tl_search.errors.exit_codes import (
     LOCKED,
     TERMINATED,
     TRY_AGAIN,
+    UNHEARD,
 )
 from tl_search.errors.kinds import BadInput, DivergedError, JobFailed, LockedError, Requeued, Terminated
 from tl_search.errors.ranks import chain
@@ -28,7 +29,12 @@ _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
 def explain(error: BaseException) -> tuple[int, str]:
-    """The exit code and the message for an error that ended a command; only a bug's message is a traceback."""
+    """The exit code and the message for an error that ended a command; only a bug's message is a traceback.
+
+    There is no message where nobody is there to read one.
+    """
+    if isinstance(error, BrokenPipeError):
+        return UNHEARD, ""
     if isinstance(error, JobFailed):
         return error.code, error.message
     if isinstance(error, Requeued) or (isinstance(error, SystemExit) and error.code == TRY_AGAIN):
@@ -76,8 +82,6 @@ def _is_offline(error: BaseException) -> bool:
 
 def _is_silence(error: BaseException) -> bool:
     """Whether a server did not answer, or the Hub's client was told not to ask one."""
-    if isinstance(error, BrokenPipeError):  # whoever read our output has gone
-        return False
     hub = sys.modules.get("huggingface_hub.errors")  # whose error it is only where the client was imported
     offline = () if hub is None else (hub.LocalEntryNotFoundError,)
     return isinstance(error, (ConnectionError, TimeoutError, *offline))

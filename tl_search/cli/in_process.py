@@ -27,7 +27,7 @@ def here(line: CommandLine, command: Command) -> int:
             codes.append(command.execute(job.plan, job.folder, job.config))
         except BaseException as error:
             code, message = explain(error)
-            print(message, file=sys.stderr, flush=True)
+            print(message, end="\n" if message else "", file=sys.stderr, flush=True)
             codes.append(code)
             if not isinstance(error, Exception):  # the person stopped the command, so the other jobs do not run
                 break

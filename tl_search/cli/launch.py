@@ -45,7 +45,7 @@ def run_job(config: DictConfig) -> int:
         code, message = explain(error)
         if code == BAD_INPUT:
             _remove_unstarted(folder)
-        print(message, file=sys.stderr, flush=True)
+        print(message, end="\n" if message else "", file=sys.stderr, flush=True)
         if isinstance(error, SystemExit) and error.code != code:  # none at all, which a process ends well with
             raise SystemExit(code) from error
         if not isinstance(error, Exception):

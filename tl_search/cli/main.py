@@ -1,7 +1,7 @@
 """The entry point of the command line: picks a command, and turns each way in which it can end into an exit code.
 
 0 done · 1 a bug · 2 bad input · 3 done, but some arms were skipped or failed · 4 the run is in use · 5 training
-diverged · 75 try again later (disk full, read-only, no network) · 130 interrupted · 143 terminated
+diverged · 75 try again later (disk full, read-only, no network) · 130 interrupted · 141 nobody reads the output · 143 terminated
 """
 
 import os
@@ -15,7 +15,7 @@ from tl_search import __version__
 from tl_search.cli import commands
 from tl_search.cli.explain import explain
 from tl_search.cli.help import command_page, overview
-from tl_search.errors.exit_codes import BAD_INPUT, DONE
+from tl_search.errors.exit_codes import BAD_INPUT, DONE, UNHEARD
 from tl_search.errors.kinds import BadInput, Requeued, Terminated
 from tl_search.errors.nearest import suggest
 from tl_search.training.quiet import one_line
@@ -30,17 +30,22 @@ def main(words: Sequence[str] | None = None) -> int:
     before = {number: signal.signal(number, _terminate) for number in _ENDING}
     told, warnings.formatwarning = warnings.formatwarning, one_line
     try:
-        return _dispatch(words)
+        code = _dispatch(words)
+        sys.stdout.flush()  # here, where it can still be told that nobody reads it
+        return code
     except BadInput as error:
         if os.environ.get("TL_DEBUG") == "1":
             raise
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
-    except SystemExit as error:  # Hydra ends its own flags (--hydra-help, --version) this way
+    except SystemExit as error:  # Hydra ends its own flags (--version, --info) this way
         return error.code if isinstance(error.code, int) else DONE if error.code is None else 1
     except BaseException as error:
         code, message = explain(error)
-        print(message, file=sys.stderr)
+        if code == UNHEARD:
+            sys.stdout = open(os.devnull, "w")  # what is left in the old one cannot be written when Python ends
+        else:
+            print(message, file=sys.stderr)
         return code
     finally:
         for number, handler in before.items():
@@ -74,6 +79,13 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _run(name: str, rest: list[str]) -> int:
+    from tl_search.cli.config.plugged import plugged
+
+    with plugged(rest) as words:
+        return _carry_out(name, words)
+
+
+def _carry_out(name: str, words: list[str]) -> int:
     from tl_search.cli.config.compose import compose_job, configs, jobs, parse
     from tl_search.cli.config.preflight import preflight
     from tl_search.cli.config.resumed import with_choices
@@ -81,7 +93,7 @@ def _run(name: str, rest: list[str]) -> int:
     from tl_search.cli.launch import launch
 
     command = commands.find(name)
-    line = parse(name, rest, command.bare)
+    line = parse(name, words, command.bare)
     line = with_choices(line) if command.resumes else line
     if line.runs_nothing:
         return launch(line, [])

@@ -47,6 +47,7 @@ class RunRecord:
         weights: For a training: whether revisions hold the trained weights (`raw`) or their average (`ema`).
         history: For a training: the changes of its plan, each with the step from which it holds.
         parent: The run and the state that it was branched from; None for a run that was not branched.
+        plugins: Packages of the user's own whose classes the run was allowed to use when it was started.
     """
 
     command: str
@@ -59,8 +60,9 @@ class RunRecord:
     weights: str | None = None
     history: tuple[Mapping[str, Any], ...] = ()
     parent: Mapping[str, Any] | None = None
+    plugins: tuple[str, ...] = ()
 
-    OPTIONAL = ("plan", "data", "weights", "history", "parent")
+    OPTIONAL = ("plugins", "plan", "data", "weights", "history", "parent")
 
     @classmethod
     def read(cls, run: Path) -> Self | None:

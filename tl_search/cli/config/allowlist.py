@@ -4,6 +4,7 @@ A config node that names a class makes Python run the module of that class. So t
 list before anything is imported.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -34,13 +35,23 @@ def check_targets(tree: Mapping[str, Any]) -> None:
             packages = () if room == "hydra" else (OURS, *(f"{package}." for package in allowed()))
             starts = (*packages, *ALLOWED.get(room, ()))
             if not isinstance(value, str) or not value.startswith(starts):
-                raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(p + '*' for p in starts)})")
+                listed = ", ".join(start + "*" for start in starts)
+                raise BadInput(f"{where}: {value} is not allowed here (allowed: {listed}){_permission(room, value)}")
         elif room == "hydra" and key in ("()", "class") and value not in LOGGERS:
             raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(LOGGERS)})")
         elif room == "hydra" and key == "filename" and not (str(value).startswith(LOG_FOLDER) and ".." not in value):
             raise BadInput(f"{where}: must be in the run directory ({LOG_FOLDER}…), got {value}")
         elif room == "hydra" and isinstance(value, str) and value.startswith("ext://") and value not in STREAMS:
             raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(STREAMS)})")
+
+
+def _permission(room: str, target: Any) -> str:
+    """How to allow a class that may be of the person's own package; nothing for those of libraries."""
+    package = str(target).partition(".")[0]
+    foreign = {start.partition(".")[0] for starts in ALLOWED.values() for start in starts}
+    if room == "hydra" or not package.isidentifier() or package in {*sys.stdlib_module_names, *foreign, "tl_search"}:
+        return ""
+    return f"; if {package} is a package of yours, plugins=[{package}] allows its classes and runs its code"
 
 
 def walk(tree: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
@@ -54,7 +65,7 @@ def walk(tree: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
             yield from walk(item, f"{path}[{number}]")
 
 
-def check_arguments(target: str, arguments: Mapping[str, Any], path: str) -> None:
+def check_arguments(target: str, arguments: Mapping[Any, Any], path: str) -> None:
     """Refuse a class that is not there, and arguments that its constructor does not know. Imports nothing."""
     try:
         known = parameters(target)
@@ -63,3 +74,16 @@ def check_arguments(target: str, arguments: Mapping[str, Any], path: str) -> Non
     for key in arguments:
         if known is not None and key not in known:
             raise BadInput(f"{path}.{key}: unknown key{suggest(key, known)}")
+
+
+def whole_numbers(node: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The node of a library's class with `1e3`, which YAML reads as 1000.0, as 1000 where its class wants an integer."""
+    try:
+        known = parameters(str(node.get("_target_", ""))) or {}
+    except LookupError:
+        return dict(node)
+    wanted = {name for name, hint in known.items() if "int" in hint and "float" not in hint}
+    return {
+        key: int(value) if key in wanted and isinstance(value, float) and value.is_integer() else value
+        for key, value in node.items()
+    }

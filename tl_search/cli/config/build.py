@@ -14,7 +14,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tl_search import plugins
-from tl_search.cli.config.allowlist import ALLOWED, check_arguments, check_targets
+from tl_search.cli.config.allowlist import ALLOWED, check_arguments, check_targets, whole_numbers
 from tl_search.cli.config.convert import convert, hints
 from tl_search.cli.config.renamed import current
 from tl_search.cli.explain import first_line
@@ -52,8 +52,8 @@ def _value(node: DictConfig | ListConfig, key: Any, path: str) -> Any:
     if not isinstance(value, DictConfig):
         return value
     target = None if "_target_" not in value else _value(value, "_target_", f"{path}._target_")
-    names = [str(name) for name in value if name != "_target_"]
-    entries = {name: _value(value, name, f"{path}.{name}") for name in names}
+    # keys may be numbers, as in `scheduling: {0: 4}`, and are looked up as they are
+    entries = {name: _value(value, name, f"{path}.{name}") for name in value if name != "_target_"}
     if target is None:
         return entries
     if not isinstance(target, str) or plugins.known(target):
@@ -65,14 +65,14 @@ def _value(node: DictConfig | ListConfig, key: Any, path: str) -> Any:
     if partial not in (None, True, False):
         raise BadInput(f"{path}._partial_: must be true or false, got {partial!r}")
     check_arguments(target, entries, path)
-    return {"_target_": target, **entries}
+    return whole_numbers({"_target_": target, **entries})
 
 
-def _construct(target: str, given: Mapping[str, Any], path: str) -> Any:
+def _construct(target: str, given: Mapping[Any, Any], path: str) -> Any:
     cls = import_class(current(target), path)
     if not dataclasses.is_dataclass(cls) or not plugins.known(cls.__module__):
         raise BadInput(f"{path}._target_: {target} is not a class that a config may name")
-    return construct(cls, given, f"{path}.")
+    return construct(cls, {str(key): value for key, value in given.items()}, f"{path}.")
 
 
 def construct(cls: type[T], given: Mapping[str, Any], prefix: str = "") -> T:
@@ -101,6 +101,11 @@ def import_class(target: str, path: str) -> type:
         if error.name and f"{module_name}.".startswith(f"{error.name}."):
             raise BadInput(f"{path}._target_: there is no module {module_name}") from error
         raise
+    except Exception as error:
+        if module_name.startswith(plugins.OURS):
+            raise
+        told = f"{type(error).__name__}: {first_line(error)}"
+        raise BadInput(f"{path}._target_: {module_name} cannot be imported ({told})") from error
     found = getattr(module, name, None)
     if not isinstance(found, type):
         classes = [key for key, value in vars(module).items() if isinstance(value, type)]

@@ -1,6 +1,7 @@
 """Composes configs from a command line: finds the config files, and lists the jobs of a sweep."""
 
 import itertools
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,17 +12,18 @@ from omegaconf import DictConfig
 
 from tl_search.cli.command import Bare
 from tl_search.cli.config.choices import parsed
-from tl_search.cli.config.hydra_errors import readable
+from tl_search.cli.config.hydra_errors import in_quotes, readable
 from tl_search.cli.config.searchpath import OWN_GROUPS, conf_dir, root
 from tl_search.errors.kinds import BadInput
 
 # Hydra's own flags, by what follows them; all others would be misread as overrides.
-BARE_FLAGS = {"-m", "--multirun", "-r", "--run", "--resolve", "--hydra-help", "--version", "-sc", "--shell-completion"}
+BARE_FLAGS = {"-m", "--multirun", "-r", "--run", "--resolve", "--version"}
 VALUE_FLAGS = {"-c", "--cfg", "-p", "--package", "-i", "--info", "-cd", "--config-dir"}
 # A path may hold a `=` too, but a setting begins with a name.
 SETTING = re.compile(r"(?:\+\+?)?[A-Za-z_][\w./@:$-]*=|~")
 SHOWN = ("job", "hydra", "all")
-NO_JOB = {"--hydra-help", "--version", "-sc", "--shell-completion", "-i", "--info"}
+NO_JOB = {"--version", "-i", "--info"}
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,16 @@ def parse(command: str, words: Sequence[str], main_argument: Bare = ()) -> Comma
     overrides: list[str] = []
     places = [f"studies://{root()}"]
     bare: list[str] = []
-    rest = iter(words)
-    for word in rest:
+    rest = [_at_home(word) for word in words]
+    while rest:
+        word = rest.pop(0)
         name, equals, value = word.partition("=")
         if word.startswith("-") and name in VALUE_FLAGS:
-            value = value if equals else next(rest, "")
+            if not equals:
+                alone = name in ("-i", "--info") and (not rest or rest[0] not in INFO)
+                value = "all" if alone else rest.pop(0) if rest else ""
+            if name in ("-i", "--info") and value not in INFO:
+                raise BadInput(f"{name}: must be followed by one of {', '.join(INFO)}, got {value!r}")
             if name in ("-c", "--cfg") and value not in SHOWN:
                 raise BadInput(f"{name}: must be followed by one of {', '.join(SHOWN)}, got {value!r}")
             if name in ("-cd", "--config-dir"):
@@ -69,7 +76,7 @@ def parse(command: str, words: Sequence[str], main_argument: Bare = ()) -> Comma
             flags.append(word)
         elif word.startswith("-"):
             raise BadInput(f"{word}: unknown option of tl {command}; settings are written key=value")
-        elif SETTING.match(word):
+        elif SETTING.match(word) and not (main_argument and "/" in name and Path(word).exists()):
             overrides.append(word)
         else:
             bare.append(word)
@@ -80,6 +87,16 @@ def parse(command: str, words: Sequence[str], main_argument: Bare = ()) -> Comma
             raise BadInput(f"{bare[-1]}: tl {command} takes settings as key=value; see tl {command} --help")
         overrides = [*(override.format(quoted(bare[0])) for override in main_argument), *overrides]
     return CommandLine(command, tuple(flags), (*_with_places(overrides, places),))
+
+
+def _at_home(word: str) -> str:
+    """A word with `~/` replaced by the home folder, which shells do not do within a word: `path=~/models`."""
+    start, equals, value = word.partition("=")
+    if value == "~" or value.startswith("~/"):
+        home = os.path.expanduser(value)
+        plain = word.startswith("-") or re.fullmatch(r"[\w./:@-]+", home, re.ASCII)
+        return f"{start}{equals}{home if plain else quoted(home)}"
+    return os.path.expanduser(word) if word.startswith("~/") else word
 
 
 def quoted(word: str) -> str:
@@ -156,7 +173,10 @@ def jobs(line: CommandLine) -> list[list[str]]:
     first = compose_job(line.command, [word for word in line.overrides if word not in sweeps])
     if not line.multirun and first.hydra.mode != RunMode.MULTIRUN:
         if sweeps:
-            raise BadInput(f"{sweeps[0]}: several values are a sweep, which needs -m (tl {line.command} -m …)")
+            raise BadInput(
+                f"{sweeps[0]}: several values are a sweep, which needs -m (tl {line.command} -m …); "
+                f"a text with a comma needs quotes: {in_quotes(sweeps[0])}"
+            )
         return [list(line.overrides)]
     # A study may bring a sweep of its own; the command line has the last word on the same key.
     params = [f"{key}={value}" for key, value in (first.hydra.sweeper.get("params") or {}).items()]

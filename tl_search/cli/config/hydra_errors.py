@@ -1,5 +1,6 @@
 """Turns errors of Hydra and OmegaConf into one line that a person understands, with the most similar valid name."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -39,9 +40,7 @@ def _hydra(error: Exception) -> str:
         group, _, option = (error.missing_cfg_file or "?").rpartition("/")
         return f"{group or 'config'}: no option {option!r}{suggest(option, error.options or [])}"
     if isinstance(error, OverrideParseException):
-        return (
-            f"{error.override}: cannot be read ({first_line(error)}); put special characters in quotes: key='\"value\"'"
-        )
+        return f"{error.override}: cannot be read; a text with special characters needs quotes: {in_quotes(error.override)}"
     cause = error.__cause__
     if isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
         parent = cause.parent_node if cause.parent_node is not None else {}
@@ -50,6 +49,13 @@ def _hydra(error: Exception) -> str:
     if isinstance(cause, OmegaConfBaseException):
         return _omegaconf(cause)
     return first_line(error)
+
+
+def in_quotes(override: str) -> str:
+    """A setting in the form in which a shell and Hydra take its value for one text: `'name="a,b"'`."""
+    key, _, value = override.partition("=")
+    inner = value.strip("'\"").replace("\\", "\\\\").replace('"', '\\"')
+    return shlex.quote(f'{key}="{inner}"')
 
 
 def _omegaconf(error: Exception) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tl_search.cli import commands
+from tl_search.cli.config.allowlist import whole_numbers
+from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.renamed import first_named
 from tl_search.runs.identity import Decides, decisions, named
 from tl_search.runs.target import Start
@@ -34,7 +36,7 @@ def known_keys(command: str) -> set[str]:
     """All top-level settings of a command."""
     found = commands.find(command)
     fields = {name for cls in found.parts() for name in decisions(cls)}
-    return {*fields, *found.settings, "hydra", "runs", "name", "resume", "launchers", "experiments", *found.places}
+    return {*fields, *found.settings, "hydra", "runs", "name", "resume", "launchers", "experiments", KEY, *found.places}
 
 
 def identity(config: DictConfig, command: str) -> dict[str, Any]:
@@ -51,6 +53,8 @@ def identity(config: DictConfig, command: str) -> dict[str, Any]:
         kept.pop("metrics", None)  # how nothing is measured makes no difference
     if kept.get("callbacks"):
         kept["callbacks"] = _acting(kept["callbacks"])
+    if kept.get("trainer"):
+        kept["trainer"] = whole_numbers(kept["trainer"])
     counted = named(kept, {"lightning.pytorch.Trainer": set(FREE)})
     if (devices := device_count(kept.get("trainer") or {})) > 1:  # each reads a batch of its own
         counted["trainer"]["devices"] = devices

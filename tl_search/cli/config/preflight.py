@@ -9,11 +9,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tl_search.cli.command import Command
-from tl_search.cli.config.allowlist import check_targets
+from tl_search.cli.config.allowlist import check_targets, walk
 from tl_search.cli.config.build import build
 from tl_search.cli.config.compose import CommandLine, compose_job, configs, jobs
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import known_keys
+from tl_search.cli.config.plugged import check_word
 from tl_search.cli.config.recorded import settings
 from tl_search.cli.config.resumed import resumed, target
 from tl_search.cli.config.secrets import check_secrets
@@ -42,8 +43,10 @@ def check(command: Command, config: DictConfig) -> Job:
         config = resumed(config, config.hydra)
     tree = OmegaConf.to_container(config, resolve=False)
     assert isinstance(tree, dict)
+    check_word(config)
     check_targets(tree)  # type: ignore[arg-type]  # the keys of a primary config are names
     check_secrets({key: value for key, value in tree.items() if key != "hydra"})  # type: ignore[misc]  # names, as above
+    _check_home(tree)
     known = known_keys(command.name)
     for key in map(str, tree):
         if key not in known:
@@ -61,6 +64,16 @@ def check(command: Command, config: DictConfig) -> Job:
     except ValueError as error:
         raise BadInput(str(error)) from error
     return Job(config, _folder(config, parts, command), planned)
+
+
+def _check_home(tree: Mapping[Any, Any]) -> None:
+    """Refuse `~/models` in a config file, where it would be a folder of the name `~`."""
+    for path, key, value in walk({name: node for name, node in tree.items() if name != "hydra"}):
+        if isinstance(value, str) and value.startswith("~/"):
+            where = f"{path}.{key}" if path else key
+            raise BadInput(
+                f"{where}: must be a whole path, got {value!r}; only on the command line, without quotes, is ~ the home folder"
+            )
 
 
 def _folder(config: DictConfig, parts: Mapping[str, Any], command: Command) -> Path:

@@ -11,6 +11,7 @@ from tl_search.cli import commands
 from tl_search.cli.config.choices import CHOICES, chosen
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import deciding_keys, run_digest
+from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.renamed import first_named
 from tl_search.cli.config.secrets import redact
 from tl_search.errors.kinds import BadInput
@@ -34,7 +35,8 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
     digest, record = run_digest(config, command), RunRecord.read(folder)
     if record is None:
         renew(folder, command, config)
-        RunRecord(command, str(config.get("name", folder.name)), digest, config.get("seed")).write(folder)
+        who = command, str(config.get("name", folder.name)), digest, config.get("seed")
+        RunRecord(*who, plugins=tuple(config.get(KEY) or ())).write(folder)
     elif record.digest != digest:
         raise BadInput(
             f"{folder}: holds a run with other settings ({_differences(folder, config, command)}); "
@@ -45,7 +47,7 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
 def renew(folder: Path, command: str, config: DictConfig) -> None:
     """Write the config that holds from now on; a resumed run takes its settings from it."""
     path = RunPaths(folder).config
-    kept = _resolved(config, command, _ALSO)
+    kept = _resolved(config, command, (*_ALSO, *([KEY] if config.get(KEY) else [])))
     if commands.find(command).resumes:
         kept[CHOICES] = chosen(read(folder).get(CHOICES) or {} if path.is_file() else None)
     write_text(path, redact(OmegaConf.to_yaml(OmegaConf.create(kept))))

@@ -17,6 +17,7 @@ from tl_search.cli.config.choices import CHOICES, name_of, parsed, place_of, roo
 from tl_search.cli.config.compose import CommandLine
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import deciding_keys
+from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.recorded import SHARED, read
 from tl_search.cli.config.renamed import current
 from tl_search.cli.config.searchpath import conf_dir
@@ -27,7 +28,7 @@ from tl_search.training.start import check_run
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
-_OF_THIS_COMMAND = {"resume", "lr_policy", "launchers", "name", "hydra", *SHARED}
+_OF_THIS_COMMAND = {"resume", "lr_policy", "launchers", "name", "hydra", KEY, *SHARED}
 
 
 def target(config: Mapping[str, Any]) -> Start:

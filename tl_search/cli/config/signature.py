@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 
 
-def parameters(target: str) -> set[str] | None:
-    """Names of the constructor's parameters; None when it takes any, or when the source does not tell.
+def parameters(target: str) -> dict[str, str] | None:
+    """Names of the constructor's parameters, each with its annotation as it is written; None when it takes any, or when the source does not tell.
 
     Args:
         target: Full name of a class in an installed package, which is not imported.
@@ -19,15 +19,22 @@ def parameters(target: str) -> set[str] | None:
     return _constructor(_definition(module, name))
 
 
-def _constructor(found: tuple[str, ast.ClassDef] | None) -> set[str] | None:
+def _constructor(found: tuple[str, ast.ClassDef] | None) -> dict[str, str] | None:
     if found is None:
         return None
     module, cls = found
     for item in cls.body:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
             given = item.args
-            names = {argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)}
-            return None if given.kwarg else names - {"self"}
+            return (
+                None
+                if given.kwarg
+                else {
+                    argument.arg: ast.unparse(argument.annotation) if argument.annotation else ""
+                    for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)
+                    if argument.arg != "self"
+                }
+            )
     for base in cls.bases:
         if isinstance(base, ast.Name):
             try:
