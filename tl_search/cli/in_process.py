@@ -12,6 +12,7 @@ from tl_search.cli.config.preflight import Job, preflight
 from tl_search.cli.explain import explain
 from tl_search.errors.exit_codes import worst
 from tl_search.errors.kinds import BadInput
+from tl_search.errors.stopping import check
 
 
 def here(line: CommandLine, command: Command) -> int:
@@ -24,6 +25,7 @@ def here(line: CommandLine, command: Command) -> int:
         if len(jobs) > 1:
             print(f"# {title}", flush=True)
         try:
+            check()
             codes.append(command.execute(job.plan, job.folder, job.config))
         except BaseException as error:
             code, message = explain(error)

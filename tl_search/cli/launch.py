@@ -16,6 +16,7 @@ from tl_search.cli.config.searchpath import conf_dir
 from tl_search.cli.explain import explain
 from tl_search.errors.exit_codes import BAD_INPUT, INTERRUPTED, TERMINATED, TRY_AGAIN, worst
 from tl_search.errors.kinds import JobFailed, Requeued
+from tl_search.errors.stopping import check
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.record import Done
 
@@ -36,6 +37,7 @@ def run_job(config: DictConfig) -> int:
     hydra = HydraConfig.get()
     command, folder = commands.find(str(hydra.job.config_name)), Path(hydra.runtime.output_dir)
     try:
+        check()
         job = _checked.get((folder.resolve(), tuple(hydra.overrides.task)))
         if job is None:
             config = resumed(config, hydra) if command.resumes else config

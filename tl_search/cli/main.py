@@ -15,22 +15,30 @@ from tl_search import __version__
 from tl_search.cli import commands
 from tl_search.cli.explain import explain
 from tl_search.cli.help import command_page, overview
+from tl_search.errors import stopping
 from tl_search.errors.exit_codes import BAD_INPUT, DONE, UNHEARD
 from tl_search.errors.kinds import BadInput, Requeued, Terminated
 from tl_search.errors.nearest import suggest
 from tl_search.training.quiet import one_line
 
 HELP = {"-h", "--help", "help"}
-_ENDING = {signal.SIGTERM: Terminated, signal.SIGUSR1: Requeued, signal.SIGUSR2: Requeued}
+_ENDING = {
+    signal.SIGINT: KeyboardInterrupt,
+    signal.SIGTERM: Terminated,
+    signal.SIGUSR1: Requeued,
+    signal.SIGUSR2: Requeued,
+}
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit code."""
     words = list(sys.argv[1:] if words is None else words)
-    before = {number: signal.signal(number, _terminate) for number in _ENDING}
+    ours = [number for number in _ENDING if number != signal.SIGINT or _hears_ctrl_c()]
+    before = {number: signal.signal(number, _terminate) for number in ours}
     told, warnings.formatwarning = warnings.formatwarning, one_line
     try:
-        code = _dispatch(words)
+        with stopping.one_command():
+            code = _dispatch(words)
         sys.stdout.flush()  # here, where it can still be told that nobody reads it
         return code
     except BadInput as error:
@@ -107,5 +115,10 @@ def _carry_out(name: str, words: list[str]) -> int:
     return launch(line, preflight(line, command))
 
 
-def _terminate(number: int, _frame: FrameType | None) -> None:
-    raise _ENDING[signal.Signals(number)]
+def _hears_ctrl_c() -> bool:
+    """Whether Ctrl-C is handled as Python does by itself: a shell's background job ignores it, and others handle it."""
+    return signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    stopping.ask(_ENDING[signal.Signals(number)](), frame)

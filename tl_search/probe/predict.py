@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import BasePredictionWriter
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader
 
+from tl_search.errors.stopping import check
 from tl_search.probe.batching import Batch, Batches
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.quiet import quiet
@@ -57,6 +58,7 @@ class VectorWriter(BasePredictionWriter):
         if arrived is None:
             self._finish()
         self.after_batch()
+        check()
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._finish()

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from tl_search.runs.layout import RunPaths
 from tl_search.store.atomic import ASIDE, read_json, remove_folder, sync_folder, write_json
+from tl_search.store.fence import may_publish
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Pointer:
         paths = RunPaths(run)
         if not (paths.states / self.name).is_dir() or not paths.revision(self.revision).is_dir():
             return
+        may_publish(paths.revision(self.entry))
         aside = paths.revision(f"{ASIDE}{self.entry}")
         aside.unlink(missing_ok=True)
         aside.symlink_to(self.revision, target_is_directory=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from tl_search.errors.stopping import check
 from tl_search.plane.arm import Arm, Plane
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.plane.revision import Revision
@@ -110,6 +111,7 @@ class LocalWorker:
         scores: dict[Cell, Score] = {}
         failures: dict[Cell, str] = {}
         for cell in job.cells:
+            check()
             arm = self.plane.arm(job.revision, cell.layer)
             try:
                 known = self.ledger.get(arm, cell.task)
@@ -125,6 +127,7 @@ class LocalWorker:
         Raises:
             ValueError: the weights are damaged, or the model gives no usable vectors for these texts.
         """
+        check()
         vectors: dict[str, np.ndarray] = {}
         for owner in self.suite.needs[task.name]:
             rows = self._part(arm, owner)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
+from tl_search.errors.stopping import check
 from tl_search.plane.revision import Revision
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Prefetch:
         Raises:
             What `fetch` raises.
         """
+        check()  # the wait may be long
         ahead = self._folders.get(revision.name)
         if ahead is not None and ahead.exception() is None:
             return ahead.result()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tl_search.errors.ranks import chain
+from tl_search.store.fence import may_publish
 
 ASIDE = ".aside-"
 _UMASK = os.umask(0o077)  # at import, when there are no other threads: the only way to read it is to set it
@@ -81,6 +82,7 @@ def write_file(path: Path) -> Iterator[Path]:
         with naming(path):
             os.fchmod(handle, 0o666 & ~_UMASK)
             os.fsync(handle)
+        may_publish(path)
         os.replace(aside, path)
     except BaseException:
         aside.unlink(missing_ok=True)
@@ -144,6 +146,7 @@ def write_dir(path: Path) -> Iterator[Path]:
                 with file.open("rb") as handle:
                     os.fsync(handle.fileno())
         sync_folder(aside)
+        may_publish(path)
         if path.exists():
             old = Path(tempfile.mkdtemp(dir=path.parent, prefix=ASIDE))
             os.replace(path, old / "old")
@@ -159,6 +162,7 @@ def write_dir(path: Path) -> Iterator[Path]:
 
 def remove_folder(folder: Path) -> None:
     """Remove a folder that others look for by its name, which a half-removed one must not bear."""
+    may_publish(folder)
     aside = folder.with_name(f"{ASIDE}{folder.name}")
     os.replace(folder, aside)
     shutil.rmtree(aside)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tl_search.store.atomic import naming
+from tl_search.store.fence import may_publish
 
 
 class Journal:
@@ -48,6 +49,7 @@ class Journal:
         """Add one record and wait until it is on the disk."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = as_line(record)
+        may_publish(self.path)
         with self.path.open("ab") as file, naming(self.path):
             file.write(line.encode())
             file.flush()

@@ -14,7 +14,7 @@ from tl_search.runs.layout import RunPaths
 from tl_search.runs.record import RunRecord
 from tl_search.runs.states import cut_off
 from tl_search.runs.target import Start
-from tl_search.store.atomic import read_json, sweep_litter
+from tl_search.store.atomic import sweep_litter
 from tl_search.store.lock import RunLock
 from tl_search.training.callbacks.best import Best
 from tl_search.training.compiling import compiled
@@ -156,6 +156,7 @@ def _train(
     with (
         quiet(),
         compiled(model, plan.compile),
+        nullcontext() if interrupts else RunLock(folder).joined(),
         Interrupts(speaks=rank == 0) if interrupts is None else nullcontext(interrupts) as signals,
         BackgroundWriter(plan.checkpoint.asynchronous) as saves,
     ):
@@ -200,7 +201,5 @@ def _loggers(plan: TrainingPlan, folder: Path, step: int) -> "list[Logger]":
 def _ownership(folder: Path) -> Iterator[None]:
     """Holds the run's lock, unless this process has it already, as when a command has taken it before."""
     lock = RunLock(folder)
-    held = lock.claim.exists() and read_json(lock.claim)
-    mine = held and all(held[key] == lock.owner[key] for key in ("host", "pid", "started"))
-    with nullcontext() if mine else lock:
+    with nullcontext() if lock.is_held_here() else lock:
         yield
