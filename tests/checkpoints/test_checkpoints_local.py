@@ -7,7 +7,7 @@ from probe.tiny_models import make
 
 from tl_search.checkpoints.folder import FolderCheckpoints
 from tl_search.checkpoints.run import RunCheckpoints
-from tl_search.checkpoints.source import in_training_order
+from tl_search.checkpoints.source import from_names, in_training_order
 from tl_search.plane.revision import Revision
 from tl_search.runs.digests import folder_digests, weight_files
 from tl_search.runs.index import add_revision
@@ -102,6 +102,28 @@ def test_a_folder_without_a_step_in_its_name_is_left_out_with_a_warning(tmp_path
 def test_two_models_at_one_step_are_refused():
     with pytest.raises(ValueError, match="step5 and step-5 differ but are both of step 5"):
         in_training_order([Revision("step5", 5, None, "a", "t"), Revision("step-5", 5, None, "b", "t")])
+
+
+@pytest.mark.parametrize(
+    ("contents", "kept"),
+    [
+        ({0: "a", 1: "a", 2: "b", 9: "c"}, {0: "a", 2: "b", 9: "c"}),  # a warm-up whose first rate is 0
+        ({0: "a", 1: "a", 2: "a", 9: "c"}, {0: "a", 9: "c"}),
+        ({0: "a", 1: "a", 2: "b", 3: "a", 9: "c"}, {0: "a", 2: "b", 9: "c"}),  # step3 has the weights of step0, too
+        ({0: "a", 1: "b", 2: "a", 9: "c"}, {1: "b", 2: "a", 9: "c"}),  # step0 is a copy of a later model
+        ({0: "c", 1: "c", 2: "b", 9: "c"}, {2: "b", 9: "c"}),  # the final model, published as the first ones
+        ({0: "a", 3: "c", 4: "b", 9: "c"}, {0: "a", 4: "b", 9: "c"}),
+        ({1: "a", 2: "a", 9: "c"}, {2: "a", 9: "c"}),
+        ({0: "a", 1: "a"}, {1: "a"}),
+        ({0: "a", 1: "b", 9: "c", "main": "c"}, {0: "a", 1: "b", 9: "c"}),  # another name of the last step
+        ({0: "a", 1: "b", 9: "c", "main": "b"}, {0: "a", 9: "c", "main": "b"}),  # the final model, published as step1
+        ({0: "a", 1: "a", 9: "c", "main": "d"}, {0: "a", 9: "c", "main": "d"}),
+    ],
+)
+def test_of_copies_the_one_is_kept_that_the_weights_belong_to(contents, kept):
+    names = {step: step if step == "main" else f"step{step}" for step in contents}
+    found = from_names({names[step]: (content, "t") for step, content in contents.items()})
+    assert {revision.name: revision.weights for revision in found} == {names[step]: kept[step] for step in kept}
 
 
 def test_the_same_weights_under_another_tokenizer_are_another_revision():

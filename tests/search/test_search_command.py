@@ -1,8 +1,11 @@
 """`tl search` at the shell, measuring beside its search: from words to files and a report."""
 
 import json
+import shutil
 
+import pytest
 from probe.known_metrics import OF_VIEWS, OPTIONS
+from probe.tiny_models import make
 
 from tl_search.cli.main import main
 
@@ -22,3 +25,24 @@ def test_columns_that_the_command_line_asks_for_are_measured_and_reported(models
     assert len(found) == 6  # two columns of three layers
     assert all(file["metrics"].keys() == OPTIONS.keys() - {*OF_VIEWS} for file in found)
     assert {json.dumps(file["options"]["measures"]["rankme"]) for file in found} == {'{"eps": 1e-07}'}
+
+
+@pytest.mark.parametrize("tokenizer", ["the same", "another"])
+def test_random_weights_are_a_control_and_never_trained_whatever_step_they_are_filed_under(
+    tiny, tmp_path, monkeypatch, tokenizer
+):
+    """A rate of 0 in the first step leaves the weights of step 0, as in every Pythia."""
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "models/step0", seed=5, num_hidden_layers=2)
+    shutil.copytree("models/step0", "models/step1")
+    make(tmp_path / "models/step9", seed=6, num_hidden_layers=2)
+    if tokenizer == "another":
+        (tmp_path / "models/step1/special_tokens_map.json").write_text("{}")
+    words = ("checkpoints=folder", "checkpoints.path=models", "bandit=exhaustive", "sampling=dense")
+    assert main(["search", *QUICK[:3], "confirm.resamples=100", *words]) == 0
+    [result] = [json.loads(path.read_text()) for path in (tmp_path / "runs/search").rglob("result.json")]
+    [plane] = [json.loads(path.read_text()) for path in (tmp_path / "runs/search").rglob("plane.json")]
+    names = [revision["name"] for revision in plane["revisions"]]
+    assert names == (["step0", "step9"] if tokenizer == "the same" else ["step0", "step1", "step9"])
+    assert {task["trained"]["arm"][0] for task in result["tasks"]} == {"step9"}
+    assert all(task["controls"] >= 4 for task in result["tasks"])  # step 0 at every layer, layer 0 of step9

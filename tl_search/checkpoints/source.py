@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -113,27 +113,45 @@ def from_names(contents: Mapping[str, tuple[str, str]]) -> tuple[Revision, ...]:
 def in_training_order(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
     """The revisions ordered by step, with only one of those whose weights and tokenizer are equal.
 
-    The one with the latest step is kept, and one with a step in its name rather than `main`, which is usually another
-    name of the last step. Other copies are a mistake of the run or of its publication, so a warning is logged. (Pythia
-    2.8b was published with 76 copies of its last step under earlier names, hence the latest is kept.)
+    `_owner` says which one. Other copies are left out with a warning, but for `main` as a second name of the last step.
 
     Raises:
         ValueError: two different revisions have the same step.
     """
-    kept: dict[tuple[str, str], Revision] = {}
-    copies: dict[tuple[str, str], list[str]] = {}
-    for revision in sorted(revisions, key=lambda revision: (step_of(revision.name) is not None, revision.step)):
-        content = (revision.weights, revision.tokenizer)
-        if content in kept and step_of(kept[content].name) is not None:
-            copies.setdefault(content, []).append(kept[content].name)
-        kept[content] = revision
-    for content, names in copies.items():
-        log.warning("%s: left out, since the weights are those of %s", ", ".join(names), kept[content].name)
-    ordered = tuple(sorted(kept.values(), key=lambda revision: revision.step))
+    listed = sorted(revisions, key=lambda revision: (revision.step, step_of(revision.name) is None))
+    places: dict[tuple[str, str], list[int]] = {}
+    for place, revision in enumerate(listed):
+        places.setdefault((revision.weights, revision.tokenizer), []).append(place)
+    ordered = []
+    for found in places.values():
+        kept = _owner(found, listed)
+        ordered.append(kept)
+        copies = [listed[place].name for place in found if listed[place] is not kept]
+        if named := [name for name in copies if step_of(name) is not None]:
+            log.warning("%s: left out, since the weights are those of %s", ", ".join(named), kept.name)
+    ordered.sort(key=lambda revision: revision.step)
     for earlier, later in pairwise(ordered):
         if earlier.step == later.step:
             raise ValueError(f"revisions: {earlier.name} and {later.name} differ but are both of step {later.step}")
-    return ordered
+    return tuple(ordered)
+
+
+def _owner(places: Sequence[int], listed: Sequence[Revision]) -> Revision:
+    """Of the revisions that hold the same: the one whose step it belongs to.
+
+    - The final revision is never given up for an earlier one, but a `main` that equals the last step is that step.
+    - Copies that run from step 0 belong to step 0: the first steps of a warm-up have a rate of 0 (in every Pythia).
+    - Otherwise the latest: Pythia 2.8b was published with 76 copies of its last step under earlier names.
+
+    Args:
+        places: Their places in `listed`, rising.
+        listed: All revisions in training order.
+    """
+    last = len(listed) - 1
+    if places[-1] == last:
+        second_name = step_of(listed[last].name) is None and last - 1 in places
+        return listed[last - 1 if second_name and step_of(listed[last - 1].name) is not None else last]
+    return listed[places[0] if listed[0].step == 0 and list(places[:2]) == [0, 1] else places[-1]]
 
 
 def shape_of(folder: Path) -> ModelShape:

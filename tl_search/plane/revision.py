@@ -1,6 +1,7 @@
 """One named training checkpoint of a model."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tl_search.errors.limits import at_least
@@ -46,3 +47,10 @@ def step_of(name: str) -> int | None:
     """The step in a name such as `step1000` or `step-1000`; None when it has none."""
     match = re.fullmatch(r"step-?(\d+)", name)
     return int(match.group(1)) if match else None
+
+
+def untrained(revisions: Iterable[Revision]) -> frozenset[str]:
+    """The names of those that have the random weights of step 0, also under a later step (with another tokenizer)."""
+    listed = tuple(revisions)
+    random = {revision.weights for revision in listed if revision.step == 0} - {""}
+    return frozenset(revision.name for revision in listed if revision.step == 0 or revision.weights in random)
