@@ -75,6 +75,14 @@ def test_a_revision_without_weights_is_left_out_with_a_warning(hub, source, capl
     assert "step1: left out" in caplog.text
 
 
+def test_branches_as_other_programs_name_them_are_revisions_and_others_are_named(hub, source, caplog):
+    for number, name in enumerate(("step200-tokens1B", "checkpoint-500", "best-so-far"), 5):
+        make(model_folder(hub) / name, seed=number)
+    found = [(revision.name, revision.step, revision.tokens) for revision in source.revisions()]
+    assert found[2:4] == [("step200-tokens1B", 200, 10**9), ("checkpoint-500", 500, None)]
+    assert "best-so-far: left out, since the step is read from the name, which must be like step1000" in caplog.text
+
+
 def test_copies_under_other_steps_are_reported_and_searched_once(hub, source, caplog):
     shutil.copytree(model_folder(hub) / "main", model_folder(hub) / "step64")
     assert [revision.step for revision in source.revisions()] == [0, 1, 1000]

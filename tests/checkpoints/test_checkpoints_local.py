@@ -92,11 +92,16 @@ def test_a_folder_of_models_reads_both_spellings_of_a_step(tmp_path):
     assert [(revision.name, revision.step) for revision in revisions] == [("step3", 3), ("step-20", 20), ("main", 21)]
 
 
-def test_a_folder_without_a_step_in_its_name_is_left_out_with_a_warning(tmp_path, caplog):
-    make(tmp_path / "main", seed=1)
-    make(tmp_path / "final-version", seed=2)
-    assert [revision.name for revision in FolderCheckpoints(str(tmp_path)).revisions()] == ["main"]
-    assert "final-version: left out" in caplog.text
+def test_a_folder_without_a_step_in_its_name_or_without_a_model_is_left_out_with_a_warning(tmp_path, caplog):
+    for number, name in enumerate(("main", "final-version", "step-2-of-3", "checkpoint-500", "global_step700")):
+        make(tmp_path / name, seed=number)
+    (tmp_path / "step9").mkdir()
+    (tmp_path / "global_step700" / "model.safetensors").unlink()
+    (tmp_path / "logs").mkdir()
+    assert [revision.name for revision in FolderCheckpoints(str(tmp_path)).revisions()] == ["checkpoint-500", "main"]
+    assert "final-version, step-2-of-3: left out, since the step is read from the name, which must be" in caplog.text
+    assert "global_step700, step9: left out, since the folder holds no model" in caplog.text
+    assert "logs" not in caplog.text
 
 
 def test_two_models_at_one_step_are_refused():

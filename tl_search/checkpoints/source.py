@@ -9,9 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from tl_search.plane.revision import Revision, step_of
+from tl_search.plane.revision import Revision, step_of, tokens_of
 
 log = logging.getLogger(__name__)
+
+# What a message says of a name that tells no step.
+NAMED = "like step1000, checkpoint-500, global_step1000, step200-tokens1B, or main"
+_TOLD = 12  # names in one warning
 
 
 @dataclass(frozen=True)
@@ -92,22 +96,31 @@ class LocalCheckpoints(ABC):
         return shape_of(self.folder(self._revisions[-1].name))
 
 
+def has_place(name: str) -> bool:
+    """Whether a revision's name tells when in training it was saved."""
+    return name == "main" or step_of(name) is not None
+
+
+def left_out(names: Iterable[str], why: str) -> None:
+    """Warn that revisions are left out, if there are any."""
+    listed = sorted(names)
+    if listed:
+        more = f" and {len(listed) - _TOLD} more" if len(listed) > _TOLD else ""
+        log.warning("%s%s: left out, since %s", ", ".join(listed[:_TOLD]), more, why)
+
+
 def from_names(contents: Mapping[str, tuple[str, str]]) -> tuple[Revision, ...]:
     """The revisions of a source that knows their steps only from their names.
 
-    The step of `main` is the last step + 1, unless its files equal those of another revision. Other names without a
-    step are left out, with a warning.
+    The step of `main` is the last step + 1, unless its files equal those of the last step.
 
     Args:
-        contents: Revision's name → its digests (weights, tokenizer).
+        contents: Revision's name → its digests (weights, tokenizer); every name `has_place`.
     """
-    steps = {name: step_of(name) for name in contents}
-    known = {name: step for name, step in steps.items() if step is not None}
+    steps = {name: step for name in contents if (step := step_of(name)) is not None}
     if "main" in contents:
-        known["main"] = max(known.values(), default=-1) + 1
-    for name in sorted(contents.keys() - known.keys()):
-        log.warning("%s: left out, since its name contains no step, as step1000 does", name)
-    return in_training_order(Revision(name, step, None, *contents[name]) for name, step in known.items())
+        steps["main"] = max(steps.values(), default=-1) + 1
+    return in_training_order(Revision(name, step, tokens_of(name), *contents[name]) for name, step in steps.items())
 
 
 def in_training_order(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
@@ -128,7 +141,7 @@ def in_training_order(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
         ordered.append(kept)
         copies = [listed[place].name for place in found if listed[place] is not kept]
         if named := [name for name in copies if step_of(name) is not None]:
-            log.warning("%s: left out, since the weights are those of %s", ", ".join(named), kept.name)
+            left_out(named, f"the weights are those of {kept.name}")
     ordered.sort(key=lambda revision: revision.step)
     for earlier, later in pairwise(ordered):
         if earlier.step == later.step:

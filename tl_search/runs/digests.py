@@ -57,6 +57,12 @@ def tokenizer_digest(files: Mapping[str, str], config: Mapping[str, Any] | None)
     return total.hexdigest()
 
 
+def is_model(folder: Path) -> bool:
+    """Whether a folder has a config.json and weights."""
+    names = {path.name for path in folder.iterdir() if path.is_file()} if folder.is_dir() else set()
+    return CONFIG in names and bool(weight_files(names))
+
+
 def folder_digests(folder: Path, known: Mapping[str, str] | None = None) -> tuple[str, str]:
     """The digests (weights, tokenizer) of a model in a folder.
 
@@ -67,10 +73,10 @@ def folder_digests(folder: Path, known: Mapping[str, str] | None = None) -> tupl
     Raises:
         ValueError: it has no config.json or no weights; the message names the folder.
     """
-    names = {path.name for path in folder.iterdir() if path.is_file()} if folder.is_dir() else set()
-    weights = weight_files(names)
-    if CONFIG not in names or not weights:
+    if not is_model(folder):
         raise ValueError(f"{folder}: holds no loadable model (it needs {CONFIG} and model.safetensors)")
+    names = {path.name for path in folder.iterdir() if path.is_file()}
+    weights = weight_files(names)
     sha256 = known or {name: file_digest(folder / name) for name in names & {*weights, *TOKENIZER}}
     return (
         weights_digest({name: sha256[name] for name in weights}, read_json(folder / CONFIG)),
