@@ -1,10 +1,15 @@
 """Revisions on this machine: of one of our runs, and in a plain folder."""
 
+import json
 import shutil
+from itertools import accumulate
 
 import pytest
+import torch
 from probe.tiny_models import make
+from safetensors.torch import load_file, save_file
 
+from tl_search.checkpoints.content import Content, foreign
 from tl_search.checkpoints.folder import FolderCheckpoints
 from tl_search.checkpoints.run import RunCheckpoints
 from tl_search.checkpoints.source import from_names, in_training_order
@@ -127,8 +132,73 @@ def test_two_models_at_one_step_are_refused():
 )
 def test_of_copies_the_one_is_kept_that_the_weights_belong_to(contents, kept):
     names = {step: step if step == "main" else f"step{step}" for step in contents}
-    found = from_names({names[step]: (content, "t") for step, content in contents.items()})
+    found = from_names({names[step]: Content(content, "t") for step, content in contents.items()})
     assert {revision.name: revision.weights for revision in found} == {names[step]: kept[step] for step in kept}
+
+
+@pytest.mark.parametrize(
+    ("shards", "found"),
+    [
+        ("aA bB cC dD", {}),
+        ("aA bA cA dA", {}),  # a frozen part
+        ("aA bA cB dC", {}),  # a part that is trained later, or a first rate of 0
+        ("aA bB cC dD eB fF gG", {"step1": "step4"}),
+        ("aA bB cC dG eE fF gG", {"step3": "step6"}),  # a shard of the final model, as in a published family
+        ("aA bB cG dG eE fF gG", {"step2": "step6", "step3": "step6"}),
+        ("aG bB cC dG eE fF gG", {"step0": "step6", "step3": "step6"}),
+        ("aA bA cC dA eE fF gG", {"step3": "step1"}),  # random weights in a later step
+        ("aA bB cC dA eE fF gG", {"step0": "step3"}),
+        ("aA bA cC dA eA fA gA", {}),  # one step broke out of a frozen part
+        ("aA bB cA", {"step0": "step2"}),
+    ],
+)
+def test_a_shard_of_a_step_far_away_is_foreign_and_a_frozen_part_is_not(shards, found):
+    parts = {f"step{step}": tuple(pair) for step, pair in enumerate(shards.split())}
+    assert foreign([Revision(name, step) for step, name in enumerate(parts)], parts) == found
+
+
+@pytest.mark.parametrize("form", ["another header", "another order", "pickle"])
+def test_the_same_numbers_in_other_bytes_are_one_revision_of_a_folder(tmp_path, caplog, form):
+    for number, name in enumerate(("step1", "step5", "step9")):
+        make(tmp_path / name, seed=number)
+    shutil.copytree(tmp_path / "step5", tmp_path / "step7")
+    file = tmp_path / "step7" / "model.safetensors"
+    tensors = load_file(file)
+    config = json.loads((tmp_path / "step7" / "config.json").read_text())
+    (tmp_path / "step7" / "config.json").write_text(json.dumps({**config, "torch_dtype": "float32"}))
+    file.unlink()
+    if form == "pickle":
+        tied = {"lm_head.weight": tensors["embed_in.weight"]}  # which safetensors write once
+        torch.save({**tensors, **tied}, file.with_name("pytorch_model.bin"))
+    elif form == "another order":
+        data = {name: tensors[name].numpy().tobytes() for name in sorted(tensors, reverse=True)}
+        ends = [*accumulate(map(len, data.values()))]
+        facts = {
+            name: {"dtype": "F32", "shape": [*tensors[name].shape], "data_offsets": [end - len(data[name]), end]}
+            for name, end in zip(data, ends, strict=True)
+        }
+        header = json.dumps(facts).encode()
+        file.write_bytes(len(header).to_bytes(8, "little") + header + b"".join(data.values()))
+    else:
+        save_file(tensors, file, {"format": "pt", "written_by": "another program"})
+    assert [revision.name for revision in FolderCheckpoints(str(tmp_path)).revisions()] == ["step1", "step7", "step9"]
+    assert "step5: left out, since the weights are those of step7" in caplog.text
+
+
+def test_one_number_makes_another_revision(tmp_path):
+    make(tmp_path / "step1")
+    shutil.copytree(tmp_path / "step1", tmp_path / "step2")
+    tensors = load_file(tmp_path / "step2" / "model.safetensors")
+    tensors["embed_in.weight"][130, 3] += 1  # neither at the beginning nor at the end
+    save_file(tensors, tmp_path / "step2" / "model.safetensors", {"format": "pt"})
+    assert [revision.name for revision in FolderCheckpoints(str(tmp_path)).revisions()] == ["step1", "step2"]
+
+
+def test_a_damaged_file_is_a_revision_that_fails_alone(tmp_path):
+    make(tmp_path / "step1")
+    shutil.copytree(tmp_path / "step1", tmp_path / "step2")
+    (tmp_path / "step2" / "model.safetensors").write_bytes(b"")
+    assert len(FolderCheckpoints(str(tmp_path)).revisions()) == 2
 
 
 def test_the_same_weights_under_another_tokenizer_are_another_revision():

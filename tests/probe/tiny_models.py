@@ -51,6 +51,14 @@ def make(folder: Path, family: str = "gpt_neox", seed: int = 0, begins: bool = F
     return folder
 
 
+def in_shards(folder: Path) -> list[Path]:
+    """Save the model of a folder again, in several files with weights, which are returned."""
+    model = transformers.AutoModel.from_pretrained(folder)
+    (folder / "model.safetensors").unlink()
+    model.save_pretrained(folder, max_shard_size="16KB")
+    return sorted(folder.glob("model-*.safetensors"))
+
+
 def save_tokenizer(folder: Path, begins: bool = False, ends: bool = False) -> None:
     """One that `ends` texts does so with the token that could begin them, as some GPT tokenizers do."""
     names = ["<s>", "<pad>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]

@@ -5,9 +5,13 @@ import shutil
 
 import pytest
 from probe.known_metrics import OF_VIEWS, OPTIONS
-from probe.tiny_models import make
+from probe.tiny_models import in_shards, make
 
 from tl_search.cli.main import main
+from tl_search.plane.arm import Arm
+from tl_search.plane.extraction import Extraction
+from tl_search.plane.revision import Revision
+from tl_search.search.alike import warn_of_equal_columns
 
 QUICK = (
     *("tasks.names=[TinyPairs,TinySTS]", "probe.accelerator=cpu", "extraction.max_length=32", "bandit=random"),
@@ -46,3 +50,35 @@ def test_random_weights_are_a_control_and_never_trained_whatever_step_they_are_f
     assert names == (["step0", "step9"] if tokenizer == "the same" else ["step0", "step1", "step9"])
     assert {task["trained"]["arm"][0] for task in result["tasks"]} == {"step9"}
     assert all(task["controls"] >= 4 for task in result["tasks"])  # step 0 at every layer, layer 0 of step9
+
+
+def test_a_checkpoint_with_a_foreign_shard_is_no_part_of_the_plane_unless_it_is_asked_for(
+    tiny, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    names = ("checkpoint-100", "checkpoint-200", "checkpoint-300", "checkpoint-400", "main")
+    shards = [in_shards(make(tmp_path / "models" / name, seed=seed))[0] for seed, name in enumerate(names)]
+    shutil.copy(shards[-1], shards[1])
+    words = ("checkpoints=folder", "checkpoints.path=models", "bandit=random", "sampling=dense", "budget.share=0.1")
+    for name, wanted in (("a", ()), ("b", ("checkpoints.suspects=true",))):
+        assert main(["search", *QUICK[:3], "confirm.resamples=100", *words, *wanted, f"name={name}"]) == 0
+        [plane] = [json.loads(path.read_text()) for path in (tmp_path / "runs/search").glob(f"{name}-*/plane.json")]
+        kept = [revision["name"] for revision in plane["revisions"]]
+        assert kept == [revision for revision in names if wanted or revision != "checkpoint-200"]
+        verb = "kept, though" if wanted else "left out, since"
+        told = " ".join(capsys.readouterr().err.split())
+        assert f"checkpoint-200: {verb} part of the weights is that of main, but not in the steps between" in told
+
+
+def test_columns_whose_scores_are_all_equal_are_named(caplog):
+    """On the Hub, where numbers cannot be compared before they are downloaded."""
+
+    def column(step, *scores):
+        revision = Revision(f"step{step}", step, weights=f"w{step}", tokenizer="t")
+        return {Arm("m", revision, layer, Extraction()): {"A": score} for layer, score in enumerate(scores)}
+
+    warn_of_equal_columns(column(1, 9, 1, 2, 3) | column(2, 9, 1, 2, 3.5) | column(3, 9, 1, 2, 3) | column(4, 9, 1, 2))
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["step1 and step3"]
+    caplog.clear()
+    warn_of_equal_columns(column(1, 50, 100, 100, 100) | column(2, 50, 100, 100, 100))  # as good as can be
+    assert not caplog.records

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
+from tl_search.checkpoints.content import folder_contents
 from tl_search.checkpoints.source import NAMED, LocalCheckpoints, from_names, has_place, left_out
 from tl_search.plane.revision import Revision
 from tl_search.runs.digests import CONFIG, folder_digests, is_model
@@ -15,7 +17,12 @@ class FolderCheckpoints(LocalCheckpoints):
 
     Args:
         path: The folder that contains these subfolders.
+        suspects: Whether revisions are kept that have a shard of another step.
     """
+
+    suspects: bool = False
+
+    DECIDES: ClassVar = {"files": "suspects"}
 
     def listed(self) -> tuple[Revision, ...]:
         """All revisions. Raises ValueError if the folder does not exist or contains no model."""
@@ -27,7 +34,7 @@ class FolderCheckpoints(LocalCheckpoints):
         placed = {name for name in folders if has_place(name)}
         left_out(models - placed, f"the step is read from the name, which must be {NAMED}")
         left_out(placed - models, f"the folder holds no model ({CONFIG} and model.safetensors)")
-        found = from_names({name: folder_digests(folders[name]) for name in sorted(models & placed)})
+        found = from_names(folder_contents({name: folders[name] for name in sorted(models & placed)}), self.suspects)
         if not found:
             raise ValueError(f"path: must hold models in folders named {NAMED}, got {self.path!r}, without any")
         return found

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tl_search.checkpoints.content import Content
 from tl_search.checkpoints.retry import patiently
 from tl_search.checkpoints.source import NAMED, ModelShape, from_names, has_place, left_out, shape_of
 from tl_search.plane.revision import Revision, check_name
@@ -37,14 +38,16 @@ class HubCheckpoints:
         models: Exactly one model: `pythia-410m`, or with its organisation: `EleutherAI/pythia-410m`.
         cache: The folder for downloads; None uses the Hub client's own cache.
         patience: Seconds, >= 0, for which one failing request is repeated before the Hub counts as unreachable.
+        suspects: Whether revisions are kept that have a shard of another step.
     """
 
     models: tuple[str, ...] = ("pythia-410m",)
     organisation: str = "EleutherAI"
     cache: str | None = None
     patience: float = 300.0
+    suspects: bool = False
 
-    DECIDES: ClassVar = {"files": "models organisation cache patience"}
+    DECIDES: ClassVar = {"files": "models organisation cache patience suspects"}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))
@@ -78,7 +81,7 @@ class HubCheckpoints:
     def _revisions(self) -> tuple[Revision, ...]:
         with ThreadPoolExecutor(_REQUESTS) as pool:
             contents = dict(zip(self._commits, pool.map(self._content, self._commits), strict=True))
-        found = from_names({name: content for name, content in contents.items() if content is not None})
+        found = from_names({name: content for name, content in contents.items() if content is not None}, self.suspects)
         if not found:
             raise ValueError(f"models: {self.repository} has no branches with weights that are named {NAMED}")
         return found
@@ -129,8 +132,8 @@ class HubCheckpoints:
         left_out(commits.keys() - placed.keys(), f"the step is read from the name, which must be {NAMED}")
         return placed
 
-    def _content(self, name: str) -> tuple[str, str] | None:
-        """The digests of a revision's weights and tokenizer; None when it has no weights."""
+    def _content(self, name: str) -> Content | None:
+        """What a revision's files hold; None when it has no weights."""
         from huggingface_hub import errors
 
         commit = self._commits[check_name(name)]
@@ -142,12 +145,11 @@ class HubCheckpoints:
                 return None
             tokenizer = {file: self._sha256(commit, files[file]) for file in digests.TOKENIZER if file in files}
             settings = files.get(digests.TOKENIZER_CONFIG)
-            return (
-                digests.weights_digest(
-                    {file: self._sha256(commit, files[file]) for file in weights},
-                    read_json(self._small(commit, files[digests.CONFIG])),
-                ),
+            parts = {file: self._sha256(commit, files[file]) for file in weights}
+            return Content(
+                digests.weights_digest(parts, read_json(self._small(commit, files[digests.CONFIG]))),
                 digests.tokenizer_digest(tokenizer, read_json(self._small(commit, settings)) if settings else None),
+                tuple(parts.values()),
             )
         except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError):  # HTTP 404; other errors are raised
             left_out([name], f"{self.repository} no longer has it")

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from tl_search.checkpoints.content import Content, foreign
 from tl_search.plane.revision import Revision, step_of, tokens_of
 
 log = logging.getLogger(__name__)
@@ -109,24 +110,43 @@ def left_out(names: Iterable[str], why: str) -> None:
         log.warning("%s%s: left out, since %s", ", ".join(listed[:_TOLD]), more, why)
 
 
-def from_names(contents: Mapping[str, tuple[str, str]]) -> tuple[Revision, ...]:
+def from_names(contents: Mapping[str, Content], suspects: bool = False) -> tuple[Revision, ...]:
     """The revisions of a source that knows their steps only from their names.
 
-    The step of `main` is the last step + 1, unless its files equal those of the last step.
+    The step of `main` is the last step + 1, unless its files equal those of the last step. A revision that has a shard
+    of a step far away (`foreign`) is left out with a warning, or only named if `suspects`.
 
     Args:
-        contents: Revision's name → its digests (weights, tokenizer); every name `has_place`.
+        contents: Revision's name → its content; every name `has_place`.
+        suspects: Whether such revisions are kept.
     """
     steps = {name: step for name in contents if (step := step_of(name)) is not None}
     if "main" in contents:
         steps["main"] = max(steps.values(), default=-1) + 1
-    return in_training_order(Revision(name, step, tokens_of(name), *contents[name]) for name, step in steps.items())
+    listed = (
+        Revision(name, step, tokens_of(name), contents[name].weights, contents[name].tokenizer)
+        for name, step in steps.items()
+    )
+    revisions = in_training_order(listed, {content.weights: content.same for content in contents.values()})
+    strange = foreign(revisions, {name: content.parts for name, content in contents.items()})
+    for owner in sorted(set(strange.values())):
+        names = [name for name in strange if strange[name] == owner]
+        why = f"part of the weights is that of {owner}, but not in the steps between (a mistake in publishing?)"
+        if suspects:
+            log.warning("%s: kept, though %s", ", ".join(names), why)
+        else:
+            left_out(names, f"{why}; checkpoints.suspects=true keeps such revisions")
+    return tuple(revision for revision in revisions if suspects or revision.name not in strange)
 
 
-def in_training_order(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
+def in_training_order(revisions: Iterable[Revision], same: Mapping[str, str] | None = None) -> tuple[Revision, ...]:
     """The revisions ordered by step, with only one of those whose weights and tokenizer are equal.
 
     `_owner` says which one. Other copies are left out with a warning, but for `main` as a second name of the last step.
+
+    Args:
+        revisions: In any order.
+        same: Digest of weights → what is compared instead, where that is not empty.
 
     Raises:
         ValueError: two different revisions have the same step.
@@ -134,14 +154,14 @@ def in_training_order(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
     listed = sorted(revisions, key=lambda revision: (revision.step, step_of(revision.name) is None))
     places: dict[tuple[str, str], list[int]] = {}
     for place, revision in enumerate(listed):
-        places.setdefault((revision.weights, revision.tokenizer), []).append(place)
+        weights = (same or {}).get(revision.weights) or revision.weights
+        places.setdefault((weights, revision.tokenizer), []).append(place)
     ordered = []
     for found in places.values():
         kept = _owner(found, listed)
         ordered.append(kept)
         copies = [listed[place].name for place in found if listed[place] is not kept]
-        if named := [name for name in copies if step_of(name) is not None]:
-            left_out(named, f"the weights are those of {kept.name}")
+        left_out((name for name in copies if step_of(name) is not None), f"the weights are those of {kept.name}")
     ordered.sort(key=lambda revision: revision.step)
     for earlier, later in pairwise(ordered):
         if earlier.step == later.step:

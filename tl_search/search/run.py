@@ -26,6 +26,7 @@ from tl_search.runs.record import Done
 from tl_search.runs.searched_plane import Prices, SearchedPlane, Seconds
 from tl_search.scoring.ledger import Ledger
 from tl_search.scoring.suites import Suite
+from tl_search.search.alike import warn_of_equal_columns
 from tl_search.search.budget import Budget
 from tl_search.search.column import LocalWorker
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
@@ -155,6 +156,7 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
     searched = time.monotonic()
     log.info("search ended (%s) after %d pulls; now the finalists are confirmed", stopped, len(trajectory.steps))
 
+    warn_of_equal_columns(search.points)
     finalists = choose(search, plan.confirm.controls)
     costs = plan.costs.table(parameters, held_out.sizes())
     confirmation = Confirmation(worker.on(held_out), held_out.tasks, weights, plan.confirm, costs)
