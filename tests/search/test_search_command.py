@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from probe.known_metrics import OF_VIEWS, OPTIONS
-from probe.tiny_models import in_shards, make
+from probe.tiny_models import in_shards, make, make_nested
 
 from tl_search.cli.main import main
 from tl_search.plane.arm import Arm
@@ -68,6 +68,15 @@ def test_a_checkpoint_with_a_foreign_shard_is_no_part_of_the_plane_unless_it_is_
         verb = "kept, though" if wanted else "left out, since"
         told = " ".join(capsys.readouterr().err.split())
         assert f"checkpoint-200: {verb} part of the weights is that of main, but not in the steps between" in told
+
+
+def test_a_model_that_reads_images_too_is_searched_through_its_text_model(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("checkpoint-1", "main")):
+        make_nested(tmp_path / "models" / name, seed=seed)
+    assert main(["search", *QUICK, "checkpoints=folder", "checkpoints.path=models"]) == 0
+    [plane] = [json.loads(path.read_text()) for path in (tmp_path / "runs/search").rglob("plane.json")]
+    assert plane["n_layers"] == 3
 
 
 def test_columns_whose_scores_are_all_equal_are_named(caplog):

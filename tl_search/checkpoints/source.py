@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from tl_search.checkpoints.content import Content, foreign
 from tl_search.plane.revision import Revision, step_of, tokens_of
@@ -188,13 +188,42 @@ def _owner(places: Sequence[int], listed: Sequence[Revision]) -> Revision:
 
 
 def shape_of(folder: Path) -> ModelShape:
-    """The sizes of the model in a folder, from its config.json; no weights are read."""
+    """The sizes of the (text) model in a folder, from its config.json; no weights are read.
+
+    Raises:
+        ValueError: config.json describes no model that transformers knows, or none with text in it.
+    """
     import torch
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig, AutoModel
 
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    with torch.device("meta"):
-        model = AutoModel.from_config(config, attn_implementation="eager", trust_remote_code=False)
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        with torch.device("meta"):
+            model = text_model(AutoModel.from_config(config, attn_implementation="eager", trust_remote_code=False))
+        sizes = model.config.num_hidden_layers, model.config.hidden_size
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, StrictDataclassError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(f"{folder / 'config.json'}: describes no model that can be probed ({reason})") from error
     # a pooler comes after the last block and is not used
     parameters = sum(weight.numel() for name, weight in model.named_parameters() if not name.startswith("pooler."))
-    return ModelShape(config.num_hidden_layers, config.hidden_size, parameters)
+    return ModelShape(*sizes, parameters)
+
+
+def text_model(model: Any) -> Any:
+    """The part of a transformers model that reads text: of one that also reads images, the language model in it.
+
+    Raises:
+        ValueError: its config nests a text model that the model does not have as one part.
+    """
+    from transformers import PreTrainedModel
+
+    config = model.config.get_text_config()
+    if config is model.config:
+        return model
+    parts = [part for part in model.modules() if isinstance(part, PreTrainedModel) and part.config is config]
+    inner = {id(part) for found in parts for part in found.modules() if part is not found}
+    outer = [part for part in parts if id(part) not in inner]
+    if len(outer) != 1:
+        raise ValueError(f"must be or contain one text model, got {type(model).__name__}, which has {len(outer)}")
+    return outer[0]
