@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from probe.tiny_models import make
+from probe.tiny_models import in_shards, make
 
 from tl_search.checkpoints.hub import HubCheckpoints
 from tl_search.checkpoints.retry import UnreachableError
@@ -20,6 +20,10 @@ def source(hub, tmp_path):
 
 def model_folder(hub):
     return hub.root / "EleutherAI" / "tiny"
+
+
+def in_step(hub, step):
+    return sorted((model_folder(hub) / f"step{step}").glob("model-*.safetensors"))
 
 
 def test_revisions_are_known_before_any_weights_are_downloaded(hub, source, published):
@@ -75,10 +79,33 @@ def test_a_revision_without_weights_is_left_out_with_a_warning(hub, source, capl
     assert "step1: left out" in caplog.text
 
 
+def test_branches_as_other_programs_name_them_are_revisions_and_others_are_named(hub, source, caplog):
+    for number, name in enumerate(("step200-tokens1B", "checkpoint-500", "best-so-far"), 5):
+        make(model_folder(hub) / name, seed=number)
+    found = [(revision.name, revision.step, revision.tokens) for revision in source.revisions()]
+    assert found[2:4] == [("step200-tokens1B", 200, 10**9), ("checkpoint-500", 500, None)]
+    assert "best-so-far: left out, since the step is read from the name, which must be like step1000" in caplog.text
+
+
 def test_copies_under_other_steps_are_reported_and_searched_once(hub, source, caplog):
     shutil.copytree(model_folder(hub) / "main", model_folder(hub) / "step64")
     assert [revision.step for revision in source.revisions()] == [0, 1, 1000]
     assert "step64: left out, since the weights are those of step1000" in caplog.text
+
+
+@pytest.mark.parametrize("suspects", [False, True])
+def test_a_branch_with_one_shard_of_the_final_model_is_named_and_kept_only_on_request(hub, tmp_path, caplog, suspects):
+    for number, step in enumerate((0, 1, 200, 500, 700, 1000)):
+        shutil.rmtree(model_folder(hub) / f"step{step}", ignore_errors=True)
+        in_shards(make(model_folder(hub) / f"step{step}", seed=number))
+    shutil.rmtree(model_folder(hub) / "main")
+    first = in_step(hub, 1000)[0]
+    shutil.copy(first, model_folder(hub) / "step500" / first.name)
+    source = HubCheckpoints(("tiny",), cache=str(tmp_path / "cache"), suspects=suspects)
+    assert [revision.step for revision in source.revisions()] == [0, 1, 200, *[500] * suspects, 700, 1000]
+    told = "step500: kept, though part" if suspects else "step500: left out, since part"
+    assert f"{told} of the weights is that of step1000, but not in the steps between" in caplog.text
+    assert not [path for path in hub.asked if path.endswith(".safetensors")]
 
 
 def test_a_config_that_differs_only_in_its_writer_is_the_same_model(hub, source):

@@ -1,13 +1,18 @@
 """Revisions on this machine: of one of our runs, and in a plain folder."""
 
+import json
 import shutil
+from itertools import accumulate
 
 import pytest
+import torch
 from probe.tiny_models import make
+from safetensors.torch import load_file, save_file
 
+from tl_search.checkpoints.content import Content, foreign
 from tl_search.checkpoints.folder import FolderCheckpoints
 from tl_search.checkpoints.run import RunCheckpoints
-from tl_search.checkpoints.source import in_training_order
+from tl_search.checkpoints.source import from_names, in_training_order
 from tl_search.plane.revision import Revision
 from tl_search.runs.digests import folder_digests, weight_files
 from tl_search.runs.index import add_revision
@@ -92,16 +97,108 @@ def test_a_folder_of_models_reads_both_spellings_of_a_step(tmp_path):
     assert [(revision.name, revision.step) for revision in revisions] == [("step3", 3), ("step-20", 20), ("main", 21)]
 
 
-def test_a_folder_without_a_step_in_its_name_is_left_out_with_a_warning(tmp_path, caplog):
-    make(tmp_path / "main", seed=1)
-    make(tmp_path / "final-version", seed=2)
-    assert [revision.name for revision in FolderCheckpoints(str(tmp_path)).revisions()] == ["main"]
-    assert "final-version: left out" in caplog.text
+def test_a_folder_without_a_step_in_its_name_or_without_a_model_is_left_out_with_a_warning(tmp_path, caplog):
+    for number, name in enumerate(("main", "final-version", "step-2-of-3", "checkpoint-500", "global_step700")):
+        make(tmp_path / name, seed=number)
+    (tmp_path / "step9").mkdir()
+    (tmp_path / "global_step700" / "model.safetensors").unlink()
+    (tmp_path / "logs").mkdir()
+    assert [revision.name for revision in FolderCheckpoints(str(tmp_path)).revisions()] == ["checkpoint-500", "main"]
+    assert "final-version, step-2-of-3: left out, since the step is read from the name, which must be" in caplog.text
+    assert "global_step700, step9: left out, since the folder holds no model" in caplog.text
+    assert "logs" not in caplog.text
 
 
 def test_two_models_at_one_step_are_refused():
     with pytest.raises(ValueError, match="step5 and step-5 differ but are both of step 5"):
         in_training_order([Revision("step5", 5, None, "a", "t"), Revision("step-5", 5, None, "b", "t")])
+
+
+@pytest.mark.parametrize(
+    ("contents", "kept"),
+    [
+        ({0: "a", 1: "a", 2: "b", 9: "c"}, {0: "a", 2: "b", 9: "c"}),  # a warm-up whose first rate is 0
+        ({0: "a", 1: "a", 2: "a", 9: "c"}, {0: "a", 9: "c"}),
+        ({0: "a", 1: "a", 2: "b", 3: "a", 9: "c"}, {0: "a", 2: "b", 9: "c"}),  # step3 has the weights of step0, too
+        ({0: "a", 1: "b", 2: "a", 9: "c"}, {1: "b", 2: "a", 9: "c"}),  # step0 is a copy of a later model
+        ({0: "c", 1: "c", 2: "b", 9: "c"}, {2: "b", 9: "c"}),  # the final model, published as the first ones
+        ({0: "a", 3: "c", 4: "b", 9: "c"}, {0: "a", 4: "b", 9: "c"}),
+        ({1: "a", 2: "a", 9: "c"}, {2: "a", 9: "c"}),
+        ({0: "a", 1: "a"}, {1: "a"}),
+        ({0: "a", 1: "b", 9: "c", "main": "c"}, {0: "a", 1: "b", 9: "c"}),  # another name of the last step
+        ({0: "a", 1: "b", 9: "c", "main": "b"}, {0: "a", 9: "c", "main": "b"}),  # the final model, published as step1
+        ({0: "a", 1: "a", 9: "c", "main": "d"}, {0: "a", 9: "c", "main": "d"}),
+    ],
+)
+def test_of_copies_the_one_is_kept_that_the_weights_belong_to(contents, kept):
+    names = {step: step if step == "main" else f"step{step}" for step in contents}
+    found = from_names({names[step]: Content(content, "t") for step, content in contents.items()})
+    assert {revision.name: revision.weights for revision in found} == {names[step]: kept[step] for step in kept}
+
+
+@pytest.mark.parametrize(
+    ("shards", "found"),
+    [
+        ("aA bB cC dD", {}),
+        ("aA bA cA dA", {}),  # a frozen part
+        ("aA bA cB dC", {}),  # a part that is trained later, or a first rate of 0
+        ("aA bB cC dD eB fF gG", {"step1": "step4"}),
+        ("aA bB cC dG eE fF gG", {"step3": "step6"}),  # a shard of the final model, as in a published family
+        ("aA bB cG dG eE fF gG", {"step2": "step6", "step3": "step6"}),
+        ("aG bB cC dG eE fF gG", {"step0": "step6", "step3": "step6"}),
+        ("aA bA cC dA eE fF gG", {"step3": "step1"}),  # random weights in a later step
+        ("aA bB cC dA eE fF gG", {"step0": "step3"}),
+        ("aA bA cC dA eA fA gA", {}),  # one step broke out of a frozen part
+        ("aA bB cA", {"step0": "step2"}),
+    ],
+)
+def test_a_shard_of_a_step_far_away_is_foreign_and_a_frozen_part_is_not(shards, found):
+    parts = {f"step{step}": tuple(pair) for step, pair in enumerate(shards.split())}
+    assert foreign([Revision(name, step) for step, name in enumerate(parts)], parts) == found
+
+
+@pytest.mark.parametrize("form", ["another header", "another order", "pickle"])
+def test_the_same_numbers_in_other_bytes_are_one_revision_of_a_folder(tmp_path, caplog, form):
+    for number, name in enumerate(("step1", "step5", "step9")):
+        make(tmp_path / name, seed=number)
+    shutil.copytree(tmp_path / "step5", tmp_path / "step7")
+    file = tmp_path / "step7" / "model.safetensors"
+    tensors = load_file(file)
+    config = json.loads((tmp_path / "step7" / "config.json").read_text())
+    (tmp_path / "step7" / "config.json").write_text(json.dumps({**config, "torch_dtype": "float32"}))
+    file.unlink()
+    if form == "pickle":
+        tied = {"lm_head.weight": tensors["embed_in.weight"]}  # which safetensors write once
+        torch.save({**tensors, **tied}, file.with_name("pytorch_model.bin"))
+    elif form == "another order":
+        data = {name: tensors[name].numpy().tobytes() for name in sorted(tensors, reverse=True)}
+        ends = [*accumulate(map(len, data.values()))]
+        facts = {
+            name: {"dtype": "F32", "shape": [*tensors[name].shape], "data_offsets": [end - len(data[name]), end]}
+            for name, end in zip(data, ends, strict=True)
+        }
+        header = json.dumps(facts).encode()
+        file.write_bytes(len(header).to_bytes(8, "little") + header + b"".join(data.values()))
+    else:
+        save_file(tensors, file, {"format": "pt", "written_by": "another program"})
+    assert [revision.name for revision in FolderCheckpoints(str(tmp_path)).revisions()] == ["step1", "step7", "step9"]
+    assert "step5: left out, since the weights are those of step7" in caplog.text
+
+
+def test_one_number_makes_another_revision(tmp_path):
+    make(tmp_path / "step1")
+    shutil.copytree(tmp_path / "step1", tmp_path / "step2")
+    tensors = load_file(tmp_path / "step2" / "model.safetensors")
+    tensors["embed_in.weight"][130, 3] += 1  # neither at the beginning nor at the end
+    save_file(tensors, tmp_path / "step2" / "model.safetensors", {"format": "pt"})
+    assert [revision.name for revision in FolderCheckpoints(str(tmp_path)).revisions()] == ["step1", "step2"]
+
+
+def test_a_damaged_file_is_a_revision_that_fails_alone(tmp_path):
+    make(tmp_path / "step1")
+    shutil.copytree(tmp_path / "step1", tmp_path / "step2")
+    (tmp_path / "step2" / "model.safetensors").write_bytes(b"")
+    assert len(FolderCheckpoints(str(tmp_path)).revisions()) == 2
 
 
 def test_the_same_weights_under_another_tokenizer_are_another_revision():

@@ -8,6 +8,7 @@ from tl_search.cli import commands
 from tl_search.cli.config.compose import compose_job, configs, parse
 from tl_search.cli.config.naming import deciding_keys, identity, known_keys
 from tl_search.cli.config.preflight import preflight
+from tl_search.cli.config.renamed import first_named
 
 
 def folders(*words):
@@ -103,3 +104,10 @@ def test_run_has_the_same_defaults_as_the_commands_that_it_joins(other):
             "lr_policy",
         }:  # tl run always goes on by itself
             assert ours[key] == theirs[key], key
+
+
+def test_a_setting_that_came_later_names_no_other_directory_until_it_is_set(tmp_path):
+    source = {"_target_": "tl_search.checkpoints.folder.FolderCheckpoints", "path": "models"}
+    assert first_named({"checkpoints": {**source, "suspects": False}}) == {"checkpoints": source}
+    search = ("search", "checkpoints=folder", f"checkpoints.path={tmp_path}")
+    assert folder(*search, "checkpoints.suspects=true").name != folder(*search).name

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tl_search.plane.arm import Arm, Plane
 from tl_search.plane.extraction import Dtype, Extraction, FinalNorm, Pooling
-from tl_search.plane.revision import Revision, check_name, step_of
+from tl_search.plane.revision import Revision, check_name, step_of, tokens_of
 
 FIXED = Extraction(dtype=Dtype.float32)
 
@@ -80,6 +80,24 @@ def test_a_revision_cannot_leave_its_folder(name):
         check_name(name)
 
 
-@pytest.mark.parametrize(("name", "step"), [("step1000", 1000), ("step-7", 7), ("main", None), ("step1b", None)])
-def test_reads_the_step_in_a_name(name, step):
-    assert step_of(name) == step
+@pytest.mark.parametrize(
+    ("name", "step", "tokens"),
+    [
+        ("step1000", 1000, None),
+        ("step-7", 7, None),
+        ("step_7", 7, None),
+        ("checkpoint-500", 500, None),  # of the Trainer of transformers
+        ("step200-tokens1B", 200, 10**9),  # OLMo
+        ("step90-tokens0.5B", 90, 5 * 10**8),
+        ("global_step1000", 1000, None),  # DeepSpeed
+        ("iter_0001000", 1000, None),  # Megatron
+        ("ckpt-12", 12, None),
+        ("main", None, None),
+        ("step1b", None, None),
+        ("checkpoint-best", None, None),
+        ("stage2-step1000-tokens4B", None, None),  # which counts its steps anew
+        ("7", None, None),
+    ],
+)
+def test_reads_the_step_and_the_tokens_in_a_name(name, step, tokens):
+    assert (step_of(name), tokens_of(name)) == (step, tokens)

@@ -1,9 +1,13 @@
 """A loaded model owns its weights; a tokenizer that is not the model's is told where sizes can tell."""
 
+import json
+
 import pytest
 import torch
-from probe.tiny_models import make
+import transformers
+from probe.tiny_models import make, make_nested
 
+from tl_search.checkpoints.source import ModelShape, shape_of
 from tl_search.probe.loading import load_model, load_tokenizer, swap_weights
 
 
@@ -46,3 +50,31 @@ def test_a_models_weights_do_not_change_with_the_file_that_they_came_from(tmp_pa
 def test_tied_weights_stay_tied(tmp_path):
     model = load_model(make(tmp_path, "t5"), torch.float32)
     assert model.shared.weight is model.encoder.embed_tokens.weight is model.decoder.embed_tokens.weight
+
+
+def test_of_a_model_that_reads_images_too_the_text_model_is_probed(tmp_path):
+    folder = make_nested(tmp_path / "model")
+    model = load_model(folder, torch.float32)
+    assert type(model).__name__ == "Gemma3TextModel"
+    ids = torch.tensor([[5, 6, 7, 8]])
+    whole = transformers.AutoModel.from_pretrained(folder)
+    assert torch.equal(model(input_ids=ids).last_hidden_state, whole(input_ids=ids).last_hidden_state)
+    assert shape_of(folder) == ModelShape(3, 16, sum(weight.numel() for weight in model.parameters()))
+
+
+def test_a_vocabulary_larger_than_that_of_a_nested_text_model_is_refused(tmp_path):
+    folder = make_nested(tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["vocab_size"] = 258
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="the model has only 258"):
+        load_tokenizer(folder)
+
+
+@pytest.mark.parametrize(
+    "config", [{"model_type": "unheard_of"}, {}, [], {"model_type": "gpt_neox", "num_hidden_layers": None}]
+)
+def test_a_config_of_no_model_is_one_line_that_names_the_file(tmp_path, config):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=r"config\.json: describes no model that can be probed \([^\n]+\)$"):
+        shape_of(tmp_path)

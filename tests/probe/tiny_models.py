@@ -51,6 +51,32 @@ def make(folder: Path, family: str = "gpt_neox", seed: int = 0, begins: bool = F
     return folder
 
 
+def make_nested(folder: Path, seed: int = 0) -> Path:
+    """A model like Gemma 3, which also reads images: its config nests that of the text model, `text_config`."""
+    torch.manual_seed(seed)
+    image = {"num_attention_heads": 2, "intermediate_size": 16, "image_size": 16, "patch_size": 8}
+    config = transformers.Gemma3Config(
+        text_config={**SIZES, **HEADS, "num_key_value_heads": 1, "head_dim": 8},
+        vision_config={"hidden_size": 8, "num_hidden_layers": 3, **image},  # as many blocks as the text model has
+        mm_tokens_per_image=4,
+    )
+    model = transformers.AutoModelForImageTextToText.from_config(config)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(0.3 * torch.randn_like(weight))
+    model.save_pretrained(folder)
+    save_tokenizer(folder)
+    return folder
+
+
+def in_shards(folder: Path) -> list[Path]:
+    """Save the model of a folder again, in several files with weights, which are returned."""
+    model = transformers.AutoModel.from_pretrained(folder)
+    (folder / "model.safetensors").unlink()
+    model.save_pretrained(folder, max_shard_size="16KB")
+    return sorted(folder.glob("model-*.safetensors"))
+
+
 def save_tokenizer(folder: Path, begins: bool = False, ends: bool = False) -> None:
     """One that `ends` texts does so with the token that could begin them, as some GPT tokenizers do."""
     names = ["<s>", "<pad>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]

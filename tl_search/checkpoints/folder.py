@@ -2,30 +2,41 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from tl_search.checkpoints.source import LocalCheckpoints, from_names
+from tl_search.checkpoints.content import folder_contents
+from tl_search.checkpoints.source import NAMED, LocalCheckpoints, from_names, has_place, left_out
 from tl_search.plane.revision import Revision
-from tl_search.runs.digests import CONFIG, folder_digests
+from tl_search.runs.digests import CONFIG, folder_digests, is_model
 from tl_search.store.manifest import DamagedError
 
 
 @dataclass(frozen=True)
 class FolderCheckpoints(LocalCheckpoints):
-    """transformers models in subfolders named `step1000` (or `step-1000`) and `main`.
+    """transformers models in subfolders named by their step (`step1000`, `checkpoint-500`, …) and `main`.
 
     Args:
         path: The folder that contains these subfolders.
+        suspects: Whether revisions are kept that have a shard of another step.
     """
+
+    suspects: bool = False
+
+    DECIDES: ClassVar = {"files": "suspects"}
 
     def listed(self) -> tuple[Revision, ...]:
         """All revisions. Raises ValueError if the folder does not exist or contains no model."""
         root = Path(self.path)
         if not root.is_dir():
             raise ValueError(f"path: must be a folder of models, got {self.path!r}, which does not exist")
-        folders = sorted(folder for folder in root.iterdir() if (folder / CONFIG).is_file())
-        found = from_names({folder.name: folder_digests(folder) for folder in folders})
+        folders = {folder.name: folder for folder in root.iterdir() if folder.is_dir()}
+        models = {name for name, folder in folders.items() if is_model(folder)}
+        placed = {name for name in folders if has_place(name)}
+        left_out(models - placed, f"the step is read from the name, which must be {NAMED}")
+        left_out(placed - models, f"the folder holds no model ({CONFIG} and model.safetensors)")
+        found = from_names(folder_contents({name: folders[name] for name in sorted(models & placed)}), self.suspects)
         if not found:
-            raise ValueError(f"path: must hold models in folders like step1000 or main, got {self.path!r}, without any")
+            raise ValueError(f"path: must hold models in folders named {NAMED}, got {self.path!r}, without any")
         return found
 
     def fetch(self, revision: Revision) -> Path:

@@ -1,6 +1,5 @@
 """The revisions of a model that are published on the Hugging Face Hub as branches and tags named by their step."""
 
-import logging
 import os
 import re
 import threading
@@ -11,17 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tl_search.checkpoints.content import Content
 from tl_search.checkpoints.retry import patiently
-from tl_search.checkpoints.source import ModelShape, from_names, shape_of
-from tl_search.plane.revision import Revision, check_name, step_of
+from tl_search.checkpoints.source import NAMED, ModelShape, from_names, has_place, left_out, shape_of
+from tl_search.plane.revision import Revision, check_name
 from tl_search.runs import digests
 from tl_search.store.atomic import read_json
 from tl_search.store.manifest import DamagedError, file_digest
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
-
-log = logging.getLogger(__name__)
 
 # Requests at a time while revisions are listed.
 _REQUESTS = 8
@@ -30,23 +28,26 @@ _downloading = threading.Lock()
 
 @dataclass(frozen=True)
 class HubCheckpoints:
-    """Branches and tags named like `step1000`, and `main`. Their commits are looked up once and used from then on.
+    """Branches and tags named by their step (`step1000`, `step200-tokens1B`, …), and `main`.
 
-    The digests of a revision come from the checksums that the Hub lists, so no weights are downloaded for them. The
-    environment variable HF_TOKEN gives the token for gated models, HF_ENDPOINT the address of another server.
+    Their commits are looked up once and used from then on. The digests of a revision come from the checksums that the
+    Hub lists, so no weights are downloaded for them. The environment variable HF_TOKEN gives the token for gated
+    models, HF_ENDPOINT the address of another server.
 
     Args:
         models: Exactly one model: `pythia-410m`, or with its organisation: `EleutherAI/pythia-410m`.
         cache: The folder for downloads; None uses the Hub client's own cache.
         patience: Seconds, >= 0, for which one failing request is repeated before the Hub counts as unreachable.
+        suspects: Whether revisions are kept that have a shard of another step.
     """
 
     models: tuple[str, ...] = ("pythia-410m",)
     organisation: str = "EleutherAI"
     cache: str | None = None
     patience: float = 300.0
+    suspects: bool = False
 
-    DECIDES: ClassVar = {"files": "models organisation cache patience"}
+    DECIDES: ClassVar = {"files": "models organisation cache patience suspects"}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))
@@ -80,9 +81,9 @@ class HubCheckpoints:
     def _revisions(self) -> tuple[Revision, ...]:
         with ThreadPoolExecutor(_REQUESTS) as pool:
             contents = dict(zip(self._commits, pool.map(self._content, self._commits), strict=True))
-        found = from_names({name: content for name, content in contents.items() if content is not None})
+        found = from_names({name: content for name, content in contents.items() if content is not None}, self.suspects)
         if not found:
-            raise ValueError(f"models: {self.repository} has no branches with weights named like step1000 or main")
+            raise ValueError(f"models: {self.repository} has no branches with weights that are named {NAMED}")
         return found
 
     def fetch(self, revision: Revision) -> Path:
@@ -127,10 +128,12 @@ class HubCheckpoints:
         """Revision's name → commit, ordered by name. Kept, because a branch may change while a search runs."""
         refs = self._ask(lambda: self._api.list_repo_refs(self.repository), "its branches")
         commits = {ref.name: ref.target_commit for ref in [*refs.tags, *refs.branches]}
-        return {name: commits[name] for name in sorted(commits) if name == "main" or step_of(name) is not None}
+        placed = {name: commits[name] for name in sorted(commits) if has_place(name)}
+        left_out(commits.keys() - placed.keys(), f"the step is read from the name, which must be {NAMED}")
+        return placed
 
-    def _content(self, name: str) -> tuple[str, str] | None:
-        """The digests of a revision's weights and tokenizer; None when it has no weights."""
+    def _content(self, name: str) -> Content | None:
+        """What a revision's files hold; None when it has no weights."""
         from huggingface_hub import errors
 
         commit = self._commits[check_name(name)]
@@ -138,19 +141,18 @@ class HubCheckpoints:
             files = {file.rfilename: file for file in self._files(commit)}
             weights = digests.weight_files(files)
             if not weights or digests.CONFIG not in files:
-                log.warning("%s: left out, since %s has no weights there", name, self.repository)
+                left_out([name], f"{self.repository} has no weights there")
                 return None
             tokenizer = {file: self._sha256(commit, files[file]) for file in digests.TOKENIZER if file in files}
             settings = files.get(digests.TOKENIZER_CONFIG)
-            return (
-                digests.weights_digest(
-                    {file: self._sha256(commit, files[file]) for file in weights},
-                    read_json(self._small(commit, files[digests.CONFIG])),
-                ),
+            parts = {file: self._sha256(commit, files[file]) for file in weights}
+            return Content(
+                digests.weights_digest(parts, read_json(self._small(commit, files[digests.CONFIG]))),
                 digests.tokenizer_digest(tokenizer, read_json(self._small(commit, settings)) if settings else None),
+                tuple(parts.values()),
             )
         except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError):  # HTTP 404; other errors are raised
-            log.warning("%s: left out, since %s no longer has it", name, self.repository)
+            left_out([name], f"{self.repository} no longer has it")
             return None
 
     def _files(self, commit: str) -> list[Any]:

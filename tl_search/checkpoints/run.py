@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tl_search.checkpoints.source import LocalCheckpoints, in_training_order, log
+from tl_search.checkpoints.source import LocalCheckpoints, in_training_order, left_out
 from tl_search.plane.revision import Revision
 from tl_search.runs.digests import folder_digests
 from tl_search.runs.index import read_index
@@ -34,7 +34,7 @@ class RunCheckpoints(LocalCheckpoints):
             if self.folder(revision.name).is_dir():
                 found.append(revision)
             else:
-                log.warning("%s: left out, since %s is gone", revision.name, self.folder(revision.name))
+                left_out([revision.name], f"{self.folder(revision.name)} is gone")
         if not found:
             raise ValueError(f"path: must be a training run with revisions, got {self.path!r}, which has none")
         return in_training_order(found)

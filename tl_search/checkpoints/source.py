@@ -2,16 +2,21 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
-from tl_search.plane.revision import Revision, step_of
+from tl_search.checkpoints.content import Content, foreign
+from tl_search.plane.revision import Revision, step_of, tokens_of
 
 log = logging.getLogger(__name__)
+
+# What a message says of a name that tells no step.
+NAMED = "like step1000, checkpoint-500, global_step1000, step200-tokens1B, or main"
+_TOLD = 12  # names in one warning
 
 
 @dataclass(frozen=True)
@@ -92,58 +97,133 @@ class LocalCheckpoints(ABC):
         return shape_of(self.folder(self._revisions[-1].name))
 
 
-def from_names(contents: Mapping[str, tuple[str, str]]) -> tuple[Revision, ...]:
+def has_place(name: str) -> bool:
+    """Whether a revision's name tells when in training it was saved."""
+    return name == "main" or step_of(name) is not None
+
+
+def left_out(names: Iterable[str], why: str) -> None:
+    """Warn that revisions are left out, if there are any."""
+    listed = sorted(names)
+    if listed:
+        more = f" and {len(listed) - _TOLD} more" if len(listed) > _TOLD else ""
+        log.warning("%s%s: left out, since %s", ", ".join(listed[:_TOLD]), more, why)
+
+
+def from_names(contents: Mapping[str, Content], suspects: bool = False) -> tuple[Revision, ...]:
     """The revisions of a source that knows their steps only from their names.
 
-    The step of `main` is the last step + 1, unless its files equal those of another revision. Other names without a
-    step are left out, with a warning.
+    The step of `main` is the last step + 1, unless its files equal those of the last step. A revision that has a shard
+    of a step far away (`foreign`) is left out with a warning, or only named if `suspects`.
 
     Args:
-        contents: Revision's name → its digests (weights, tokenizer).
+        contents: Revision's name → its content; every name `has_place`.
+        suspects: Whether such revisions are kept.
     """
-    steps = {name: step_of(name) for name in contents}
-    known = {name: step for name, step in steps.items() if step is not None}
+    steps = {name: step for name in contents if (step := step_of(name)) is not None}
     if "main" in contents:
-        known["main"] = max(known.values(), default=-1) + 1
-    for name in sorted(contents.keys() - known.keys()):
-        log.warning("%s: left out, since its name contains no step, as step1000 does", name)
-    return in_training_order(Revision(name, step, None, *contents[name]) for name, step in known.items())
+        steps["main"] = max(steps.values(), default=-1) + 1
+    listed = (
+        Revision(name, step, tokens_of(name), contents[name].weights, contents[name].tokenizer)
+        for name, step in steps.items()
+    )
+    revisions = in_training_order(listed, {content.weights: content.same for content in contents.values()})
+    strange = foreign(revisions, {name: content.parts for name, content in contents.items()})
+    for owner in sorted(set(strange.values())):
+        names = [name for name in strange if strange[name] == owner]
+        why = f"part of the weights is that of {owner}, but not in the steps between (a mistake in publishing?)"
+        if suspects:
+            log.warning("%s: kept, though %s", ", ".join(names), why)
+        else:
+            left_out(names, f"{why}; checkpoints.suspects=true keeps such revisions")
+    return tuple(revision for revision in revisions if suspects or revision.name not in strange)
 
 
-def in_training_order(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
+def in_training_order(revisions: Iterable[Revision], same: Mapping[str, str] | None = None) -> tuple[Revision, ...]:
     """The revisions ordered by step, with only one of those whose weights and tokenizer are equal.
 
-    The one with the latest step is kept, and one with a step in its name rather than `main`, which is usually another
-    name of the last step. Other copies are a mistake of the run or of its publication, so a warning is logged. (Pythia
-    2.8b was published with 76 copies of its last step under earlier names, hence the latest is kept.)
+    `_owner` says which one. Other copies are left out with a warning, but for `main` as a second name of the last step.
+
+    Args:
+        revisions: In any order.
+        same: Digest of weights → what is compared instead, where that is not empty.
 
     Raises:
         ValueError: two different revisions have the same step.
     """
-    kept: dict[tuple[str, str], Revision] = {}
-    copies: dict[tuple[str, str], list[str]] = {}
-    for revision in sorted(revisions, key=lambda revision: (step_of(revision.name) is not None, revision.step)):
-        content = (revision.weights, revision.tokenizer)
-        if content in kept and step_of(kept[content].name) is not None:
-            copies.setdefault(content, []).append(kept[content].name)
-        kept[content] = revision
-    for content, names in copies.items():
-        log.warning("%s: left out, since the weights are those of %s", ", ".join(names), kept[content].name)
-    ordered = tuple(sorted(kept.values(), key=lambda revision: revision.step))
+    listed = sorted(revisions, key=lambda revision: (revision.step, step_of(revision.name) is None))
+    places: dict[tuple[str, str], list[int]] = {}
+    for place, revision in enumerate(listed):
+        weights = (same or {}).get(revision.weights) or revision.weights
+        places.setdefault((weights, revision.tokenizer), []).append(place)
+    ordered = []
+    for found in places.values():
+        kept = _owner(found, listed)
+        ordered.append(kept)
+        copies = [listed[place].name for place in found if listed[place] is not kept]
+        left_out((name for name in copies if step_of(name) is not None), f"the weights are those of {kept.name}")
+    ordered.sort(key=lambda revision: revision.step)
     for earlier, later in pairwise(ordered):
         if earlier.step == later.step:
             raise ValueError(f"revisions: {earlier.name} and {later.name} differ but are both of step {later.step}")
-    return ordered
+    return tuple(ordered)
+
+
+def _owner(places: Sequence[int], listed: Sequence[Revision]) -> Revision:
+    """Of the revisions that hold the same: the one whose step it belongs to.
+
+    - The final revision is never given up for an earlier one, but a `main` that equals the last step is that step.
+    - Copies that run from step 0 belong to step 0: the first steps of a warm-up have a rate of 0 (in every Pythia).
+    - Otherwise the latest: Pythia 2.8b was published with 76 copies of its last step under earlier names.
+
+    Args:
+        places: Their places in `listed`, rising.
+        listed: All revisions in training order.
+    """
+    last = len(listed) - 1
+    if places[-1] == last:
+        second_name = step_of(listed[last].name) is None and last - 1 in places
+        return listed[last - 1 if second_name and step_of(listed[last - 1].name) is not None else last]
+    return listed[places[0] if listed[0].step == 0 and list(places[:2]) == [0, 1] else places[-1]]
 
 
 def shape_of(folder: Path) -> ModelShape:
-    """The sizes of the model in a folder, from its config.json; no weights are read."""
+    """The sizes of the (text) model in a folder, from its config.json; no weights are read.
+
+    Raises:
+        ValueError: config.json describes no model that transformers knows, or none with text in it.
+    """
     import torch
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig, AutoModel
 
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    with torch.device("meta"):
-        model = AutoModel.from_config(config, attn_implementation="eager", trust_remote_code=False)
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        with torch.device("meta"):
+            model = text_model(AutoModel.from_config(config, attn_implementation="eager", trust_remote_code=False))
+        sizes = model.config.num_hidden_layers, model.config.hidden_size
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, StrictDataclassError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(f"{folder / 'config.json'}: describes no model that can be probed ({reason})") from error
     # a pooler comes after the last block and is not used
     parameters = sum(weight.numel() for name, weight in model.named_parameters() if not name.startswith("pooler."))
-    return ModelShape(config.num_hidden_layers, config.hidden_size, parameters)
+    return ModelShape(*sizes, parameters)
+
+
+def text_model(model: Any) -> Any:
+    """The part of a transformers model that reads text: of one that also reads images, the language model in it.
+
+    Raises:
+        ValueError: its config nests a text model that the model does not have as one part.
+    """
+    from transformers import PreTrainedModel
+
+    config = model.config.get_text_config()
+    if config is model.config:
+        return model
+    parts = [part for part in model.modules() if isinstance(part, PreTrainedModel) and part.config is config]
+    inner = {id(part) for found in parts for part in found.modules() if part is not found}
+    outer = [part for part in parts if id(part) not in inner]
+    if len(outer) != 1:
+        raise ValueError(f"must be or contain one text model, got {type(model).__name__}, which has {len(outer)}")
+    return outer[0]

@@ -1,6 +1,7 @@
 """One named training checkpoint of a model."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tl_search.errors.limits import at_least
@@ -42,7 +43,29 @@ def check_name(name: str) -> str:
     return name
 
 
+# The beginnings of names under which training programs save the model of a step, in the order in which help lists them.
+_NAMED = re.compile(
+    r"(?:step|global_step|checkpoint|ckpt|iter|iteration)[-_]?(?P<step>\d+)"
+    r"(?:[-_]tokens(?P<tokens>\d+(?:\.\d+)?)(?P<unit>[KMBT]))?",
+    re.IGNORECASE,
+)
+_UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+
+
 def step_of(name: str) -> int | None:
-    """The step in a name such as `step1000` or `step-1000`; None when it has none."""
-    match = re.fullmatch(r"step-?(\d+)", name)
-    return int(match.group(1)) if match else None
+    """The step in a name such as `step1000`, `checkpoint-500` or `step200-tokens1B`; None when it has none."""
+    match = _NAMED.fullmatch(name)
+    return int(match["step"]) if match else None
+
+
+def tokens_of(name: str) -> int | None:
+    """The number of training tokens in a name such as `step200-tokens1B`; None when it has none."""
+    match = _NAMED.fullmatch(name)
+    return round(float(match["tokens"]) * _UNITS[match["unit"].upper()]) if match and match["tokens"] else None
+
+
+def untrained(revisions: Iterable[Revision]) -> frozenset[str]:
+    """The names of those that have the random weights of step 0, also under a later step (with another tokenizer)."""
+    listed = tuple(revisions)
+    random = {revision.weights for revision in listed if revision.step == 0} - {""}
+    return frozenset(revision.name for revision in listed if revision.step == 0 or revision.weights in random)

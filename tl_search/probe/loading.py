@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from tl_search.checkpoints.source import text_model
 from tl_search.probe.quiet import quiet
 from tl_search.store.atomic import read_json
 from tl_search.store.keys import digest
@@ -32,7 +33,8 @@ def load_tokenizer(folder: Path) -> Any:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ValueError(f"{folder}: its tokenizer does not load ({_first_line(error)})") from error
-    size = read_json(folder / "config.json").get("vocab_size")
+    config = read_json(folder / "config.json")
+    size = config.get("vocab_size", (config.get("text_config") or {}).get("vocab_size"))
     if isinstance(size, int):
         # only the vocabulary itself must fit: added tokens may have no row in the model's table, and few texts use them
         if tokenizer.vocab_size > size:
@@ -53,7 +55,7 @@ def architecture(folder: Path, dtype: torch.dtype) -> str:
 
 
 def load_model(folder: Path, dtype: torch.dtype) -> Any:
-    """The base model (no head) with the folder's weights, in evaluation mode, on the CPU.
+    """The base model (no head, no part for images) with the folder's weights, in evaluation mode, on the CPU.
 
     Args:
         dtype: Of the weights. The Trainer's precision would also round the model's tables of rotary frequencies.
@@ -61,13 +63,15 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
     Raises:
         ValueError: the folder cannot be read as a model, or lacks some of the model's weights.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel
 
     try:
         with quiet():
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            config._attn_implementation = None  # a file must not choose the code that computes attention
+            for one in (config, config.get_text_config()):
+                one._attn_implementation = None  # a file must not choose the code that computes attention
             if hasattr(config, "rescale_every"):
                 config.rescale_every = 0  # RWKV would halve its weights in place, but not those copied in later
             model, found = AutoModel.from_pretrained(
@@ -79,11 +83,15 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
                 trust_remote_code=False,
                 weights_only=True,
             )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError, StrictDataclassError) as error:
         raise ValueError(f"{folder}: does not load as a transformers model ({_first_line(error)})") from error
     missing = sorted(name for name in found["missing_keys"] if not _unused(name))
     if missing:
         raise ValueError(f"{folder}: lacks {len(missing)} weights of its model, {missing[0]} among them")
+    try:
+        model = text_model(model)
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from error
     _own(model)
     return model.eval()
 

@@ -74,7 +74,7 @@ def interval(value: Interval, sign: bool = False) -> str:
 
 def control_name(plane: SearchedPlane, arm: ArmName) -> str:
     """What kind of control the arm is: random weights, or token embeddings, which take no context into account."""
-    untrained = plane.revisions[plane.at(arm)[0]].step == 0
+    untrained = plane.is_random(arm)
     if arm.layer == 0:
         return "untrained token embeddings" if untrained else "token embeddings"
     return "random weights" if untrained else str(arm)

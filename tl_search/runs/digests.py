@@ -42,7 +42,7 @@ def weight_files(names: Iterable[str]) -> tuple[str, ...]:
 
 def weights_digest(files: Mapping[str, str], config: Mapping[str, Any]) -> str:
     """The digest of weights: of their files (name → sha256) and of the content of config.json; 64 hex digits."""
-    return digest([*(files[name] for name in sorted(files)), _without_writer(config)], 64)
+    return digest([*(files[name] for name in sorted(files)), without_writer(config)], 64)
 
 
 def tokenizer_digest(files: Mapping[str, str], config: Mapping[str, Any] | None) -> str:
@@ -50,11 +50,17 @@ def tokenizer_digest(files: Mapping[str, str], config: Mapping[str, Any] | None)
     total = hashlib.sha256()
     for name in TOKENIZER:
         if name == TOKENIZER_CONFIG and config is not None:
-            plain = json.dumps(_without_writer(config), sort_keys=True)
+            plain = json.dumps(without_writer(config), sort_keys=True)
             total.update(f"{name}\0{hashlib.sha256(plain.encode()).hexdigest()}\0".encode())
         elif name in files:
             total.update(f"{name}\0{files[name]}\0".encode())
     return total.hexdigest()
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder has a config.json and weights."""
+    names = {path.name for path in folder.iterdir() if path.is_file()} if folder.is_dir() else set()
+    return CONFIG in names and bool(weight_files(names))
 
 
 def folder_digests(folder: Path, known: Mapping[str, str] | None = None) -> tuple[str, str]:
@@ -67,10 +73,10 @@ def folder_digests(folder: Path, known: Mapping[str, str] | None = None) -> tupl
     Raises:
         ValueError: it has no config.json or no weights; the message names the folder.
     """
-    names = {path.name for path in folder.iterdir() if path.is_file()} if folder.is_dir() else set()
-    weights = weight_files(names)
-    if CONFIG not in names or not weights:
+    if not is_model(folder):
         raise ValueError(f"{folder}: holds no loadable model (it needs {CONFIG} and model.safetensors)")
+    names = {path.name for path in folder.iterdir() if path.is_file()}
+    weights = weight_files(names)
     sha256 = known or {name: file_digest(folder / name) for name in names & {*weights, *TOKENIZER}}
     return (
         weights_digest({name: sha256[name] for name in weights}, read_json(folder / CONFIG)),
@@ -81,5 +87,6 @@ def folder_digests(folder: Path, known: Mapping[str, str] | None = None) -> tupl
     )
 
 
-def _without_writer(config: Mapping[str, Any]) -> dict[str, Any]:
+def without_writer(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config without the keys that only tell which program saved it."""
     return {key: value for key, value in config.items() if key not in _WRITER}

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from tl_search.plane.arm_name import ArmName
 from tl_search.plane.pull import Cost, TaskSpec
-from tl_search.plane.revision import Revision
+from tl_search.plane.revision import Revision, untrained
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.record import versions
 from tl_search.store.typed_json import read_record, write_record
@@ -120,5 +120,9 @@ class SearchedPlane:
         return numbers[arm.revision], arm.layer
 
     def is_control(self, arm: ArmName) -> bool:
-        """Whether the arm uses nothing learnt about context: layer 0 of any revision, or any layer of step 0."""
-        return arm.layer == 0 or self.revisions[self.at(arm)[0]].step == 0
+        """Whether the arm uses nothing learnt about context: layer 0, or any layer of random weights."""
+        return arm.layer == 0 or self.is_random(arm)
+
+    def is_random(self, arm: ArmName) -> bool:
+        """Whether the arm has the random weights of step 0."""
+        return self.revisions[self.at(arm)[0]].name in untrained(self.revisions)

@@ -56,7 +56,7 @@ class Finalists:
         best: The arm that the search names.
         final_last: Last layer of the final checkpoint, which people commonly use.
         final_best: The final checkpoint's best layer by selection.
-        trained: By task: the best trained arm (step > 0, layer >= 1) by selection.
+        trained: By task: the best arm by selection whose layer >= 1 and weights are not those of step 0.
         controls: Arms without trained layers: token embeddings and random weights.
     """
 

@@ -16,6 +16,7 @@ from tl_search.plane.costs import AnalyticCosts
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Objective
 from tl_search.plane.pull import Cost, TaskSpec
+from tl_search.plane.revision import untrained
 from tl_search.plane.sampling import Sampling
 from tl_search.probe.config import ProbeConfig, check_device, settled
 from tl_search.probe.measuring.config import Columns, MetricsConfig
@@ -25,6 +26,7 @@ from tl_search.runs.record import Done
 from tl_search.runs.searched_plane import Prices, SearchedPlane, Seconds
 from tl_search.scoring.ledger import Ledger
 from tl_search.scoring.suites import Suite
+from tl_search.search.alike import warn_of_equal_columns
 from tl_search.search.budget import Budget
 from tl_search.search.column import LocalWorker
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
@@ -155,6 +157,7 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
     searched = time.monotonic()
     log.info("search ended (%s) after %d pulls; now the finalists are confirmed", stopped, len(trajectory.steps))
 
+    warn_of_equal_columns(search.points)
     finalists = choose(search, plan.confirm.controls)
     costs = plan.costs.table(parameters, held_out.sizes())
     confirmation = Confirmation(worker.on(held_out), held_out.tasks, weights, plan.confirm, costs)
@@ -196,10 +199,11 @@ def choose(search: Search, with_controls: bool) -> Finalists:
     first, final = plane.column(plane.revisions[0]), plane.column(plane.revisions[-1])
     whole = {arm: value for arm in final if (value := search.objective(arm)) is not None}
     best = search.policy.recommend().arm
+    random = untrained(plane.revisions)
     trained = {
         task.name: max(arms, key=lambda arm: points[arm][task.name])
         for task in search.tasks
-        if (arms := [a for a in points if a.revision.step and a.layer and task.name in points[a]])
+        if (arms := [a for a in points if a.revision.name not in random and a.layer and task.name in points[a]])
     }
     columns = dict.fromkeys([best.revision, final[0].revision, *(arm.revision for arm in trained.values())])
     controls = {plane.arm(revision, 0): None for revision in columns}
