@@ -7,8 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from lightning.pytorch import Callback
-from tiny_run import At, PowerCut, context, cut, plan, same, weights
+from tiny_run import At, PowerCut, Publish, context, cut, plan, same, weights
 
 from tl_search.runs.index import read_index
 from tl_search.runs.pointers import Pointer
@@ -17,17 +16,6 @@ from tl_search.training.callbacks.best import Best, Mode
 from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
 from tl_search.training.callbacks.measurements import Measurements
 from tl_search.training.fit import fit
-
-
-class Publish(Callback):
-    """Puts given values of `plane/best` on the board."""
-
-    def __init__(self, values):
-        self.values = values
-
-    def on_train_batch_end(self, trainer, *_):
-        if trainer.global_step in self.values:
-            Measurements.of(trainer).publish(trainer, {"plane/best": self.values[trainer.global_step]})
 
 
 def pointer(run, name="best"):

@@ -1,7 +1,7 @@
 """The end of a run: settled whenever it was killed, and honest when a callback brings it early."""
 
 import pytest
-from tiny_run import PLAN, At, PowerCut, plan, same, weights
+from tiny_run import PLAN, At, PowerCut, Publish, cut, plan, same, weights
 
 from tl_search.errors.kinds import DivergedError
 from tl_search.plane.schedules.none import NoSchedule
@@ -50,19 +50,59 @@ def test_a_kill_between_the_last_state_and_the_pointer_to_the_best_is_made_good(
     assert read_json(run / "DONE.json") == read_json(finished / "DONE.json")
 
 
-@pytest.mark.parametrize("schedule", [PLAN.schedule, NoSchedule()], ids=["log", "none"])
-def test_early_stopping_is_an_end_at_the_step_where_it_came(finished, tmp_path, capsys, schedule):
-    run, early = tmp_path / "run", plan(finished.parent, callbacks={"early": EARLY}, schedule=schedule)
+@pytest.mark.parametrize(
+    ("schedule", "interval", "end"), [(PLAN.schedule, 3, 2), (NoSchedule(), 6, 6)], ids=["log", "none"]
+)
+def test_early_stopping_ends_the_run_at_the_first_value_that_asks_for_it(
+    finished, tmp_path, capsys, schedule, interval, end
+):
+    run = tmp_path / "run"
+    early = plan(finished.parent, callbacks={"early": EARLY}, schedule=schedule, eval_interval=interval)
     fit(early, run)
-    assert "training ended early, at step 6 of 14: " in capsys.readouterr().err
+    assert f"training ended early, at step {end} of 14: " in capsys.readouterr().err
     done = read_json(run / "DONE.json")
-    assert done["step"] == 6
+    assert done["step"] == end
     assert done["eval_loss"] == read_index(run)[-1].eval_loss
     assert "threshold" in done["early"]
-    assert same(weights(run), weights(finished, "step6"))
+    assert same(weights(run), weights(finished, f"step{end}"))
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
     fit(early, run)  # it is done
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_early_stopping_counts_each_value_once_within_an_epoch_and_after_a_kill(finished, tmp_path):
+    """Its patience ends at step 7, which has no revision of its own, within the second epoch."""
+    values = {2: 5.0, 3: 4.0, 5: 4.5, 7: 4.5, 9: 1.0}
+    early = {"_target_": EARLY["_target_"], "monitor": "plane/best", "mode": "min", "patience": 2}
+
+    def asked(**more):
+        return plan(finished.parent, callbacks={"p": Publish(values), "early": early, **more}, save_interval=1)
+
+    fit(asked(), tmp_path / "whole")
+    with pytest.raises(PowerCut):
+        fit(asked(cut=At(6, cut)), tmp_path / "run")
+    fit(asked(), tmp_path / "run")
+    for run in (tmp_path / "whole", tmp_path / "run"):
+        done = read_json(run / "DONE.json")
+        assert (done["step"], read_index(run)[-1].step) == (7, 7)
+        assert "did not improve in the last 2 records" in done["early"]
+        assert same(weights(run), weights(tmp_path / "whole", "step7"))
+
+
+def test_a_run_that_was_killed_when_early_stopping_had_ended_it_ends_there(finished, tmp_path, monkeypatch):
+    def killed(*_):
+        raise PowerCut
+
+    early = plan(finished.parent, callbacks={"early": EARLY})
+    with monkeypatch.context() as patch:
+        patch.setattr("tl_search.training.fit.finish", killed)
+        with pytest.raises(PowerCut):
+            fit(early, tmp_path / "run")
+    assert not (tmp_path / "run" / "DONE.json").exists()
+    fit(early, tmp_path / "run")
+    done = read_json(tmp_path / "run" / "DONE.json")
+    assert done["step"] == 2
+    assert "threshold" in done["early"]
 
 
 def test_a_stop_between_two_revisions_is_no_end(finished, tmp_path):

@@ -13,6 +13,7 @@ from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedules.log import LogSchedule
 from tl_search.text.files import TextFiles
 from tl_search.training.callbacks.best import Best
+from tl_search.training.callbacks.measurements import Measurements
 from tl_search.training.context import RunContext
 from tl_search.training.data import Text
 from tl_search.training.families.pythia import Pythia
@@ -74,6 +75,17 @@ class At(Callback):
         if trainer.global_step == self.step and not self.done:
             self.done = True
             self.act()
+
+
+class Publish(Callback):
+    """Puts given values of `plane/best` on the board."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def on_train_batch_end(self, trainer, *_):
+        if trainer.global_step in self.values:
+            Measurements.of(trainer).publish(trainer, {"plane/best": self.values[trainer.global_step]})
 
 
 class PowerCut(Exception):  # noqa: N818

@@ -57,6 +57,7 @@ class PlaneProbe(Live):
     embeddings: Path = Path("runs/embeddings")
 
     DECIDES: ClassVar = {"files": "objective", "free": "ledger embeddings"}
+    PUBLISHES: ClassVar = "plane/"  # how the names of its measurements begin
 
     def start(self) -> "Callback":
         from tl_search.search.live_plane import LivePlane
@@ -77,6 +78,7 @@ class RepresentationMetrics(Live):
     metrics: MetricsConfig
 
     DECIDES: ClassVar = {"files": "metrics"}
+    PUBLISHES: ClassVar = "metrics/"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,6 +1,7 @@
 """Builds a training run from its parts and trains it."""
 
 import sys
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -23,6 +24,7 @@ from tl_search.training.data import stream
 from tl_search.training.entries import callback_of, logger_of, optimizer_of
 from tl_search.training.extend import check_length, extension, is_done, phases
 from tl_search.training.horizon import horizon_of, scheduled_steps, timeline_of
+from tl_search.training.idle import idle
 from tl_search.training.interrupts import Interrupts, Stopped
 from tl_search.training.packing import PackedText
 from tl_search.training.plan import TrainingPlan
@@ -94,6 +96,9 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             # a run that was set back writes the later revisions of its index once more
             due = {*steps, *(line.step for line in read_index(folder) if line.step > start)}
             timeline = timeline_of(plan, horizon, steps_per_epoch, phases(folder, horizon.total))
+            if start < horizon.total:
+                for sentence in idle(plan, horizon.total, steps):
+                    warnings.warn(sentence, stacklevel=2)
             train = partial(_train, plan, packed, folder, timeline, state, start, due)
             end, early = horizon.total, None
             try:
@@ -136,6 +141,7 @@ def _train(
     from tl_search.training.callbacks.batch_seed import BatchSeed
     from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
     from tl_search.training.callbacks.curves import TrainingCurves
+    from tl_search.training.callbacks.early_end import EarlyEnd
     from tl_search.training.callbacks.ema import Ema
     from tl_search.training.callbacks.evaluation import Evaluation
     from tl_search.training.callbacks.measurements import Measurements
@@ -147,8 +153,6 @@ def _train(
     asked = {name: entry for name, entry in plan.callbacks.items() if entry is not None}
     bests = {name: entry for name, entry in asked.items() if isinstance(entry, Best)}
     others = {name: callback_of(entry) for name, entry in asked.items() if not isinstance(entry, Best)}
-    if any(isinstance(callback, EarlyStopping) for callback in others.values()):
-        steps |= {*timeline.horizon.epoch_ends}  # early stopping ends the run there, so they need a revision
     model = plan.model.build(packed.tokenizer, stream(plan.seed, "weights"))
     module = CausalLM(model, timeline, optimizer_of(plan.optimizer))
     averaged = plan.checkpoint.weights is RevisionWeights.ema
@@ -162,6 +166,7 @@ def _train(
     ):
         said = settings(folder, plan.identity())
         run = RunContext(folder, timeline, frozenset(steps), averaged, packed.tokenizer, said, saves, signals)
+        scheduled = ScheduledCheckpoint(run)
         callbacks = [
             # first of all, since the others may take long: Lightning's own handlers end the run without saving
             LambdaCallback(
@@ -172,8 +177,9 @@ def _train(
             BatchSeed(plan.seed),
             *([] if plan.ema_decay is None else [Ema(plan.ema_decay)]),
             evaluation,
-            ScheduledCheckpoint(run),  # Lightning moves all Checkpoint callbacks to the end, in this order
+            scheduled,  # Lightning moves all Checkpoint callbacks to the end, in this order
             *(others.get(name) or BestCheckpoint(bests[name], name, run) for name in asked),
+            *([EarlyEnd(scheduled)] if any(isinstance(found, EarlyStopping) for found in others.values()) else []),
             TrainingCurves(int(plan.trainer.get("log_every_n_steps") or 10), timeline),
             ResumeState(plan.checkpoint, run),
         ]

@@ -10,6 +10,7 @@ from tl_search.plane.curriculum import Curriculum
 from tl_search.plane.schedule import Schedule
 from tl_search.runs.identity import Decides, decisions, plain
 from tl_search.runs.target import AUTO
+from tl_search.training.callback_checks import check_kinds, check_monitors
 from tl_search.training.callbacks.best import Best, check_entries
 from tl_search.training.data import BlockLoader, Text, held_out_batches
 from tl_search.training.entries import CallbackEntry, LoggerEntry
@@ -96,9 +97,8 @@ class TrainingPlan:
             for name, entry in getattr(self, room).items():
                 if isinstance(entry, str | bool | int | float | list):
                     raise ValueError(f"{room}.{name}: must be a node with its _target_, or null, got {entry!r}")
-                if isinstance(entry, Mapping) and str(entry.get("_target_")).endswith(".Timer"):
-                    raise ValueError(f"{room}.{name}: must not be a Timer, which also counts the time before a resume; "
-                                     "to limit the time, send SIGUSR1: the run saves its state and ends")  # fmt: skip
+        check_kinds(self.callbacks)
+        check_monitors(self.callbacks, held_out=self.data.validation_share > 0)
 
     @property
     def devices(self) -> int:

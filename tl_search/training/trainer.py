@@ -150,6 +150,7 @@ def check_end(trainer: "Trainer", steps: Collection[int], total: int) -> None:
     """Raises EndedEarly, or SystemExit(75) between two revisions, when Lightning has ended before the last step."""
     from lightning.pytorch.callbacks import EarlyStopping
 
+    from tl_search.training.callbacks.early_end import EarlyEnd
     from tl_search.training.callbacks.neighbours import neighbours
 
     step = trainer.global_step
@@ -158,7 +159,7 @@ def check_end(trainer: "Trainer", steps: Collection[int], total: int) -> None:
     stoppers = neighbours(trainer, EarlyStopping)
     told = next((found.stopping_reason_message for found in stoppers if found.stopping_reason_message), None)
     reason = " ".join((told or "a callback asked for it").split()).removesuffix(". Signaling Trainer to stop.")
-    if step in steps:
+    if step in steps or step == EarlyEnd.step_of(trainer):
         raise EndedEarly(step, total, reason)
     error = SystemExit(TRY_AGAIN)
     error.add_note(f"training was stopped at step {step} of {total}, which has no revision: {reason}; "

@@ -49,7 +49,13 @@ class ResumeState(Checkpoint):
             return
         self.step = step
         # clocks and signals differ between ranks: if one rank has to save or to stop, all do
-        wish = _STOP if self.run.interrupts.received is not None else _SAVE if self._due(step) else 0
+        wish = (
+            _STOP
+            if self.run.interrupts.received is not None
+            else _SAVE
+            if self._due(step) or trainer.should_stop
+            else 0
+        )
         wish = agreed(trainer, wish)
         if wish:
             self._save(trainer, pl_module, step)

@@ -28,12 +28,18 @@ class ScheduledCheckpoint(EachBatch, Checkpoint):
         loss = Measurements.of(trainer).at("eval/loss", step)
         if loss is not None:
             self.best = loss if self.best is None else min(self.best, loss)
-        if step == self.saved or step not in self.run.scheduled:  # called once per batch, not per step
+        if step in self.run.scheduled:
+            self.write(trainer, module)
+
+    def write(self, trainer: Trainer, module: Any) -> None:
+        """Write the revision of this step, unless that is done."""
+        step = trainer.global_step
+        if step == self.saved:  # called once per batch, not per step
             return
         self.saved = step  # before writing, so that the training state of this step says that it is done
         if trainer.is_global_zero:
             model = written_model(trainer, module, self.run.averaged)
-            write_revision(self.run, model, step, loss, self.best)
+            write_revision(self.run, model, step, Measurements.of(trainer).at("eval/loss", step), self.best)
 
     def state_dict(self) -> dict[str, Any]:
         return {"saved": self.saved, "best": self.best}
