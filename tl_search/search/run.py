@@ -28,6 +28,7 @@ from tl_search.scoring.suites import Suite
 from tl_search.search.budget import Budget
 from tl_search.search.column import LocalWorker
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
+from tl_search.search.finished import check_unchanged, listening, what_is_lost
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_texts
 from tl_search.search.prefetch import Prefetch
@@ -35,6 +36,7 @@ from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.atomic import sweep_litter
+from tl_search.store.manifest import file_digest
 
 if TYPE_CHECKING:
     from tl_search.probe.session import ProbeSession
@@ -95,18 +97,37 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     from tl_search.probe.session import ProbeSession
 
     done = Done.read(folder)
-    if done is not None:
-        log.info("%s: the search is complete", folder)
-        return done.exit_code
+    with listening() as left_out:
+        if done is not None and _still_holds(plan, folder, done):
+            log.info("%s: the search is complete", folder)
+            return done.exit_code
+        plane = survey(plan)
     with ProbeSession(plan.probe) as session:
-        return _search(plan, folder, session)
+        return _search(plan, plane, tuple(left_out), folder, session)
 
 
-def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
+def _still_holds(plan: SearchPlan, folder: Path, done: Done) -> bool:
+    """Whether a finished search needs nothing: its checkpoints are the same, and its files are there.
+
+    Raises:
+        ValueError: it was a search of other checkpoints than there are now.
+    """
+    try:
+        check_unchanged(folder, tuple(plan.sampling.pick(plan.checkpoints.revisions())))
+    except OSError as error:  # such as a Hub that does not answer; the answer is still there
+        log.warning("%s: not compared with the checkpoints that there are now: %s", folder, error)
+    lost = what_is_lost(folder, done)
+    if lost:
+        log.warning("%s; the search is repeated, with the scores in the ledger", lost)
+    return not lost
+
+
+def _search(
+    plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], folder: Path, session: "ProbeSession"
+) -> int:
     from tl_search.scoring.resample import check_confirmable
 
     sweep_litter(folder)
-    plane = survey(plan)
     # checked now, so that a search does not fail at its end
     paths = RunPaths(folder)
     prefetch, measurements = Prefetch(plan.checkpoints.fetch), None
@@ -169,7 +190,7 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
         unmeasured = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
         replace(result, unmeasured=unmeasured).write(folder)
         exit_code = INCOMPLETE if unmeasured else exit_code
-    Done(exit_code, {"pulls": len(trajectory.steps)}).write(folder)
+    Done(exit_code, {"pulls": len(trajectory.steps), "result": file_digest(paths.result)}).write(folder)
     return exit_code
 
 

@@ -20,7 +20,7 @@ from tl_search.training.compiling import compiled
 from tl_search.training.context import RunContext
 from tl_search.training.data import stream
 from tl_search.training.entries import callback_of, logger_of, optimizer_of
-from tl_search.training.extend import check_length, extension, is_done, phases
+from tl_search.training.extend import check_length, check_same_text, extension, is_done, phases
 from tl_search.training.horizon import horizon_of, scheduled_steps, timeline_of
 from tl_search.training.interrupts import Interrupts, Stopped
 from tl_search.training.packing import PackedText
@@ -67,6 +67,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
         known = change.before if change else plan.identity()
         claim(folder, known, weights=plan.checkpoint.weights.value)
         if is_done(folder, known) and not change and not origin.state:
+            check_same_text(folder, plan)
             return accepted()
         with quiet():
             packed = plan.data.pack(plan.tokenizer, plan.cache or RunPaths(folder).cache)
