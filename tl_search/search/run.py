@@ -20,7 +20,7 @@ from tl_search.plane.sampling import Sampling
 from tl_search.probe.config import ProbeConfig, check_device, settled
 from tl_search.probe.measuring.config import Columns, MetricsConfig
 from tl_search.runs.layout import RunPaths
-from tl_search.runs.outcome import Charged, Finalist, Gains, Outcome, Selected, Skipped
+from tl_search.runs.outcome import Charged, Cut, Finalist, Gains, Outcome, Selected, Skipped
 from tl_search.runs.record import Done
 from tl_search.runs.searched_plane import Prices, SearchedPlane, Seconds
 from tl_search.scoring.ledger import Ledger
@@ -122,9 +122,7 @@ def _still_holds(plan: SearchPlan, folder: Path, done: Done) -> bool:
     return not lost
 
 
-def _search(
-    plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], folder: Path, session: "ProbeSession"
-) -> int:
+def _search(plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], folder: Path, session: "ProbeSession") -> int:
     from tl_search.scoring.resample import check_confirmable
 
     sweep_litter(folder)
@@ -181,7 +179,15 @@ def _search(
     confirmation.measure(finalists)
     confirmed = time.monotonic()
     seconds = {"search": round(searched - started, 1), "confirmation": round(confirmed - searched, 1)}
-    result = _outcome(search, finalists, confirmation, stopped, exhaustive, seconds)
+    result = replace(
+        _outcome(search, finalists, confirmation, stopped, exhaustive, seconds),
+        revisions_left_out=left_out,
+        healed=worker.healed(),
+        texts_cut=_both(worker.texts_cut(), confirmation.worker.texts_cut()),
+    )
+    if result.healed:
+        counts = ", ".join(f"{what}: {number}" for what, number in result.healed.items())
+        log.warning("damaged files were found and made anew: %s", counts)
     exit_code = INCOMPLETE if search.failures or confirmation.failures else DONE
     worker.ledger.export([*search.used, *confirmation.used], paths.scores)
     result.write(folder)
@@ -230,6 +236,11 @@ def choose(search: Search, with_controls: bool) -> Finalists:
 
 def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...], split: str) -> SuiteTexts:
     return SuiteTexts(tasks, plan.tasks.texts(split, plan.ledger / "texts"))
+
+
+def _both(selection: Cut | None, confirmation: Cut | None) -> Cut | None:
+    known = [found for found in (selection, confirmation) if found is not None]
+    return Cut(sum(found.cut for found in known), sum(found.texts for found in known)) if known else None
 
 
 def _outcome(
