@@ -8,7 +8,7 @@ from rich.console import Console
 from synthetic_run import write_search_run
 
 from tl_search.report.findings import read_findings
-from tl_search.report.sentences import caveats, duration, gain_sentences, percent, printable, signed, verdict
+from tl_search.report.sentences import caveats, duration, gain_sentences, headline, percent, printable, signed, verdict
 from tl_search.report.terminal import print_findings
 
 
@@ -35,13 +35,71 @@ def flat(text):
         (2.0, [1.0, 3.0], "It beats the last layer of the final checkpoint by 2.00 points (95 % interval +1.00 to"),
         (0.4, [-0.5, 1.3], "last layer of the final checkpoint, no difference could be shown (+0.40 points"),
         (0.4, [0.0, 1.3], "no difference could be shown"),
-        (-2.0, [-3.0, -1.0], "It falls behind the last layer of the final checkpoint by 2.00 points"),
+        (-2.0, [-3.0, -1.0], "falls behind the last layer of the final checkpoint by 2.00 points"),
     ],
 )
 def test_a_gain_is_claimed_only_when_its_interval_leaves_out_zero(tmp_path, gain, interval, words):
     found = edited(tmp_path, lambda v: v["gains"]["final_last"].update(gain=gain, interval=interval), pulls=4)
     assert words in gain_sentences(found.outcome)[0]
     assert words in flat(printed(found))
+
+
+def better(value, role, name, low=-2.59, high=-0.31):
+    """Edits a result so that a finalist beats the chosen arm by 1.4 points, with this interval."""
+    value[role]["arm"] = [name, 6]
+    value[role]["confirmation"]["objective"] = value["best"]["confirmation"]["objective"] + 1.4
+    value["gains"][role].update(gain=-1.4, interval=[low, high])
+
+
+def test_the_first_sentence_names_a_finalist_that_is_significantly_better(tmp_path):
+    def edit(value):
+        value["best"]["arm"] = ["step3", 0]
+        better(value, "final_best", "step143000")
+
+    found = edited(tmp_path, edit, pulls=4)
+    first = headline(found)
+    assert first.startswith("step143000/layer 6, the best layer of the final checkpoint, is the best embedding model")
+    assert (
+        "step3/layer 0 (token embeddings, which take no context into account), which the search chose, falls" in first
+    )
+    assert "step3/layer 0 falls behind the best layer of the final checkpoint by 1.40 points" in flat(printed(found))
+    assert str(found.best) == "step143000/layer 6"
+
+
+def test_the_first_sentence_names_the_chosen_arm_where_no_difference_is_shown(tmp_path):
+    found = edited(tmp_path, lambda value: better(value, "final_best", "step143000", high=0.2), pulls=4)
+    assert headline(found).startswith(f"{found.outcome.best.arm} is the best embedding model found")
+
+
+@pytest.mark.parametrize(
+    ("arm", "words"),
+    [
+        (["step3", 0], "step3/layer 0 (token embeddings, which take no context into account) is the best embedding"),
+        (["step0", 3], "step0/layer 3 (random weights, which have learnt nothing) is the best embedding"),
+    ],
+)
+def test_the_first_sentence_says_when_the_winner_is_a_control(tmp_path, arm, words):
+    def edit(value):
+        value["best"]["arm"] = arm
+        for gain in value["gains"].values():
+            gain.update(gain=0.5, interval=[-1, 2])
+
+    found = edited(tmp_path, edit, pulls=4)
+    assert headline(found).startswith(words)
+    assert flat(printed(found)).startswith(words)
+
+
+def test_a_search_that_looked_at_the_final_checkpoint_alone_says_so_first(tmp_path):
+    folder = write_search_run(tmp_path, pulls=4)
+    state = json.loads((folder / "bandit_state.json").read_text())
+    for step in state["trajectory"]:
+        step["arm"][0] = "step143000"
+    (folder / "bandit_state.json").write_text(json.dumps(state))
+    first = flat(printed(read_findings(folder)))
+    assert first.startswith(
+        "Only the final checkpoint was looked at, since its layers took the whole budget (a higher bud"
+    )
+    assert "get.share opens others, and 1 opens all). " in first
 
 
 def test_an_arm_is_not_compared_with_itself(tmp_path):
@@ -76,7 +134,7 @@ def test_the_terminal_gives_the_answer_first_fits_80_columns_and_has_no_colour(t
     assert max(len(line) for line in text.splitlines() if line != path) <= 80
     assert "20 cells could not be scored" in text
     assert "and 12 more in the report" in text
-    assert f"spent {percent(found.outcome.cost.share)} of what" in flat(text)
+    assert f"Search and confirmation spent {percent(found.outcome.cost.whole_share)} of what" in flat(text)
     assert f"{found.outcome.gains.final_last.gain:+.2f}" in text
 
 

@@ -50,10 +50,16 @@ class Findings:
 
     @property
     def best(self) -> ArmName | None:
-        """The confirmed arm, or the one that the policy would recommend now; None before the first pull."""
+        """The arm that the answer names, or the one that the policy would recommend now; None before the first pull."""
         if self.outcome:
-            return self.outcome.best.arm
+            return self.outcome.named.arm
         return self.trajectory[-1].recommended.arm if self.trajectory else None
+
+    @property
+    def only_final(self) -> bool:
+        """Whether a finished search has looked at no other checkpoint than the final one."""
+        final = self.plane.revisions[-1].name
+        return self.outcome is not None and all(step.arm.revision == final for step in self.trajectory)
 
     @property
     def reported_on(self) -> str:

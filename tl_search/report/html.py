@@ -19,7 +19,7 @@ from tl_search.report.pull_statistics import regret, scored_tasks, turning_point
 from tl_search.runs.outcome import TaskOutcome
 
 ROWS = 150  # pulls that the page lists at most
-TONES = {"the best arm wins": "good", "the best arm loses": "bad", "trained": "good", "control": "bad"}
+TONES = {"the chosen arm wins": "good", "the chosen arm loses": "bad", "trained": "good", "control": "bad"}
 
 
 def render_page(findings: Findings, measured: Measured | None = None) -> str:

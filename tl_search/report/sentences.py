@@ -1,7 +1,8 @@
 """The sentences and the numbers of a report, worded once for the terminal and for the page. Scores are in points."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tl_search.plane.arm_name import ArmName
 from tl_search.report.findings import Findings
@@ -13,6 +14,8 @@ STOPPED = {
     "gap": "the arm that it recommends is probably within stopping.epsilon points of the best arm",
     "done": "every arm was measured",
 }
+LISTED = 20  # revisions that a report lists as left out
+HEALED = {"scores": "score", "replicates": "bootstrap file", "columns": "column"}
 
 
 def printable(text: object) -> str:
@@ -81,13 +84,16 @@ def control_name(plane: SearchedPlane, arm: ArmName) -> str:
 
 
 def headline(findings: Findings) -> str:
-    """The answer in one sentence."""
+    """The answer, first of all: which arm is best by the confirmed scores, and what kind of arm it is."""
     outcome = findings.outcome
     if outcome:
-        found = outcome.best.confirmation
+        best, found = outcome.named, outcome.named.confirmation
+        role = next((f", the {role}," for role, rival, _ in rivals(outcome) if rival is best), "")
+        behind = f"; {_described(findings.plane, outcome.best.arm)}, which the search chose, falls behind it"
         return (
-            f"{outcome.best.arm} is the best embedding model found: {points(found.objective)} points on "
-            f"{findings.reported_on} ({percent(outcome.confidence)} interval {interval(found.interval)})."
+            f"{_only_final(findings)}{_described(findings.plane, best.arm)}{role} is the best embedding model found: "
+            f"{points(found.objective)} points on {findings.reported_on} ({percent(outcome.confidence)} interval "
+            f"{interval(found.interval)}){behind if role else ''}."
         )
     if not findings.trajectory:
         return "The search is not finished: no arm has been measured yet."
@@ -98,27 +104,49 @@ def headline(findings: Findings) -> str:
     )
 
 
+def _described(plane: SearchedPlane, arm: ArmName) -> str:
+    """The arm's name; of a control, also which kind it is."""
+    if not plane.is_control(arm):
+        return str(arm)
+    trained = plane.revisions[plane.at(arm)[0]].step > 0
+    why = "which take no context into account" if trained else "which have learnt nothing"
+    return f"{arm} ({control_name(plane, arm)}, {why})"
+
+
+def _only_final(findings: Findings) -> str:
+    """That a search has opened no other checkpoint, and which setting changes that; else nothing."""
+    if not findings.only_final:
+        return ""
+    why = {
+        "budget": "its layers took the whole budget (a higher budget.share opens others, and 1 opens all)",
+        "gap": "the search stopped after it (a smaller stopping.epsilon lets it look at others)",
+    }.get(findings.stopped or "", "there was nothing else to score")
+    return f"Only the final checkpoint was looked at, since {why}. "
+
+
 def gain_word(gain: Gain, same: bool) -> str:
     """Whether the best arm is better than another one, in a few words for a table. `same`: they are the same arm."""
     if same:
         return "the same arm"
     if gain.interval.holds_zero:
         return "no difference could be shown"
-    return "the best arm wins" if gain.gain > 0 else "the best arm loses"
+    return "the chosen arm wins" if gain.gain > 0 else "the chosen arm loses"
 
 
 def gain_sentences(outcome: Outcome) -> list[str]:
-    """How the best arm compares with each of its rivals."""
+    """How the arm that the search chose compares with each of its rivals."""
+    subject = "It" if outcome.named is outcome.best else str(outcome.best.arm)
 
     def sentence(rival: str, other: Finalist, gain: Gain) -> str:
         if outcome.best.arm == other.arm:
-            return f"It is the {rival} itself."
+            return f"{subject} is the {rival} itself."
         between = f"{percent(outcome.confidence)} interval {interval(gain.interval, sign=True)}"
         if gain.interval.holds_zero:
-            return f"Against the {rival}, no difference could be shown ({signed(gain.gain)} points, {between})."
+            against = f"Against the {rival}" if subject == "It" else f"Between {subject} and the {rival}"
+            return f"{against}, no difference could be shown ({signed(gain.gain)} points, {between})."
         if gain.gain > 0:
-            return f"It beats the {rival} by {points(gain.gain)} points ({between})."
-        return f"It falls behind the {rival} by {points(-gain.gain)} points ({between})."
+            return f"{subject} beats the {rival} by {points(gain.gain)} points ({between})."
+        return f"{subject} falls behind the {rival} by {points(-gain.gain)} points ({between})."
 
     return [sentence(*rival) for rival in rivals(outcome)]
 
@@ -149,14 +177,15 @@ def verdict_sentence(plane: SearchedPlane, tasks: Sequence[TaskOutcome]) -> str:
 
 
 def spent_sentence(findings: Findings) -> str:
-    """What the search spent of the exhaustive cost, in seconds of the cost table."""
+    """What search and confirmation spent of the exhaustive cost, in seconds of the cost table."""
     plane, outcome = findings.plane, findings.outcome
     arms = plane.shape[0] * plane.shape[1]
     if outcome:
         scored = f"{count(outcome.pulls, 'pull')} scored {outcome.arms_scored} of {count(arms, 'arm')}"
         return (
-            f"The search spent {percent(outcome.cost.share)} of what measuring every arm on every task costs "
-            f"({duration(outcome.cost.search.total)} of {duration(outcome.cost.exhaustive.total)}); {scored}."
+            f"Search and confirmation spent {percent(outcome.cost.whole_share)} of what measuring every arm on every "
+            f"task costs ({duration(outcome.cost.search.total)} + {duration(outcome.cost.confirmation.total)} of "
+            f"{duration(outcome.cost.exhaustive.total)}); {scored}."
         )
     if not findings.trajectory:
         return f"Measuring every arm on every task would cost {duration(plane.exhaustive.total)}."
@@ -174,6 +203,22 @@ def stopped_sentence(findings: Findings) -> str:
     why = STOPPED.get(findings.stopped, findings.stopped)
     ended = "" if findings.outcome else "; its result is not confirmed yet"
     return f"The search stopped because {why}{ended}."
+
+
+def remarks(outcome: Outcome, extraction: Mapping[str, Any]) -> list[str]:
+    """What the search met on its way: revisions left out, files made anew, texts that were cut."""
+    found = [f"Not searched: {line}." for line in outcome.revisions_left_out[:LISTED]]
+    if (more := len(outcome.revisions_left_out) - LISTED) > 0:
+        found.append(f"Not searched: {more} more, which are in result.json.")
+    if outcome.healed:
+        counts = ", ".join(count(number, HEALED.get(what, what)) for what, number in outcome.healed.items())
+        found.append(f"Damaged files were found and made anew: {counts}.")
+    if (known := outcome.texts_cut) and known.cut:
+        found.append(
+            f"{known.cut:,} of {count(known.texts, 'text')} ({percent(known.cut / known.texts)}) are longer than "
+            f"extraction.max_length={extraction.get('max_length')} tokens; only their start was embedded."
+        )
+    return found
 
 
 def caveats(findings: Findings) -> list[str]:
@@ -197,9 +242,9 @@ def caveats(findings: Findings) -> list[str]:
             f"{chosen}The intervals are bootstrap confidence intervals over test items. They do not tell how much the "
             "scores would vary with other training seeds or other datasets."
         )
-        if plane.is_control(outcome.best.arm):
+        if plane.is_control(outcome.named.arm):
             found.append(
-                f"The best arm is a control ({control_name(plane, outcome.best.arm)}): for these tasks, what the "
+                f"The best arm is a control ({control_name(plane, outcome.named.arm)}): for these tasks, what the "
                 "model learnt about context did not help."
             )
         if len(outcome.tasks) > 1:
@@ -214,6 +259,7 @@ def caveats(findings: Findings) -> list[str]:
                 f"The objectives of the compared arms leave out {', '.join(outcome.left_out)}, which could not be "
                 "scored for all of these arms."
             )
+        found += remarks(outcome, plane.extraction)
         if outcome.arms_scored < plane.shape[0] * plane.shape[1]:
             found.append("Some arms were not measured. One of them may be better than the arm that was found.")
     if findings.mean is not None:

@@ -24,6 +24,8 @@ def print_findings(findings: Findings, console: Console, measured: Measured | No
     if outcome:
         console.print(Group(_finalists(findings, outcome), _tasks(findings, outcome)))
         _print_skipped(outcome, console)
+        for remark in say.remarks(outcome, findings.plane.extraction):
+            console.print(_text(remark))
     elif findings.trajectory:
         console.print(_last_pulls(findings))
     if measured:
@@ -50,10 +52,10 @@ def print_measured(measured: Measured, console: Console) -> None:
 
 def _finalists(findings: Findings, outcome: Outcome) -> RenderableType:
     between = f"({say.percent(outcome.confidence)} interval)"
-    table = _table("arm", f"score\n{between}", f"gain of the best\n{between}", "in words")
+    table = _table("arm", f"score\n{between}", f"gain of the chosen\n{between}", "in words")
     best = outcome.best.arm
     rows: list[tuple[str, Finalist, Gain | None]] = [
-        ("best", outcome.best, None),
+        ("chosen by the search", outcome.best, None),
         ("final checkpoint, last layer", outcome.final_last, outcome.gains.final_last),
         ("final checkpoint, best layer", outcome.final_best, outcome.gains.final_best),
     ]

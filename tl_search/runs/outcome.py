@@ -119,6 +119,11 @@ class Charged:
     confirmation: Seconds
     share: float
 
+    @property
+    def whole_share(self) -> float:
+        """What search and confirmation spent, as a share of the exhaustive cost; it may exceed 1."""
+        return (self.search.total + self.confirmation.total) / self.exhaustive.total
+
 
 @dataclass(frozen=True)
 class Skipped:
@@ -127,6 +132,14 @@ class Skipped:
     arm: ArmName
     task: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How many of the texts that were embedded are longer than `extraction.max_length`; only their start counts."""
+
+    cut: int
+    texts: int
 
 
 @dataclass(frozen=True)
@@ -148,6 +161,9 @@ class Outcome:
         skipped: Cells without a score.
         seconds: What `search` and `confirmation` took by the clock.
         unmeasured: Revision → why its label-free metrics could not be measured; None until that was tried.
+        revisions_left_out: What the checkpoint source said of each revision that it left out.
+        healed: What was damaged on disk and made anew: `scores`, `replicates`, `columns` of vectors → how many.
+        texts_cut: Of the final checkpoint's texts; None where its vectors are not on disk.
     """
 
     best: Finalist
@@ -164,8 +180,11 @@ class Outcome:
     skipped: tuple[Skipped, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     unmeasured: Mapping[str, str] | None = None
+    revisions_left_out: tuple[str, ...] = ()
+    healed: Mapping[str, int] = field(default_factory=dict)
+    texts_cut: Cut | None = None
 
-    OPTIONAL = ("unmeasured",)
+    OPTIONAL = ("unmeasured", "revisions_left_out", "healed", "texts_cut")
 
     @classmethod
     def read(cls, run: Path) -> Self | None:
@@ -175,6 +194,14 @@ class Outcome:
 
     def write(self, run: Path) -> None:
         write_record(RunPaths(run).result, self)
+
+    @property
+    def named(self) -> Finalist:
+        """The finalist that the confirmed scores speak for: the arm that the search chose, unless it is significantly
+        worse than one that it is compared with."""
+        rivals = ((self.final_last, self.gains.final_last), (self.final_best, self.gains.final_best))
+        better = [rival for rival, gain in rivals if gain.gain < 0 and not gain.interval.holds_zero]
+        return max(better, key=lambda rival: rival.confirmation.objective, default=self.best)
 
     def arms(self) -> Iterator[ArmName]:
         """Every arm that is named."""

@@ -86,7 +86,7 @@ class Done:
     Args:
         exit_code: Exit code of the command; 3 if cells could not be scored or measured.
         facts: For a training: step, eval_loss, the digest of its plan, `early` (why it ended before its last step); for
-            a search: pulls, unmeasured.
+            a search: pulls, unmeasured, the sha256 of `result.json` (`result`).
     """
 
     exit_code: int = 0

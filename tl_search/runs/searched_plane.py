@@ -1,6 +1,6 @@
 """`plane.json`: the plane that a search works on: its revisions, layers, tasks and costs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -96,8 +96,10 @@ class SearchedPlane:
             names = [one.name for one in fields(self) if one.name != "versions"]
             changed = [name for name in names if getattr(before, name) != getattr(self, name)]
             if changed:
+                what = changed_revisions(before.revisions, self.revisions)
                 raise ValueError(
-                    f"{path}: its {', '.join(changed)} changed since this search was started; "
+                    f"{path}: its {', '.join(changed)} changed since this search was started"
+                    f"{f' ({what})' if what else ''}; "
                     "start another run (name=...), which reuses all scores in the ledger"
                 )
         write_record(path, self)
@@ -126,3 +128,18 @@ class SearchedPlane:
     def is_random(self, arm: ArmName) -> bool:
         """Whether the arm has the random weights of step 0."""
         return self.revisions[self.at(arm)[0]].name in untrained(self.revisions)
+
+
+def changed_revisions(before: Iterable[Revision], now: Iterable[Revision]) -> str:
+    """`new: step45; gone: step3; other files: step7`; empty where nothing has changed."""
+    old, new = ({revision.name: revision for revision in revisions} for revisions in (before, now))
+    parts = {
+        "new": [name for name in new if name not in old],
+        "gone": [name for name in old if name not in new],
+        "other files": [name for name in new if name in old and _content(old[name]) != _content(new[name])],
+    }
+    return "; ".join(f"{what}: {', '.join(names)}" for what, names in parts.items() if names)
+
+
+def _content(revision: Revision) -> tuple[int, str, str]:
+    return revision.step, revision.weights, revision.tokenizer

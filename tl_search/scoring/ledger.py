@@ -89,6 +89,11 @@ class Ledger:
                 return first
         return score
 
+    @property
+    def damaged_replicates(self) -> int:
+        """How many cells' replicates were damaged; their files were removed."""
+        return len(set(self._replicates.damaged))
+
     def get_replicates(self, arm: Arm, task: TaskSpec, resamples: int, seed: int) -> np.ndarray | None:
         """The cell's bootstrap replicates (resample,); None when there are none with this number and seed."""
         arrays = self._replicates.get(_replicates_key(arm, task, resamples, seed))

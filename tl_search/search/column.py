@@ -16,6 +16,7 @@ from tl_search.plane.arm import Arm, Plane
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.plane.revision import Revision
 from tl_search.probe.embed import column_key, embed_column, layer_name
+from tl_search.runs.outcome import Cut
 from tl_search.scoring.ledger import Ledger
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
@@ -98,6 +99,24 @@ class LocalWorker:
     def on(self, suite: SuiteTexts) -> "LocalWorker":
         """A worker for other texts that shares this one's prefetch, so that no revision is fetched twice."""
         return replace(self, suite=suite, _broken={})
+
+    def healed(self) -> dict[str, int]:
+        """What was damaged on disk and is made anew when it is needed → how many."""
+        counts = {
+            "scores": len({path.stem.rpartition("-")[0] for path in self.ledger.quarantined}),
+            "replicates": self.ledger.damaged_replicates,
+            "columns": len(set(self.embeddings.damaged)),
+        }
+        return {what: number for what, number in counts.items() if number}
+
+    def texts_cut(self) -> Cut | None:
+        """How many of the suite's texts were cut in the final checkpoint's column; None where none of it is stored."""
+        revision, cut, texts = self.plane.revisions[-1], 0, 0
+        for part in self.suite.parts.values():
+            notes = self.embeddings.notes(column_key(revision, self.plane.extraction, part))
+            if "texts_cut" in notes:
+                cut, texts = cut + int(notes["texts_cut"]), texts + len(part)
+        return Cut(cut, texts) if texts else None
 
     def expect(self, job: ColumnJob) -> None:
         """Fetch the job's revision in the background, if the ledger lacks the score of one of its cells."""

@@ -14,6 +14,7 @@ from tl_search.search.column import Cell, ColumnJob, ColumnWorker
 from tl_search.search.trajectory import Trajectory
 
 log = logging.getLogger(__name__)
+SHOWN = 3  # scores of single tasks in the line of a pull
 
 
 @dataclass
@@ -117,10 +118,13 @@ class Search:
 
     def _report(self, observation: Observation) -> None:
         step, scores = self.trajectory.steps[-1], observation.scores
-        known = [value for value in scores.values() if value is not None]
-        mean = f"mean {sum(known) / len(known):.1f}" if known else "all failed"
+        known = [f"{name} {value:.1f}" for name, value in scores.items() if value is not None]
+        whole = self.objective(observation.pull.arm)
+        # the leader's number is its objective, so a mean over fewer tasks must not stand beside it
+        some = ", ".join(known[:SHOWN]) + f" and {len(known) - SHOWN} more" * (len(known) > SHOWN)
+        found = f"objective {whole:.1f}" if whole is not None else some or "all failed"
         log.info(
             "pull %d: %s, %d task%s, %s · leader %s/layer %d %.1f ± %.1f · %.1f %% of the exhaustive cost",
-            *(step.t, observation.pull.arm.label, len(scores), "s" * (len(scores) != 1), mean),
+            *(step.t, observation.pull.arm.label, len(scores), "s" * (len(scores) != 1), found),
             *(*step.recommended.arm, step.recommended.mean, 2 * step.recommended.sd, 100 * step.share),
         )

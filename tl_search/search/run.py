@@ -21,7 +21,7 @@ from tl_search.plane.sampling import Sampling
 from tl_search.probe.config import ProbeConfig, check_device, settled
 from tl_search.probe.measuring.config import Columns, MetricsConfig
 from tl_search.runs.layout import RunPaths
-from tl_search.runs.outcome import Charged, Finalist, Gains, Outcome, Selected, Skipped
+from tl_search.runs.outcome import Charged, Cut, Finalist, Gains, Outcome, Selected, Skipped
 from tl_search.runs.record import Done
 from tl_search.runs.searched_plane import Prices, SearchedPlane, Seconds
 from tl_search.scoring.ledger import Ledger
@@ -30,6 +30,7 @@ from tl_search.search.alike import warn_of_equal_columns
 from tl_search.search.budget import Budget
 from tl_search.search.column import LocalWorker
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
+from tl_search.search.finished import check_unchanged, listening, what_is_lost
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_texts
 from tl_search.search.prefetch import Prefetch
@@ -37,6 +38,7 @@ from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.atomic import sweep_litter
+from tl_search.store.manifest import file_digest
 
 if TYPE_CHECKING:
     from tl_search.probe.session import ProbeSession
@@ -95,21 +97,38 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     Returns 0, or 3 when some cell could not be scored.
     """
     done = Done.read(folder)
-    if done is not None:
-        log.info("%s: the search is complete", folder)
-        return done.exit_code
-    check_device(plan.probe)  # before torch and transformers are imported for the session
+    with listening() as left_out:
+        if done is not None and _still_holds(plan, folder, done):
+            log.info("%s: the search is complete", folder)
+            return done.exit_code
+        check_device(plan.probe)  # before torch and transformers are imported for the session
+        plane = survey(plan)
     from tl_search.probe.session import ProbeSession
 
     with ProbeSession(plan.probe) as session:
-        return _search(plan, folder, session)
+        return _search(plan, plane, tuple(left_out), folder, session)
 
 
-def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
+def _still_holds(plan: SearchPlan, folder: Path, done: Done) -> bool:
+    """Whether a finished search needs nothing: its checkpoints are the same, and its files are there.
+
+    Raises:
+        ValueError: it was a search of other checkpoints than there are now.
+    """
+    try:
+        check_unchanged(folder, tuple(plan.sampling.pick(plan.checkpoints.revisions())))
+    except OSError as error:  # such as a Hub that does not answer; the answer is still there
+        log.warning("%s: not compared with the checkpoints that there are now: %s", folder, error)
+    lost = what_is_lost(folder, done)
+    if lost:
+        log.warning("%s; the search is repeated, with the scores in the ledger", lost)
+    return not lost
+
+
+def _search(plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], folder: Path, session: "ProbeSession") -> int:
     from tl_search.scoring.resample import check_confirmable
 
     sweep_litter(folder)
-    plane = survey(plan)
     # checked now, so that a search does not fail at its end
     paths = RunPaths(folder)
     prefetch, measurements = Prefetch(plan.checkpoints.fetch), None
@@ -164,7 +183,15 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
     confirmation.measure(finalists)
     confirmed = time.monotonic()
     seconds = {"search": round(searched - started, 1), "confirmation": round(confirmed - searched, 1)}
-    result = _outcome(search, finalists, confirmation, stopped, exhaustive, seconds)
+    result = replace(
+        _outcome(search, finalists, confirmation, stopped, exhaustive, seconds),
+        revisions_left_out=left_out,
+        healed=worker.healed(),
+        texts_cut=_both(worker.texts_cut(), confirmation.worker.texts_cut()),
+    )
+    if result.healed:
+        counts = ", ".join(f"{what}: {number}" for what, number in result.healed.items())
+        log.warning("damaged files were found and made anew: %s", counts)
     exit_code = INCOMPLETE if search.failures or confirmation.failures else DONE
     worker.ledger.export([*search.used, *confirmation.used], paths.scores)
     result.write(folder)
@@ -173,7 +200,7 @@ def _search(plan: SearchPlan, folder: Path, session: "ProbeSession") -> int:
         unmeasured = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
         replace(result, unmeasured=unmeasured).write(folder)
         exit_code = INCOMPLETE if unmeasured else exit_code
-    Done(exit_code, {"pulls": len(trajectory.steps)}).write(folder)
+    Done(exit_code, {"pulls": len(trajectory.steps), "result": file_digest(paths.result)}).write(folder)
     return exit_code
 
 
@@ -214,6 +241,11 @@ def choose(search: Search, with_controls: bool) -> Finalists:
 
 def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...], split: str) -> SuiteTexts:
     return SuiteTexts(tasks, plan.tasks.texts(split, plan.ledger / "texts"))
+
+
+def _both(selection: Cut | None, confirmation: Cut | None) -> Cut | None:
+    known = [found for found in (selection, confirmation) if found is not None]
+    return Cut(sum(found.cut for found in known), sum(found.texts for found in known)) if known else None
 
 
 def _outcome(

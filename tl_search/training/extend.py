@@ -5,6 +5,7 @@ learning rate is a function of that history, so that an extended run resumes lik
 """
 
 import json
+import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from tl_search.training.packing import rules_of
 from tl_search.training.plan import TrainingPlan
 from tl_search.training.tokens import digest_of
 from tl_search.training.trainer import STEPS, last_step
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,23 @@ def check_text(run: Path, plan: TrainingPlan) -> None:
             raise ValueError(
                 f"{place}: must be the {part} that {run} was trained with, {was}; got another one in {new}"
             )
+
+
+def check_same_text(run: Path, plan: TrainingPlan) -> None:
+    """The text of a finished run must still be what it was trained on. Raises ValueError.
+
+    Text that would have to be downloaded is not compared, which is said.
+    """
+    record = RunRecord.read(run)
+    if record is None or record.data is None:
+        return
+    if plan.data.corpus.remote is not None:
+        log.info("%s: its text was not compared with %s", run, plan.data.corpus.remote)
+    elif fingerprint(plan.data.corpus)[0] != record.data["corpus"]:
+        raise ValueError(
+            f"data.corpus: must be the text that {run} was trained with, got text that was changed since; "
+            "to train with it, use another folder (name=OTHER)"
+        )
 
 
 def phases(run: Path, total: int) -> tuple[Phase, ...]:

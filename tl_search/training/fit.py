@@ -22,7 +22,7 @@ from tl_search.training.compiling import compiled
 from tl_search.training.context import RunContext
 from tl_search.training.data import stream
 from tl_search.training.entries import callback_of, logger_of, optimizer_of
-from tl_search.training.extend import check_length, extension, is_done, phases
+from tl_search.training.extend import check_length, check_same_text, extension, is_done, phases
 from tl_search.training.horizon import horizon_of, scheduled_steps, timeline_of
 from tl_search.training.idle import idle
 from tl_search.training.interrupts import Interrupts, Stopped
@@ -70,6 +70,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
         known = change.before if change else plan.identity()
         claim(folder, known, weights=plan.checkpoint.weights.value)
         if is_done(folder, known) and not change and not origin.state:
+            check_same_text(folder, plan)
             return accepted()
         with quiet():
             record = RunRecord.read(folder)
