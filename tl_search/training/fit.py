@@ -168,7 +168,8 @@ def _train(
             BatchSeed(plan.seed),
             *([] if plan.ema_decay is None else [Ema(plan.ema_decay)]),
             evaluation,
-            ScheduledCheckpoint(run),  # Lightning moves all Checkpoint callbacks to the end, in this order
+            # Lightning moves all Checkpoint callbacks to the end, in this order
+            ScheduledCheckpoint(run, [entry.monitor for entry in bests.values()]),
             *(others.get(name) or BestCheckpoint(bests[name], name, run) for name in asked),
             TrainingCurves(int(plan.trainer.get("log_every_n_steps") or 10), timeline),
             ResumeState(plan.checkpoint, run),
