@@ -76,6 +76,29 @@ def test_the_best_may_lie_between_two_revisions_and_be_of_another_measurement(tm
     assert [row[4] for row in rows.values()] == ["0", "0", "1", "1", "2"]  # completed epochs
 
 
+@pytest.mark.parametrize(
+    ("monitor", "values", "best", "marked"),
+    [
+        ("plane/best", (10.0, 30.0, 20.0, None, 40.0), 40.0, {"step0", "step100", "step400"}),
+        ("metrics/lidar", (3.0, 4.0, 2.5, None, 2.75), 2.25, {"step0", "step200"}),  # best between two revisions
+    ],
+)
+def test_another_measurement_that_decides_has_its_column_and_its_bests(tmp_path, capsys, monitor, values, best, marked):
+    index = write_training_run(tmp_path) / "checkpoints" / "index.jsonl"
+    lines = [json.loads(line) for line in index.read_text().splitlines()]
+    for line, value in zip(lines, values, strict=True):
+        line["measured"] = {} if value is None else {monitor: value}
+    index.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    kept = {"step": 350, "monitor": monitor, "value": best, "name": "step350", "revision": "best-step350"}
+    (tmp_path / "checkpoints" / "best.json").write_text(json.dumps(kept))
+    write_report(tmp_path)
+    said = capsys.readouterr().out
+    assert monitor.split("/")[1] in said
+    rows = {line.split()[0]: line.split() for line in said.splitlines() if line.strip().startswith("step")}
+    shown = {f"{value:.4f}" for value in values if value is not None}
+    assert {name for name, row in rows.items() if row[-1] == "best" and row[-2] in shown} == marked
+
+
 def test_a_damaged_pointer_is_named(tmp_path):
     path = write_training_run(tmp_path) / "checkpoints" / "best.json"
     path.write_text(json.dumps({"monitor": "eval/loss", "value": None}))

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 import shutil
 
 import numpy as np
@@ -25,6 +26,7 @@ ARMS = 12  # 4 revisions × 3 layers
 def answer(folder):
     result = read_json(folder / "result.json")
     del result["seconds"]  # the clock's, not the search's
+    result.pop("healed", None)  # the disk's
     return result
 
 
@@ -51,12 +53,18 @@ def test_names_a_measured_arm_and_compares_it_on_held_out_data(finished):
     gain = result["best"]["confirmation"]["objective"] - result["final_last"]["confirmation"]["objective"]
     assert result["gains"]["final_last"]["gain"] == pytest.approx(gain, abs=1e-3)
     assert result["skipped"] == result["left_out"] == []
+    assert result["texts_cut"]["texts"] > result["texts_cut"]["cut"] == 0
     exported = {path.parent.name for path in (finished / "run/scores").rglob("*.json")}
     assert exported == {"selection", "confirmation"}
 
 
-def test_embeds_every_text_of_a_column_once_and_scores_every_cell_once(plan, tmp_path, count):
-    run_search(plan(), tmp_path / "run")
+def test_embeds_every_text_of_a_column_once_and_scores_every_cell_once(plan, tmp_path, count, caplog):
+    with caplog.at_level("INFO", "tl_search.search.loop"):
+        run_search(plan(), tmp_path / "run")
+    lines = [line for line in caplog.messages if line.startswith("pull ")]
+    # beside the leader's objective stands another objective, or a score that is named; never a mean over other tasks
+    assert lines
+    assert all(re.search(r" tasks?, (objective [\d.]+|Tiny\w+ [\d.]+) · leader step", line) for line in lines)
     assert set(count.values()) == {1}
     assert {key[0] for key in count} == {"pass", "cell"}
     before = count.copy()
@@ -164,6 +172,8 @@ def test_what_is_lost_or_damaged_between_two_runs_is_made_again_and_the_answer_s
             path.write_text(path.read_text().replace('"value": 0.', '"value": 0.9'))
     run_search(plan(), tmp_path / "run")
     assert told(tmp_path / "run") == before
+    healed = read_json(tmp_path / "run/result.json").get("healed", {})
+    assert list(healed) == {"damaged embeddings": ["columns"], "damaged scores": ["scores"]}.get(lost, [])
 
 
 def test_a_finished_search_is_left_alone(plan, copied, tmp_path, count):

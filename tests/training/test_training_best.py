@@ -43,7 +43,7 @@ def test_the_best_model_loads_by_its_own_name(finished):
 
 def test_an_evaluation_between_scheduled_steps_is_kept_too(tmp_path):
     run = tmp_path / "run"
-    values = {3: 5.0, 5: 7.0, 8: 6.0}
+    values = {3: 5.0, 5: 7.0, 7: 6.5, 8: 6.0}
     asked = {"publish": Publish(values), "top": Best("plane/best", Mode.max)}
     fit(plan(tmp_path, callbacks=asked), run)
     found = whole(run, "top")
@@ -54,6 +54,7 @@ def test_an_evaluation_between_scheduled_steps_is_kept_too(tmp_path):
     name = "gpt_neox.embed_in.weight"
     assert torch.equal(weights(run, "top")[name], state["state_dict"][f"model.{name}"])
     assert "top-step5" not in {line.name for line in read_index(run)}
+    assert {line.name: line.measured for line in read_index(run) if line.measured} == {"step7": {"plane/best": 6.5}}
 
 
 @pytest.mark.parametrize(

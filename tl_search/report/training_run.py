@@ -33,12 +33,19 @@ def read_revisions(folder: Path) -> list[WrittenRevision]:
 
 
 def print_revisions(folder: Path, console: Console) -> None:
-    """Print the table. Its last column is the lowest eval loss so far, with `best` at the revisions that lowered it."""
-    revisions = read_revisions(folder)
+    """Print the table, with the measurements that decide which checkpoint is the best.
+
+    `best` stands at the revisions that were better than all before them. The lowest eval loss so far is left out where
+    only other measurements decide.
+    """
+    revisions, kept = read_revisions(folder), pointers(folder)
+    names = sorted({name for revision in revisions for name in revision.measured})
+    others = {name: _records(name, revisions, kept) for name in names}
+    by_loss = not others or any(pointer.monitor == "eval/loss" for pointer in kept)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for header in ("revision", "stage"):
         table.add_column(header, overflow="fold")
-    for header in ("step", "tokens", "epoch", "eval loss", "best so far"):
+    for header in ("step", "tokens", "epoch", "eval loss", *["best so far"] * by_loss, *map(printable, others)):
         table.add_column(header, justify="right")
     best = None
     for revision in revisions:
@@ -52,13 +59,36 @@ def print_revisions(folder: Path, console: Console) -> None:
             "" if revision.tokens is None else f"{revision.tokens:,}",
             "" if revision.epoch is None else f"{revision.epoch:,}",
             "" if loss is None else f"{loss:.4f}",
-            "" if best is None else f"{best:.4f} {'best' if better else '    '}",
+            *[_marked(best, better)] * by_loss,
+            *(_marked(revision.measured.get(name), revision.name in records) for name, records in others.items()),
         )
-    console.print(Text(_headline(revisions, pointers(folder)), style="bold"))
+    console.print(Text(_headline(revisions, kept), style="bold"))
     if revisions:
         console.print(table)
     if RunPaths(folder).tensorboard.is_dir():
         console.print(Text(f"Curves: tensorboard --logdir {printable(RunPaths(folder).tensorboard)}"), soft_wrap=True)
+
+
+def _marked(value: float | None, best: bool) -> str:
+    return "" if value is None else f"{value:.4f} {'best' if best else '    '}"
+
+
+def _records(name: str, revisions: Sequence[WrittenRevision], kept: Sequence[Pointer]) -> set[str]:
+    """The revisions at which a measurement was better than at all before; none where the run keeps no best by it.
+
+    The best one of all tells which way is better.
+    """
+    values = {line.name: line.measured[name] for line in revisions if name in line.measured}
+    best = next((pointer.value for pointer in kept if pointer.monitor == name), None)
+    if best is None:
+        return set()
+    sign = 1 if best >= max(values.values()) else -1
+    found, record = set(), -math.inf
+    for revision, value in values.items():
+        if sign * value > record:
+            record = sign * value
+            found.add(revision)
+    return found
 
 
 def _headline(revisions: list[WrittenRevision], kept: Sequence[Pointer]) -> str:

@@ -28,6 +28,7 @@ class WrittenRevision:
         weights: Digest of the weights (`runs/digests.py`).
         tokenizer: Digest of the tokenizer.
         files: File → sha256.
+        measured: What else decided which checkpoint is best: measurement (`plane/best`) → its value at this step.
     """
 
     name: str
@@ -40,6 +41,9 @@ class WrittenRevision:
     weights: str = ""
     tokenizer: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)
+
+    OPTIONAL = ("measured",)
 
     @property
     def revision(self) -> Revision:
@@ -54,7 +58,7 @@ def index_of(run: Path) -> Journal:
 
 def add_revision(
     run: Path, folder: Path, *, name: str, step: int, tokens: int, epoch: int, stage: str,
-    eval_loss: float | None = None, best: float | None = None,
+    eval_loss: float | None = None, best: float | None = None, measured: Mapping[str, float] | None = None,
 ) -> WrittenRevision:  # fmt: skip
     """Enter the revision that lies in `folder`, once; a resumed run that writes it again adds nothing.
 
@@ -68,7 +72,8 @@ def add_revision(
     """
     manifest = read_manifest(folder) if (folder / NAME).is_file() else {"files": {}}
     files = {file: facts["sha256"] for file, facts in manifest["files"].items()}
-    written = WrittenRevision(name, step, tokens, epoch, stage, eval_loss, best, *folder_digests(folder, files), files)
+    facts = (name, step, tokens, epoch, stage, eval_loss, best)
+    written = WrittenRevision(*facts, *folder_digests(folder, files), files, measured or {})
     journal, line = index_of(run), to_plain(written)
     known = {line["name"]: line for line in journal.records()}
     if known.get(name) != line:

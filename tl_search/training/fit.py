@@ -167,7 +167,7 @@ def _train(
     ):
         said = settings(folder, plan.identity())
         run = RunContext(folder, timeline, frozenset(steps), averaged, packed.tokenizer, said, saves, signals)
-        scheduled = ScheduledCheckpoint(run)
+        scheduled = ScheduledCheckpoint(run, [entry.monitor for entry in bests.values()])
         callbacks = [
             # first of all, since the others may take long: Lightning's own handlers end the run without saving
             LambdaCallback(

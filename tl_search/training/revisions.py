@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def write_revision(
-    run: RunContext, model: "PreTrainedModel", step: int, eval_loss: float | None, best: float | None
+    run: RunContext,
+    model: "PreTrainedModel",
+    step: int,
+    eval_loss: float | None,
+    best: float | None,
+    measured: Mapping[str, float] | None = None,
 ) -> None:
     """Write, or write again, the revision of a scheduled step: its folder, then its line in the index.
 
@@ -28,11 +33,13 @@ def write_revision(
         step: Completed steps.
         eval_loss: Eval loss of these weights, in nats per token; None if it was not measured.
         best: The lowest eval loss so far.
+        measured: Other measurements of these weights that the index keeps, by name.
     """
     name = f"step{step}"
     write_model(run, model, name, step, eval_loss)
     facts = {**run.timeline.facts(step), "eval_loss": eval_loss}
-    run.saves.submit(partial(add_revision, run.folder, run.paths.revision(name), **facts, best=best))
+    entry = {**facts, "best": best, "measured": measured}
+    run.saves.submit(partial(add_revision, run.folder, run.paths.revision(name), **entry))
 
 
 def write_model(run: RunContext, model: "PreTrainedModel", name: str, step: int, eval_loss: float | None) -> None:

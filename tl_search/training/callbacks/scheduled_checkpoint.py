@@ -1,5 +1,6 @@
 """Writes a revision at every step of the schedule; together they are the plane's checkpoint axis."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -16,16 +17,20 @@ class ScheduledCheckpoint(EachBatch, Checkpoint):
     """Writes a revision at every scheduled step, step 0 included, each once.
 
     It is a `Checkpoint`, which Lightning runs after all other callbacks.
+
+    Args:
+        run: The run.
+        monitors: Measurements, beside the eval loss, that the index keeps of every revision.
     """
 
-    def __init__(self, run: RunContext) -> None:
-        self.run = run
+    def __init__(self, run: RunContext, monitors: Iterable[str] = ()) -> None:
+        self.run, self.monitors = run, {*monitors} - {"eval/loss"}
         self.saved: int | None = None
         self.best: float | None = None  # the lowest eval loss so far
 
     def act(self, trainer: Trainer, module: Any) -> None:
-        step = trainer.global_step
-        loss = Measurements.of(trainer).at("eval/loss", step)
+        step, board = trainer.global_step, Measurements.of(trainer)
+        loss = board.at("eval/loss", step)
         if loss is not None:
             self.best = loss if self.best is None else min(self.best, loss)
         if step in self.run.scheduled:
@@ -33,13 +38,15 @@ class ScheduledCheckpoint(EachBatch, Checkpoint):
 
     def write(self, trainer: Trainer, module: Any) -> None:
         """Write the revision of this step, unless that is done."""
-        step = trainer.global_step
+        step, board = trainer.global_step, Measurements.of(trainer)
         if step == self.saved:  # called once per batch, not per step
             return
         self.saved = step  # before writing, so that the training state of this step says that it is done
         if trainer.is_global_zero:
             model = written_model(trainer, module, self.run.averaged)
-            write_revision(self.run, model, step, Measurements.of(trainer).at("eval/loss", step), self.best)
+            found = {name: board.at(name, step) for name in sorted(self.monitors)}
+            measured = {name: value for name, value in found.items() if value is not None}
+            write_revision(self.run, model, step, board.at("eval/loss", step), self.best, measured)
 
     def state_dict(self) -> dict[str, Any]:
         return {"saved": self.saved, "best": self.best}
