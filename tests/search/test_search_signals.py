@@ -11,6 +11,7 @@ from test_search_command import QUICK
 import tl_search.cli.main as cli
 from tl_search.probe.module import Probe
 from tl_search.scoring import evaluation
+from tl_search.search.run import run_search
 
 ENDS = [
     (signal.SIGINT, 130, "interrupted; the same command goes on from here\n"),
@@ -83,3 +84,15 @@ def test_a_column_ends_after_its_batch_although_the_exception_was_swallowed(fold
     assert cli.main(["search", "checkpoints=folder", f"checkpoints.path={models}", *QUICK]) == 143
     assert capfd.readouterr().err.endswith("terminated; the same command goes on from here\n")
     assert len(batches) == 1
+
+
+def test_what_killed_searches_left_in_the_ledger_is_removed_and_what_is_being_written_is_not(plan, tmp_path):
+    searched = plan()
+    old, new = (searched.ledger / "ab" / f".aside-{name}" for name in ("old", "new"))
+    old.parent.mkdir(parents=True)
+    old.touch()
+    new.touch()
+    os.utime(old, (1, 1))
+    assert run_search(searched, tmp_path / "run") == 0
+    assert not old.exists()
+    assert new.exists()

@@ -1,5 +1,6 @@
-"""Ends a training run: gives its last model the name `main`, and writes that the run is complete."""
+"""Ends a training run: gives its last model the name `main`, and writes that the run is complete. Checks one later."""
 
+import logging
 import os
 import shutil
 from collections.abc import Mapping
@@ -9,10 +10,14 @@ from typing import Any
 from tl_search.runs.identity import as_recorded
 from tl_search.runs.index import read_index
 from tl_search.runs.layout import RunPaths
+from tl_search.runs.pointers import pointers
 from tl_search.runs.record import Done
-from tl_search.runs.states import cut_off, end_setting_back
+from tl_search.runs.states import cut_off, end_setting_back, states_of, verified
 from tl_search.store.atomic import write_dir
 from tl_search.store.keys import digest
+from tl_search.store.manifest import DamagedError, verify
+
+log = logging.getLogger(__name__)
 
 
 def finish(run: Path, plan: Mapping[str, Any], step: int, early: str | None = None) -> None:
@@ -43,3 +48,52 @@ def write_main(run: Path, step: int) -> None:
                 os.link(file, aside / file.name)
             except OSError:  # a file system without hard links
                 shutil.copyfile(file, aside / file.name)
+
+
+def check_finished(run: Path) -> None:
+    """Read and check the files of a finished run: `main`, the best models and the states.
+
+    A damaged `main` is made again from the last revision, with a warning. What is damaged beside it, and what heals it,
+    is told as a warning too, since the run has its last model all the same.
+
+    Raises:
+        ValueError: the last model is damaged under both of its names; the message says what heals it.
+    """
+    paths, done = RunPaths(run), Done.read(run)
+    if done is None or "step" not in done.facts:
+        return
+    step = int(done.facts["step"])
+    for folder, at in states_of(run):
+        try:
+            verified(folder)
+        except DamagedError as error:
+            log.warning("damaged training state: %s; %s", error, _way(run, at))
+    for pointer in pointers(run):
+        try:
+            verify(paths.revision(pointer.revision))
+        except DamagedError as error:
+            if pointer.revision != f"step{step}":  # which is the last model, too
+                log.warning("damaged %s model: %s; %s", pointer.entry, error, _way(run, pointer.step))
+    try:
+        found = verify(paths.revision("main"))
+        last = {line.name: line.files for line in read_index(run)}.get(f"step{step}")
+        if last and {file: facts["sha256"] for file, facts in found["files"].items()} != last:
+            raise DamagedError(f"{paths.revision('main')}: is not the model of step {step}")
+    except DamagedError as error:
+        try:
+            verify(paths.revision(f"step{step}"))
+        except DamagedError as deeper:
+            raise ValueError(f"run: {deeper}; {_way(run, step)}") from error
+        write_main(run, step)
+        log.warning("damaged last model: %s; made again from %s", error, paths.revision(f"step{step}"))
+
+
+def _way(run: Path, step: int) -> str:
+    """How something damaged of a step is made again."""
+    for folder, at in states_of(run):
+        try:
+            if at < step and verified(folder):
+                return f"tl train resume={run}@step{at} makes it again"
+        except DamagedError:
+            continue
+    return f"there is no older state to make it again from: copy it back, or remove {run} and train it anew"

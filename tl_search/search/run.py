@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_DEAD = 3600.0  # seconds without a change after which the process that wrote to the shared ledger must have died
+
 
 @dataclass(frozen=True)
 class SearchPlan:
@@ -129,6 +131,7 @@ def _search(plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], folder: P
     from tl_search.scoring.resample import check_confirmable
 
     sweep_litter(folder)
+    sweep_litter(plan.ledger, idle=_DEAD)
     # checked now, so that a search does not fail at its end
     paths = RunPaths(folder)
     prefetch, measurements = Prefetch(plan.checkpoints.fetch), None

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tl_search.runs.finish import finish
+from tl_search.runs.finish import check_finished, finish
 from tl_search.runs.identity import claim
 from tl_search.runs.index import read_index
 from tl_search.runs.layout import RunPaths
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
 
 
 def fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None] = lambda: None) -> None:
-    """Train in `folder`, from the state that `plan.resume` names; does nothing when the run is finished.
+    """Train in `folder`, from the state that `plan.resume` names; a finished run is only checked.
 
     Args:
         accepted: Called when plan, text and state are known to fit, before anything of the run is changed.
 
     Raises:
-        ValueError: the folder holds a run of another plan, or only damaged states.
+        ValueError: the folder holds a run of another plan, only damaged states, or a damaged last model.
         DivergedError: the loss, or a weight, is not finite.
         LockedError: another process trains there.
         KeyboardInterrupt, SystemExit: the run was told to stop, and its state is on disk. After the last step the run
@@ -71,6 +71,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
         claim(folder, known, weights=plan.checkpoint.weights.value)
         if is_done(folder, known) and not change and not origin.state:
             check_same_text(folder, plan)
+            check_finished(folder)
             return accepted()
         with quiet():
             record = RunRecord.read(folder)
