@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tl_search.text.hub import HubDataset
+
 # The name under which a class was first written to disk → the one that it has now.
 NOW: Mapping[str, str] = {
     "tl_search.plane.schedule.LogSchedule": "tl_search.plane.schedules.log.LogSchedule",
@@ -20,13 +22,25 @@ NOW: Mapping[str, str] = {
 _FIRST = {now: first for first, now in NOW.items()}
 
 
+# Settings that were added later, by the first name of their class, with the value that means what was done before. At
+# this value a digest does not know them.
+ADDED: Mapping[str, Mapping[str, Any]] = {
+    "tl_search.training.corpus.HubDataset": HubDataset.ADDED,
+}
+
+
 def current(target: str) -> str:
     """The name that a class has now."""
     return NOW.get(target, target)
 
 
 def first_named(tree: Any) -> Any:
-    """A config with every class under its first name: digests made of it do not change when a class moves."""
-    if isinstance(tree, Mapping):
-        return {key: _FIRST.get(item, item) if key == "_target_" else first_named(item) for key, item in tree.items()}
-    return [first_named(item) for item in tree] if isinstance(tree, list) else tree
+    """A config as digests know it, so that they stay as they are: every class under its first name, nothing `ADDED`."""
+    if isinstance(tree, list):
+        return [first_named(item) for item in tree]
+    if not isinstance(tree, Mapping):
+        return tree
+    target = _FIRST.get(str(tree.get("_target_")), tree.get("_target_"))
+    added = ADDED.get(str(target), {})
+    kept = {key: item for key, item in tree.items() if key not in added or item != added[key]}
+    return {key: target if key == "_target_" else first_named(item) for key, item in kept.items()}
