@@ -1,6 +1,8 @@
 """What a person is told of training text and tokenizers on the command line."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from tiny_training import TINY, only_run
@@ -121,3 +123,16 @@ def test_a_setting_that_was_added_later_names_no_other_run_at_the_value_that_it_
     node = {"_target_": "tl_search.text.hub.HubDataset", "name": "a"}
     assert first_named({**node, "skip_nulls": False}) == first_named(node)
     assert first_named({**node, "skip_nulls": True}) != first_named(node)
+
+
+def test_text_of_no_bytes_is_refused_before_torch_is_imported(tmp_path):
+    (tmp_path / "text.txt").touch()
+    code = (
+        "import sys; from tl_search.cli.main import main; code = main(sys.argv[1:]); "
+        "sys.exit(9 if {'torch', 'transformers', 'lightning'} & {*sys.modules} else code)"
+    )
+    words = ["train", "data=files", "data.corpus.path=text.txt"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: data.corpus.path: must name files that hold text, got ")
+    assert not (tmp_path / "runs").exists()
