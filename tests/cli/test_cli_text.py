@@ -1,12 +1,17 @@
 """What a person is told of training text and tokenizers on the command line."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from tiny_training import TINY, only_run
 
+from tl_search.cli.config.renamed import first_named
 from tl_search.cli.main import main
+from tl_search.runs.identity import plain
 from tl_search.runs.layout import RunPaths
+from tl_search.text.hub import HubDataset
 from tl_search.training.tokens import ByteTokenizer
 
 
@@ -61,3 +66,73 @@ def test_equal_documents_on_both_sides_are_told(tmp_path):
     words = texts(tmp_path / "text", "same text " * 20, "another one " * 20, "same text " * 20)
     with pytest.warns(UserWarning, match="held-out documents that are also in the training text: 1 of 1"):
         assert main(["train", *words, "data.validation_share=0.3"]) == 0
+
+
+def data_set(folder, *lines, name="rows.jsonl"):
+    folder.mkdir()
+    (folder / name).write_text("".join(f"{line}\n" for line in lines))
+    return [*(word for word in TINY if not word.startswith("data")), "data=hub", f"data.corpus.name={folder}",
+            "data.batch_size=2", "data.validation_share=0.2"]  # fmt: skip
+
+
+TEXT = json.dumps({"text": "some words " * 40})
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "told"),
+    [
+        ("rows.jsonl", [TEXT, '{"text": "b"', TEXT], "rows.jsonl: row 2 must be JSON, got "),
+        ("rows.jsonl", [TEXT, "[1]"], "rows.jsonl: row 2 must be a JSON object with columns, got [1]"),
+        ("rows.jsonl", [TEXT, '{"text": null}'], "column: 'text' must be text, got null in row 2 of "),
+        ("rows.jsonl", [TEXT, '{"other": "a"}'], "column: 'text' must be text, got null in row 2 of "),
+        ("rows.jsonl", [TEXT, TEXT, '{"text": 3}'], "column: 'text' must be text, got '3' (int) in row 3 of "),
+        ("rows.jsonl", ['{"text": ["a"]}'], "column: 'text' must be text, got \"['a']\" (list) in row 1 of "),
+        ("rows.csv", ["text,more", "a,1", ",2"], "column: 'text' must be text, got null in row 2 of "),
+        ("rows.csv", ["text,more", "a,1", "b,2,3,4"], "rows.csv: cannot be read after row "),
+        ("rows.parquet", ["no parquet"], "rows.parquet: cannot be read after row 0"),
+        ("rows.jsonl", [], "name: must hold rows of text, got "),
+    ],
+    ids=["broken", "no object", "null", "missing", "number", "list", "csv null", "csv broken", "parquet", "empty"],
+)
+def test_rows_that_are_no_text_are_refused_by_file_row_and_column(tmp_path, capsys, monkeypatch, name, lines, told):
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    words = data_set(tmp_path / "set", *lines, name=name)
+    capsys.readouterr()
+    assert main(["train", *words]) == 2
+    (error,) = (line for line in capsys.readouterr().err.splitlines() if "error" in line)
+    assert error.startswith("error: data.corpus.")
+    assert told in error
+    assert str(tmp_path / "set") in error
+
+
+def test_rows_without_a_value_are_left_out_and_counted_on_request(tmp_path, monkeypatch):
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    words = data_set(tmp_path / "set", *[TEXT, '{"text": null}'] * 5)
+    with pytest.warns(UserWarning, match=r"rows with null that were skipped: 5$"):
+        assert main(["train", *words, "data.corpus.skip_nulls=true"]) == 0
+    assert json.loads(RunPaths(only_run()).record.read_text())["plan"]["data"]["corpus"]["skip_nulls"] is True
+
+
+def test_a_setting_that_was_added_later_names_no_other_run_at_the_value_that_it_had_before(tmp_path):
+    corpus = HubDataset(str(tmp_path))
+    assert "skip_nulls" not in plain(corpus)
+    node = {"_target_": "tl_search.text.hub.HubDataset", "name": "a"}
+    assert first_named({**node, "skip_nulls": False}) == first_named(node)
+    assert first_named({**node, "skip_nulls": True}) != first_named(node)
+
+
+def test_text_of_no_bytes_is_refused_before_torch_is_imported(tmp_path):
+    (tmp_path / "text.txt").touch()
+    code = (
+        "import sys; from tl_search.cli.main import main; code = main(sys.argv[1:]); "
+        "sys.exit(9 if {'torch', 'transformers', 'lightning'} & {*sys.modules} else code)"
+    )
+    words = ["train", "data=files", "data.corpus.path=text.txt"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: data.corpus.path: must name files that hold text, got ")
+    assert not (tmp_path / "runs").exists()

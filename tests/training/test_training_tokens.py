@@ -1,5 +1,7 @@
 """Tokenizers, and the packed file that they fill."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -162,6 +164,18 @@ def test_the_packed_file_is_made_once_and_remade_when_damaged(corpus, tmp_path):
     next(cache.glob("tokens/*/train.npy")).write_bytes(b"torn")
     with pytest.warns(UserWarning, match="made again"):
         assert pack(corpus, TrainedTokenizer(300), 0.34, cache).train.tolist() == expected
+
+
+def test_what_killed_processes_left_in_the_cache_is_removed(corpus, tmp_path):
+    cache = tmp_path / "cache"
+    old, new = cache / "tokens" / ".aside-old", cache / "tokenizers" / ".aside-new"
+    for left in (old, new):
+        left.mkdir(parents=True)
+        (left / "train.npy").touch()
+    os.utime(old, (0, 0))
+    pack(corpus, ByteTokenizer(), 0.0, cache)
+    assert not old.exists()
+    assert new.exists()  # somebody may be writing it
 
 
 def test_another_letter_is_another_corpus(corpus, tmp_path):

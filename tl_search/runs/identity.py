@@ -53,7 +53,10 @@ def free_fields(cls: type) -> set[str]:
 
 
 def plain(value: Any) -> Any:
-    """A config object as plain values, its class named, without its free fields."""
+    """A config object as plain values, its class named, without its free fields.
+
+    Fields that were added later (the class's `ADDED`) are left out at the value that means what was done before.
+    """
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
@@ -61,10 +64,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if is_dataclass(value):
-        free = free_fields(type(value))
+        free, added = free_fields(type(value)), getattr(type(value), "ADDED", {})
         return {
             "class": type(value).__name__,
-            **{one.name: plain(getattr(value, one.name)) for one in fields(value) if one.name not in free},
+            **{
+                one.name: plain(getattr(value, one.name))
+                for one in fields(value)
+                if one.name not in free and not (one.name in added and getattr(value, one.name) == added[one.name])
+            },
         }
     return value
 

@@ -1,13 +1,16 @@
 """A corpus from a data set of the Hugging Face Hub."""
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tl_search.text.corpus import Corpus
 from tl_search.text.paths import local
+from tl_search.text.rows import bad_file, one_line, place
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ class HubDataset(Corpus):
         column: The column that holds the text; each row is one document.
         configuration: The data set's configuration, where it has several.
         revision: Commit, tag or branch; only a commit makes sure that the text stays the same.
+        skip_nulls: Whether rows without a value are left out; otherwise they are refused.
     """
 
     name: str
@@ -27,8 +31,10 @@ class HubDataset(Corpus):
     column: str = "text"
     configuration: str | None = None
     revision: str | None = None
+    skip_nulls: bool = False
 
-    DECIDES: ClassVar = {"weights": "name split column configuration revision"}
+    DECIDES: ClassVar = {"weights": "name split column configuration revision skip_nulls"}
+    ADDED: ClassVar = {"skip_nulls": False}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", local(self.name))
@@ -37,33 +43,67 @@ class HubDataset(Corpus):
     def remote(self) -> str | None:
         return None if Path(self.name).exists() else self.name
 
+    def check(self) -> None:
+        folder = Path(self.name)
+        files = [file for file in folder.rglob("*") if file.is_file()] if folder.is_dir() else []
+        if folder.is_dir() and not any(file.stat().st_size for file in files):
+            raise ValueError(f"name: must hold rows of text, got {self.name}: {len(files)} files of 0 bytes")
+
     def glimpse(self, count: int) -> tuple[list[str], int | None]:
         from datasets import load_dataset, load_dataset_builder
 
-        try:
+        with self._readable():
             known = load_dataset_builder(self.name, self.configuration, revision=self.revision).info.splits or {}
             whole = self.split.partition("[")[0]  # a stream cannot be cut into parts
             rows = load_dataset(self.name, self.configuration, split=whole, revision=self.revision, streaming=True)
             total = known[self.split].num_examples if whole in known else None
-        except (FileNotFoundError, ValueError) as error:
-            raise ValueError(f"data.corpus.name: {self.name} cannot be read: {_one_line(error)}") from error
-        first = list(islice(rows, count))
-        if first and self.column not in first[0]:
-            raise ValueError(f"data.corpus.column: must be one of {', '.join(first[0])}, got {self.column!r}")
-        return [row[self.column] for row in first], total or None
+            first = list(islice(rows, count))
+        if first:
+            self._check_column(list(first[0]))
+        return list(self._texts(row[self.column] for row in first)), total or None
 
     def documents(self) -> Iterator[str]:
         from datasets import load_dataset
 
-        try:
+        with self._readable():
             data = load_dataset(self.name, self.configuration, split=self.split, revision=self.revision)
-        except (FileNotFoundError, ValueError) as error:  # no such data set; no such split or configuration
-            raise ValueError(f"data.corpus.name: {self.name} cannot be read: {_one_line(error)}") from error
-        if self.column not in data.column_names:
-            raise ValueError(f"data.corpus.column: must be one of {', '.join(data.column_names)}, got {self.column!r}")
-        for rows in data.select_columns([self.column]).iter(batch_size=1000):
-            yield from rows[self.column]
+        self._check_column(data.column_names)
+        column = data.select_columns([self.column])
+        yield from self._texts(value for rows in column.iter(batch_size=1000) for value in rows[self.column])
 
+    def _check_column(self, columns: list[str]) -> None:
+        if self.column not in columns:
+            raise ValueError(f"data.corpus.column: must be one of {', '.join(columns)}, got {self.column!r}")
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    def _texts(self, values: Iterable[Any]) -> Iterator[str]:
+        """The values of the column, all of them texts."""
+        skipped = 0
+        for number, value in enumerate(values):
+            if isinstance(value, str):
+                yield value
+            elif value is None and self.skip_nulls:
+                skipped += 1
+            else:
+                where = None if self.remote else place(self.name, self.configuration, self.split, number)
+                where = where or f"row {number + 1} of {self.split} in {self.name}"
+                got = "null" if value is None else f"{str(value)[:60]!r} ({type(value).__name__})"
+                skip = "; data.corpus.skip_nulls=true leaves out rows without text" if value is None else ""
+                raise ValueError(f"data.corpus.column: {self.column!r} must be text, got {got} in {where}{skip}")
+        if skipped:
+            warnings.warn(f"data.corpus: rows with null that were skipped: {skipped}", stacklevel=2)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Says in one line why a data set cannot be read, and in which file; the library's own lines are silenced."""
+        from datasets.exceptions import DatasetsError
+        from datasets.utils import logging as told
+
+        before = told.get_verbosity()
+        told.set_verbosity(told.CRITICAL)
+        try:
+            yield
+        except (FileNotFoundError, ValueError, RuntimeError, StopIteration, DatasetsError) as error:
+            found = None if self.remote else bad_file(self.name, self.configuration)
+            raise ValueError(f"data.corpus.name: {self.name} cannot be read: {found or one_line(error)}") from error
+        finally:
+            told.set_verbosity(before)

@@ -131,7 +131,7 @@ def check_same_text(run: Path, plan: TrainingPlan) -> None:
         return
     if plan.data.corpus.remote is not None:
         log.info("%s: its text was not compared with %s", run, plan.data.corpus.remote)
-    elif fingerprint(plan.data.corpus)[0] != record.data["corpus"]:
+    elif fingerprint(Reading(plan.data.corpus, rules_of(record.data)))[0] != record.data["corpus"]:
         raise ValueError(
             f"data.corpus: must be the text that {run} was trained with, got text that was changed since; "
             "to train with it, use another folder (name=OTHER)"

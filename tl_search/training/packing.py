@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from tl_search.store.atomic import write_dir
+from tl_search.store.atomic import sweep_litter, write_dir
 from tl_search.store.keys import digest
 from tl_search.store.manifest import DamagedError, verify, write_manifest
 from tl_search.text.corpus import Corpus, Reading, fingerprint
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_IDLE = 24 * 3600.0  # seconds after which what is half written in the cache counts as left behind
 _BATCH = 4_000_000  # characters that are tokenised at a time
 
 
@@ -121,6 +122,9 @@ def pack(
     tokenizer_digest = digest_of(tokenizer, rules)
     more = [least] if least else []
     folder = cache / "tokens" / digest([rules, corpus_digest, tokenizer_digest, validation_share, *more])
+    for kept in ("tokens", "tokenizers"):
+        if (cache / kept).is_dir():
+            sweep_litter(cache / kept, _IDLE)  # of killed processes; others may be writing there now
     manifest = _whole(folder) or _write(folder, text, count, tokenizer, validation_share, least)
     arrays = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("train", "validation")}
     return PackedText(

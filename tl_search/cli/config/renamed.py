@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tl_search.text.hub import HubDataset
+
 # The name under which a class was first written to disk → the one that it has now.
 NOW: Mapping[str, str] = {
     "tl_search.plane.schedule.LogSchedule": "tl_search.plane.schedules.log.LogSchedule",
@@ -25,6 +27,7 @@ _FIRST = {now: first for first, now in NOW.items()}
 ADDED: Mapping[str, Mapping[str, Any]] = {
     "tl_search.checkpoints.folder.FolderCheckpoints": {"suspects": False},
     "tl_search.checkpoints.hub.HubCheckpoints": {"suspects": False},
+    "tl_search.training.corpus.HubDataset": HubDataset.ADDED,
 }
 
 
