@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tl_search.runs.finish import finish
 from tl_search.runs.identity import claim
-from tl_search.runs.index import read_index
+from tl_search.runs.index import read_index, restore_index
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.states import cut_off
 from tl_search.runs.target import Start
@@ -66,6 +66,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
         change = extension(folder, plan.identity()) if origin.run is not None else None
         known = change.before if change else plan.identity()
         claim(folder, known, weights=plan.checkpoint.weights.value)
+        restore_index(folder)
         if is_done(folder, known) and not change and not origin.state:
             return accepted()
         with quiet():
