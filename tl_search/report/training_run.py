@@ -23,7 +23,7 @@ def read_revisions(folder: Path) -> list[WrittenRevision]:
         ValueError: the index is missing, or a line is damaged; the message names the file.
     """
     path = RunPaths(folder).index
-    if not path.is_file():
+    if not RunPaths(folder).is_training:
         raise ValueError(f"{path}: missing; is {folder} the folder of a training run?")
     lowest, found = math.inf, []
     for line in read_index(folder):

@@ -1,16 +1,24 @@
 """The index of a training run's revisions: `RUN/checkpoints/index.jsonl`, one line per revision."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from tl_search.plane.revision import Revision
-from tl_search.runs.digests import folder_digests
+from tl_search.runs.digests import CONFIG, TOKENIZER_CONFIG, folder_digests
 from tl_search.runs.layout import RunPaths
 from tl_search.store.atomic import write_text
 from tl_search.store.journal import Journal, as_line
-from tl_search.store.manifest import NAME, read_manifest
-from tl_search.store.typed_json import fitting, from_plain, to_plain
+from tl_search.store.manifest import NAME, file_digest, read_manifest
+from tl_search.store.typed_json import from_plain, to_plain
+
+log = logging.getLogger(__name__)
+
+_MISSING = "is missing"
+_MOST = 8  # faults in one message
+_told: set[str] = set()  # what this process has said
 
 
 @dataclass(frozen=True)
@@ -84,13 +92,79 @@ def add_revision(
 def read_index(run: Path) -> list[WrittenRevision]:
     """The revisions by rising step; the last line of a name counts. Changes nothing: the run may be training.
 
+    Lines that are missing or do not agree with the manifests of the revisions are replaced, which is told once.
+
     Raises:
-        ValueError: a line is damaged; the message names the file.
+        ValueError: a line is damaged, and no revision has a manifest; the message names the file.
     """
-    journal = index_of(run)
-    with fitting(journal.path):
-        lines: Iterable[WrittenRevision] = [from_plain(WrittenRevision, line) for line in journal.peek()]
-    return sorted({line.name: line for line in lines}.values(), key=lambda line: line.step)
+    lines, wrong = _compared(run)
+    if lines and not RunPaths(run).done.exists() and wrong.get(lines[-1].name) == _MISSING:
+        del wrong[lines[-1].name]  # it is perhaps about to be written
+    path = index_of(run).path
+    said = f"{path}: {_sentence(wrong)}; what the revisions' own {NAME} say counts"
+    if wrong and said not in _told:
+        _told.add(said)
+        log.warning("%s", said)
+    return lines
+
+
+def restore_index(run: Path) -> None:
+    """Write the index again if it does not agree with the revisions; only the run's owner may call this."""
+    lines, wrong = _compared(run)
+    if wrong:
+        path = index_of(run).path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, "".join(as_line(to_plain(line)) for line in lines))
+        log.warning("%s: %s; it was written again from the %s of the revisions", path, _sentence(wrong), NAME)
+
+
+def _sentence(wrong: Mapping[str, str]) -> str:
+    named = [f"{name} {what}" for name, what in wrong.items()]
+    return ", ".join(named[:_MOST]) + (f" and {len(named) - _MOST} more" if len(named) > _MOST else "")
+
+
+def _compared(run: Path) -> tuple[list[WrittenRevision], dict[str, str]]:
+    """(The revisions by rising step, what is wrong with the index: revision or line → a few words)."""
+    journal, lines, wrong = index_of(run), {}, {}
+    raw = journal.path.read_bytes().split(b"\n")[:-1] if journal.path.exists() else []  # the last may be incomplete
+    for number, text in enumerate(raw, 1):
+        try:
+            line: WrittenRevision = from_plain(WrittenRevision, json.loads(text))
+            lines[line.name] = line
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            wrong[f"line {number}"] = f"is damaged ({error})"
+    found = {folder.name: _by_manifest(folder) for folder in RunPaths(run).revisions.glob("step*") if folder.is_dir()}
+    whole = {name: line for name, line in found.items() if line is not None}
+    if wrong and not whole:
+        place, what = next(iter(wrong.items()))
+        raise ValueError(f"{journal.path}: {place} {what}")
+    best: float | None = None
+    for name, own in sorted(whole.items(), key=lambda item: item[1].step):
+        given = lines.get(name)
+        losses = [loss for loss in (best, own.eval_loss) if loss is not None]
+        best = own.best if own.best is not None else given.best if given else min(losses, default=None)
+        lines[name] = replace(own, best=best)
+        if lines[name] != given:
+            wrong[name] = "is not as it was written" if given else _MISSING
+    return sorted(lines.values(), key=lambda line: line.step), wrong
+
+
+def _by_manifest(folder: Path) -> WrittenRevision | None:
+    """The line of a revision, from its manifest alone; None if that, or a file that the digests need, is not whole."""
+    try:
+        manifest = read_manifest(folder)
+        files = {file: facts["sha256"] for file, facts in manifest["files"].items()}
+        if any(file_digest(folder / name) != files[name] for name in (CONFIG, TOKENIZER_CONFIG) if name in files):
+            return None
+        named = {one.name for one in fields(WrittenRevision)}
+        facts = {name: fact for name, fact in manifest.items() if name in named - {"files"}}
+        weights, tokenizer = folder_digests(folder, files)
+        line: WrittenRevision = from_plain(
+            WrittenRevision, {**facts, "weights": weights, "tokenizer": tokenizer, "files": files}
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, OSError):
+        return None
+    return line if line.name == folder.name else None
 
 
 def forget_after(run: Path, step: int) -> None:

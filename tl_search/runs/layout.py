@@ -132,7 +132,7 @@ class RunPaths:
     @property
     def is_training(self) -> bool:
         """Whether revisions were written here."""
-        return self.index.is_file()
+        return self.index.is_file() or any(self.revisions.glob("step*/MANIFEST.json"))
 
     @property
     def is_search(self) -> bool:

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from tl_search.store.atomic import read_json, write_json
+from tl_search.store.keys import digest
 
 NAME = "MANIFEST.json"
+FACTS = "facts_digest"  # the entry with the digest of the facts; manifests that were written before have none
 
 
 class DamagedError(ValueError):
@@ -26,13 +28,18 @@ def write_manifest(folder: Path, **facts: Any) -> dict[str, Any]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != NAME
     }
-    manifest = {**facts, "files": files}
+    facts.pop(FACTS, None)
+    manifest = {**facts, **({FACTS: digest(facts)} if facts else {}), "files": files}
     write_json(folder / NAME, manifest)
     return manifest
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The folder's manifest. Raises DamagedError if there is none, because then the folder is incomplete."""
+    """The folder's manifest.
+
+    Raises:
+        DamagedError: there is none, so the folder is incomplete; or its facts are not those that were written.
+    """
     path = folder / NAME
     if not path.is_file():
         raise DamagedError(f"{folder}: no {NAME}, so it was never finished")
@@ -42,6 +49,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise DamagedError(str(error)) from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise DamagedError(f"{path}: lists no files")
+    facts = {name: fact for name, fact in manifest.items() if name not in (FACTS, "files")}
+    if FACTS in manifest and manifest[FACTS] != digest(facts):
+        raise DamagedError(f"{path}: its {', '.join(facts)} are not as they were written")
     return manifest
 
 

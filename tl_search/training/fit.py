@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tl_search.runs.finish import check_finished, finish
 from tl_search.runs.identity import claim
-from tl_search.runs.index import read_index
+from tl_search.runs.index import read_index, restore_index
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.record import RunRecord
 from tl_search.runs.states import cut_off
@@ -69,6 +69,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
         change = extension(folder, plan.identity()) if origin.run is not None else None
         known = change.before if change else plan.identity()
         claim(folder, known, weights=plan.checkpoint.weights.value)
+        restore_index(folder)
         if is_done(folder, known) and not change and not origin.state:
             check_same_text(folder, plan)
             check_finished(folder)

@@ -36,17 +36,19 @@ def write_revision(
         measured: Other measurements of these weights that the index keeps, by name.
     """
     name = f"step{step}"
-    write_model(run, model, name, step, eval_loss)
+    write_model(run, model, name, step, eval_loss, best=best)
     facts = {**run.timeline.facts(step), "eval_loss": eval_loss}
     entry = {**facts, "best": best, "measured": measured}
     run.saves.submit(partial(add_revision, run.folder, run.paths.revision(name), **entry))
 
 
-def write_model(run: RunContext, model: "PreTrainedModel", name: str, step: int, eval_loss: float | None) -> None:
-    """Write a loadable model of any step as `revisions/NAME`, without a line in the index."""
+def write_model(
+    run: RunContext, model: "PreTrainedModel", name: str, step: int, eval_loss: float | None, **more: float | None
+) -> None:
+    """Write a loadable model of any step as `revisions/NAME`, with `more` facts, without a line in the index."""
     weights, folder = model.state_dict(), run.paths.revision(name)
     require_space(folder, sum(weight.nbytes for weight in weights.values()))
-    facts = {**run.timeline.facts(step), "eval_loss": eval_loss}
+    facts = {**run.timeline.facts(step), "eval_loss": eval_loss, **more}
 
     def fill(copied: "Mapping[str, Tensor]") -> None:
         check_finite(step, copied)
