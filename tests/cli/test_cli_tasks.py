@@ -87,9 +87,7 @@ def test_a_task_that_is_not_here_is_the_persons_to_mend_while_they_said_offline(
     ):
         found, line = explain(error)
         assert found == code
-        assert (line.endswith("; HF_HUB_OFFLINE is set, so nothing is fetched: unset it, or fetch before")) == (
-            code == 2
-        )
+        assert line.endswith("; HF_HUB_OFFLINE is set, so nothing is fetched: unset it, or fetch before") == (code == 2)
     assert explain(ConnectionError("Couldn't reach 'mteb/sts' on the Hub (ConnectTimeout)"))[0] == 75
 
 

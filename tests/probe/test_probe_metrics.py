@@ -146,6 +146,19 @@ def test_lidar_counts_the_directions_of_texts_whose_views_agree():
     assert lidar(torch.ones(5, 2, 3), eps=0.0).item() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("texts", [4, 30])
+def test_lidar_adds_its_epsilon_to_as_many_eigenvalues_as_the_width(texts):
+    views = draw(texts, 3, 12, seed=texts).double()
+    mean, means = views.mean((0, 1)), views.mean(1)
+    between = (means - mean).mT @ (means - mean) / texts
+    noise = (views - means[:, None]).flatten(0, 1)
+    within = noise.mT @ noise / len(noise) + 1e-4 * torch.eye(12)
+    spectrum = torch.linalg.eigvals(torch.linalg.solve(within, between)).real.abs()
+    shares = spectrum / spectrum.sum() + 0.01
+    assert len(shares) == 12
+    assert lidar(views, eps=0.01).item() == pytest.approx((-(shares * shares.log()).sum()).exp().item())
+
+
 def test_lidar_of_numbers_in_which_delta_is_lost_is_nan_where_it_is_and_nowhere_else():
     """Σw of few views in many dimensions is singular but for δ, which is far below the rounding of 1e12."""
     views = draw(2, 3, 2, 40).double()

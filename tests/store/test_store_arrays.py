@@ -60,7 +60,7 @@ def test_arrays_filled_in_place_make_the_same_file(store):
         assert not any(room.any() for room in rooms.values())
         rooms["layer_000"][[1, 0]] = ARRAYS["layer_000"][[1, 0]]
         ArrayLocation.of(rooms["layer_001"]).map()[:] = ARRAYS["layer_001"]  # as another process would
-    assert store.path("def").read_bytes() == store.path("abc").read_bytes()
+    assert store.path("def").read_bytes() == store.path("abc").read_bytes().replace(b'"abc"', b'"def"')
 
 
 def test_the_file_is_what_the_format_s_own_library_writes(tmp_path):

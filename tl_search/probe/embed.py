@@ -73,11 +73,15 @@ def column_key(
         "weights": revision.weights,
         "tokenizer": revision.tokenizer,
         "extraction": extraction.identity(),
-        "texts": digest([text_digest(text) for text in texts], 32),
+        "texts": _texts_digest(texts),
     }
     if layers is not None:
         identity["layers"] = sorted(set(layers))
     return digest(identity, 32)
+
+
+def _texts_digest(texts: Sequence[str]) -> str:
+    return digest([text_digest(text) for text in texts], 32)
 
 
 def embed_column(
@@ -91,7 +95,8 @@ def embed_column(
 ) -> str:
     """Put a column into the store, unless it is there: then nothing is loaded.
 
-    The store's notes give the dtype that was used, and how many texts were cut to the longest allowed length.
+    The store's notes give the dtype that was used, how many texts were cut to the longest allowed length, the revision
+    and its weights, the number of layers and a digest of the texts. The store checks the key, a digest of all of these.
 
     Args:
         revision: Its weights and tokenizer lie in `folder`.
@@ -116,10 +121,12 @@ def embed_column(
         return key
     sweep_litter(store.folder, idle=_DEAD)
 
+    about = {"revision": revision.name, "weights": revision.weights or "", "texts": _texts_digest(texts)}
+
     @contextmanager
     def destination(layers: Sequence[int], width: int, notes: Mapping[str, str]) -> Iterator[Sequence[np.ndarray]]:
         layout = {layer_name(layer): ((len(texts), width), np.dtype(np.float32)) for layer in layers}
-        with store.create(key, layout, notes) as arrays:
+        with store.create(key, layout, {**notes, **about, "layers": str(len(layers))}) as arrays:
             yield [arrays[layer_name(layer)] for layer in layers]
 
     tokens = ArrayStore(store.folder / "tokens")

@@ -77,7 +77,7 @@ def get_task(name: str) -> "AbsTask":
         except KeyError:
             raise ValueError(_unknown(name)) from None
     if task.is_aggregate:
-        parts = ", ".join(part.metadata.name for part in task.metadata.tasks)
+        parts = ", ".join(part.metadata.name for part in task.metadata.tasks)  # type: ignore[attr-defined]  # of aggregates
         raise ValueError(f"task: must be single tasks, got {name}, which is an aggregate; name its tasks: {parts}")
     return task
 

@@ -116,11 +116,14 @@ def swap_letters(text: str, swaps: int, within: int) -> str:
 
 
 def swap_tokens(text: str, swaps: int) -> str:
-    """The text with up to `swaps` pairs of different neighbouring tokens of a line exchanged, none of which overlap."""
+    """The text with up to `swaps` pairs of different neighbouring tokens of a line exchanged, none of which overlap.
+
+    The first token and the last one stay, since code begins and ends with few of them.
+    """
     tokens = list(_TOKEN.finditer(text))
     places = [
         i
-        for i in range(len(tokens) - 1)
+        for i in range(1, len(tokens) - 2)
         if tokens[i].group() != tokens[i + 1].group() and "\n" not in text[tokens[i].end() : tokens[i + 1].start()]
     ]
     words = [token.group() for token in tokens]
@@ -132,13 +135,16 @@ def swap_tokens(text: str, swaps: int) -> str:
 
 
 def shuffle_lines(text: str) -> str:
-    """The text with its lines in another order; unchanged where all lines are equal."""
-    rows = text.split("\n")
+    """The text with the lines between its first and its last one in another order; unchanged where these are equal.
+
+    The outer lines stay: no passage begins with white space, and few end as lines within them do.
+    """
+    first, *rows, last = text.split("\n") if "\n" in text else (text, "")
     order = random.Random(text)
     while len(set(rows)) > 1:
         mixed = order.sample(rows, len(rows))
         if mixed != rows:
-            return "\n".join(mixed)
+            return "\n".join([first, *mixed, last])
     return text
 
 

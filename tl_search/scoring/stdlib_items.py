@@ -5,6 +5,7 @@ use. Labels are balanced as far as the library allows.
 """
 
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -40,13 +41,13 @@ def token_order(part: str, count: int) -> dict[str, list[Any]]:
 
 
 def line_order(part: str, count: int) -> dict[str, list[Any]]:
-    """Passages, every second one with its lines shuffled."""
-    return _order_probe(part, count, source.shuffle_lines)
+    """Long passages, every second one with its inner lines shuffled."""
+    return _order_probe(part, count, source.shuffle_lines, LENGTH)
 
 
-def _order_probe(part: str, count: int, disturb: Callable[[str], str]) -> dict[str, list[Any]]:
+def _order_probe(part: str, count: int, disturb: Callable[[str], str], length: int = PASSAGE) -> dict[str, list[Any]]:
     """Each passage appears only once, changed or not, so that no item gives away the answer to another."""
-    texts = [text for text in source.in_hash_order(source.passages(part, PASSAGE)) if disturb(text) != text][:count]
+    texts = [text for text in source.in_hash_order(source.passages(part, length)) if disturb(text) != text][:count]
     return {
         "text": [disturb(text) if number % 2 else text for number, text in enumerate(texts)],
         "label": [number % 2 for number in range(len(texts))],
@@ -61,7 +62,10 @@ def statements(part: str, count: int) -> dict[str, list[Any]]:
 
 
 def indents(part: str, count: int) -> dict[str, list[Any]]:
-    """The first lines of functions; the label says how the next line is indented compared with the last one shown."""
+    """The first lines of functions; the label says how the next line is indented compared with the last one shown.
+
+    What ends the last line is cut off up to a word, since a colon there would be the whole answer.
+    """
     found: list[tuple[str, str]] = []
     for function in _shuffled(part):
         rows = [row for row in function.code.split("\n") if row.strip()]
@@ -72,7 +76,7 @@ def indents(part: str, count: int) -> dict[str, list[Any]]:
         shown = "\n".join(rows[:end])
         if not source.familiar(shown, part):
             step = _indent(rows[end]) - _indent(rows[end - 1])
-            found.append(("deeper" if step > 0 else "less" if step < 0 else "same", shown))
+            found.append(("deeper" if step > 0 else "less" if step < 0 else "same", re.sub(r"\W+$", "", shown)))
     return _balanced(found, ("same", "deeper", "less"), count)
 
 

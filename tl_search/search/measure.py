@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Increased when the code changes so that the same settings give other values.
-RULES = 2
+RULES = 3
 
 
 @dataclass(frozen=True)

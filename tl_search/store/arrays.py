@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +13,13 @@ from safetensors import SafetensorError, safe_open
 
 from tl_search.store.atomic import naming, reserve, write_file
 
+log = logging.getLogger(__name__)
+
 # safetensors' names of dtypes; the numbers in a file are little-endian on every machine.
 _DTYPES = {"I32": "<i4", "I64": "<i8", "F32": "<f4", "F64": "<f8"}
 _NAMES = {np.dtype(dtype): name for name, dtype in _DTYPES.items()}
 _NOTE = "note:"  # prefix of a note's name in the header; checksums have the names of their arrays there
+_KEY = f"{_NOTE}key"  # the key of the entry, so that a file under another entry's name is noticed
 _UNKNOWN = "0" * 64  # placeholder with the length of a checksum
 
 Layout = Mapping[str, tuple[tuple[int, ...], np.dtype]]
@@ -42,6 +46,8 @@ class ArrayLocation(NamedTuple):
 class ArrayStore:
     """Key → named arrays. A damaged entry is removed and counts as absent, since arrays can be computed again.
 
+    So is the file of another entry under this one's name. Files that were written before they had their key are read.
+
     Attributes:
         damaged: The keys of the entries that were removed.
     """
@@ -49,6 +55,7 @@ class ArrayStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.damaged: list[str] = []
+        self._told = False  # that an entry has no key
 
     def path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"
@@ -66,6 +73,12 @@ class ArrayStore:
         try:
             with safe_open(path, framework="numpy") as file:
                 checksums = file.metadata() or {}
+                if checksums.get(_KEY, key) != key:
+                    log.warning("%s: is the file of another entry, %s; it is made anew", path, checksums[_KEY])
+                    raise SafetensorError("another entry's")
+                if _KEY not in checksums and not self._told:
+                    self._told = True
+                    log.info("%s: has files of before, which do not say their entries; they are used", self.folder)
                 every = [name for name in checksums if not name.startswith(_NOTE)]
                 arrays = {name: file.get_tensor(name) for name in (every if names is None else names)}
             if all(_checksum(array) == checksums.get(name) for name, array in arrays.items()):
@@ -98,7 +111,7 @@ class ArrayStore:
     def notes(self, key: str) -> dict[str, str]:
         """The notes that were stored with the arrays; none where the key is absent."""
         about = self._about(key).items()
-        return {name.removeprefix(_NOTE): value for name, value in about if name.startswith(_NOTE)}
+        return {name.removeprefix(_NOTE): value for name, value in about if name.startswith(_NOTE) and name != _KEY}
 
     def _about(self, key: str) -> dict[str, str]:
         """Checksums and notes by name; none where the key is absent or its file is damaged."""
@@ -127,7 +140,7 @@ class ArrayStore:
             layout: Name → (shape, dtype); the dtype is int32, int64, float32 or float64.
         """
         path = self.path(key)
-        about = {f"{_NOTE}{name}": value for name, value in (notes or {}).items()}
+        about = {f"{_NOTE}{name}": value for name, value in (notes or {}).items()} | {_KEY: key}
         tensors = _tensors(layout)
         draft = _header(tensors, about | dict.fromkeys(layout, _UNKNOWN))
         with write_file(path) as aside:

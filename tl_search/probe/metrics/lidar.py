@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class LiDAR(OfViews):
     """Effective rank of Σw^-½ Σb Σw^-½, where every text is a class (Thilak et al., 2023, arXiv:2312.04000).
 
-    exp(−Σ p ln p), p = λ / Σλ + ε, over the eigenvalues λ. Σb is the covariance of the texts' means, Σw that of the
-    views around their text's mean. NaN where Σw with δ on its diagonal is not positive definite in fp64, which happens
-    when δ is lost in the rounding of much larger numbers.
+    exp(−Σ p ln p), p = λ / Σλ + ε, over as many eigenvalues λ as the width; many of them are 0 where texts are few.
+    Σb is the covariance of the texts' means, Σw that of the views around their text's mean. NaN where Σw with δ on its
+    diagonal is not positive definite in fp64, which happens when δ is lost in the rounding of much larger numbers.
 
     Args:
         delta: Added to the diagonal of Σw, > 0.
@@ -44,4 +44,5 @@ class LiDAR(OfViews):
         factor, failed = torch.linalg.cholesky_ex(within)  # `cholesky` would fail for all layers
         # Σw = FFᵀ: the rows F⁻¹b have the eigenvalues of Σw^-½ Σb Σw^-½ in their Gram matrix, on its smaller side
         values = eigenvalues(torch.linalg.solve_triangular(factor, between.mT, upper=False).mT)
-        return shannon(shares(values) + self.eps).exp().masked_fill(failed != 0, math.nan)
+        every = torch.nn.functional.pad(shares(values), (0, width - values.shape[-1]))
+        return shannon(every + self.eps).exp().masked_fill(failed != 0, math.nan)

@@ -27,13 +27,12 @@ from tl_search.scoring.stdlib_functions import digest
 from tl_search.text.stdlib import library_digest, python_version
 
 SPLITS = ("selection", "confirmation")
-_RULES = 1  # raise it when any task is made in another way: it is part of the data's revision, so of every score's key
 
 
 @cache
-def revision() -> str:
-    """Python's version and a hash of the library's text and of the rules that make tasks of it."""
-    return f"py{python_version()}-{digest(f'{_RULES} {library_digest()}')[:12]}"
+def revision(rules: int) -> str:
+    """Python's version and a hash of the library's text and of the number of the rules that make a task of it."""
+    return f"py{python_version()}-{digest(f'{rules} {library_digest()}')[:12]}"
 
 
 class _Stdlib(AbsTask):
@@ -41,9 +40,11 @@ class _Stdlib(AbsTask):
 
     Attributes:
         about: mteb's type, main score and category of the task.
+        rules: Raised when the task is made in another way: part of the data's revision, so of every score's key.
     """
 
     about: ClassVar[tuple[Any, str, Any]]
+    rules: ClassVar[int] = 1
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -58,7 +59,7 @@ class _Stdlib(AbsTask):
             category=category,
             eval_splits=list(SPLITS),
             eval_langs=["eng-Latn"],
-            dataset={"path": "tl_search/stdlib", "revision": revision()},
+            dataset={"path": "tl_search/stdlib", "revision": revision(cls.rules)},
         )
 
 
@@ -139,8 +140,11 @@ class StdlibStatementClassification(_Classification):
 
 
 class StdlibIndentClassification(_Classification):
-    """Whether the line after a few lines of library source is indented deeper, as deep or less."""
+    """Whether the line after a few lines of library source is indented deeper, as deep or less; what ends the last line
+    after its last word is cut off.
+    """
 
+    rules = 2
     rows = staticmethod(items.indents)
 
 
@@ -151,14 +155,16 @@ class StdlibTypoClassification(_Classification):
 
 
 class StdlibTokenOrderClassification(_Classification):
-    """Six pairs of neighbouring tokens exchanged in a passage of library source, or none."""
+    """Six pairs of neighbouring tokens exchanged within a passage of library source, or none."""
 
+    rules = 2
     rows = staticmethod(items.token_order)
 
 
 class StdlibLineOrderClassification(_Classification):
-    """The lines of a passage of library source in a random order, or as they were."""
+    """The lines within a passage of library source in a random order, or as they were; the outer two lines stay."""
 
+    rules = 2
     rows = staticmethod(items.line_order)
 
 
