@@ -1,4 +1,4 @@
-"""`plugins=[my_package]` on the command line, and nothing else, lets a command use classes of a person's own package."""
+"""`plugins=[my_package]` on the command line, and nothing else, lets a command use a package of one's own."""
 
 import json
 import os
@@ -98,7 +98,7 @@ def test_a_config_file_cannot_allow_a_package(mine, folder, capsys):
         ("plugins=[mine_outsid]", "did you mean mine_outside?"),
         (
             "plugins=[mine-outside]",
-            "plugins: must be a list of Python packages, as in plugins=[my_package], got [mine-o",
+            "plugins: must be a list of Python packages, as in plugins=[my_package], got",
         ),
         ("plugins=a,b", "plugins: must be a list of Python packages"),
         ("plugins=[a,b", "plugins: must be a list of Python packages"),
