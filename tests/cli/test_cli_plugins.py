@@ -1,4 +1,4 @@
-"""`plugins=[my_package]` on the command line, and nothing else, lets a command use classes of a person's own package."""
+"""`plugins=[my_package]` on the command line, and nothing else, lets a command use a package of one's own."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from tl_search.cli.main import main
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+ROOT = Path(__file__).resolve().parents[2]
 HALVES = '''
 from dataclasses import dataclass
 
@@ -98,7 +98,7 @@ def test_a_config_file_cannot_allow_a_package(mine, folder, capsys):
         ("plugins=[mine_outsid]", "did you mean mine_outside?"),
         (
             "plugins=[mine-outside]",
-            "plugins: must be a list of Python packages, as in plugins=[my_package], got [mine-o",
+            "plugins: must be a list of Python packages, as in plugins=[my_package], got",
         ),
         ("plugins=a,b", "plugins: must be a list of Python packages"),
         ("plugins=[a,b", "plugins: must be a list of Python packages"),
@@ -115,7 +115,7 @@ def test_a_module_of_theirs_that_fails_is_told_in_one_line(mine, capsys):
 
 
 def test_the_readmes_own_policy_and_own_task_work_as_written(mine, folder, capsys):
-    text = README.read_text().partition("## Your own policy, your own task")[2].partition("\n## ")[0]
+    text = (ROOT / "README.md").read_text().partition("## Your own policy, your own task")[2].partition("\n## ")[0]
     blocks = re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)
     for _, block in blocks:
         if name := re.match(r"# (\S+/\S+)\n", block):
@@ -128,3 +128,10 @@ def test_the_readmes_own_policy_and_own_task_work_as_written(mine, folder, capsy
     (run,) = (path for path in (folder / "runs" / "search").iterdir() if path.is_dir())
     assert json.loads((run / "plane.json").read_text())["weights"].keys() == {"CapitalClassification"}
     assert json.loads((run / "bandit_state.json").read_text())["policy"] == "late"
+    # the lines of the notebooks' page, on a search whose policy has a posterior
+    more = [word for word in words if word != "bandit=late"]
+    assert main([*more, "confirm.resamples=100", "probe.accelerator=cpu"]) == 0, capsys.readouterr().err
+    (run,) = (path for path in (folder / "runs" / "search").glob("ucb-*"))
+    notebook = (ROOT / "notebooks" / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+    exec(notebook.replace("runs/run/NAME", str(run)).replace("runs/train/NAME", str(only_run())), {})
+    assert ", 16])" in capsys.readouterr().out

@@ -253,7 +253,7 @@ for words in json.loads(sys.argv[1]):
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory):
-    """Run Python in a folder with a package `theirs`, its options, and a module `archive`; they are allowed by the command line."""
+    """Run Python in a folder with a package `theirs` with options, and a module `archive`."""
     folder = tmp_path_factory.mktemp("outside")
     options = {f"theirs/conf/{name}.yaml": f"# Theirs.\n{text.strip()}\n" for name, text in OPTIONS.items()}
     for name, text in {**FILES, **options}.items():

@@ -1,7 +1,8 @@
 """The entry point of the command line: picks a command, and turns each way in which it can end into an exit code.
 
 0 done · 1 a bug · 2 bad input · 3 done, but some arms were skipped or failed · 4 the run is in use · 5 training
-diverged · 75 try again later (disk full, read-only, no network) · 130 interrupted · 141 nobody reads the output · 143 terminated
+diverged · 75 try again later (disk full, read-only, no network) · 130 interrupted ·
+141 nobody reads the output · 143 terminated
 """
 
 import os
@@ -51,7 +52,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except BaseException as error:
         code, message = explain(error)
         if code == UNHEARD:
-            sys.stdout = open(os.devnull, "w")  # what is left in the old one cannot be written when Python ends
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  what is left in the old one cannot be written when Python ends
         else:
             print(message, file=sys.stderr)
         return code

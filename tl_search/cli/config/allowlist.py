@@ -77,7 +77,7 @@ def check_arguments(target: str, arguments: Mapping[Any, Any], path: str) -> Non
 
 
 def whole_numbers(node: Mapping[Any, Any]) -> dict[Any, Any]:
-    """The node of a library's class with `1e3`, which YAML reads as 1000.0, as 1000 where its class wants an integer."""
+    """A library's node with `1e3`, which YAML reads as 1000.0, as 1000 where its class wants an integer."""
     try:
         known = parameters(str(node.get("_target_", ""))) or {}
     except LookupError:

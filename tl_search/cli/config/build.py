@@ -53,7 +53,7 @@ def _value(node: DictConfig | ListConfig, key: Any, path: str) -> Any:
         return value
     target = None if "_target_" not in value else _value(value, "_target_", f"{path}._target_")
     # keys may be numbers, as in `scheduling: {0: 4}`, and are looked up as they are
-    entries = {name: _value(value, name, f"{path}.{name}") for name in value if name != "_target_"}
+    entries: dict[Any, Any] = {name: _value(value, name, f"{path}.{name!s}") for name in value if name != "_target_"}
     if target is None:
         return entries
     if not isinstance(target, str) or plugins.known(target):

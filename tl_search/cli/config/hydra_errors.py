@@ -40,7 +40,8 @@ def _hydra(error: Exception) -> str:
         group, _, option = (error.missing_cfg_file or "?").rpartition("/")
         return f"{group or 'config'}: no option {option!r}{suggest(option, error.options or [])}"
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: cannot be read; a text with special characters needs quotes: {in_quotes(error.override)}"
+        hint = f"a text with special characters needs quotes: {in_quotes(error.override)}"
+        return f"{error.override}: cannot be read; {hint}"
     cause = error.__cause__
     if isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
         parent = cause.parent_node if cause.parent_node is not None else {}

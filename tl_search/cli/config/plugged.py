@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from tl_search import plugins
 from tl_search.cli.config.searchpath import root
@@ -70,9 +71,10 @@ def named(words: Sequence[str]) -> tuple[str, ...]:
 def check_word(config: DictConfig) -> None:
     """Refuse packages that a config file names, instead of the person. Raises BadInput."""
     given = tuple(config.get(KEY) or ())
-    if given != named(config.hydra.overrides.task):
+    words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # they may hold interpolations
+    if given != named(words):
         raise BadInput(
-            f"{KEY}: must be given on the command line, since it lets their code run, got {list(given)} in a config file"
+            f"{KEY}: must be given on the command line, since it lets code run, got {list(given)} in a config file"
         )
 
 

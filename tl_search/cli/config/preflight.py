@@ -72,7 +72,7 @@ def _check_home(tree: Mapping[Any, Any]) -> None:
         if isinstance(value, str) and value.startswith("~/"):
             where = f"{path}.{key}" if path else key
             raise BadInput(
-                f"{where}: must be a whole path, got {value!r}; only on the command line, without quotes, is ~ the home folder"
+                f"{where}: must be a whole path, got {value!r}; only on the command line is ~ the home folder"
             )
 
 

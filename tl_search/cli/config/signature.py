@@ -7,7 +7,9 @@ from pathlib import Path
 
 
 def parameters(target: str) -> dict[str, str] | None:
-    """Names of the constructor's parameters, each with its annotation as it is written; None when it takes any, or when the source does not tell.
+    """Names of the constructor's parameters, each with its annotation as it is written.
+
+    None when it takes any, or when the source does not tell.
 
     Args:
         target: Full name of a class in an installed package, which is not imported.
