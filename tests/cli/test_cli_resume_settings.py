@@ -62,7 +62,7 @@ def test_a_setting_of_the_option_that_a_run_has_may_change_alone(run, named):
 def test_another_option_replaces_the_settings_of_the_one_before(run):
     schedule = setting(f"resume={run}", "trainer.max_steps=9", "schedule=log").schedule
     assert schedule._target_.endswith("LogSchedule")
-    assert schedule.first_epoch_checkpoints == 20
+    assert schedule.first_epoch_checkpoints == "auto"
 
 
 def test_a_misspelt_setting_is_told_by_the_keys_of_the_runs_option(run, capsys):

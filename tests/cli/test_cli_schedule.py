@@ -32,6 +32,21 @@ def test_the_worked_examples_are_printed_as_published(schedule, folder, words, l
     assert not list(folder.iterdir())
 
 
+def test_it_says_per_epoch_which_rule_placed_the_steps(schedule):
+    assert schedule(THREE_EPOCHS)[4:6] == [
+        "Steps of epoch 1: 20 evenly spread steps (first_epoch_checkpoints=auto)",
+        "Steps of epochs 2-3: schedule=log, counted from the start of the epoch",
+    ]
+    assert schedule("horizon.total=100")[:3] == [
+        "Epoch 1 (0-100): 7 checkpoints: 0, 2, 6, 14, 30, 62, 100",
+        "7 checkpoints, gaps of 2 to 38 steps",
+        "Steps of epoch 1: schedule=log, counted from the start of the epoch",
+    ]
+    assert "Steps of epochs 1-3: schedule=pythia, counted over the whole run" in schedule(
+        "schedule=pythia", THREE_EPOCHS
+    )
+
+
 def test_disk_is_estimated_for_weights_and_states_apart(schedule):
     words = ("tokenizer=bytes", "model.width=64", "model.blocks=2", "model.heads=2", "horizon.total=100")
     (line,) = [line for line in schedule("schedule=none", *words) if line.startswith("Disk")]

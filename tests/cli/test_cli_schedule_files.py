@@ -30,6 +30,7 @@ def test_an_old_file_gives_its_schedule_and_the_successor_of_every_key(schedule,
     [
         ({"target_checkpoints": {"epoch_2": 9, "epoch_1": 3}}, "Epoch 1 (0-800): 3 checkpoints: 0, 400, 800"),
         ({"target_checkpoints": 9, "first_epoch_checkpoints": 3}, "Epoch 1 (0-800): 3 checkpoints: 0, 400, 800"),
+        ({"log_base": 3}, "Epoch 1 (0-800): 20 checkpoints: " + ", ".join(str(800 * i // 19) for i in range(20))),
         ({"log_steps_first_epoch": True, "first_epoch_checkpoints": 2}, "Epoch 1 (0-800): 2 checkpoints: 0, 800"),
         ({"log_steps_first_epoch": True}, "Epoch 1 (0-800): 10 checkpoints: 0, 2, 6, 14, 30, 62, 126, 254, 510, 800"),
         (
@@ -53,7 +54,7 @@ def test_older_keys_are_mapped(schedule, folder, keys, first):
     [
         ("{subsequent_epochs_spacing: cubic}", "subsequent_epochs_spacing: must be log or linear, got 'cubic'"),
         ("{subsequent_epochs_spacing: [log]}", "subsequent_epochs_spacing: must be log or linear, got ['log']"),
-        ("{first_epoch_checkpoints: many}", "first_epoch_checkpoints: must be an integer, got 'many'"),
+        ("{first_epoch_checkpoints: many}", "first_epoch_checkpoints: must be an integer or one of auto or null, got"),
         ("{log_base: 0.5}", "log_base: must be > 1, got 0.5"),
         ("{checkpoint_schedule: [5, 3]}", "checkpoint_schedule[1]: must be above 5, the step before it, got 3"),
         ("{target_checkpoints: often}", "target_checkpoints: must be a number of checkpoints"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tl_search.plane.horizon import Horizon
-from tl_search.plane.schedule import SpacedSchedule, named, names, warning
+from tl_search.plane.schedule import FirstEpoch, SpacedSchedule, named, names, warning
 from tl_search.plane.schedules.every import EverySchedule
 from tl_search.plane.schedules.explicit import ExplicitSchedule
 from tl_search.plane.schedules.linear import LinearSchedule
@@ -22,7 +22,7 @@ NAMES = [name for name in names() if name != "explicit"]  # which needs steps to
 horizons = st.lists(st.integers(1, 2000), min_size=1, max_size=5, unique=True).map(
     lambda ends: Horizon(max(ends), tuple(sorted(ends)))
 )
-counts = st.none() | st.integers(0, 40)
+counts = st.none() | st.just(FirstEpoch.auto) | st.integers(0, 40)
 rules = st.one_of(
     st.builds(LogSchedule, counts, st.floats(1.001, 10), st.sampled_from(LogMode)),
     st.builds(LinearSchedule, counts, st.none() | st.integers(1, 500)),
@@ -49,6 +49,12 @@ def test_log_gaps_follow_the_worked_example():
         *(334, 336, 340, 348, 364, 396, 460, 588, 666),
         *(667, 669, 673, 681, 697, 729, 793, 921, 1000),
     )
+
+
+def test_the_default_is_twenty_in_the_first_of_several_epochs_and_the_rule_in_an_only_one():
+    assert LogSchedule().steps(THREE_EPOCHS) == LogSchedule(first_epoch_checkpoints=20).steps(THREE_EPOCHS)
+    assert LogSchedule().steps(Horizon(800)) == (0, 2, 6, 14, 30, 62, 126, 254, 510, 800)
+    assert LinearSchedule(linear_interval=50).steps(Horizon(120)) == (0, 50, 100, 120)
 
 
 def test_linear_interval_follows_the_worked_example():
@@ -240,7 +246,7 @@ def test_an_absurd_number_of_checkpoints_over_all_epochs_is_refused_on_the_way(s
 
 def test_any_length_in_one_epoch_is_spaced_at_once():
     assert len(LogSchedule(first_epoch_checkpoints=None).steps(Horizon(10**12))) == 40
-    assert len(LinearSchedule().steps(Horizon(10**12))) == 20
+    assert len(LinearSchedule(first_epoch_checkpoints=20).steps(Horizon(10**12))) == 20
 
 
 def test_an_interval_longer_than_every_epoch_is_worth_a_warning():

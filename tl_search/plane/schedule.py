@@ -12,6 +12,7 @@ methods of `Schedule`. The folder `schedules/` of a package that the user allows
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import ClassVar, Protocol, TypeVar
 
 from tl_search import plugins
@@ -21,6 +22,7 @@ from tl_search.plane.spacing import MOST, check_rising, evenly, thin
 
 T = TypeVar("T")
 
+EVEN = 20  # checkpoints that `auto` spreads evenly over the first of several epochs
 _HOME = "tl_search.plane.schedules"
 
 
@@ -90,6 +92,14 @@ class SpacedSchedule:
         """The steps that the schedule's own rule gives, if it has one; pinned and listed steps may be left out."""
         return set()
 
+    def rule(self, number: int, horizon: Horizon) -> str:
+        """What places the steps of an epoch, in words; the first epoch has the number 0."""
+        return f"{self._name}, counted over the whole run"
+
+    @property
+    def _name(self) -> str:
+        return f"schedule={type(self).__module__.rpartition('.')[2]}"
+
     def pinned(self, horizon: Horizon) -> set[int]:
         """The steps that are kept because of the run's length and its epochs."""
         return horizon.pinned
@@ -122,6 +132,12 @@ class SpacedSchedule:
         return answers
 
 
+class FirstEpoch(Enum):
+    """`auto`: 20 evenly spread checkpoints in the first of several epochs; the schedule's own rule in an only epoch."""
+
+    auto = "auto"
+
+
 @dataclass(frozen=True)
 class EpochSchedule(SpacedSchedule, ABC):
     """A schedule whose rule starts again in every epoch. The first epoch may be spaced evenly instead.
@@ -129,35 +145,52 @@ class EpochSchedule(SpacedSchedule, ABC):
     Args:
         first_epoch_checkpoints: Number of checkpoints in the first epoch, evenly spread from step 0 to its end. null
             applies the rule to the first epoch too. With 0 and 1, the first epoch has a checkpoint at its end only,
-            not at step 0.
+            not at step 0. auto is 20 in a run of several epochs, and null in a run that ends within its first epoch.
         auto_generate_checkpoints: False switches the rule off: only pinned and listed steps are left, and
             `checkpoint_schedule` must then list some.
     """
 
-    first_epoch_checkpoints: int | None = 20
+    first_epoch_checkpoints: int | FirstEpoch | None = FirstEpoch.auto
     auto_generate_checkpoints: bool = field(default=True, kw_only=True)
 
     DECIDES: ClassVar = {"steps": "first_epoch_checkpoints auto_generate_checkpoints"}
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(0, first_epoch_checkpoints=self.first_epoch_checkpoints)
-        if (self.first_epoch_checkpoints or 0) > MOST:
-            raise ValueError(f"first_epoch_checkpoints: must be <= {MOST}, got {self.first_epoch_checkpoints}")
+        count = self.first_epoch_checkpoints
+        if not isinstance(count, FirstEpoch):
+            at_least(0, first_epoch_checkpoints=count)
+            if (count or 0) > MOST:
+                raise ValueError(f"first_epoch_checkpoints: must be <= {MOST}, got {count}")
         if not (self.auto_generate_checkpoints or self.checkpoint_schedule):
             raise ValueError("checkpoint_schedule: must list steps when auto_generate_checkpoints is false, got none")
 
+    def even(self, horizon: Horizon) -> int | None:
+        """The number of evenly spread checkpoints in the first epoch; None where the rule holds there, too."""
+        if isinstance(self.first_epoch_checkpoints, FirstEpoch):
+            return EVEN if len(horizon.epochs) > 1 else None
+        return self.first_epoch_checkpoints
+
+    def rule(self, number: int, horizon: Horizon) -> str:
+        even, asked = self.even(horizon), self.first_epoch_checkpoints
+        if not self.auto_generate_checkpoints:
+            return "only pinned and listed steps (auto_generate_checkpoints=false)"
+        if number == 0 and even is not None:
+            said = asked.value if isinstance(asked, FirstEpoch) else asked
+            return f"{even} evenly spread steps (first_epoch_checkpoints={said})"
+        return f"{self._name}, counted from the start of the epoch"
+
     def pinned(self, horizon: Horizon) -> set[int]:
-        without_start = self.first_epoch_checkpoints is not None and self.first_epoch_checkpoints < 2
-        return horizon.pinned - {0} if without_start else horizon.pinned
+        even = self.even(horizon)
+        return horizon.pinned - {0} if even is not None and even < 2 else horizon.pinned
 
     def spaced(self, horizon: Horizon) -> set[int]:
         steps = set[int]()
         if not self.auto_generate_checkpoints:
             return steps
+        even = self.even(horizon)
         for number, (start, end) in enumerate(horizon.epochs):
-            is_even = number == 0 and self.first_epoch_checkpoints is not None
-            steps.update(evenly(self.first_epoch_checkpoints or 0, end) if is_even else self.in_epoch(start, end))
+            steps.update(self.in_epoch(start, end) if number or even is None else evenly(even, end))
             if len(steps) > MOST:
                 raise ValueError(
                     f"auto_generate_checkpoints: must be false where it makes more than {MOST} checkpoints, "

@@ -14,7 +14,7 @@ from tl_search.cli.commands.schedule.costs import costs
 from tl_search.cli.commands.schedule.diff import check_words, compare
 from tl_search.cli.commands.schedule.extension import extended
 from tl_search.cli.commands.schedule.file import SUFFIXES, given_horizon, read_schedule, written
-from tl_search.cli.commands.schedule.text import epoch_length, epoch_lines, summary
+from tl_search.cli.commands.schedule.text import epoch_length, epoch_lines, rule_lines, summary
 from tl_search.cli.config.compose import quoted
 from tl_search.cli.config.convert import convert
 from tl_search.errors.exit_codes import DONE
@@ -120,7 +120,7 @@ def describe(plan: SchedulePlan) -> list[str]:
     if run is not None:
         steps, known = extended(plan.training, run, steps, horizon, epoch.steps)
         more += known
-    lines += [*epoch_lines(steps, horizon), summary(steps), *more]
+    lines += [*epoch_lines(steps, horizon), summary(steps), *rule_lines(plan.training.schedule, horizon), *more]
     lines += costs(plan.training, steps, horizon, epoch.vocabulary)
     if plan.output is not None:
         write_bytes(plan.output, written(steps, horizon, plan.training.schedule, plan.output.suffix))

@@ -7,6 +7,7 @@ from typing import Any
 from tl_search.cli.config.build import construct
 from tl_search.cli.config.convert import convert
 from tl_search.errors.kinds import BadInput
+from tl_search.plane.schedule import EVEN
 from tl_search.plane.schedules.linear import LinearSchedule
 from tl_search.plane.schedules.log import LogSchedule
 
@@ -73,6 +74,7 @@ def _first_epoch(settings: dict[str, Any], notes: dict[str, str], spacing: str) 
             settings["first_epoch_checkpoints"] = None
             if spacing == "linear":
                 notes["log_steps_first_epoch"] += "; schedule=linear then spaces the first epoch like the later ones"
+    settings.setdefault("first_epoch_checkpoints", EVEN)  # the earlier generator's number, also for an only epoch
     if newest:
         for key in ("target_checkpoints", "log_steps_first_epoch"):
             if key in notes:

@@ -2,10 +2,11 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from tl_search.plane.horizon import Horizon
+from tl_search.plane.schedule import Schedule, SpacedSchedule
 
 if TYPE_CHECKING:
     from tl_search.training.horizon import Epoch
@@ -39,6 +40,20 @@ def epoch_lines(steps: Sequence[int], horizon: Horizon) -> list[str]:
         text = f"Epoch {number} ({first}-{last}): {len(own)} checkpoint{'' if len(own) == 1 else 's'}"
         lines.append(f"{text}: {listed(own)}" if own else text)
     return _ends(lines)
+
+
+def rule_lines(schedule: Schedule, horizon: Horizon) -> list[str]:
+    """`Steps of epochs 2-3: schedule=log, …`: what places the steps, one line for neighbouring epochs of one rule."""
+    if not isinstance(schedule, SpacedSchedule):
+        return []
+    rules = [schedule.rule(number, horizon) for number in range(len(horizon.epochs))]
+    more = "; also and checkpoint_schedule add others" if schedule.also or schedule.checkpoint_schedule else ""
+    lines, first = [], 1
+    for rule, same in groupby(rules):
+        last = first + len(list(same)) - 1
+        lines.append(f"Steps of epoch{f' {first}' if first == last else f's {first}-{last}'}: {rule}{more}")
+        first = last + 1
+    return lines
 
 
 def summary(steps: Sequence[int]) -> str:
