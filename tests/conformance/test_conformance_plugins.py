@@ -341,7 +341,7 @@ def test_without_permission_each_is_refused_in_one_line(outside, trained):
         "curriculum=sharp": "curriculum.stages.sharp.losses: must name terms out of log_normaliser, next_token, got",
         "checkpoints=archive": "checkpoints._target_: archive.Archive is not allowed here",
         "sampling=ends": "sampling._target_: theirs.samplings.ends.Ends is not allowed here",
-        "tasks=parity": "task: no task 'ParitySTS'",
+        "tasks=parity": "tasks.names: no task 'ParitySTS'",
         "objective=first": "objective._target_: theirs.objectives.first.FirstTask is not allowed here",
         "metrics=lengths": "metrics.measures: must be of anisotropy, ",
         "bandit=backwards": "bandit._target_: theirs.policies.backwards.Backwards is not allowed here",

@@ -10,6 +10,7 @@ import pytest
 from test_training_best import Publish, pointer, whole
 from tiny_run import PLAN, At, PowerCut, context, cut, plan
 
+from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.training.callbacks.best import Best, Mode
 from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
 from tl_search.training.callbacks.measurements import Measurements
@@ -105,11 +106,14 @@ def test_two_entries_cannot_share_a_folder(callbacks, message):
         replace(PLAN, callbacks=callbacks)
 
 
+WHOLE = Curriculum({"whole": Stage("whole")})  # PLAN's second stage would be warned of, since it never begins
+
+
 def test_a_measurement_that_nobody_makes_is_told_with_the_nearest(finished, tmp_path):
-    with pytest.warns(
-        UserWarning, match=r"^callbacks\.top\.monitor: .*eval/los.*mean eval/loss\?.*eval/perplexity"
-    ) as said:
-        fit(plan(finished.parent, callbacks={"top": Best("eval/los")}, trainer={"max_steps": 2}), tmp_path / "run")
+    asked = {"callbacks": {"top": Best("eval/los")}, "curriculum": WHOLE, "trainer": {"max_steps": 3}}
+    told = r"^callbacks\.top\.monitor: .*eval/los.*mean eval/loss\?.*eval/perplexity"
+    with pytest.warns(UserWarning, match=told) as said:
+        fit(plan(finished.parent, **asked), tmp_path / "run")
     assert len(said) == 1
 
 
@@ -117,7 +121,7 @@ def test_without_held_out_text_the_default_says_nothing(tmp_path):
     text = Text(plan(tmp_path).data.corpus, 4, validation_share=0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fit(plan(tmp_path, data=text, trainer={"max_steps": 1}), tmp_path / "run")
+        fit(plan(tmp_path, data=text, curriculum=WHOLE, trainer={"max_steps": 3}), tmp_path / "run")
 
 
 def test_the_best_of_a_measurement_named_best_has_a_name_of_its_own(finished, tmp_path):

@@ -36,14 +36,14 @@ def write_revision(
         measured: Other measurements of these weights that the index keeps, by name.
     """
     name = f"step{step}"
-    write_model(run, model, name, step, eval_loss, best=best)
-    facts = {**run.timeline.facts(step), "eval_loss": eval_loss}
-    entry = {**facts, "best": best, "measured": measured}
-    run.saves.submit(partial(add_revision, run.folder, run.paths.revision(name), **entry))
+    more = {"best": best, **({"measured": dict(measured)} if measured else {})}
+    write_model(run, model, name, step, eval_loss, **more)
+    facts = {**run.timeline.facts(step), "eval_loss": eval_loss, **more}
+    run.saves.submit(partial(add_revision, run.folder, run.paths.revision(name), **facts))
 
 
 def write_model(
-    run: RunContext, model: "PreTrainedModel", name: str, step: int, eval_loss: float | None, **more: float | None
+    run: RunContext, model: "PreTrainedModel", name: str, step: int, eval_loss: float | None, **more: Any
 ) -> None:
     """Write a loadable model of any step as `revisions/NAME`, with `more` facts, without a line in the index."""
     weights, folder = model.state_dict(), run.paths.revision(name)
