@@ -1,6 +1,10 @@
-"""Command lines that should succeed, and such that should be refused, in a folder of their own."""
+"""A folder of its own, a finished training in it, and command lines that should succeed or be refused there."""
+
+import shutil
+from pathlib import Path
 
 import pytest
+from tiny_training import TINY, only_run
 
 from tl_search.cli.main import main
 
@@ -40,3 +44,18 @@ def refused(folder, capsys):
         return err.removeprefix("error: ").rstrip("\n")
 
     return run
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A run of four steps; only to be copied."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("trained"))
+        assert main(["train", *TINY]) == 0
+        yield only_run().resolve()
+
+
+@pytest.fixture
+def run(trained, folder):
+    """A copy of it, in a working directory that holds nothing else."""
+    return Path(shutil.copytree(trained, folder / "runs" / "train" / trained.name, symlinks=True))

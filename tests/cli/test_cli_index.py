@@ -1,32 +1,13 @@
 """A damaged index of revisions: nothing leaves the plane, readers tell of it, and the run's owner writes it again."""
 
 import json
-import shutil
-from pathlib import Path
 
 import pytest
-from tiny_training import TINY, only_run
 
 from tl_search.cli.main import main
 from tl_search.runs.index import read_index
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.manifest import DamagedError, verify
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A run of four steps; only to be copied."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("index"))
-        assert main(["train", *TINY]) == 0
-        yield only_run()
-
-
-@pytest.fixture
-def run(trained, tmp_path, monkeypatch):
-    """A copy of it, in a working directory that holds nothing else."""
-    monkeypatch.chdir(tmp_path)
-    return Path(shutil.copytree(trained, tmp_path / "runs" / "train" / trained.name, symlinks=True))
 
 
 def changed(line, **values):

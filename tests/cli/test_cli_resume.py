@@ -15,22 +15,6 @@ from tl_search.store.manifest import read_manifest, write_manifest
 from tl_search.training.tokens import TrainedTokenizer
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A run of four steps; only to be copied."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("resume"))
-        assert main(["train", *TINY]) == 0
-        yield only_run()
-
-
-@pytest.fixture
-def run(trained, tmp_path, monkeypatch):
-    """A copy of it, in a working directory that holds nothing else."""
-    monkeypatch.chdir(tmp_path)
-    return Path(shutil.copytree(trained, tmp_path / "runs" / "train" / trained.name, symlinks=True))
-
-
 def snapshot(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

@@ -9,25 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
-    "my_steps/schedules/halves.py": '''
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Halves:
-    """Half of the run, half of that, and so on."""
-
-    least: int = 1
-
-    def steps(self, horizon):
-        found = [horizon.total]
-        while found[-1] // 2 >= self.least:
-            found.append(found[-1] // 2)
-        return tuple(reversed(found))
-
-    def kept(self, horizon):
-        return {horizon.total}
-''',
+    "my_steps/schedules/halves.py": (Path(__file__).parents[1] / "halves_schedule.py").read_text(),
     "conf/schedule/halves.yaml": "# Halves.\n_target_: my_steps.schedules.halves.Halves\nleast: 5  # smallest step\n",
 }
 

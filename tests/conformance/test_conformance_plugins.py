@@ -61,25 +61,7 @@ class SmallGPT2:
         ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
         return random_weights(GPT2Config(vocab_size=rows(tokenizer), **shape, **ends), seed)
 ''',
-    "theirs/schedules/halves.py": '''
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Halves:
-    """Half of the run, half of that, and so on."""
-
-    least: int = 1
-
-    def steps(self, horizon):
-        found = [horizon.total]
-        while found[-1] // 2 >= self.least:
-            found.append(found[-1] // 2)
-        return tuple(reversed(found))
-
-    def kept(self, horizon):
-        return {horizon.total}
-''',
+    "theirs/schedules/halves.py": (Path(__file__).parents[1] / "halves_schedule.py").read_text(),
     "theirs/losses/sharpness.py": """
 def loss(logits, targets):
     return -logits.softmax(-1).max(-1).values.mean()

@@ -20,7 +20,7 @@ from tl_search.errors import stopping
 from tl_search.errors.exit_codes import BAD_INPUT, DONE, UNHEARD
 from tl_search.errors.kinds import BadInput, Requeued, Terminated
 from tl_search.errors.nearest import suggest
-from tl_search.training.quiet import one_line
+from tl_search.training.quiet import warning_line
 
 HELP = {"-h", "--help", "help"}
 _ENDING = {
@@ -36,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if words is None else words)
     ours = [number for number in _ENDING if number != signal.SIGINT or _hears_ctrl_c()]
     before = {number: signal.signal(number, _terminate) for number in ours}
-    told, warnings.formatwarning = warnings.formatwarning, one_line
+    told, warnings.formatwarning = warnings.formatwarning, warning_line
     try:
         with stopping.one_command():
             code = _dispatch(words)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tl_search.errors.exit_codes import TRY_AGAIN
 from tl_search.errors.ranks import RankError, death, portable
 from tl_search.training.interrupts import SIGNALS
-from tl_search.training.quiet import one_line
+from tl_search.training.quiet import warning_line
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -116,7 +116,7 @@ def _run(rank: int, ranks: int, port: int, threads: int, job: Callable[[int], No
     # the run's lock ends with the process that started us: so must we
     torch.multiprocessing._prctl_pr_set_pdeathsig(signal.SIGKILL)  # type: ignore[attr-defined]
     torch.set_num_threads(threads)
-    warnings.formatwarning = one_line
+    warnings.formatwarning = warning_line
     if rank:
         warnings.simplefilter("ignore")  # rank 0 shows the same ones
     place = {"WORLD_SIZE": ranks, "RANK": rank, "LOCAL_RANK": rank, "NODE_RANK": 0, "GROUP_RANK": 0}

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from tl_search.cli.command import Command
 from tl_search.errors.exit_codes import DONE
 from tl_search.errors.nearest import no_folder
+from tl_search.runs.layout import RunPaths
 
 
 def plan(parts: Mapping[str, Any]) -> Path:
@@ -16,7 +17,8 @@ def plan(parts: Mapping[str, Any]) -> Path:
     folder = Path(str(parts["run"]))
     if not folder.is_dir():
         raise ValueError(f"run: {no_folder(folder)}")
-    if not any((folder / name).exists() for name in ("run.json", "plane.json", "checkpoints/index.jsonl")):
+    paths = RunPaths(folder)
+    if not any(file.exists() for file in (paths.record, paths.plane, paths.index)):
         raise ValueError(f"run: {folder} is not a run directory (it holds neither run.json nor plane.json)")
     return folder
 

@@ -22,6 +22,7 @@ from tl_search.cli.config.recorded import SHARED, read
 from tl_search.cli.config.renamed import current
 from tl_search.cli.config.searchpath import conf_dir
 from tl_search.errors.kinds import BadInput
+from tl_search.runs.layout import RunPaths
 from tl_search.runs.target import Start
 from tl_search.training.start import check_run
 
@@ -64,7 +65,7 @@ def with_choices(line: CommandLine) -> CommandLine:
     words = [
         f"{name}={option}"
         for name, option in common.items()
-        # an option within an option needs that one to be the same
+        # a nested option (model/family) is taken over only if the option that it belongs to is unchanged
         if name not in named and room_of(name) not in named and room_of(name) in common
         and any((folder / name.partition("@")[0] / f"{option}.yaml").is_file() for folder in folders)
     ]  # fmt: skip
@@ -112,7 +113,7 @@ def _record(run: Path) -> DictConfig:
         check_run(run)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    if not (run / "config.yaml").is_file():
+    if not RunPaths(run).config.is_file():
         raise BadInput(f"resume: {run} was not trained by tl train or tl run: it has no config.yaml")
     return read(run)
 
