@@ -65,7 +65,7 @@ def with_choices(line: CommandLine) -> CommandLine:
     words = [
         f"{name}={option}"
         for name, option in common.items()
-        # a nested option (model/family) is taken over only if the option that it belongs to is unchanged
+        # one inside another option (tasks@callbacks.plane_probe.tasks) is kept only if that one is
         if name not in named and room_of(name) not in named and room_of(name) in common
         and any((folder / name.partition("@")[0] / f"{option}.yaml").is_file() for folder in folders)
     ]  # fmt: skip
