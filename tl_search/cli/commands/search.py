@@ -59,7 +59,7 @@ def _parts() -> tuple[type, ...]:
 
 COMMAND = Command(
     name="search",
-    summary="find the best embedding model among all checkpoints and layers (the plane) of a training run\n\n"
+    summary="find the best embedding model among the arms, the pairs of checkpoint and layer, of a training run\n\n"
     "All searches share their scores and embeddings, so nothing is computed twice, even after an interruption.",
     usage="[TRAINING_RUN] [SETTING=VALUE ...]",
     examples=(
@@ -69,7 +69,7 @@ COMMAND = Command(
             "with another policy, more checkpoints and a smaller budget",
         ),
         ("tl search runs/train/RUN metrics=all", "also measure label-free metrics of every arm"),
-        ("tl search runs/train/RUN metrics=fast metrics.only=true", "measure only these metrics, score no task"),
+        ("tl search runs/train/RUN metrics=fast metrics.only=true", "measure the fast metrics only, score no task"),
         ("tl search runs/train/RUN -m bandit=ucb,ts,random seed=0,1,2", "run nine searches, which share their scores"),
     ),
     bare=("checkpoints=run", "checkpoints.path={}"),
