@@ -19,7 +19,7 @@ from tl_search.runs.searched_plane import SearchedPlane
 from tl_search.store.typed_json import fitting
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal only to itself, so that its pictures can be kept
 class Findings:
     """A search run, finished or not.
 

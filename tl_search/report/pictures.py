@@ -1,14 +1,20 @@
-"""The pictures of a report: which of a search's findings each figure shows."""
+"""The pictures of a report: which of a search's findings each figure shows.
+
+Files, page and events show the same pictures. Each is drawn once for the same `Findings` object.
+"""
+
+from functools import lru_cache
 
 from tl_search.figures.plane import PlaneValues, plane_picture
-from tl_search.figures.style import LIGHT, Theme
+from tl_search.figures.style import Theme
 from tl_search.figures.trajectory import Ending, trajectory_picture
 from tl_search.report.findings import Findings
 from tl_search.report.pull_statistics import measured_objective, scored_tasks
 from tl_search.report.sentences import percent, printable
 
 
-def draw_plane(findings: Findings, theme: Theme = LIGHT) -> bytes:
+@lru_cache(maxsize=2)  # a light and a dark one
+def draw_plane(findings: Findings, theme: Theme) -> bytes:
     """A PNG of the objective over the plane: the policy's posterior mean, or what was measured where it has none."""
     plane, best = findings.plane, findings.best
     shown = PlaneValues(
@@ -26,7 +32,8 @@ def draw_plane(findings: Findings, theme: Theme = LIGHT) -> bytes:
     return plane_picture(shown, theme)
 
 
-def draw_trajectory(findings: Findings, theme: Theme = LIGHT) -> bytes:
+@lru_cache(maxsize=2)  # a light and a dark one
+def draw_trajectory(findings: Findings, theme: Theme) -> bytes:
     """A PNG of the score of the arm that the search recommended after each pull, and of its end."""
     recommended = [step.recommended for step in findings.trajectory]
     confirmed, outcome = None, findings.outcome

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from tl_search.figures.style import LIGHT
 from tl_search.report.findings import Findings
 from tl_search.report.pictures import draw_plane
 from tl_search.report.pull_statistics import regret
@@ -31,7 +32,7 @@ def write_events(findings: Findings) -> Path:
     aside = Path(tempfile.mkdtemp(dir=findings.folder, prefix=ASIDE))
     try:
         with SummaryWriter(str(aside), filename_suffix=SUFFIX) as writer:
-            picture = Image.open(io.BytesIO(draw_plane(findings))).convert("RGB")
+            picture = Image.open(io.BytesIO(draw_plane(findings, LIGHT))).convert("RGB")
             writer.add_image("search/plane", np.asarray(picture), len(findings.trajectory), dataformats="HWC")
             for step, shortfall in zip(findings.trajectory, regret(findings), strict=True):
                 writer.add_scalar("search/recommended_score", step.recommended.mean, step.t)

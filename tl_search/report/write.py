@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tl_search.figures.style import LIGHT
 from tl_search.report.findings import read_findings
 from tl_search.report.html import render_page
 from tl_search.report.label_free import describe_plane, read_measured
@@ -37,8 +38,8 @@ def write_report(folder: Path) -> None:
             print_measured(measured, console)
             return
         findings = read_findings(folder)
-        write_bytes(paths.report / "plane.png", draw_plane(findings))
-        write_bytes(paths.report / "regret.png", draw_trajectory(findings))
+        write_bytes(paths.report / "plane.png", draw_plane(findings, LIGHT))
+        write_bytes(paths.report / "regret.png", draw_trajectory(findings, LIGHT))
         write_text(paths.report / "index.html", render_page(findings, measured))
         write_events(findings)
         print_findings(findings, console, measured)

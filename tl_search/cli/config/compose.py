@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -132,18 +133,25 @@ def configs() -> Iterator[None]:
             yield
         finally:
             HydraConfig.instance().cfg = before
+            _composed.cache_clear()
 
 
 def compose_job(command: str, overrides: Sequence[str]) -> DictConfig:
     """One job's config, `hydra` included. Only inside `configs()`. Raises BadInput in one line."""
-    from hydra import compose
     from hydra.core.hydra_config import HydraConfig
+
+    config = _composed(command, tuple(overrides))
+    HydraConfig.instance().cfg = config  # type: ignore[assignment]  # so that `${hydra:runtime.choices.bandit}` has something to read
+    return config
+
+
+@lru_cache(maxsize=1)  # a command line without a sweep is composed to find that out, and again as its only job
+def _composed(command: str, overrides: tuple[str, ...]) -> DictConfig:
+    from hydra import compose
 
     with readable():
         _check_choices(overrides)
-        config = compose(command, list(overrides), return_hydra_config=True)
-    HydraConfig.instance().cfg = config  # type: ignore[assignment]  # so that `${hydra:runtime.choices.bandit}` has something to read
-    return config
+        return compose(command, list(overrides), return_hydra_config=True)
 
 
 def _check_choices(overrides: Sequence[str]) -> None:
