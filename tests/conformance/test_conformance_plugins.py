@@ -225,31 +225,50 @@ SEARCH = ("checkpoints=archive", "sampling=ends", "tasks=parity", "objective=fir
           "bandit=backwards", "confirm.resamples=100", "confirm.controls=false", "probe.accelerator=cpu")  # fmt: skip
 EACH = """
 import contextlib, io, json, sys
+from pathlib import Path
 from tl_search.cli.main import main
 for words in json.loads(sys.argv[1]):
+    run = next(iter(Path("runs/train").glob("*")), "")
     with contextlib.redirect_stderr(io.StringIO()) as said:
-        code = main(words)
+        code = main([word.replace("{run}", str(run)) for word in words])
     print(json.dumps([code, said.getvalue()]))
 """
 
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory):
-    """Run Python in a folder with a package `theirs` with options, and a module `archive`."""
+    """Run command lines in a folder with a package `theirs` with options, and a module `archive`; codes and messages.
+
+    All lines run in one new process, one after the other; `{run}` in them is the training run.
+    """
     folder = tmp_path_factory.mktemp("outside")
     options = {f"theirs/conf/{name}.yaml": f"# Theirs.\n{text.strip()}\n" for name, text in OPTIONS.items()}
     for name, text in {**FILES, **options}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
 
-    def run(*words):
-        more = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-        command = [sys.executable, *words]
-        return subprocess.run(command, cwd=folder, env={**os.environ, **more}, capture_output=True, text=True)
+    def run(*lines):
+        command = [sys.executable, "-c", EACH, json.dumps(lines)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
 
     run.folder, run.conf = folder, f"hydra.searchpath=[file://{folder}/theirs/conf]"
-    run.tl = lambda command, *words: run("-m", "tl_search", command, *words, "plugins=[theirs,archive]")
     return run
+
+
+@pytest.fixture(scope="module")
+def said(outside):
+    """What became of a training, of its command with another note, of its resumption and of a search, by name."""
+    allowed = "plugins=[theirs,archive]"
+    lines = {
+        "train": ["train", *TRAIN],
+        "another note": ["train", *TRAIN, "data.corpus.note=again"],
+        "resume": ["train", "resume={run}", "data.corpus.note=again", "schedule.least=2"],
+        "search": ["search", *SEARCH, "checkpoints.root={run}/revisions"],
+    }
+    return dict(zip(lines, outside(*([*words, allowed] for words in lines.values())), strict=True))
 
 
 def read(path):
@@ -262,16 +281,14 @@ def only(folder):
 
 
 @pytest.fixture(scope="module")
-def trained(outside):
-    done = outside.tl("train", *TRAIN)
-    assert done.returncode == 0, done.stderr
+def trained(outside, said):
+    assert said["train"][0] == 0, said["train"]
     return only(outside.folder / "runs" / "train")
 
 
 @pytest.fixture(scope="module")
-def searched(outside, trained):
-    done = outside.tl("search", *SEARCH, f"checkpoints.root={trained}/revisions")
-    assert done.returncode == 0, done.stderr
+def searched(outside, said):
+    assert said["search"][0] == 0, said["search"]
     return only(outside.folder / "runs" / "search")
 
 
@@ -290,15 +307,12 @@ def test_a_training_is_made_of_their_corpus_family_schedule_and_loss_term(traine
     assert lines
 
 
-def test_a_setting_that_their_class_calls_free_names_no_other_run(outside, trained):
-    done = outside.tl("train", *TRAIN, "data.corpus.note=again")
-    assert done.returncode == 0, done.stderr
-    assert only(outside.folder / "runs" / "train") == trained
+def test_a_setting_that_their_class_calls_free_names_no_other_run(said, trained):
+    assert said["another note"][0] == 0, said["another note"]
 
 
-def test_a_training_goes_on_with_the_options_that_it_was_made_of(outside, trained):
-    done = outside.tl("train", f"resume={trained}", "data.corpus.note=again", "schedule.least=2")
-    assert done.returncode == 0, done.stderr
+def test_a_training_goes_on_with_the_options_that_it_was_made_of(said, trained):
+    assert said["resume"][0] == 0, said["resume"]
 
 
 def test_a_search_is_made_of_their_source_sampling_tasks_objective_metric_and_policy(searched):
@@ -334,9 +348,6 @@ def test_without_permission_each_is_refused_in_one_line(outside, trained):
         train = word.partition("=")[0] in ("data", "model", "schedule", "curriculum")
         more = ["checkpoints.root=."] if word == "checkpoints=archive" else [] if train else [str(trained)]
         lines.append(["train" if train else "search", outside.conf, word, *more])
-    done = outside("-c", EACH, json.dumps(lines))
-    assert done.returncode == 0, done.stderr
-    said = [json.loads(line) for line in done.stdout.splitlines()]
-    for (code, message), start in zip(said, refused.values(), strict=True):
+    for (code, message), start in zip(outside(*lines), refused.values(), strict=True):
         assert (code, message.count("\n")) == (2, 1), message
         assert message.startswith(f"error: {start}")

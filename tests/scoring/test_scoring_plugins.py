@@ -1,13 +1,18 @@
 """A task is one new file: also in a folder outside this package, once its package is allowed."""
 
-import os
-import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from tl_search.plane.arm import Arm
+from tl_search.plane.extraction import Dtype, Extraction
+from tl_search.plane.revision import Revision
 from tl_search.plugins import classes
-from tl_search.scoring.catalogue import HOME, task_names
+from tl_search.scoring.catalogue import HOME, get_task, task_names
+from tl_search.scoring.evaluation import score_cell
+from tl_search.scoring.suites import Suite
+from tl_search.store.keys import text_digest
 
 TASK = '''
 """Which word does a text have?"""
@@ -38,55 +43,44 @@ class OtherName(ParitySTS):
     """Its metadata is another task's."""
 '''
 
-SCORE = """
-import numpy as np
-from tl_search.plane.arm import Arm
-from tl_search.plane.extraction import Dtype, Extraction
-from tl_search.plane.revision import Revision
-from tl_search.scoring.catalogue import get_task, task_names
-from tl_search.scoring.evaluation import score_cell
-from tl_search.scoring.suites import Suite
-from tl_search.store.keys import text_digest
 
-suite = Suite(["ParitySTS"])
-(task,), texts = suite.selection(), suite.texts("selection")["ParitySTS"]
-vectors = {
-    text_digest(text): np.array([1.0 + n, 0.0] if text[0] == "b" else [1.0, n % 2])
-    for text in texts for n in [int(text[2:])]
-}
-arm = Arm("m", Revision("step1", 1, weights="w", tokenizer="t"), 1, Extraction(dtype=Dtype.float32))
-print(task_names()[-2:], score_cell(arm, task, vectors).value)
-for name in ("ParitySTZ", "OtherName"):
-    try:
-        get_task(name)
-    except ValueError as error:
-        print(error)
-"""
-
-
-def test_a_task_from_another_folder_is_found_and_scored(tmp_path):
-    (tmp_path / "elsewhere" / "tasks").mkdir(parents=True)
-    (tmp_path / "elsewhere" / "tasks" / "similarity.py").write_text(TASK)
-    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
-    given = {**os.environ, "TL_PLUGINS": "elsewhere", "PYTHONPATH": path}
-    done = subprocess.run([sys.executable, "-c", SCORE], env=given, capture_output=True, text=True, check=False)
-    assert done.stdout.splitlines() == [
-        "('ParitySTS', 'OtherName') -1.0",
-        "task: no task 'ParitySTZ'; did you mean ParitySTS?",
-        "task: elsewhere.tasks.similarity.OtherName must be an mteb task whose metadata has the name 'OtherName'",
-    ], done.stderr
-
-
-def test_a_package_that_is_not_allowed_brings_none(tmp_path, monkeypatch):
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A folder with a package that has a module of tasks; it is importable, and not allowed yet."""
     (tmp_path / "elsewhere" / "tasks").mkdir(parents=True)
     (tmp_path / "elsewhere" / "tasks" / "similarity.py").write_text(TASK)
     monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for name in [name for name in sys.modules if name.partition(".")[0] == "elsewhere"]:
+        del sys.modules[name]
+
+
+def test_a_task_from_another_folder_is_found_and_scored(elsewhere, monkeypatch):
+    monkeypatch.setenv("TL_PLUGINS", "elsewhere")
+    assert task_names()[-2:] == ("ParitySTS", "OtherName")
+    suite = Suite(["ParitySTS"])
+    (task,), texts = suite.selection(), suite.texts("selection")["ParitySTS"]
+    vectors = {
+        text_digest(text): np.array([1.0 + n, 0.0] if text[0] == "b" else [1.0, n % 2])
+        for text in texts
+        for n in [int(text[2:])]
+    }
+    arm = Arm("m", Revision("step1", 1, weights="w", tokenizer="t"), 1, Extraction(dtype=Dtype.float32))
+    assert score_cell(arm, task, vectors).value == pytest.approx(-1.0)
+    with pytest.raises(ValueError, match=r"no task 'ParitySTZ'; did you mean ParitySTS\?"):
+        get_task("ParitySTZ")
+    other = r"elsewhere\.tasks\.similarity\.OtherName must be an mteb task whose metadata has the name 'OtherName'"
+    with pytest.raises(ValueError, match=other):
+        get_task("OtherName")
+
+
+def test_a_package_that_is_not_allowed_brings_none(elsewhere, monkeypatch):
     assert set(classes(HOME).values()) == {f"{HOME}.stdlib"}
     monkeypatch.setenv("TL_PLUGINS", "elsewhere,nowhere")
     assert classes(HOME)["ParitySTS"] == "elsewhere.tasks.similarity"
     assert "elsewhere.tasks.similarity" not in sys.modules
     assert "Plain" not in task_names()
-    (tmp_path / "elsewhere" / "tasks" / "broken.py").write_text("class Broken(:")
+    (elsewhere / "elsewhere" / "tasks" / "broken.py").write_text("class Broken(:")
     with pytest.raises(ValueError, match=r"^elsewhere\.tasks\.broken: invalid syntax"):
         task_names()
 
