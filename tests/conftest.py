@@ -1,7 +1,8 @@
-"""Set before anything heavy is imported: no network, one thread per process, no noise. And tasks for every room."""
+"""Set before anything heavy is imported: no network, one thread per process, no noise. And what several rooms' tests share."""
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,3 +25,16 @@ def tiny() -> Iterator[dict[str, type]]:
         patch.setattr(evaluation, "get_task", lambda name: tiny_tasks.TASKS.get(name, lambda: real(name))())
         patch.setattr(catalogue, "mteb_names", lambda: {**names(), **dict.fromkeys(tiny_tasks.TASKS, False)})
         yield tiny_tasks.TASKS
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A training run of four steps; only to be copied."""
+    from cli.tiny_training import TINY, only_run
+
+    from tl_search.cli.main import main
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("trained"))
+        assert main(["train", *TINY]) == 0
+        yield only_run().resolve()

@@ -1,10 +1,9 @@
-"""A folder of its own, a finished training in it, and command lines that should succeed or be refused there."""
+"""A folder of its own, a copy of a finished training in it, and command lines that should succeed or be refused there."""
 
 import shutil
 from pathlib import Path
 
 import pytest
-from tiny_training import TINY, only_run
 
 from tl_search.cli.main import main
 
@@ -44,15 +43,6 @@ def refused(folder, capsys):
         return err.removeprefix("error: ").rstrip("\n")
 
     return run
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """A run of four steps; only to be copied."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("trained"))
-        assert main(["train", *TINY]) == 0
-        yield only_run().resolve()
 
 
 @pytest.fixture

@@ -10,16 +10,18 @@ from tl_search.cli.command import Command
 from tl_search.errors.exit_codes import DONE
 from tl_search.errors.nearest import no_folder
 from tl_search.runs.layout import RunPaths
+from tl_search.runs.links import refuse_links
 
 
 def plan(parts: Mapping[str, Any]) -> Path:
-    """The run directory to report on. Raises ValueError if the folder is not a run directory."""
+    """The run directory to report on. Raises ValueError if it is none, or would have the report written elsewhere."""
     folder = Path(str(parts["run"]))
     if not folder.is_dir():
         raise ValueError(f"run: {no_folder(folder)}")
     paths = RunPaths(folder)
     if not any(file.exists() for file in (paths.record, paths.plane, paths.index)):
         raise ValueError(f"run: {folder} is not a run directory (it holds neither run.json nor plane.json)")
+    refuse_links(folder)
     return folder
 
 

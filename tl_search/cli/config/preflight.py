@@ -20,6 +20,7 @@ from tl_search.cli.config.resumed import resumed, target
 from tl_search.cli.config.secrets import check_secrets
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.nearest import suggest
+from tl_search.runs.links import refuse_links
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ def check(command: Command, config: DictConfig) -> Job:
         raise BadInput(f"seed: must be an integer from 0 to 2**32 - 1, got {parts['seed']!r}")
     try:
         planned = command.plan(parts)
+        return Job(config, _folder(config, parts, command), planned)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    return Job(config, _folder(config, parts, command), planned)
 
 
 def _check_home(tree: Mapping[Any, Any]) -> None:
@@ -90,8 +91,13 @@ def _folder(config: DictConfig, parts: Mapping[str, Any], command: Command) -> P
     for key, name in (("job.name", config.hydra.job.name), ("output_subdir", config.hydra.output_subdir)):
         if name is not None and not re.fullmatch(r"\.?[A-Za-z0-9_-]+", str(name)):
             raise BadInput(f"hydra.{key}: must be a plain name, got {str(name)!r}: it is a file in the run's directory")
-    if "checkpoints" in command.derived and not _below(parts["checkpoints"].path, Path(parts["runs"])):
-        raise BadInput(f"checkpoints.path: must be left out, or be in runs={parts['runs']}, where tl run trains")
+    own = [alone] if command.makes_run else []
+    if "checkpoints" in command.derived:
+        own.append(Path(parts["checkpoints"].path))
+        if not _below(own[-1], Path(parts["runs"])):
+            raise BadInput(f"checkpoints.path: must be left out, or be in runs={parts['runs']}, where tl run trains")
+    for run in own:
+        refuse_links(run)
     shared = [(key, Path(parts[key])) for key in ("cache", "ledger", "embeddings") if parts.get(key)]
     for key, folder in (("runs", alone), *shared):
         for place in (folder, *folder.parents):
