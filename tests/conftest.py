@@ -1,4 +1,4 @@
-"""Set before anything heavy is imported: no network, one thread per process, no noise. And what several rooms' tests share."""
+"""Set before anything heavy is imported: no network, one thread per process, no noise. And what several rooms share."""
 
 import os
 from collections.abc import Iterator

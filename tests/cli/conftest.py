@@ -1,4 +1,4 @@
-"""A folder of its own, a copy of a finished training in it, and command lines that should succeed or be refused there."""
+"""A folder of its own, a copy of a finished training in it, and command lines that succeed or are refused there."""
 
 import shutil
 from pathlib import Path
