@@ -1,5 +1,7 @@
 """Lists of tasks, with the split to select on and the split to report on. Quick to import: configs name the class."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -57,11 +59,11 @@ class Suite:
 
     def selection(self) -> "tuple[TaskSpec, ...]":
         """The tasks on the selection split. Raises ValueError where a task does not have it."""
-        return self._described(self.selection_split)
+        return self._described("selection_split")
 
     def confirmation(self) -> "tuple[TaskSpec, ...]":
         """The tasks on the confirmation split. Raises ValueError where a task does not have it."""
-        return self._described(self.confirmation_split)
+        return self._described("confirmation_split")
 
     def texts(self, split: str, folder: Path | None = None) -> dict[str, tuple[str, ...]]:
         """Task name → the texts that its evaluation on a split needs; `folder` as for `task_texts`."""
@@ -76,12 +78,28 @@ class Suite:
         """
         from tl_search.scoring.training_texts import training_texts
 
-        return {
-            name: training_texts(name, self.selection_split, self.subsets.get(name), apart=self.confirmation_split)
-            for name in self.names
-        }
+        with _settings_named("selection_split"):
+            return {
+                name: training_texts(name, self.selection_split, self.subsets.get(name), apart=self.confirmation_split)
+                for name in self.names
+            }
 
     def _described(self, split: str) -> "tuple[TaskSpec, ...]":
+        """The tasks on the split that a setting names."""
         from tl_search.scoring.evaluation import describe
 
-        return tuple(describe(name, split, self.subsets.get(name)) for name in self.names)
+        with _settings_named(split):
+            return tuple(describe(name, getattr(self, split), self.subsets.get(name)) for name in self.names)
+
+
+@contextmanager
+def _settings_named(split: str) -> Iterator[None]:
+    """Names the settings of a suite, as a person can write them, where an error names arguments of `describe`."""
+    settings = {"names": "tasks.names", "subset": "tasks.subsets", "split": f"tasks.{split}"}
+    try:
+        yield
+    except ValueError as error:
+        argument, colon, rest = str(error).partition(":")
+        if argument not in settings:
+            raise
+        raise ValueError(f"{settings[argument]}{colon}{rest}") from error

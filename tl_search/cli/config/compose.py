@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from tl_search.cli.command import Bare
 from tl_search.cli.config.choices import parsed
 from tl_search.cli.config.hydra_errors import in_quotes, readable
+from tl_search.cli.config.purpose import check_purpose
 from tl_search.cli.config.searchpath import OWN_GROUPS, conf_dir, root
 from tl_search.errors.kinds import BadInput
 
@@ -139,9 +140,10 @@ def compose_job(command: str, overrides: Sequence[str]) -> DictConfig:
     from hydra import compose
     from hydra.core.hydra_config import HydraConfig
 
-    with readable():
+    with readable(command, overrides):
         _check_choices(overrides)
         config = compose(command, list(overrides), return_hydra_config=True)
+        check_purpose(command, overrides, config)
     HydraConfig.instance().cfg = config  # type: ignore[assignment]  # so that `${hydra:runtime.choices.bandit}` has something to read
     return config
 
