@@ -20,6 +20,7 @@ class Suite:
         allow_same_split: Whether the two may be the same, for tasks with only one split; the reported scores are then
             too high, and the report says so.
         subsets: Task → mteb's hf_subset, for tasks that have several.
+        skip_nulls: Whether rows without a text or a label are left out; otherwise they are refused.
     """
 
     names: tuple[str, ...]
@@ -27,8 +28,10 @@ class Suite:
     confirmation_split: str = "confirmation"
     allow_same_split: bool = False
     subsets: dict[str, str] = field(default_factory=dict)
+    skip_nulls: bool = False
 
-    DECIDES: ClassVar = {"files": "names selection_split confirmation_split allow_same_split subsets"}
+    DECIDES: ClassVar = {"files": "names selection_split confirmation_split allow_same_split subsets skip_nulls"}
+    ADDED: ClassVar = {"skip_nulls": False}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(self.names))
@@ -69,7 +72,7 @@ class Suite:
         """Task name → the texts that its evaluation on a split needs; `folder` as for `task_texts`."""
         from tl_search.scoring.texts import task_texts
 
-        return {name: task_texts(name, split, self.subsets.get(name), folder) for name in self.names}
+        return {name: task_texts(name, split, self.subsets.get(name), folder, self.skip_nulls) for name in self.names}
 
     def training_texts(self) -> dict[str, tuple[str, ...]]:
         """Task name → the texts of its training split, for metrics that need no labels.
@@ -80,7 +83,9 @@ class Suite:
 
         with _settings_named("selection_split"):
             return {
-                name: training_texts(name, self.selection_split, self.subsets.get(name), apart=self.confirmation_split)
+                name: training_texts(
+                    name, self.selection_split, self.subsets.get(name), self.confirmation_split, self.skip_nulls
+                )
                 for name in self.names
             }
 
@@ -89,7 +94,9 @@ class Suite:
         from tl_search.scoring.evaluation import describe
 
         with _settings_named(split):
-            return tuple(describe(name, getattr(self, split), self.subsets.get(name)) for name in self.names)
+            return tuple(
+                describe(name, getattr(self, split), self.subsets.get(name), self.skip_nulls) for name in self.names
+            )
 
 
 @contextmanager
