@@ -72,7 +72,10 @@ class Suite:
         """Task name → the texts that its evaluation on a split needs; `folder` as for `task_texts`."""
         from tl_search.scoring.texts import task_texts
 
-        return {name: task_texts(name, split, self.subsets.get(name), folder, self.skip_nulls) for name in self.names}
+        with _settings_named("selection_split" if split == self.selection_split else "confirmation_split"):
+            return {
+                name: task_texts(name, split, self.subsets.get(name), folder, self.skip_nulls) for name in self.names
+            }
 
     def training_texts(self) -> dict[str, tuple[str, ...]]:
         """Task name → the texts of its training split, for metrics that need no labels.
@@ -102,7 +105,7 @@ class Suite:
 @contextmanager
 def _settings_named(split: str) -> Iterator[None]:
     """Names the settings of a suite, as a person can write them, where an error names arguments of `describe`."""
-    settings = {"names": "tasks.names", "subset": "tasks.subsets", "split": f"tasks.{split}"}
+    settings = {"names": "tasks.names", "task": "tasks.names", "subset": "tasks.subsets", "split": f"tasks.{split}"}
     try:
         yield
     except ValueError as error:

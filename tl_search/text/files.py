@@ -34,6 +34,8 @@ class TextFiles(Corpus):
 
     def check(self) -> None:
         files = self._files()
+        if not files:
+            raise ValueError(f"path: {self._none()}")
         if not any(_holds_text(file) for file in files):
             raise ValueError(f"path: must name files that hold text, got {self.path!r}: {len(files)} empty")
         rows = [file for file in files if _holds_rows(file)]
@@ -56,13 +58,12 @@ class TextFiles(Corpus):
         else:
             found = Path(place.anchor).glob(self.path.removeprefix(place.anchor))
         there = sorted(file for file in found if file.is_file())
-        files = [file for file in there if hidden or self._names(file)]
-        if not files:
-            only = f"only hidden ones, such as {there[0]}, which must be named" if there else "no file"
-            raise ValueError(
-                f"path: must name a text file, a folder of text files or a pattern, got {self.path!r}: {only}"
-            )
-        return files
+        return [file for file in there if hidden or self._names(file)]
+
+    def _none(self) -> str:
+        there = self._files(hidden=True)
+        only = f"only hidden ones, such as {there[0]}, which must be named" if there else "no file"
+        return f"must name a text file, a folder of text files or a pattern, got {self.path!r}: {only}"
 
     def _names(self, file: Path) -> bool:
         """Whether the path names every hidden part of a file's own path."""
@@ -71,10 +72,15 @@ class TextFiles(Corpus):
         return all(part in named or any(fnmatchcase(part, pattern) for pattern in named) for part in hidden)
 
     def documents(self) -> Iterator[str]:
-        return map(_text, self._files())
+        return map(_text, self._some(self._files()))
 
     def documents_by_first_rules(self) -> Iterator[str]:
-        return map(_text, self._files(hidden=True))
+        return map(_text, self._some(self._files(hidden=True)))
+
+    def _some(self, files: list[Path]) -> list[Path]:
+        if not files:
+            raise ValueError(f"data.corpus.path: {self._none()}")
+        return files
 
 
 def _text(file: Path) -> str:
