@@ -1,6 +1,7 @@
 """Revisions on this machine: of one of our runs, and in a plain folder."""
 
 import json
+import re
 import shutil
 from itertools import accumulate
 
@@ -220,3 +221,19 @@ def test_a_tokenizer_is_told_from_another_and_from_none(tmp_path):
     other = folder_digests(folder)
     assert other[0] == with_own[0]
     assert other[1] != with_own[1]
+
+
+def test_a_folder_of_another_kind_is_answered_with_how_it_is_searched(run, tmp_path):
+    make(tmp_path / "models" / "step1", seed=1)
+    told = {
+        tmp_path / "models": "which is a folder of models; checkpoints=folder searches it",
+        tmp_path / "models" / "step1": f"a single model; checkpoints=folder checkpoints.path={tmp_path / 'models'}",
+        run / "revisions": f"which is a part of the run {run}",
+        run / "revisions" / "step1": f"which is a part of the run {run}",
+        run.parent: f"which is a folder of runs; did you mean {run}?",
+    }
+    for folder, said in told.items():
+        with pytest.raises(ValueError, match=re.escape(said)):
+            RunCheckpoints(str(folder)).check()
+    with pytest.raises(ValueError, match="a training run; checkpoints=run searches it"):
+        FolderCheckpoints(str(run)).revisions()

@@ -118,11 +118,19 @@ def test_a_path_that_is_no_run_or_state_is_refused(run, capsys):
         "empty": "resume: empty is not a run (no run.json)",
         "plain.pt": "resume: plain.pt is a file with weights only",
         str(run / "revisions" / "main"): "holds only weights, which cannot be trained on",
-        f"{run}@step3": "has no state step3; did you mean step",
+        f"{run}@step3": "has no training state step3; states: step",
         f"{run}@first": "must have best or stepN after the @, got 'first'",
         "''": "resume: must be auto, best or a path, got ''",
     }.items():
         assert said in refused(capsys, "train", f"resume={path}")
+
+
+def test_a_revision_without_a_full_state_is_told_as_such(run, capsys):
+    states = {folder.name for folder in (run / "checkpoints").glob("step*")}
+    bare = min(folder.name for folder in (run / "revisions").glob("step*") if folder.name not in states)
+    said = refused(capsys, "train", f"resume={run}@{bare}")
+    assert f"resume: {run}@{bare} has weights but no full training state; states: step" in said
+    assert "did you mean" not in said
 
 
 def test_text_that_is_no_longer_the_same_is_refused(run, capsys):

@@ -55,6 +55,17 @@ def test_a_misspelt_task_or_an_absent_device_is_refused_before_anything_slow_is_
     assert not written(models)
 
 
+def test_a_folder_of_models_is_answered_with_the_setting_that_searches_it(models, capfd):
+    for name in ("step1", "step2"):
+        (models / "models" / name / "model.safetensors").touch()
+    assert main(["search", "models"]) == 2
+    assert capfd.readouterr().err == (
+        "error: checkpoints.path: must be a training run with revisions, got 'models', which is a folder of models; "
+        "checkpoints=folder searches it\n"
+    )
+    assert not (models / "runs").exists()
+
+
 def test_an_aggregate_is_refused_with_the_tasks_it_is_made_of(models, capfd):
     assert main([*FIRST, "tasks.names=[VisualSTS17Eng]"]) == 2
     assert capfd.readouterr().err == (

@@ -1,5 +1,6 @@
 """What a person is told of training text and tokenizers on the command line."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from tl_search.cli.config.renamed import first_named
 from tl_search.cli.main import main
 from tl_search.runs.identity import plain
 from tl_search.runs.layout import RunPaths
+from tl_search.text.files import TextFiles
 from tl_search.text.hub import HubDataset
 from tl_search.training.tokens import ByteTokenizer
 
@@ -70,7 +72,7 @@ def test_equal_documents_on_both_sides_are_told(tmp_path):
 
 def data_set(folder, *lines, name="rows.jsonl"):
     folder.mkdir()
-    (folder / name).write_text("".join(f"{line}\n" for line in lines))
+    (folder / name).write_text("".join(f"{line}\n" for line in lines), errors="surrogateescape")
     return [*(word for word in TINY if not word.startswith("data")), "data=hub", f"data.corpus.name={folder}",
             "data.batch_size=2", "data.validation_share=0.2"]  # fmt: skip
 
@@ -81,6 +83,16 @@ TEXT = json.dumps({"text": "some words " * 40})
 @pytest.mark.parametrize(
     ("name", "lines", "told"),
     [
+        ("rows.jsonl", [TEXT, TEXT[:30]], "rows.jsonl: row 2 must be JSON, got "),
+        (
+            "rows.jsonl",
+            [TEXT, '{"text": "a", "text": "b"}'],
+            'row 2 must be JSON, got \'{"text": "a", "text": "b"}\' (t',
+        ),
+        ("rows.jsonl", [TEXT, '{"text": NaN}'], "column: 'text' must be text, got null in row 2 of "),
+        ("rows.jsonl", [TEXT, '{"text": "a\\ud800"}'], "rows.jsonl: row 2 must be JSON, got "),
+        ("rows.jsonl", [TEXT, '{"text": "caf\udce9"}'], "rows.jsonl: row 2 must be JSON, got "),
+        ("rows.jsonl.gz", [TEXT, TEXT], "rows.jsonl.gz: cannot be read after row 0: Not a gzipped file"),
         ("rows.jsonl", [TEXT, '{"text": "b"', TEXT], "rows.jsonl: row 2 must be JSON, got "),
         ("rows.jsonl", [TEXT, "[1]"], "rows.jsonl: row 2 must be a JSON object with columns, got [1]"),
         ("rows.jsonl", [TEXT, '{"text": null}'], "column: 'text' must be text, got null in row 2 of "),
@@ -92,7 +104,24 @@ TEXT = json.dumps({"text": "some words " * 40})
         ("rows.parquet", ["no parquet"], "rows.parquet: cannot be read after row 0"),
         ("rows.jsonl", [], "name: must hold rows of text, got "),
     ],
-    ids=["broken", "no object", "null", "missing", "number", "list", "csv null", "csv broken", "parquet", "empty"],
+    ids=[
+        "torn",
+        "key twice",
+        "NaN",
+        "surrogate",
+        "latin-1",
+        "not packed",
+        "broken",
+        "no object",
+        "null",
+        "missing",
+        "number",
+        "list",
+        "csv null",
+        "csv broken",
+        "parquet",
+        "empty",
+    ],
 )
 def test_rows_that_are_no_text_are_refused_by_file_row_and_column(tmp_path, capsys, monkeypatch, name, lines, told):
     import datasets
@@ -105,6 +134,45 @@ def test_rows_that_are_no_text_are_refused_by_file_row_and_column(tmp_path, caps
     assert error.startswith("error: data.corpus.")
     assert told in error
     assert str(tmp_path / "set") in error
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
+def test_a_single_file_of_rows_is_a_data_set(tmp_path, monkeypatch, name):
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    content = f"\ufeff{TEXT}\n{TEXT}\n".encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    (tmp_path / "other.jsonl").write_text("no JSON")
+    monkeypatch.chdir(tmp_path)
+    corpus = HubDataset(name)
+    monkeypatch.chdir("/")
+    assert list(corpus.documents()) == [json.loads(TEXT)["text"]] * 2
+    assert corpus.remote is None
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [("a.jsonl", "a.jsonl"), ("set", "set"), ("set/*.csv", "set/b.csv"), ("a.json", "a.json"), ("a.csv.gz", "a.csv.gz"),
+     ("a.parquet", "a.parquet")],
+)  # fmt: skip
+def test_files_of_rows_are_refused_as_plain_text_with_the_setting_that_reads_them(tmp_path, capsys, path, rows):
+    (tmp_path / "set").mkdir()
+    for name in ("a.jsonl", "set/a.jsonl", "set/b.csv", "a.json", "a.csv.gz", "a.parquet"):
+        (tmp_path / name).write_text(f" [\n{TEXT}]")
+    assert main(["train", "data=files", f"data.corpus.path={path}"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: data.corpus.path: must be plain text, got ")
+    assert f"data=hub data.corpus.name={tmp_path / rows} data.corpus.column=text reads" in line
+
+
+def test_a_file_of_rows_among_others_is_told_and_a_json_document_is_none(tmp_path, monkeypatch):
+    for name in ("a.txt", "b.csv", "c.json"):
+        (tmp_path / name).write_text('{"key": [{}]}')
+    with pytest.warns(UserWarning, match=r"files of rows that are read as plain text: 1, such as .*b\.csv"):
+        TextFiles(str(tmp_path)).check()
+    (tmp_path / "b.csv").unlink()
+    TextFiles(str(tmp_path)).check()
 
 
 def test_rows_without_a_value_are_left_out_and_counted_on_request(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tl_search.errors.nearest import no_folder
+from tl_search.errors.nearest import nearest_name, no_folder
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,17 @@ def test_a_folder_like_it_is_named(tmp_path, named, told):
 
 def test_nothing_like_it_and_nothing_to_say(tmp_path):
     assert no_folder(tmp_path / "mine") == f"there is no folder {tmp_path}/mine"
+
+
+@pytest.mark.parametrize(
+    ("word", "options", "near"),
+    [
+        ("step41", ["step40", "step4"], None),  # another number is another thing
+        ("step-40", ["step40", "step4"], "step40"),
+        (4, ["40", "5"], None),
+        ("pythia-14", ["pythia-14m", "pythia-410m"], "pythia-14m"),
+        ("bAndti", ["bandit"], "bandit"),
+    ],
+)
+def test_a_name_with_another_number_is_no_misspelling(word, options, near):
+    assert nearest_name(word, options) == near

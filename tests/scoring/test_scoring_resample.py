@@ -94,7 +94,7 @@ def test_main_scores_that_cannot_be_resampled_are_refused(tiny, arm, embed, monk
     from dataclasses import replace
 
     spec = replace(describe(name, "confirmation"), main_score=main_score)
-    with pytest.raises(ValueError, match=f"main_score: {name} cannot be confirmed; .*{known}"):
+    with pytest.raises(ValueError, match=f"tasks.names: {name} cannot be confirmed; main_score: .*{known}"):
         confirm_cell(arm, spec, embed(task_texts(name, "confirmation")), 10, 0)
 
 

@@ -65,7 +65,7 @@ def test_a_suite_that_makes_no_sense_is_refused(wrong, message):
 def test_every_suite_file_builds_and_lists_every_field(file):
     node = OmegaConf.load(file)
     assert node.pop("_target_") == "tl_search.scoring.suites.Suite"
-    assert set(node) == {"names", "selection_split", "confirmation_split", "allow_same_split", "subsets"}
+    assert set(node) == {"names", "selection_split", "confirmation_split", "allow_same_split", "subsets", "skip_nulls"}
     OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Suite), node))
 
 

@@ -238,5 +238,5 @@ def test_making_a_task_leaves_every_generator_as_it_was():
     ("wrong", "right"), [("StdlibTypoClasification", "StdlibTypoClassification"), ("stsbenchmark", "STSBenchmark")]
 )
 def test_an_unknown_name_is_answered_with_the_nearest(wrong, right):
-    with pytest.raises(ValueError, match=rf"task: no task '{wrong}'; did you mean .*{right}"):
+    with pytest.raises(ValueError, match=rf"names: no task '{wrong}'; did you mean .*{right}"):
         get_task(wrong)

@@ -45,7 +45,7 @@ def test_a_folder_of_a_data_set_or_tokenizer_stays_what_it_was_and_a_name_on_the
 
 
 def test_a_path_without_files_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"^path: must name a text file"):
+    with pytest.raises(ValueError, match=r"^data\.corpus\.path: must name a text file"):
         list(TextFiles(str(tmp_path / "*.txt")).documents())
 
 
@@ -63,7 +63,7 @@ def test_hidden_files_are_text_only_where_they_are_named(tmp_path):
     assert found(".*.txt") == [".b.txt"]
     assert found(".git") == [".git/c.txt"]
     assert found("**/.ipynb_checkpoints/*.txt") == ["deep/.ipynb_checkpoints/d.txt"]
-    with pytest.raises(ValueError, match=r"^path: must name .*only hidden ones, such as .*d\.txt, which must be named"):
+    with pytest.raises(ValueError, match=r"^data\.corpus\.path: .*only hidden ones, such as .*d\.txt, which must be"):
         found("deep")
 
 

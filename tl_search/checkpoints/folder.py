@@ -8,6 +8,7 @@ from tl_search.checkpoints.content import folder_contents
 from tl_search.checkpoints.source import NAMED, LocalCheckpoints, from_names, has_place, left_out
 from tl_search.plane.revision import Revision
 from tl_search.runs.digests import CONFIG, folder_digests, is_model
+from tl_search.runs.layout import RunPaths
 from tl_search.store.manifest import DamagedError
 
 
@@ -24,11 +25,18 @@ class FolderCheckpoints(LocalCheckpoints):
 
     DECIDES: ClassVar = {"files": "suspects"}
 
-    def listed(self) -> tuple[Revision, ...]:
-        """All revisions. Raises ValueError if the folder does not exist or contains no model."""
+    def check(self) -> None:
         root = Path(self.path)
         if not root.is_dir():
             raise ValueError(f"path: must be a folder of models, got {self.path!r}, which does not exist")
+        if RunPaths(root).is_training:
+            raise ValueError(
+                f"path: must be a folder of models, got {self.path!r}, a training run; checkpoints=run searches it"
+            )
+
+    def listed(self) -> tuple[Revision, ...]:
+        """All revisions; what has other names is left out with a warning. Raises ValueError if there are none."""
+        root = Path(self.path)
         folders = {folder.name: folder for folder in root.iterdir() if folder.is_dir()}
         models = {name for name, folder in folders.items() if is_model(folder)}
         placed = {name for name in folders if has_place(name)}
@@ -36,7 +44,9 @@ class FolderCheckpoints(LocalCheckpoints):
         left_out(placed - models, f"the folder holds no model ({CONFIG} and model.safetensors)")
         found = from_names(folder_contents({name: folders[name] for name in sorted(models & placed)}), self.suspects)
         if not found:
-            raise ValueError(f"path: must hold models in folders named {NAMED}, got {self.path!r}, without any")
+            raise ValueError(
+                f"checkpoints.path: must hold models in folders named {NAMED}, got {self.path!r}, without any"
+            )
         return found
 
     def fetch(self, revision: Revision) -> Path:

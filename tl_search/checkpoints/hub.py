@@ -83,7 +83,9 @@ class HubCheckpoints:
             contents = dict(zip(self._commits, pool.map(self._content, self._commits), strict=True))
         found = from_names({name: content for name, content in contents.items() if content is not None}, self.suspects)
         if not found:
-            raise ValueError(f"models: {self.repository} has no branches with weights that are named {NAMED}")
+            raise ValueError(
+                f"checkpoints.models: {self.repository} has no branches with weights that are named {NAMED}"
+            )
         return found
 
     def fetch(self, revision: Revision) -> Path:
@@ -96,7 +98,7 @@ class HubCheckpoints:
         from huggingface_hub import errors
 
         if revision.name not in self._commits:
-            raise ValueError(f"revision: {revision.name} is not a revision of {self.repository}")
+            raise ValueError(f"{revision.name} is not a revision of {self.repository}")
         for again in (False, True):
             try:
                 folder = self._snapshot(revision.name, again)
@@ -193,6 +195,10 @@ class HubCheckpoints:
         try:
             return patiently(call, f"{self.repository}: {what}", self.patience)
         except errors.GatedRepoError as error:
-            raise ValueError(f"models: {self.repository} is gated; accept its terms and set HF_TOKEN") from error
+            raise ValueError(
+                f"checkpoints.models: {self.repository} is gated; accept its terms and set HF_TOKEN"
+            ) from error
         except errors.RepositoryNotFoundError as error:
-            raise ValueError(f"models: {self.repository} is not on the Hub, or private (HF_TOKEN)") from error
+            raise ValueError(
+                f"checkpoints.models: {self.repository} is not on the Hub, or private (HF_TOKEN)"
+            ) from error

@@ -75,8 +75,12 @@ class LocalCheckpoints(ABC):
     DECIDES: ClassVar = {"files": "path"}
 
     @abstractmethod
+    def check(self) -> None:
+        """Quickly see whether the folder is there and of no other kind. Raises ValueError, `path: must be X, got Y`."""
+
+    @abstractmethod
     def listed(self) -> tuple[Revision, ...]:
-        """The revisions, as `revisions` gives them."""
+        """The revisions, as `revisions` gives them, of a folder that has been checked."""
 
     @abstractmethod
     def folder(self, name: str) -> Path:
@@ -91,6 +95,10 @@ class LocalCheckpoints(ABC):
 
     @cached_property
     def _revisions(self) -> tuple[Revision, ...]:
+        try:
+            self.check()
+        except ValueError as error:
+            raise ValueError(f"checkpoints.{error}") from error
         return self.listed()
 
     def shape(self) -> ModelShape:
@@ -165,7 +173,7 @@ def in_training_order(revisions: Iterable[Revision], same: Mapping[str, str] | N
     ordered.sort(key=lambda revision: revision.step)
     for earlier, later in pairwise(ordered):
         if earlier.step == later.step:
-            raise ValueError(f"revisions: {earlier.name} and {later.name} differ but are both of step {later.step}")
+            raise ValueError(f"{earlier.name} and {later.name} differ but are both of step {later.step}")
     return tuple(ordered)
 
 

@@ -24,6 +24,7 @@ class Command:
         places: Other top-level settings of the command that name folders which runs share.
         derived: Settings of `parts` that follow from the others, so that the run's name need not hold them.
         makes_run: Whether it makes a run directory. One that makes none is carried out here, without Hydra's launchers.
+        also_takes: Commands whose experiments fit this one, too.
         resumes: Whether `resume=RUN` puts its settings on top of those of an earlier run.
     """
 
@@ -39,4 +40,5 @@ class Command:
     places: tuple[str, ...] = ()
     derived: tuple[str, ...] = ()
     makes_run: bool = True
+    also_takes: tuple[str, ...] = ()
     resumes: bool = False

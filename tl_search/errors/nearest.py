@@ -1,5 +1,6 @@
 """Suggests the name that a person probably meant when they gave one that does not exist."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -7,9 +8,24 @@ from pathlib import Path
 MANY = 16  # options; a longer list is left out of a message where one of them is similar
 
 
+def nearest_names(word: object, options: Iterable[object], most: int) -> list[str]:
+    """The options that are similar to the word, the most similar first; upper and lower case are the same.
+
+    An option with other numbers is another thing and no misspelling, as step40 is for step41.
+    """
+    numbers = _numbers(str(word))
+    alike = (name for name in map(str, options) if _numbers(name) == numbers or not (numbers and _numbers(name)))
+    names = {name.lower(): name for name in alike}
+    return [names[match] for match in get_close_matches(str(word).lower(), names, most)]
+
+
+def _numbers(name: str) -> list[str]:
+    return re.findall(r"\d+", re.sub(r"-[0-9a-f]{7,}$", "", name))  # without the digest at the end of a run's name
+
+
 def nearest_name(word: object, options: Iterable[object]) -> str | None:
     """The option that is most similar to the word; None where none is similar."""
-    return next(iter(get_close_matches(str(word), [str(option) for option in options], 1)), None)
+    return next(iter(nearest_names(word, options, 1)), None)
 
 
 def did_you_mean(word: object, options: Iterable[object]) -> str:

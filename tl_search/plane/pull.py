@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from tl_search.plane.arm import Arm
 from tl_search.store.keys import digest
@@ -20,6 +20,7 @@ class TaskSpec:
         main_score: Name of the metric that counts.
         subset: mteb's hf_subset.
         mteb: Version of the evaluator.
+        skip_nulls: Whether rows without a value are left out, which makes it another task where there are some.
     """
 
     name: str
@@ -30,6 +31,9 @@ class TaskSpec:
     subset: str = "default"
     seed: int = 42
     mteb: str = ""
+    skip_nulls: bool = False
+
+    OPTIONAL: ClassVar = ("skip_nulls",)
 
     def identity(self) -> dict[str, Any]:
         return {
@@ -39,6 +43,7 @@ class TaskSpec:
             "subset": self.subset,
             "seed": self.seed,
             "mteb": self.mteb,
+            **({"skip_nulls": True} if self.skip_nulls else {}),
         }
 
 

@@ -132,7 +132,9 @@ def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit
     own = _first(tokenizer, True) == [begin] != _first(tokenizer, False)
     add = extraction.begin is BeginToken.always and not own
     if add and begin is None:
-        raise ValueError("begin: must be tokenizer or never (the model's tokenizer has no BOS token), got always")
+        raise ValueError(
+            "extraction.begin: must be tokenizer or never (the model's tokenizer has no BOS token), got always"
+        )
     drop = extraction.begin is BeginToken.never and own
     tokenizer.truncation_side = "right"
     parts: list[np.ndarray] = []  # ids of so many texts each, end to end

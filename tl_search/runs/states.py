@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from tl_search.errors.nearest import nearest_name
 from tl_search.plane.revision import step_of
 from tl_search.runs.index import forget_after, read_index
 from tl_search.runs.layout import SETTINGS, STATE, RunPaths
@@ -103,8 +102,8 @@ def find_state(run: Path, name: str | None) -> Path:
             raise ValueError(f"resume: {run} has no best state (no {pointer.relative_to(run)})")
         name = str(read_json(pointer)["name"])
     if name not in names:
-        near = nearest_name(name, names) or names[0]
-        raise ValueError(f"resume: {run} has no state {name}; did you mean {near}? (states: {', '.join(names)})")
+        bare = f"{run}@{name} has weights but no full training state" if paths.revision(name).is_dir() else ""
+        raise ValueError(f"resume: {bare or f'{run} has no training state {name}'}; states: {', '.join(names)}")
     return paths.states / name
 
 

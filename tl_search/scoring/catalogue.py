@@ -4,7 +4,6 @@ A task object of mteb holds the state of a random generator, so evaluating the s
 scores. Making one also seeds the generators of `random`, numpy and torch for the whole process, which is undone here.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tl_search import plugins
+from tl_search.errors.nearest import nearest_names
 from tl_search.scoring.randomness import undisturbed_randomness
 
 if TYPE_CHECKING:
@@ -31,17 +31,14 @@ def check_names(names: Iterable[str]) -> None:
     """Refuse names of no task, and of aggregates, in much less time than mteb takes to be imported.
 
     Raises:
-        ValueError: as `get_task`; the message begins with `names`.
+        ValueError: as `get_task`.
     """
     for name in names:
         if name in task_names() or mteb_names().get(name) is False:
             continue
-        try:
-            if name not in mteb_names():
-                raise ValueError(_unknown(name))
-            get_task(name)
-        except ValueError as error:
-            raise ValueError(f"names{str(error).removeprefix('task')}") from None
+        if name not in mteb_names():
+            raise ValueError(_unknown(name))
+        get_task(name)
 
 
 @cache
@@ -70,7 +67,7 @@ def get_task(name: str) -> "AbsTask":
         if name in own:
             task = getattr(import_module(own[name]), name)
             if not issubclass(task, mteb.AbsTask) or task.metadata.name != name:
-                raise ValueError(f"task: {own[name]}.{name} must be an mteb task whose metadata has the name {name!r}")
+                raise ValueError(f"names: {own[name]}.{name} must be an mteb task whose metadata has the name {name!r}")
             return task()
         try:
             task = mteb.get_task(name)
@@ -78,13 +75,12 @@ def get_task(name: str) -> "AbsTask":
             raise ValueError(_unknown(name)) from None
     if task.is_aggregate:
         parts = ", ".join(part.metadata.name for part in task.metadata.tasks)  # type: ignore[attr-defined]  # of aggregates
-        raise ValueError(f"task: must be single tasks, got {name}, which is an aggregate; name its tasks: {parts}")
+        raise ValueError(f"names: must be single tasks, got {name}, which is an aggregate; name its tasks: {parts}")
     return task
 
 
 def _unknown(name: str) -> str:
     own = task_names()
-    names = {known.lower(): known for known in (*mteb_names(), *own)}
-    near = [names[match] for match in difflib.get_close_matches(name.lower(), names, n=3)]
+    near = nearest_names(name, (*mteb_names(), *own), 3)
     hint = f"did you mean {', '.join(near)}?" if near else f"our own tasks: {', '.join(own)}"
-    return f"task: no task {name!r}; {hint}"
+    return f"names: no task {name!r}; {hint}"

@@ -26,7 +26,7 @@ from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.scoring.catalogue import get_task
 from tl_search.scoring.randomness import undisturbed_randomness
-from tl_search.scoring.rows import check_rows
+from tl_search.scoring.rows import check_rows, leave_out_nulls
 
 BATCH = 1024  # texts per call of the encoder; large, because looking vectors up is cheap and each call is not
 
@@ -45,12 +45,13 @@ class Evaluation:
     seconds: float
 
 
-def describe(name: str, split: str, subset: str | None = None) -> TaskSpec:
+def describe(name: str, split: str, subset: str | None = None, skip_nulls: bool = False) -> TaskSpec:
     """Everything that identifies a score of this task: its data, its seed and the version of its evaluator.
 
     Args:
         split: One of the task's eval_splits, or another split of its data set.
         subset: mteb's hf_subset; may be left out where the task has only one.
+        skip_nulls: Whether rows without a value are left out; otherwise they are refused.
 
     Raises:
         ValueError: there is no such task, split or subset, or the task's classifier is trained on this split.
@@ -60,7 +61,7 @@ def describe(name: str, split: str, subset: str | None = None) -> TaskSpec:
     if split not in task.metadata.eval_splits:
         if split == getattr(task, "train_split", None) and not getattr(task, "is_cross_validation", False):
             raise ValueError(f"split: must not be {split!r} of {name}: its classifier is trained on that split")
-        _loaded(name, split, subset)
+        _loaded(name, split, subset, skip_nulls)
     return TaskSpec(
         name=name,
         revision=str(task.metadata.dataset["revision"]),
@@ -70,6 +71,7 @@ def describe(name: str, split: str, subset: str | None = None) -> TaskSpec:
         subset=subset,
         seed=task.seed,
         mteb=version("mteb"),
+        skip_nulls=skip_nulls,
     )
 
 
@@ -81,7 +83,7 @@ def fresh_task(spec: TaskSpec) -> Any:
     """
     if spec.mteb != version("mteb"):
         raise ValueError(f"mteb: must be {spec.mteb} for {spec.name}, got {version('mteb')}")
-    loaded = _loaded(spec.name, spec.split, spec.subset)
+    loaded = _loaded(spec.name, spec.split, spec.subset, spec.skip_nulls)
     if spec.revision != str(loaded.metadata.dataset["revision"]):
         raise ValueError(
             f"task: {spec.name} must have revision {spec.revision}, got {loaded.metadata.dataset['revision']}"
@@ -160,7 +162,7 @@ def _subset(name: str, subset: str | None, known: list[str]) -> str:
 
 
 @lru_cache(maxsize=64)
-def _loaded(name: str, split: str, subset: str) -> Any:
+def _loaded(name: str, split: str, subset: str, skip_nulls: bool) -> Any:
     """The task with its data, not evaluated yet. It is loaded once, since loading may change its random state."""
     with undisturbed_randomness(), _quiet():
         task = get_task(name).filter_eval_splits([split])
@@ -178,6 +180,8 @@ def _loaded(name: str, split: str, subset: str) -> Any:
     data = split_data(task, subset)
     if split not in data:
         raise ValueError(must_be_one_of(f"split: {name}", split, sorted(data)))
+    if skip_nulls:
+        leave_out_nulls(task, data, split)
     check_rows(task, data, split)
     return task
 

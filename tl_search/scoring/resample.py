@@ -86,13 +86,13 @@ def check_confirmable(task: TaskSpec) -> None:
         ValueError: tasks of this type, or with this main score, cannot be resampled.
     """
     if task.type not in _TYPES:
-        raise ValueError(f"type: {task.name} cannot be confirmed; {must_be_one_of('type', task.type, _TYPES)}")
+        raise ValueError(f"tasks.names: {task.name} cannot be confirmed; {must_be_one_of('type', task.type, _TYPES)}")
     known = _TYPES[task.type][1]
     kind, _, cut = task.main_score.rpartition("_")
     if task.main_score not in known and not (cut.isdecimal() and f"{kind}_" in known):
         shown = [f"{name}10" if name.endswith("_") else name for name in known]
         raise ValueError(
-            f"main_score: {task.name} cannot be confirmed; {must_be_one_of('main_score', task.main_score, shown)}"
+            f"tasks.names: {task.name} cannot be confirmed; {must_be_one_of('main_score', task.main_score, shown)}"
         )
 
 
@@ -124,7 +124,7 @@ class _Watch:
 
 def _classification(watch: _Watch) -> Items:
     if watch.run.is_cross_validation:
-        raise ValueError(f"task: {watch.task.name} cannot be confirmed: it has no test items, only cross-validation")
+        raise ValueError(f"tasks.names: {watch.task.name} cannot be confirmed: it has no test split of its own")
     labels = np.asarray(list(watch.data()[watch.run.label_column_name]))
     experiments = [
         measures.classification(watch.task.main_score, labels, np.asarray(predicted))
@@ -181,7 +181,7 @@ def _retrieval(watch: _Watch) -> Items:
     if kind in _QUERY_SCORES:
         values = [watch.queries[name][_QUERY_SCORES[kind] + cut] for name in names]
     elif watch.run.skip_first_result:
-        raise ValueError(f"main_score: {watch.task.name} cannot be confirmed: its {kind}{cut} skips the first result")
+        raise ValueError(f"tasks.names: {watch.task.name} cannot be confirmed: its {kind}{cut} skips the first result")
     else:
         values = [_reciprocal_rank(watch.found[name], watch.relevant[name], int(cut)) for name in names]
     return Items((len(names),), measures.mean_of(np.asarray(values)))

@@ -1,7 +1,7 @@
 """Looks at the rows of a task's data before anything is scored: which are no texts, and which are blank."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from textwrap import shorten
 from typing import Any
 
@@ -24,25 +24,71 @@ def check_rows(task: Any, data: Mapping[str, Any], split: str) -> None:
     Raises:
         ValueError: a text or a label is missing, or a text is a number; the message names task, split, row and column.
     """
-    for name in dict.fromkeys([split, getattr(task, "train_split", split)]):
+    for name in _splits(task, split):
         for where, table, texts in _tables(task, data.get(name)):
-            labels = [getattr(task, "label_column_name", None), "score" if task.metadata.type == "STS" else None]
-            for column in (*texts, *labels):
+            for column in (*texts, *_labels(task)):
                 for row, value in _suspects(table, column, column in texts):
                     refused = _NO_TEXT if column in texts else (type(None),)
                     wrong = [part for part in _parts(value) if isinstance(part, refused)]
                     if wrong:
                         got = "null" if wrong[0] is None else shorten(repr(wrong[0]), 60)
+                        skip = "; tasks.skip_nulls=true leaves out rows without a value" if wrong[0] is None else ""
                         raise ValueError(
                             f"{task.metadata.name}: split {name}, row {row} (from 0), column {where}{column}: must be "
                             f"a {'text' if column in texts else 'value'}, got {got}; mend the data set, or leave the "
-                            "task out of tasks.names"
+                            f"task out of tasks.names{skip}"
                         )
+
+
+def leave_out_nulls(task: Any, data: MutableMapping[str, Any], split: str) -> None:
+    """Leave out rows in which a text or a label is missing, of the splits that `check_rows` reads, and tell how many.
+
+    In retrieval, a query or a document goes with its judgements; so does a query with no relevant document left.
+    """
+    for name in _splits(task, split):
+        skipped = 0
+        for where, table, texts in list(_tables(task, data.get(name))):
+            columns = (*texts, *_labels(task))
+            suspects = (found for column in columns for found in _suspects(table, column, column in texts))
+            null = {row for row, value in suspects if any(part is None for part in _parts(value))}
+            if not null:
+                continue
+            skipped += len(null)
+            kept = table.select([row for row in range(len(table)) if row not in null])
+            if where:
+                part = where.rstrip(".")
+                data[name][part] = kept
+                _forget(data[name], part, set(kept["id"]))
+            else:
+                data[name] = kept
+        if skipped:
+            log.warning("%s: split %s: rows with null that were skipped: %d", task.metadata.name, name, skipped)
+
+
+def _forget(data: MutableMapping[str, Any], part: str, known: set[str]) -> None:
+    """Leave out the judgements and candidates of queries or documents that are not known any more."""
+    judged = set(data["relevant_docs"])
+    for table in ("relevant_docs", "top_ranked"):
+        found = data.get(table) or {}
+        if part == "queries":
+            found = {query: documents for query, documents in found.items() if query in known}
+        else:
+            found = {query: _known(documents, known) for query, documents in found.items()}
+        if data.get(table):
+            data[table] = {query: documents for query, documents in found.items() if documents}
+    queries, bare = data["queries"], judged - set(data["relevant_docs"])
+    data["queries"] = queries.select([row for row, query in enumerate(queries["id"]) if query not in bare])
+
+
+def _known(documents: Any, known: set[str]) -> Any:
+    if isinstance(documents, Mapping):
+        return {document: grade for document, grade in documents.items() if document in known}
+    return [document for document in documents if document in known]
 
 
 def tell_blank(task: Any, data: Mapping[str, Any], split: str) -> None:
     """Say in the log which row has a blank text, and what becomes of it."""
-    for name in dict.fromkeys([split, getattr(task, "train_split", split)]):
+    for name in _splits(task, split):
         for where, table, texts in _tables(task, data.get(name)):
             for column in texts:
                 if column == "title" or "title" in texts:  # a document's text is both, and the title is often blank
@@ -57,6 +103,15 @@ def tell_blank(task: Any, data: Mapping[str, Any], split: str) -> None:
                         *(task.metadata.name, name, blank[0], where, column, len(blank)),
                     )
                     break
+
+
+def _splits(task: Any, split: str) -> list[str]:
+    """The split, and the one that the task's classifier learns from."""
+    return list(dict.fromkeys([split, getattr(task, "train_split", split)]))
+
+
+def _labels(task: Any) -> list[str | None]:
+    return [getattr(task, "label_column_name", None), "score" if task.metadata.type == "STS" else None]
 
 
 def _tables(task: Any, data: Any) -> Iterator[tuple[str, Any, list[str]]]:

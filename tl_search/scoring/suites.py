@@ -1,5 +1,7 @@
 """Lists of tasks, with the split to select on and the split to report on. Quick to import: configs name the class."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -18,6 +20,7 @@ class Suite:
         allow_same_split: Whether the two may be the same, for tasks with only one split; the reported scores are then
             too high, and the report says so.
         subsets: Task → mteb's hf_subset, for tasks that have several.
+        skip_nulls: Whether rows without a text or a label are left out; otherwise they are refused.
     """
 
     names: tuple[str, ...]
@@ -25,8 +28,10 @@ class Suite:
     confirmation_split: str = "confirmation"
     allow_same_split: bool = False
     subsets: dict[str, str] = field(default_factory=dict)
+    skip_nulls: bool = False
 
-    DECIDES: ClassVar = {"files": "names selection_split confirmation_split allow_same_split subsets"}
+    DECIDES: ClassVar = {"files": "names selection_split confirmation_split allow_same_split subsets skip_nulls"}
+    ADDED: ClassVar = {"skip_nulls": False}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(self.names))
@@ -57,17 +62,20 @@ class Suite:
 
     def selection(self) -> "tuple[TaskSpec, ...]":
         """The tasks on the selection split. Raises ValueError where a task does not have it."""
-        return self._described(self.selection_split)
+        return self._described("selection_split")
 
     def confirmation(self) -> "tuple[TaskSpec, ...]":
         """The tasks on the confirmation split. Raises ValueError where a task does not have it."""
-        return self._described(self.confirmation_split)
+        return self._described("confirmation_split")
 
     def texts(self, split: str, folder: Path | None = None) -> dict[str, tuple[str, ...]]:
         """Task name → the texts that its evaluation on a split needs; `folder` as for `task_texts`."""
         from tl_search.scoring.texts import task_texts
 
-        return {name: task_texts(name, split, self.subsets.get(name), folder) for name in self.names}
+        with _settings_named("selection_split" if split == self.selection_split else "confirmation_split"):
+            return {
+                name: task_texts(name, split, self.subsets.get(name), folder, self.skip_nulls) for name in self.names
+            }
 
     def training_texts(self) -> dict[str, tuple[str, ...]]:
         """Task name → the texts of its training split, for metrics that need no labels.
@@ -76,12 +84,32 @@ class Suite:
         """
         from tl_search.scoring.training_texts import training_texts
 
-        return {
-            name: training_texts(name, self.selection_split, self.subsets.get(name), apart=self.confirmation_split)
-            for name in self.names
-        }
+        with _settings_named("selection_split"):
+            return {
+                name: training_texts(
+                    name, self.selection_split, self.subsets.get(name), self.confirmation_split, self.skip_nulls
+                )
+                for name in self.names
+            }
 
     def _described(self, split: str) -> "tuple[TaskSpec, ...]":
+        """The tasks on the split that a setting names."""
         from tl_search.scoring.evaluation import describe
 
-        return tuple(describe(name, split, self.subsets.get(name)) for name in self.names)
+        with _settings_named(split):
+            return tuple(
+                describe(name, getattr(self, split), self.subsets.get(name), self.skip_nulls) for name in self.names
+            )
+
+
+@contextmanager
+def _settings_named(split: str) -> Iterator[None]:
+    """Names the settings of a suite, as a person can write them, where an error names arguments of `describe`."""
+    settings = {"names": "tasks.names", "task": "tasks.names", "subset": "tasks.subsets", "split": f"tasks.{split}"}
+    try:
+        yield
+    except ValueError as error:
+        argument, colon, rest = str(error).partition(":")
+        if argument not in settings:
+            raise
+        raise ValueError(f"{settings[argument]}{colon}{rest}") from error

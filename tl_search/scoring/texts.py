@@ -10,7 +10,9 @@ from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest
 
 
-def task_texts(name: str, split: str, subset: str | None = None, folder: Path | None = None) -> tuple[str, ...]:
+def task_texts(
+    name: str, split: str, subset: str | None = None, folder: Path | None = None, skip_nulls: bool = False
+) -> tuple[str, ...]:
     """The texts that mteb's evaluation of the task asks an encoder for, each once, in the order of the first request.
 
     They include the training texts that a classifier samples. A document's text begins with its title, as mteb joins
@@ -20,8 +22,9 @@ def task_texts(name: str, split: str, subset: str | None = None, folder: Path | 
 
     Args:
         folder: Where the list is stored for other processes; a damaged file is replaced. None stores nothing.
+        skip_nulls: Whether rows without a value are left out.
     """
-    task = describe(name, split, subset)
+    task = describe(name, split, subset, skip_nulls)
     path = folder and folder / f"{digest(task.identity(), 32)}.json"
     texts = _read(path, task) if path else None
     if texts is None:

@@ -9,7 +9,9 @@ from tl_search.scoring.rows import text_columns
 MOST = 20_000  # rows that are read from a split, at even distances; the largest splits have millions
 
 
-def training_texts(name: str, split: str, subset: str | None = None, apart: str | None = None) -> tuple[str, ...]:
+def training_texts(
+    name: str, split: str, subset: str | None = None, apart: str | None = None, skip_nulls: bool = False
+) -> tuple[str, ...]:
     """The texts of the task's training split, each once, in the order of the data.
 
     There are none where the task has no training split, or no table of texts in it. The documents of a retrieval task
@@ -18,11 +20,12 @@ def training_texts(name: str, split: str, subset: str | None = None, apart: str 
     Args:
         split: A split that the task is scored on; the others are loaded together with it.
         apart: A split that is never read, even if it is the training split.
+        skip_nulls: Whether rows without a value are left out.
 
     Raises:
         ValueError: there is no such task, split or subset.
     """
-    spec = describe(name, split, subset)
+    spec = describe(name, split, subset, skip_nulls)
     task = fresh_task(spec)
     training, data = getattr(task, "train_split", "train"), split_data(task, spec.subset)
     table = data[training] if training in data and training != apart else None

@@ -10,15 +10,16 @@ from typing import Any, ClassVar
 
 from tl_search.text.corpus import Corpus
 from tl_search.text.paths import local
-from tl_search.text.rows import bad_file, one_line, place
+from tl_search.text.rows import DAMAGED, arguments, bad_file, one_line
+from tl_search.text.rows import place as place_of
 
 
 @dataclass(frozen=True)
 class HubDataset(Corpus):
-    """A column of a data set on the Hugging Face Hub, or of one in a folder that `datasets` can read.
+    """A column of a data set on the Hugging Face Hub, or of files that `datasets` can read (JSONL, CSV, Parquet, …).
 
     Args:
-        name: The data set's name, `owner/name`, or a folder, which is made absolute.
+        name: The data set's name, `owner/name`, or a file or a folder of files, which is made absolute.
         split: `train`, or a part of it such as `train[:10000]`.
         column: The column that holds the text; each row is one document.
         configuration: The data set's configuration, where it has several.
@@ -44,18 +45,19 @@ class HubDataset(Corpus):
         return None if Path(self.name).exists() else self.name
 
     def check(self) -> None:
-        folder = Path(self.name)
-        files = [file for file in folder.rglob("*") if file.is_file()] if folder.is_dir() else []
-        if folder.is_dir() and not any(file.stat().st_size for file in files):
+        place = Path(self.name)
+        files = [file for file in (place, *place.rglob("*")) if file.is_file()]
+        if place.exists() and not any(file.stat().st_size for file in files):
             raise ValueError(f"name: must hold rows of text, got {self.name}: {len(files)} files of 0 bytes")
 
     def glimpse(self, count: int) -> tuple[list[str], int | None]:
         from datasets import load_dataset, load_dataset_builder
 
         with self._readable():
-            known = load_dataset_builder(self.name, self.configuration, revision=self.revision).info.splits or {}
+            place, which = arguments(self.name)
+            known = load_dataset_builder(place, self.configuration, revision=self.revision, **which).info.splits or {}
             whole = self.split.partition("[")[0]  # a stream cannot be cut into parts
-            rows = load_dataset(self.name, self.configuration, split=whole, revision=self.revision, streaming=True)
+            rows = load_dataset(place, self.configuration, split=whole, revision=self.revision, streaming=True, **which)
             total = known[self.split].num_examples if whole in known else None
             first = list(islice(rows, count))
         if first:
@@ -66,10 +68,15 @@ class HubDataset(Corpus):
         from datasets import load_dataset
 
         with self._readable():
-            data = load_dataset(self.name, self.configuration, split=self.split, revision=self.revision)
+            place, which = arguments(self.name)
+            data = load_dataset(place, self.configuration, split=self.split, revision=self.revision, **which)
         self._check_column(data.column_names)
-        column = data.select_columns([self.column])
-        yield from self._texts(value for rows in column.iter(batch_size=1000) for value in rows[self.column])
+        yield from self._texts(self._values(data.select_columns([self.column])))
+
+    def _values(self, data: Any) -> Iterator[Any]:
+        with self._readable():  # some files prove damaged only when their values are made
+            for rows in data.iter(batch_size=1000):
+                yield from rows[self.column]
 
     def _check_column(self, columns: list[str]) -> None:
         if self.column not in columns:
@@ -84,7 +91,7 @@ class HubDataset(Corpus):
             elif value is None and self.skip_nulls:
                 skipped += 1
             else:
-                where = None if self.remote else place(self.name, self.configuration, self.split, number)
+                where = None if self.remote else place_of(self.name, self.configuration, self.split, number)
                 where = where or f"row {number + 1} of {self.split} in {self.name}"
                 got = "null" if value is None else f"{str(value)[:60]!r} ({type(value).__name__})"
                 skip = "; data.corpus.skip_nulls=true leaves out rows without text" if value is None else ""
@@ -102,7 +109,7 @@ class HubDataset(Corpus):
         told.set_verbosity(told.CRITICAL)
         try:
             yield
-        except (FileNotFoundError, ValueError, RuntimeError, StopIteration, DatasetsError) as error:
+        except (FileNotFoundError, ValueError, RuntimeError, StopIteration, DatasetsError, *DAMAGED) as error:
             found = None if self.remote else bad_file(self.name, self.configuration)
             raise ValueError(f"data.corpus.name: {self.name} cannot be read: {found or one_line(error)}") from error
         finally:

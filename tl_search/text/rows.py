@@ -1,9 +1,22 @@
 """Finds what is wrong in the files of a data set that lies in a folder, for a message that names file and row."""
 
+import gzip
 import json
+import lzma
+import zlib
 from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 from typing import Any
+
+# What reading a damaged compressed file raises; none of them is a ValueError.
+DAMAGED = (gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError)
+
+
+def arguments(name: str) -> tuple[str, dict[str, Any]]:
+    """The path and the further arguments by which `datasets` loads a data set that is named so, or a single file."""
+    path = Path(name)
+    return (str(path.parent), {"data_files": [escape(path.name)]}) if path.is_file() else (name, {})
 
 
 def bad_file(folder: str, configuration: str | None) -> str | None:
@@ -48,7 +61,8 @@ def one_line(error: BaseException) -> str:
 def _files(folder: str, configuration: str | None) -> tuple[str, dict[str, list[str]]]:
     from datasets import load_dataset_builder
 
-    builder = load_dataset_builder(folder, configuration)
+    place, which = arguments(folder)
+    builder = load_dataset_builder(place, configuration, **which)
     return builder.name, {str(split): list(files) for split, files in (builder.config.data_files or {}).items()}
 
 
@@ -60,15 +74,35 @@ def _rows(kind: str, file: str) -> Iterator[Any]:
 
 def _bad_line(file: Path) -> str | None:
     """What is wrong with the first line of a JSONL file that is no JSON object; None for any other kind of file."""
-    if file.suffix not in (".jsonl", ".ndjson"):
+    packed = file.suffix == ".gz"
+    if (Path(file.stem) if packed else file).suffix not in (".jsonl", ".ndjson"):
         return None
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
+    with gzip.open(file) if packed else file.open("rb") as lines:
+        for number, line in enumerate(_until_damaged(lines), 1):
             try:
-                value = json.loads(line.strip() or b"{}")
+                value = json.loads(line.strip() or b"{}", object_pairs_hook=_once)
+                json.dumps(value, ensure_ascii=False).encode()
             except ValueError as error:
-                why = error.msg if isinstance(error, json.JSONDecodeError) else "not UTF-8"
+                utf8 = not isinstance(error, UnicodeError)
+                why = getattr(error, "msg", str(error)) if utf8 else "not UTF-8"
                 return f"row {number} must be JSON, got {line[:60].decode('utf-8', 'replace').strip()!r} ({why})"
             if not isinstance(value, dict):
                 return f"row {number} must be a JSON object with columns, got {json.dumps(value)[:60]}"
     return None
+
+
+def _until_damaged(lines: Any) -> Iterator[bytes]:
+    """The lines of a file, up to where its compression is damaged."""
+    try:
+        yield from lines
+    except DAMAGED:
+        return
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys stand in it once. Raises ValueError."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands there twice")
+    return found

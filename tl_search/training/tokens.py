@@ -93,9 +93,9 @@ class PretrainedTokenizer:
 
         tokenizer = AutoTokenizer.from_pretrained(self.name, revision=self.revision or "main", trust_remote_code=False)
         if not tokenizer.is_fast:
-            raise ValueError(f"name: must be a fast tokenizer (with tokenizer.json), got {self.name!r}")
+            raise ValueError(f"tokenizer.name: must be a fast tokenizer (with tokenizer.json), got {self.name!r}")
         if tokenizer.eos_token_id is None:
-            raise ValueError(f"name: must have an end-of-text token to separate documents, got {self.name!r}")
+            raise ValueError(f"tokenizer.name: must have an end-of-text token to separate documents, got {self.name!r}")
         return cast("PreTrainedTokenizerFast", tokenizer)
 
 

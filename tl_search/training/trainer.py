@@ -40,13 +40,11 @@ _ENDS: dict[str, Any] = {
 def check_trainer(given: Mapping[str, Any]) -> None:
     """Raises ValueError for arguments that Lightning would accept silently, or refuse only once data are ready."""
     for name in sorted(_OWN & set(given)):
-        raise ValueError(f"trainer.{name}: must be left out, since the run sets it, got {given[name]!r}")
+        raise ValueError(f"trainer.{name}: {why_left_out(name)}, got {given[name]!r}")
     for name, harmless in _ENDS.items():
         value = given.get(name)
         if value is not None and (value != harmless or type(value) is not type(harmless)):
-            raise ValueError(
-                f"trainer.{name}: must be left out, since a run ends at max_steps or max_epochs, got {value!r}"
-            )
+            raise ValueError(f"trainer.{name}: {why_left_out(name)}, got {value!r}")
     device_count(given)
     if given.get("num_nodes") not in (None, 1):
         raise ValueError(f"trainer.num_nodes: must be 1, since a run uses one machine, got {given['num_nodes']}")
@@ -67,6 +65,13 @@ def check_trainer(given: Mapping[str, Any]) -> None:
     clip = given.get("gradient_clip_val")
     if clip is not None and not (isinstance(clip, int | float) and 0 <= clip < math.inf):  # < 0 reverses steps
         raise ValueError(f"trainer.gradient_clip_val: must be a finite number >= 0 or null, got {clip!r}")
+
+
+def why_left_out(name: str) -> str | None:
+    """Why an argument of the Trainer is refused, whatever its value; None where it is not."""
+    if name in _OWN:
+        return "must be left out, since the run sets it"
+    return "must be left out, since a run ends at max_steps or max_epochs" if name in _ENDS else None
 
 
 def device_count(given: Mapping[str, Any]) -> int:

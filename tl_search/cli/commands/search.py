@@ -1,5 +1,6 @@
 """`tl search`: finds the best embedding model on the plane of a training run."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -22,8 +23,18 @@ def plan(parts: Mapping[str, Any]) -> "SearchPlan":
     path = getattr(parts["checkpoints"], "path", None)
     if path is not None and not Path(path).is_dir():
         hint = "tl train makes a training run, and tl run trains and searches"
+        if re.fullmatch(r"pythia-\w+|\w[\w.-]*/[\w.-]+", str(path)) and not (
+            "/" in path and Path(path).parent.is_dir()
+        ):
+            hint = f"for a model of the Hub: checkpoints=hub checkpoints.models=[{path}]"
         raise ValueError(f"checkpoints.path: {no_folder(Path(path), hint)}")
-    return assemble(parts)
+    planned = assemble(parts)
+    if check := getattr(planned.checkpoints, "check", None):
+        try:
+            check()
+        except ValueError as error:
+            raise ValueError(f"checkpoints.{error}") from error
+    return planned
 
 
 def assemble(parts: Mapping[str, Any]) -> "SearchPlan":

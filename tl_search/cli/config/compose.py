@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from tl_search.cli.command import Bare
 from tl_search.cli.config.choices import parsed
 from tl_search.cli.config.hydra_errors import in_quotes, readable
+from tl_search.cli.config.purpose import check_purpose
 from tl_search.cli.config.searchpath import OWN_GROUPS, conf_dir, root
 from tl_search.errors.kinds import BadInput
 
@@ -149,9 +150,11 @@ def compose_job(command: str, overrides: Sequence[str]) -> DictConfig:
 def _composed(command: str, overrides: tuple[str, ...]) -> DictConfig:
     from hydra import compose
 
-    with readable():
+    with readable(command, overrides):
         _check_choices(overrides)
-        return compose(command, list(overrides), return_hydra_config=True)
+        config = compose(command, list(overrides), return_hydra_config=True)
+        check_purpose(command, overrides, config)
+    return config
 
 
 def _check_choices(overrides: Sequence[str]) -> None:

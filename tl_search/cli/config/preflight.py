@@ -12,14 +12,14 @@ from tl_search.cli.command import Command
 from tl_search.cli.config.allowlist import check_targets, walk
 from tl_search.cli.config.build import build
 from tl_search.cli.config.compose import CommandLine, compose_job, configs, jobs
-from tl_search.cli.config.hydra_errors import readable
+from tl_search.cli.config.hydra_errors import readable, unknown_key
 from tl_search.cli.config.naming import known_keys
 from tl_search.cli.config.plugged import check_word
+from tl_search.cli.config.purpose import KEY as PURPOSE
 from tl_search.cli.config.recorded import settings
 from tl_search.cli.config.resumed import resumed, target
 from tl_search.cli.config.secrets import check_secrets
 from tl_search.errors.kinds import BadInput
-from tl_search.errors.nearest import suggest
 from tl_search.runs.links import refuse_links
 
 
@@ -48,10 +48,10 @@ def check(command: Command, config: DictConfig) -> Job:
     check_targets(tree)  # type: ignore[arg-type]  # the keys of a primary config are names
     check_secrets({key: value for key, value in tree.items() if key != "hydra"})  # type: ignore[misc]  # names, as above
     _check_home(tree)
-    known = known_keys(command.name)
+    known = known_keys(command.name) | {PURPOSE}
     for key in map(str, tree):
         if key not in known:
-            raise BadInput(f"{key}: unknown key{suggest(key, known & set(tree) - {'hydra'})}")
+            raise BadInput(unknown_key(key, key, config, command.name))
     parts = build(config)
     with readable():  # once more, with interpolations like ${oc.env:…} replaced by what they give
         check_secrets(settings(config, [str(key) for key in config if key != "hydra"]))

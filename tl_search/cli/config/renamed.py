@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tl_search.scoring.suites import Suite
 from tl_search.text.hub import HubDataset
 
 # The name under which a class was first written to disk → the one that it has now.
@@ -27,6 +28,7 @@ _FIRST = {now: first for first, now in NOW.items()}
 ADDED: Mapping[str, Mapping[str, Any]] = {
     "tl_search.checkpoints.folder.FolderCheckpoints": {"suspects": False},
     "tl_search.checkpoints.hub.HubCheckpoints": {"suspects": False},
+    "tl_search.scoring.suites.Suite": Suite.ADDED,
     "tl_search.training.corpus.HubDataset": HubDataset.ADDED,
 }
 

@@ -163,5 +163,6 @@ COMMAND = Command(
     settings=("horizon", "from", "output", "diff"),
     places=("ledger", "embeddings"),
     makes_run=False,
+    also_takes=("train",),
     resumes=True,
 )
