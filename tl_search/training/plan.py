@@ -12,8 +12,9 @@ from tl_search.runs.identity import Decides, decisions, plain
 from tl_search.runs.target import AUTO
 from tl_search.training.callback_checks import check_kinds, check_monitors
 from tl_search.training.callbacks.best import Best, check_entries
-from tl_search.training.data import BlockLoader, Text, held_out_batches
+from tl_search.training.data import BlockLoader, Text, count_blocks, held_out_batches
 from tl_search.training.entries import CallbackEntry, LoggerEntry
+from tl_search.training.limits import deciding, limited
 from tl_search.training.model import ModelConfig
 from tl_search.training.optim import LrPolicy, OptimizerConfig
 from tl_search.training.packing import PackedText
@@ -98,11 +99,16 @@ class TrainingPlan:
                 if isinstance(entry, str | bool | int | float | list):
                     raise ValueError(f"{room}.{name}: must be a node with its _target_, or null, got {entry!r}")
         check_kinds(self.callbacks)
-        check_monitors(self.callbacks, held_out=self.data.validation_share > 0)
+        check_monitors(self.callbacks, held_out=self.evaluates)
 
     @property
     def devices(self) -> int:
         return device_count(self.trainer)
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether the eval loss is measured."""
+        return self.data.validation_share > 0 and self.trainer.get("limit_val_batches") != 0
 
     @property
     def batches_per_step(self) -> int:
@@ -113,14 +119,23 @@ class TrainingPlan:
         text, context = self.data, self.model.context
         return BlockLoader(
             packed.train, context, text.batch_size, self.batches_per_step, self.seed, text.drop_last, rank,
-            self.devices, text.workers,
+            self.devices, text.workers, self.trainer.get("limit_train_batches"),
         )  # fmt: skip
 
     def held_out(self, packed: PackedText) -> "list[Tensor]":
         """Batches for the eval loss, int64 (block, context + 1). Raises ValueError where there is none."""
         text, context = self.data, self.model.context
-        found = held_out_batches(packed.validation, context, text.batch_size, text.validation_batches)
-        if text.validation_share and not found:
+        if not self.evaluates:
+            return []
+        limit, most = self.trainer.get("limit_val_batches"), text.validation_batches
+        most = min(most, -(-count_blocks(len(packed.validation), context) // text.batch_size))
+        left = limited(most, limit)
+        if most and not left:
+            raise ValueError(
+                f"trainer.limit_val_batches: must leave a batch, got {limit} of {most}; 0 measures no eval loss"
+            )
+        found = held_out_batches(packed.validation, context, text.batch_size, left)
+        if not found:
             raise ValueError(
                 f"data.validation_share: must hold out a block of {context} tokens, got {text.validation_share} "
                 f"({len(packed.validation)} tokens); 0 measures no eval loss"
@@ -130,7 +145,8 @@ class TrainingPlan:
     def identity(self) -> dict[str, Any]:
         """The settings that decide weights and steps, as plain values; the others may change when a run goes on."""
         parts = {name: plain(getattr(self, name)) for name, what in decisions(type(self)).items() if what in _PLANNED}
-        trainer = {key: plain(value) for key, value in self.trainer.items() if key not in {"_target_", *FREE}}
+        given = deciding(self.trainer)
+        trainer = {key: plain(value) for key, value in given.items() if key not in {"_target_", *FREE}}
         if self.devices > 1:  # each reads a batch of its own
             trainer["devices"] = self.devices
         return {**parts, "weights": self.checkpoint.weights.value, "trainer": trainer, "seed": self.seed}
