@@ -211,7 +211,7 @@ def test_limits_of_batches_shorten_epochs_and_evaluations_and_make_another_run(t
     assert [len(made.held_out(packed)) for made in (whole, short)] == [2, 1]
     assert plan(tmp_path, trainer={"limit_val_batches": 0}).held_out(packed) == []
     assert short.identity()["trainer"] == {**whole.identity()["trainer"], **limits}
-    with pytest.raises(ValueError, match=r"^trainer\.limit_val_batches: must leave a batch, got 0\.1 of 2; 0 measures no"):
+    with pytest.raises(ValueError, match=r"^trainer\.limit_val_batches: must leave a batch, got 0\.1 of 2; 0"):
         plan(tmp_path, trainer={"limit_val_batches": 0.1}).held_out(packed)
 
 

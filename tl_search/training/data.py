@@ -86,7 +86,7 @@ def steps_in_epoch(blocks: int, blocks_per_step: int, drop_last: bool = True) ->
 
 
 def limited_steps(steps: int, batches_per_step: int, limit: float | None) -> int:
-    """The whole steps of an epoch whose batches are limited, as in `BlockLoader`. Raises ValueError when none is left."""
+    """The whole steps of an epoch with a limit as in `BlockLoader`. Raises ValueError when none is left."""
     left = limited(steps * batches_per_step, limit)
     if left < batches_per_step:
         raise ValueError(

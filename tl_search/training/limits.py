@@ -1,17 +1,17 @@
-"""The arguments of Lightning's Trainer that limit batches, checked, and applied to batches that the run makes itself."""
+"""The arguments of Lightning's Trainer that limit batches: checked here, and heeded by the run's own loader."""
 
 from collections.abc import Mapping
 from typing import Any
 
-# In the order of the messages: arguments that later versions added to the config, each with the value that limits
-# nothing. At this value no run is named after them or recorded with them.
+# Arguments that later versions added to the config, each with the value that limits nothing. At this value no run is
+# named after them or recorded with them.
 ADDED: Mapping[str, Any] = {"fast_dev_run": False, "limit_train_batches": 1.0, "limit_val_batches": 1.0}
 # Arguments of loops that a training does not have, or that would make it read other text than its data say.
 _REFUSED = {
     "limit_test_batches": "since a training has no test; tl search scores tasks, which tasks.names lists",
     "limit_predict_batches": "since a training predicts nothing",
-    "overfit_batches": "since the eval loss is always of held-out text; limit_train_batches=N makes epochs of N batches, "
-    "and data=files trains on a few documents",
+    "overfit_batches": "since the eval loss is always of held-out text; limit_train_batches=N makes epochs of N "
+    "batches, and data=files trains on a few documents",
 }
 
 
@@ -27,7 +27,8 @@ def check_limits(given: Mapping[str, Any]) -> None:
         if not (whole or (isinstance(value, float) and (0 < value <= 1 or value == least == 0))):
             share = "(0, 1]" if least else "[0, 1]"
             raise ValueError(
-                f"trainer.{name}: must be an integer >= {least} (batches) or a share in {share} such as 0.5, got {value!r}"
+                f"trainer.{name}: must be an integer >= {least} (batches) or a share in {share} such as 0.5, "
+                f"got {value!r}"
             )
     value = given.get("fast_dev_run")
     if value is not None and not (isinstance(value, int) and value >= 0):  # True and False are integers

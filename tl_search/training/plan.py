@@ -54,6 +54,7 @@ class TrainingPlan:
             the run back to that state. Only with a path may the length and the schedule differ from the run's.
         lr_policy: What the learning rate does when the run's length changes.
         cache: Folder for tokens, which several runs may share; None keeps them in the run directory.
+        debug: Whether the plan is only tried, with a small model and for a few steps (`training/rehearsal.py`).
 
     Raises:
         ValueError: naming the setting that is wrong.
@@ -76,13 +77,14 @@ class TrainingPlan:
     resume: str = AUTO
     lr_policy: LrPolicy = LrPolicy.keep
     cache: Path | None = None
+    debug: bool = False
 
     # of `trainer`, each argument decides for itself, and `checkpoint.weights` decides weights
     DECIDES: ClassVar = {
         "weights": "model tokenizer data curriculum optimizer trainer seed ema_decay compile",
         "steps": "schedule",
         "files": "callbacks checkpoint eval_interval",
-        "free": "logger resume lr_policy cache",
+        "free": "logger resume lr_policy cache debug",
     }
 
     def __post_init__(self) -> None:
@@ -93,6 +95,9 @@ class TrainingPlan:
             raise ValueError("ema_decay: must be given, since checkpoint.weights=ema, got null")
         check_terms(self.curriculum)
         check_trainer(self.trainer)
+        tried = "debug=true" if self.debug else "trainer.fast_dev_run" if self.trainer.get("fast_dev_run") else ""
+        if tried and self.resume != AUTO:
+            raise ValueError(f"resume: must be left out with {tried}, which keeps nothing of a run, got {self.resume}")
         check_entries(self.callbacks)
         for room in ("callbacks", "logger"):
             for name, entry in getattr(self, room).items():
