@@ -42,6 +42,12 @@ def test_where_and_how_it_runs_does_not(change):
     assert folder("train", change).name == folder("train").name
 
 
+def test_a_limit_is_named_only_where_it_limits():
+    assert folder("train", "trainer.limit_train_batches=1.0").name == folder("train").name
+    assert folder("train", "trainer.limit_train_batches=1").name != folder("train").name  # one batch, not all of them
+    assert folder("train", "trainer.limit_val_batches=0.5").name != folder("train").name
+
+
 @pytest.mark.parametrize(("live", "published"), [("live", "plane/best"), ("live_metrics", "metrics/rankme")])
 def test_who_only_looks_on_makes_no_other_run_unless_the_best_hangs_on_it(live, published):
     watched = (f"callbacks={live}", f"callbacks.best.monitor={published}")

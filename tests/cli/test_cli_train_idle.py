@@ -70,7 +70,8 @@ def test_a_run_in_which_all_settings_act_is_told_nothing(train, recwarn):
         ([STOPPING % ("val_loss", "")], "callbacks.early.monitor: must be one of eval/best_loss, eval/loss, "),
         (
             [STOPPING % ("eval/loss", ""), "data.validation_share=0"],
-            "callbacks.early.monitor: must be measured, but data.validation_share=0 measures no eval loss, got",
+            "callbacks.early.monitor: must be measured, but data.validation_share=0 (or "
+            "trainer.limit_val_batches=0) measures no eval loss, got",
         ),
     ],
 )

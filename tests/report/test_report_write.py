@@ -140,3 +140,16 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     assert process.stderr is not None
     process.stdout.close()
     assert (process.stderr.read(), process.wait(60)) == (b"", 0)
+
+
+@pytest.mark.parametrize(("columns", "whole"), [(None, True), ("60", False)])
+def test_outside_a_terminal_a_table_is_as_wide_as_its_words(tmp_path, capsys, monkeypatch, columns, whole):
+    index, stage = write_training_run(tmp_path) / "checkpoints" / "index.jsonl", "a-long-name-of-a-stage-" * 5
+    lines = [json.loads(line) | {"stage": stage} for line in index.read_text().splitlines()]
+    index.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns:  # a width that somebody asks for
+        monkeypatch.setenv("COLUMNS", columns)
+    write_report(tmp_path)
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("step")]
+    assert [stage in row for row in rows] == [whole] * 5

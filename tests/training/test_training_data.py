@@ -39,6 +39,22 @@ def test_an_epoch_holds_whole_steps_only():
     assert len(BlockLoader(TOKENS, context=5, batch_size=2, batches_per_step=3, seed=0)) == 9
 
 
+@pytest.mark.parametrize(("limit", "batches"), [(None, 9), (1.0, 9), (0.5, 3), (7, 6), (100, 9)])
+def test_a_limited_epoch_is_the_first_steps_of_the_whole_one_and_the_next_one_is_another(limit, batches):
+    whole, short = (BlockLoader(TOKENS, 5, 2, 3, seed=0, limit=most) for most in (None, limit))
+    for _ in range(2):  # epochs
+        assert starts(short) == starts(whole)[: 2 * batches]
+    assert (len(short), short.steps) == (batches, batches // 3)
+    with pytest.raises(ValueError, match=r"^data: length was 9 when the run was saved, got 3"):
+        BlockLoader(TOKENS, 5, 2, 3, seed=0, limit=3).load_state_dict(whole.state_dict())
+
+
+def test_a_limit_below_a_step_is_refused():
+    message = r"^trainer\.limit_train_batches: must leave a step of 3 batches, got 2, which leaves 2 of 9$"
+    with pytest.raises(ValueError, match=message):
+        BlockLoader(TOKENS, 5, 2, 3, seed=0, limit=2)
+
+
 @settings(max_examples=40, deadline=None)
 @given(consumed=st.integers(0, 23), seed=st.integers(0, 5))
 def test_a_restored_loader_goes_on_with_the_very_next_batch(consumed, seed):

@@ -1,5 +1,7 @@
 """The end of a run: settled whenever it was killed, and honest when a callback brings it early."""
 
+from dataclasses import replace
+
 import pytest
 from tiny_run import PLAN, At, PowerCut, Publish, cut, plan, same, weights
 
@@ -135,17 +137,7 @@ def test_weights_that_only_the_last_save_finds_bad_tell_the_whole_story(tmp_path
     assert not (tmp_path / "run" / "DONE.json").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("fast_dev_run", True),
-        ("limit_train_batches", 0),
-        ("limit_train_batches", 1),  # a batch, where 1.0 is all of them
-        ("overfit_batches", 2),
-        ("max_time", "00:01:00:00"),
-        ("min_steps", 3),
-    ],
-)
+@pytest.mark.parametrize(("name", "value"), [("max_time", "00:01:00:00"), ("min_steps", 3), ("min_epochs", 1)])
 def test_what_would_end_a_run_elsewhere_is_refused(name, value):
     with pytest.raises(
         ValueError, match=rf"^trainer\.{name}: must be left out, since a run ends at max_steps or max_epochs"
@@ -153,8 +145,30 @@ def test_what_would_end_a_run_elsewhere_is_refused(name, value):
         check_trainer({**PLAN.trainer, name: value})
 
 
-def test_what_ends_nothing_may_be_said():
-    check_trainer({**PLAN.trainer, "fast_dev_run": False, "limit_train_batches": 1.0, "max_time": None})
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("limit_train_batches", 0, r"must be an integer >= 1 \(batches\) or a share in \(0, 1\] such as 0\.5, got 0"),
+        ("limit_train_batches", 1.5, r"must be an integer >= 1"),
+        ("limit_train_batches", True, "must be an integer >= 1"),
+        ("limit_val_batches", -1, r"must be an integer >= 0 \(batches\) or a share in \[0, 1\] such as 0\.5, got -1"),
+        ("limit_val_batches", "half", "must be an integer >= 0"),
+        ("limit_test_batches", 2, r"must be left out, .*; tl search scores tasks, which tasks\.names lists, got 2"),
+        ("limit_predict_batches", 0.5, "must be left out, since a training predicts nothing"),
+        ("overfit_batches", 2, "must be left out, .*limit_train_batches=N makes epochs of N batches"),
+        ("fast_dev_run", -1, r"must be true, false or a number of steps >= 1, got -1"),
+        ("fast_dev_run", 0.5, "must be true, false or a number of steps"),
+    ],
+)
+def test_a_limit_of_batches_that_cannot_be_kept_is_one_line(name, value, said):
+    with pytest.raises(ValueError, match=rf"^trainer\.{name}: {said}"):
+        check_trainer({**PLAN.trainer, name: value})
+
+
+def test_what_ends_and_limits_nothing_may_be_said():
+    harmless = {"fast_dev_run": False, "limit_train_batches": 1.0, "limit_val_batches": None}
+    check_trainer({**PLAN.trainer, **harmless, "limit_test_batches": 1.0, "overfit_batches": 0.0, "max_time": None})
+    assert replace(PLAN, trainer={**PLAN.trainer, **harmless}).identity() == PLAN.identity()
 
 
 def test_a_timer_is_refused_since_it_counts_the_time_before_a_resume_too(tmp_path):

@@ -199,8 +199,20 @@ def test_bad_plans_are_refused_by_name(tmp_path, changes, message):
 
 
 def test_a_trainer_argument_that_the_run_sets_itself_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"^trainer\.limit_val_batches: must be left out"):
-        fit(plan(tmp_path, trainer={"limit_val_batches": 3}), tmp_path / "run")
+    with pytest.raises(ValueError, match=r"^trainer\.enable_progress_bar: must be left out"):
+        fit(plan(tmp_path, trainer={"enable_progress_bar": True}), tmp_path / "run")
+
+
+def test_limits_of_batches_shorten_epochs_and_evaluations_and_make_another_run(tmp_path):
+    limits = {"limit_train_batches": 0.5, "limit_val_batches": 1}
+    whole, short = plan(tmp_path), plan(tmp_path, trainer=limits)
+    packed = whole.data.pack(whole.tokenizer, tmp_path / "cache", None, whole.model.context)
+    assert [made.loader(packed).steps for made in (whole, short)] == [EPOCH, EPOCH // 2]
+    assert [len(made.held_out(packed)) for made in (whole, short)] == [2, 1]
+    assert plan(tmp_path, trainer={"limit_val_batches": 0}).held_out(packed) == []
+    assert short.identity()["trainer"] == {**whole.identity()["trainer"], **limits}
+    with pytest.raises(ValueError, match=r"^trainer\.limit_val_batches: must leave a batch, got 0\.1 of 2; 0"):
+        plan(tmp_path, trainer={"limit_val_batches": 0.1}).held_out(packed)
 
 
 def test_a_corpus_smaller_than_a_step_is_refused(tmp_path):

@@ -95,9 +95,11 @@ def _run(name: str, rest: list[str]) -> int:
 
 
 def _carry_out(name: str, words: list[str]) -> int:
-    from tl_search.cli.config.compose import compose_job, configs, jobs, parse
+    from tl_search.cli.config.compose import compose_job, configs, parse
+    from tl_search.cli.config.compose import jobs as overrides_of
     from tl_search.cli.config.preflight import preflight
     from tl_search.cli.config.resumed import with_choices
+    from tl_search.cli.config.tried import in_passing, is_tried
     from tl_search.cli.in_process import here
     from tl_search.cli.launch import launch
 
@@ -108,12 +110,16 @@ def _carry_out(name: str, words: list[str]) -> int:
         return launch(line, [])
     if line.shows_config:  # a config with gaps may be looked at, so only composing is checked
         with configs():
-            for overrides in jobs(line):
+            for overrides in overrides_of(line):
                 compose_job(name, overrides)
         return launch(line, [])
     if not command.makes_run:
         return here(line, command)
-    return launch(line, preflight(line, command))
+    jobs = preflight(line, command)
+    if not any(is_tried(job.config) for job in jobs):
+        return launch(line, jobs)
+    with in_passing(line, [job.config for job in jobs]) as passing:
+        return launch(passing, preflight(passing, command))
 
 
 def _hears_ctrl_c() -> bool:

@@ -33,6 +33,7 @@ class Findings:
         stopped: Why the search stopped; None while it is running.
         outcome: The confirmed result; None when the run is not finished.
         checkpoints: Where its revisions come from, as its config says.
+        tags: Words that a person gave the run.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class Findings:
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     checkpoints: str | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def best(self) -> ArmName | None:
@@ -93,6 +95,7 @@ def read_findings(folder: Path) -> Findings:
         seed=record.seed if record else None,
         versions=record.versions if record else {},
         checkpoints=_checkpoints(paths.config),
+        tags=record.tags if record else (),
     )
 
 

@@ -130,6 +130,7 @@ def _facts(findings: Findings) -> list[tuple[str, object]]:
     tokens, parameters = revisions[-1].tokens, plane.parameters
     facts: list[tuple[str, object]] = [
         ("run", findings.name),
+        *([("tags", ", ".join(findings.tags))] if findings.tags else []),
         ("model", plane.model),
         ("parameters", None if parameters is None else f"{parameters:,}"),
         ("checkpoints", f"{len(revisions)}, {revisions[0].name} to {revisions[-1].name}"),

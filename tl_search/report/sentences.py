@@ -83,6 +83,11 @@ def control_name(plane: SearchedPlane, arm: ArmName) -> str:
     return "random weights" if untrained else str(arm)
 
 
+def tags_line(tags: Sequence[str]) -> str:
+    """`Tags: baseline, seed1`."""
+    return f"Tags: {', '.join(tags)}"
+
+
 def headline(findings: Findings) -> str:
     """The answer, first of all: which arm is best by the confirmed scores, and what kind of arm it is."""
     outcome = findings.outcome

@@ -16,6 +16,8 @@ SHOWN = 8  # skipped cells and verdicts that a terminal shows before it refers t
 def print_findings(findings: Findings, console: Console, measured: Measured | None = None) -> None:
     """Print the answer, the comparisons, what was skipped, the label-free metrics, and the path of the page."""
     console.print(_text(say.headline(findings), style="bold"))
+    if findings.tags:
+        console.print(_text(say.tags_line(findings.tags)))
     outcome = findings.outcome
     if outcome:
         for sentence in say.gain_sentences(outcome):

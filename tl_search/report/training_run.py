@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tl_search.report.sentences import count, printable
+from tl_search.report.sentences import count, printable, tags_line
 from tl_search.runs.index import WrittenRevision, read_index
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.pointers import Pointer, pointers
+from tl_search.runs.record import RunRecord
 
 
 def read_revisions(folder: Path) -> list[WrittenRevision]:
@@ -63,6 +64,9 @@ def print_revisions(folder: Path, console: Console) -> None:
             *(_marked(revision.measured.get(name), revision.name in records) for name, records in others.items()),
         )
     console.print(Text(_headline(revisions, kept), style="bold"))
+    record = RunRecord.read(folder)
+    if record and record.tags:
+        console.print(Text(printable(tags_line(record.tags))))
     if revisions:
         console.print(table)
     if RunPaths(folder).tensorboard.is_dir():

@@ -18,6 +18,8 @@ from tl_search.runs.layout import RunPaths
 from tl_search.runs.searched_plane import SearchedPlane
 from tl_search.store.atomic import write_bytes, write_text
 
+_WIDE = 10_000  # columns; wider than any line
+
 
 def write_report(folder: Path) -> None:
     """Report on a run, which may still be going on: the report then shows its state.
@@ -53,7 +55,16 @@ def write_report(folder: Path) -> None:
 
 
 class Terminal(Console):
-    """Standard output. When its reader leaves early (`tl report RUN | head -1`), the files are written all the same."""
+    """Standard output; every table of the package is printed here.
+
+    When its reader leaves early (`tl report RUN | head -1`), the files are written all the same. What is not a terminal
+    (a pipe, a file, the log of a job) has no width, so nothing is wrapped or cut there, unless COLUMNS says a width.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = _WIDE
 
     def on_broken_pipe(self) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -68,6 +68,7 @@ class SearchPlan:
         ledger: Folder of all scores, shared by runs.
         embeddings: Folder of all vectors, shared by runs.
         metrics: What is measured without labels.
+        debug: Whether the plan is only tried, with few checkpoints and quick tasks (`search/rehearsal.py`).
     """
 
     checkpoints: CheckpointSource
@@ -85,11 +86,12 @@ class SearchPlan:
     ledger: Path
     embeddings: Path
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    debug: bool = False
 
     DECIDES: ClassVar = {
         "files": "checkpoints sampling extraction probe tasks metrics objective bandit costs stopping "
         "budget confirm seed",
-        "free": "ledger embeddings",
+        "free": "ledger embeddings debug",
     }
 
 

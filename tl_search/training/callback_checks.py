@@ -7,6 +7,7 @@ from tl_search.errors.nearest import did_you_mean
 from tl_search.training.callbacks.best import Best
 
 _EVAL = ("eval/loss", "eval/perplexity")
+_NO_EVAL = "data.validation_share=0 (or trainer.limit_val_batches=0)"
 
 
 def kind_of(entry: Any) -> str:
@@ -47,7 +48,7 @@ def check_monitors(callbacks: Mapping[str, Any], held_out: bool) -> None:
         monitor = str(setting_of(entry, "monitor"))
         if kind_of(entry) == "EarlyStopping" and monitor not in known and not monitor.startswith(tuple(rooms)):
             names = ", ".join([*sorted(known), *(f"{room}…" for room in rooms)])
-            of = f"one of {names}" if names else "measured, but data.validation_share=0 measures no eval loss"
+            of = f"one of {names}" if names else f"measured, but {_NO_EVAL} measures no eval loss"
             raise ValueError(f"callbacks.{name}.monitor: must be {of}, got {monitor!r}{did_you_mean(monitor, known)}")
 
 

@@ -13,6 +13,7 @@ from tl_search.errors.limits import at_least
 from tl_search.store.keys import digest
 from tl_search.text.corpus import Corpus
 from tl_search.training.interrupts import SIGNALS
+from tl_search.training.limits import limited
 from tl_search.training.packing import PackedText, pack, rules_of
 from tl_search.training.tokens import TokenizerConfig
 
@@ -84,6 +85,17 @@ def steps_in_epoch(blocks: int, blocks_per_step: int, drop_last: bool = True) ->
     return blocks // blocks_per_step if drop_last else -(-blocks // blocks_per_step)
 
 
+def limited_steps(steps: int, batches_per_step: int, limit: float | None) -> int:
+    """The whole steps of an epoch with a limit as in `BlockLoader`. Raises ValueError when none is left."""
+    left = limited(steps * batches_per_step, limit)
+    if left < batches_per_step:
+        raise ValueError(
+            f"trainer.limit_train_batches: must leave a step of {batches_per_step} batches, got {limit}, which leaves "
+            f"{left} of {steps * batches_per_step}"
+        )
+    return left // batches_per_step
+
+
 class BlockLoader:
     """Batches of blocks, int64 (block, context + 1), in a new random order every epoch.
 
@@ -101,9 +113,11 @@ class BlockLoader:
         rank: Rank of this process.
         ranks: How many there are.
         workers: Processes that prepare batches.
+        limit: Most batches of an epoch on every rank, or the share of them, as Lightning's `limit_train_batches`; None
+            sets no limit. An epoch has whole steps, and each epoch reads other blocks.
 
     Raises:
-        ValueError: the text does not fill one step.
+        ValueError: the text does not fill one step, or the limit leaves none.
     """
 
     def __init__(
@@ -117,6 +131,7 @@ class BlockLoader:
         rank: int = 0,
         ranks: int = 1,
         workers: int = 0,
+        limit: float | None = None,
     ) -> None:
         self.tokens, self.context, self.batch_size, self.seed = tokens, context, batch_size, seed
         self.rank, self.ranks, self.workers = rank, ranks, workers
@@ -128,6 +143,7 @@ class BlockLoader:
                 f"data: must fill a step of {batch_size} × {batches_per_step} blocks of {context} tokens{devices}, "
                 f"got {len(tokens)} tokens ({self.blocks} blocks)"
             )
+        self.steps = limited_steps(self.steps, batches_per_step, limit)
         self.length = self.steps * batches_per_step
         self.epoch = self.position = 0
         self._known: tuple[int, np.ndarray] | None = None  # an epoch and its order

@@ -75,7 +75,8 @@ def evaluate(plan: "TrainingPlan", run: Path, name: str) -> Reproduction:
     folder = RunPaths(run).revision(name)
     facts = verify(folder)
     if facts.get("eval_loss") is None:
-        why = "was written between two evaluations" if plan.data.validation_share else "data.validation_share=0"
+        no_loss = "data.validation_share=0 or trainer.limit_val_batches=0"
+        why = "was written between two evaluations" if plan.evaluates else no_loss
         raise ValueError(f"run: {run}@{name} has no recorded eval loss to compare with: {why}")
     with quiet():
         loss = _measured(plan, folder, plan.held_out(_text(plan, run)))

@@ -30,6 +30,7 @@ from tl_search.training.packing import PackedText
 from tl_search.training.plan import TrainingPlan
 from tl_search.training.quiet import quiet
 from tl_search.training.ranks import start_ranks
+from tl_search.training.rehearsal import rehearsed
 from tl_search.training.retention import RevisionWeights
 from tl_search.training.revisions import settings
 from tl_search.training.saving import BackgroundWriter
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 def fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None] = lambda: None) -> None:
     """Train in `folder`, from the state that `plan.resume` names; a finished run is only checked.
 
+    Of a plan that is only tried (`debug`, `trainer.fast_dev_run`), a few steps are made; the folder is the caller's to
+    remove.
+
     Args:
         accepted: Called when plan, text and state are known to fit, before anything of the run is changed.
 
@@ -56,7 +60,7 @@ def fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None] = lambda:
     """
     with Interrupts() as interrupts:
         interrupts.listen()
-        _fit(plan, folder, accepted, interrupts)
+        _fit(rehearsed(plan), folder, accepted, interrupts)
     if interrupts.received is not None:
         interrupts.end()
 
@@ -99,7 +103,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             # a run that was set back writes the later revisions of its index once more
             due = {*steps, *(line.step for line in read_index(folder) if line.step > start)}
             timeline = timeline_of(plan, horizon, steps_per_epoch, phases(folder, horizon.total))
-            if start < horizon.total:
+            if start < horizon.total and not plan.debug:  # a few steps are too few for most settings to act
                 for sentence in idle(plan, horizon.total, steps):
                     warnings.warn(sentence, stacklevel=2)
             train = partial(_train, plan, packed, folder, timeline, state, start, due)
@@ -150,6 +154,7 @@ def _train(
     from tl_search.training.callbacks.measurements import Measurements
     from tl_search.training.callbacks.resume_state import ResumeState
     from tl_search.training.callbacks.scheduled_checkpoint import ScheduledCheckpoint
+    from tl_search.training.callbacks.settings_card import SettingsCard
     from tl_search.training.module import CausalLM
 
     total, steps = timeline.total, {*due}
@@ -167,7 +172,7 @@ def _train(
         Interrupts(speaks=rank == 0) if interrupts is None else nullcontext(interrupts) as signals,
         BackgroundWriter(plan.checkpoint.asynchronous) as saves,
     ):
-        said = settings(folder, plan.identity())
+        said, record = settings(folder, plan.identity()), RunRecord.read(folder)
         run = RunContext(folder, timeline, frozenset(steps), averaged, packed.tokenizer, said, saves, signals)
         scheduled = ScheduledCheckpoint(run, [entry.monitor for entry in bests.values()])
         callbacks = [
@@ -176,6 +181,7 @@ def _train(
                 on_train_start=lambda *_: signals.listen("saving at the end of this step"),
                 on_train_end=lambda *_: signals.listen("finishing the run, whose last step is done"),
             ),
+            SettingsCard(said, record.tags if record else ()),
             Measurements(),
             BatchSeed(plan.seed),
             *([] if plan.ema_decay is None else [Ema(plan.ema_decay)]),

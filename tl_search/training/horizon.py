@@ -12,7 +12,7 @@ from tl_search.plane.schedule import Schedule, warning
 from tl_search.runs.record import RunRecord
 from tl_search.runs.target import Start
 from tl_search.text.corpus import Corpus
-from tl_search.training.data import count_blocks, steps_in_epoch
+from tl_search.training.data import count_blocks, limited_steps, steps_in_epoch
 from tl_search.training.estimate import vocabulary
 from tl_search.training.optim import Phase, phases_of
 from tl_search.training.packing import PackedText
@@ -109,7 +109,8 @@ def _estimated(plan: "TrainingPlan", corpus: Corpus) -> Epoch:
     tokens = int(per_document * total * (1 - plan.data.validation_share))
     blocks = count_blocks(tokens, plan.model.context)
     steps = steps_in_epoch(blocks, _blocks_per_step(plan), plan.data.drop_last)
-    return Epoch(max(1, steps), known, f"from the first {len(documents)} of {total} documents")
+    steps = limited_steps(max(1, steps), plan.batches_per_step, plan.trainer.get("limit_train_batches"))
+    return Epoch(steps, known, f"from the first {len(documents)} of {total} documents")
 
 
 def _blocks_per_step(plan: "TrainingPlan") -> int:

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 _UNUSED = {
     "val_check_interval": "eval_interval says when the eval loss is measured",
     "check_val_every_n_epoch": "eval_interval says when the eval loss is measured",
-    "limit_test_batches": "a training has no test",
-    "limit_predict_batches": "a training predicts nothing",
     "inference_mode": "a training predicts nothing",
     "reload_dataloaders_every_n_epochs": "each epoch has an order of its own anyway",
 }

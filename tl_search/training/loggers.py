@@ -28,10 +28,10 @@ class TensorBoard:
 
     def start(self, run: Path, step: int) -> "Logger":
         """Points beyond `step`, which a killed run may have logged, are hidden."""
-        from lightning.pytorch.loggers import TensorBoardLogger
+        from tl_search.training.tensorboard import EventFiles
 
         _wait_for_another_second(run / self.folder)
-        return TensorBoardLogger(save_dir=run / self.folder, name="", version="", purge_step=step + 1)
+        return EventFiles(save_dir=run / self.folder, name="", version="", purge_step=step + 1)
 
 
 def _wait_for_another_second(folder: Path) -> None:

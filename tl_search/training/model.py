@@ -7,7 +7,10 @@ if TYPE_CHECKING:
 
 
 class ModelConfig(Protocol):
-    """The shape of a causal language model: a frozen dataclass, since its fields decide which run a folder holds."""
+    """The shape of a causal language model: a frozen dataclass, since its fields decide which run a folder holds.
+
+    A family may also have a method `small()`, which gives a model that trains in a moment; `debug` uses it.
+    """
 
     @property
     def context(self) -> int:

@@ -12,8 +12,9 @@ from tl_search.runs.identity import Decides, decisions, plain
 from tl_search.runs.target import AUTO
 from tl_search.training.callback_checks import check_kinds, check_monitors
 from tl_search.training.callbacks.best import Best, check_entries
-from tl_search.training.data import BlockLoader, Text, held_out_batches
+from tl_search.training.data import BlockLoader, Text, count_blocks, held_out_batches
 from tl_search.training.entries import CallbackEntry, LoggerEntry
+from tl_search.training.limits import deciding, limited
 from tl_search.training.model import ModelConfig
 from tl_search.training.optim import LrPolicy, OptimizerConfig
 from tl_search.training.packing import PackedText
@@ -53,6 +54,7 @@ class TrainingPlan:
             the run back to that state. Only with a path may the length and the schedule differ from the run's.
         lr_policy: What the learning rate does when the run's length changes.
         cache: Folder for tokens, which several runs may share; None keeps them in the run directory.
+        debug: Whether the plan is only tried, with a small model and for a few steps (`training/rehearsal.py`).
 
     Raises:
         ValueError: naming the setting that is wrong.
@@ -75,13 +77,14 @@ class TrainingPlan:
     resume: str = AUTO
     lr_policy: LrPolicy = LrPolicy.keep
     cache: Path | None = None
+    debug: bool = False
 
     # of `trainer`, each argument decides for itself, and `checkpoint.weights` decides weights
     DECIDES: ClassVar = {
         "weights": "model tokenizer data curriculum optimizer trainer seed ema_decay compile",
         "steps": "schedule",
         "files": "callbacks checkpoint eval_interval",
-        "free": "logger resume lr_policy cache",
+        "free": "logger resume lr_policy cache debug",
     }
 
     def __post_init__(self) -> None:
@@ -92,17 +95,25 @@ class TrainingPlan:
             raise ValueError("ema_decay: must be given, since checkpoint.weights=ema, got null")
         check_terms(self.curriculum)
         check_trainer(self.trainer)
+        tried = "debug=true" if self.debug else "trainer.fast_dev_run" if self.trainer.get("fast_dev_run") else ""
+        if tried and self.resume != AUTO:
+            raise ValueError(f"resume: must be left out with {tried}, which keeps nothing of a run, got {self.resume}")
         check_entries(self.callbacks)
         for room in ("callbacks", "logger"):
             for name, entry in getattr(self, room).items():
                 if isinstance(entry, str | bool | int | float | list):
                     raise ValueError(f"{room}.{name}: must be a node with its _target_, or null, got {entry!r}")
         check_kinds(self.callbacks)
-        check_monitors(self.callbacks, held_out=self.data.validation_share > 0)
+        check_monitors(self.callbacks, held_out=self.evaluates)
 
     @property
     def devices(self) -> int:
         return device_count(self.trainer)
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether the eval loss is measured."""
+        return self.data.validation_share > 0 and self.trainer.get("limit_val_batches") != 0
 
     @property
     def batches_per_step(self) -> int:
@@ -113,14 +124,23 @@ class TrainingPlan:
         text, context = self.data, self.model.context
         return BlockLoader(
             packed.train, context, text.batch_size, self.batches_per_step, self.seed, text.drop_last, rank,
-            self.devices, text.workers,
+            self.devices, text.workers, self.trainer.get("limit_train_batches"),
         )  # fmt: skip
 
     def held_out(self, packed: PackedText) -> "list[Tensor]":
         """Batches for the eval loss, int64 (block, context + 1). Raises ValueError where there is none."""
         text, context = self.data, self.model.context
-        found = held_out_batches(packed.validation, context, text.batch_size, text.validation_batches)
-        if text.validation_share and not found:
+        if not self.evaluates:
+            return []
+        limit, most = self.trainer.get("limit_val_batches"), text.validation_batches
+        most = min(most, -(-count_blocks(len(packed.validation), context) // text.batch_size))
+        left = limited(most, limit)
+        if most and not left:
+            raise ValueError(
+                f"trainer.limit_val_batches: must leave a batch, got {limit} of {most}; 0 measures no eval loss"
+            )
+        found = held_out_batches(packed.validation, context, text.batch_size, left)
+        if not found:
             raise ValueError(
                 f"data.validation_share: must hold out a block of {context} tokens, got {text.validation_share} "
                 f"({len(packed.validation)} tokens); 0 measures no eval loss"
@@ -130,7 +150,8 @@ class TrainingPlan:
     def identity(self) -> dict[str, Any]:
         """The settings that decide weights and steps, as plain values; the others may change when a run goes on."""
         parts = {name: plain(getattr(self, name)) for name, what in decisions(type(self)).items() if what in _PLANNED}
-        trainer = {key: plain(value) for key, value in self.trainer.items() if key not in {"_target_", *FREE}}
+        given = deciding(self.trainer)
+        trainer = {key: plain(value) for key, value in given.items() if key not in {"_target_", *FREE}}
         if self.devices > 1:  # each reads a batch of its own
             trainer["devices"] = self.devices
         return {**parts, "weights": self.checkpoint.weights.value, "trainer": trainer, "seed": self.seed}

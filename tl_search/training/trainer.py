@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_search.errors.exit_codes import TRY_AGAIN
+from tl_search.training.limits import ADDED, check_limits
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer
@@ -28,23 +29,20 @@ _FIXED = {
     "enable_progress_bar": False,
     "enable_model_summary": False,
 }
-_OWN = frozenset({*_FIXED, "callbacks", "logger", "plugins", "default_root_dir"})
+_OWN = frozenset({*_FIXED.keys() - ADDED.keys(), "callbacks", "logger", "plugins", "default_root_dir"})
 # Arguments that would end a run or its epochs at other steps than its horizon says; `max_time` would also count the
 # time before a resume.
-_ENDS: dict[str, Any] = {
-    "fast_dev_run": False, "limit_train_batches": 1.0, "overfit_batches": 0.0,
-    "max_time": None, "min_steps": None, "min_epochs": None,
-}  # fmt: skip
+_ENDS = ("max_time", "min_steps", "min_epochs")
 
 
 def check_trainer(given: Mapping[str, Any]) -> None:
     """Raises ValueError for arguments that Lightning would accept silently, or refuse only once data are ready."""
     for name in sorted(_OWN & set(given)):
         raise ValueError(f"trainer.{name}: {why_left_out(name)}, got {given[name]!r}")
-    for name, harmless in _ENDS.items():
-        value = given.get(name)
-        if value is not None and (value != harmless or type(value) is not type(harmless)):
-            raise ValueError(f"trainer.{name}: {why_left_out(name)}, got {value!r}")
+    for name in _ENDS:
+        if given.get(name) is not None:
+            raise ValueError(f"trainer.{name}: {why_left_out(name)}, got {given[name]!r}")
+    check_limits(given)
     device_count(given)
     if given.get("num_nodes") not in (None, 1):
         raise ValueError(f"trainer.num_nodes: must be 1, since a run uses one machine, got {given['num_nodes']}")
@@ -118,7 +116,7 @@ def make_trainer(
     elif SLURMEnvironment.detect():  # Lightning's own requeueing would save and then train on until it is killed
         plugins.append(SLURMEnvironment(auto_requeue=False))
     own = {"callbacks": callbacks, "logger": loggers or False, "plugins": plugins, "default_root_dir": folder}
-    kept = {key: value for key, value in given.items() if key != "_target_"}
+    kept = {key: value for key, value in given.items() if key != "_target_" and key not in ADDED}
     if kept.get("devices") in (None, "auto"):
         kept["devices"] = 1
     if device_count(given) > 2 and kept.get("strategy") in (None, "auto", "ddp") and not torch.cuda.is_available():

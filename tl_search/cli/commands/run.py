@@ -14,7 +14,13 @@ FOREVER = float("inf")
 
 def plan(parts: Mapping[str, Any]) -> tuple[Any, Any]:
     """The training and the search. Raises ValueError."""
-    return train.plan(parts), search.assemble(parts)
+    training = train.plan(parts)
+    if training.trainer.get("fast_dev_run"):
+        raise ValueError(
+            "trainer.fast_dev_run: must be left out with tl run, since too few steps leave nothing to search; "
+            "debug=true tries the training and the search"
+        )
+    return training, search.assemble(parts)
 
 
 def execute(plan: tuple[Any, Any], folder: Path, config: DictConfig) -> int:
@@ -35,6 +41,7 @@ COMMAND = Command(
             "tl run -m schedule=log,linear sampling=sparse,log bandit=ucb,ts",
             "train two models, and search each four times",
         ),
+        ("tl run debug=true", "try it in seconds, with a small model and quick tasks; nothing is kept"),
         ("tl run -m launchers=slurm bandit=ucb,ts seed=0,1,2", "run six jobs on a SLURM cluster"),
     ),
     bare=(),

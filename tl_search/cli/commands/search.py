@@ -53,11 +53,12 @@ def assemble(parts: Mapping[str, Any]) -> "SearchPlan":
 def execute(plan: "SearchPlan", folder: Path, config: DictConfig, command: str = "search") -> int:
     """Search, or continue a search that was stopped, and report. Returns 0, or 3 if some cell could not be scored."""
     from tl_search.report.write import write_report
+    from tl_search.search.rehearsal import rehearsed
     from tl_search.search.run import run_search
 
     with RunLock(folder):
         begin(folder, command, config)
-        code = run_search(plan, folder)
+        code = run_search(rehearsed(plan), folder)
         write_report(folder)
     return code
 
@@ -78,6 +79,10 @@ COMMAND = Command(
         (
             "tl search runs/train/RUN bandit=ts sampling=log budget.share=0.1",
             "with another policy, more checkpoints and a smaller budget",
+        ),
+        (
+            "tl search runs/train/RUN debug=true",
+            "try it with few checkpoints and quick tasks; nothing is kept",
         ),
         ("tl search runs/train/RUN metrics=all", "also measure label-free metrics of every arm"),
         ("tl search runs/train/RUN metrics=fast metrics.only=true", "measure the fast metrics only, score no task"),

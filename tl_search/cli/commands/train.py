@@ -13,6 +13,7 @@ from tl_search.cli.config.build import build, construct
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import deciding_keys
 from tl_search.cli.config.recorded import begin, read, renew
+from tl_search.cli.config.tried import is_tried
 from tl_search.errors.exit_codes import DONE
 from tl_search.runs.target import Start
 from tl_search.store.lock import RunLock
@@ -76,7 +77,8 @@ def execute(plan: "TrainingPlan", folder: Path, config: DictConfig, wait: float 
             fit(plan, folder)
         else:
             fit(plan, folder, accepted=lambda: renew(folder, "train", config))
-    log.info("%s: the training is complete; to search it: tl search %s", folder, folder)
+    if not is_tried(config):
+        log.info("%s: the training is complete; to search it: tl search %s", folder, folder)
     return DONE
 
 
@@ -93,6 +95,10 @@ COMMAND = Command(
     usage="[SETTING=VALUE ...]",
     examples=(
         ("tl train", "train a small model on the source code of Python's standard library"),
+        (
+            "tl train trainer.fast_dev_run=true",
+            "try it: a few steps, and nothing is kept; debug=true has a small model",
+        ),
         ("tl train schedule=linear schedule.linear_interval=50", "write a checkpoint every 50 steps"),
         ("tl train resume=runs/train/RUN trainer.max_steps=40000", "continue a run, finished or not, up to step 40000"),
         ("tl train -m schedule=log,linear seed=0,1", "train four models, one after the other"),

@@ -14,6 +14,7 @@ from tl_search.cli import commands
 from tl_search.cli.config.allowlist import whole_numbers
 from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.renamed import first_named
+from tl_search.cli.config.tags import TAGS
 from tl_search.runs.identity import Decides, decisions, named
 from tl_search.runs.target import Start
 from tl_search.store.keys import digest
@@ -36,7 +37,8 @@ def known_keys(command: str) -> set[str]:
     """All top-level settings of a command."""
     found = commands.find(command)
     fields = {name for cls in found.parts() for name in decisions(cls)}
-    return {*fields, *found.settings, "hydra", "runs", "name", "resume", "launchers", "experiments", KEY, *found.places}
+    common = {"hydra", "runs", "name", "resume", "launchers", "experiments", TAGS, KEY}
+    return {*fields, *found.settings, *common, *found.places}
 
 
 def identity(config: DictConfig, command: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from tl_search.cli.config.purpose import KEY as PURPOSE
 from tl_search.cli.config.recorded import settings
 from tl_search.cli.config.resumed import resumed, target
 from tl_search.cli.config.secrets import check_secrets
+from tl_search.cli.config.tags import tags_of
 from tl_search.errors.kinds import BadInput
 from tl_search.runs.links import refuse_links
 
@@ -58,6 +59,7 @@ def check(command: Command, config: DictConfig) -> Job:
     name = str(parts.get("name", "none"))
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name) or ".." in name:
         raise BadInput(f"name: must be letters, digits, dots, dashes and underscores, at most 80, got {name[:80]!r}")
+    tags_of(parts)
     if "seed" in parts and not (type(parts["seed"]) is int and 0 <= parts["seed"] < 2**32):
         raise BadInput(f"seed: must be an integer from 0 to 2**32 - 1, got {parts['seed']!r}")
     try:

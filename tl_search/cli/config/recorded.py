@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tl_search.cli.config.naming import deciding_keys, run_digest
 from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.renamed import first_named
 from tl_search.cli.config.secrets import redact
+from tl_search.cli.config.tags import tags_of
 from tl_search.errors.kinds import BadInput
 from tl_search.runs.identity import differences
 from tl_search.runs.layout import RunPaths
@@ -36,12 +38,14 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
     if record is None:
         renew(folder, command, config)
         who = command, str(config.get("name", folder.name)), digest, config.get("seed")
-        RunRecord(*who, plugins=tuple(config.get(KEY) or ())).write(folder)
+        RunRecord(*who, plugins=tuple(config.get(KEY) or ()), tags=tags_of(config)).write(folder)
     elif record.digest != digest:
         raise BadInput(
             f"{folder}: holds a run with other settings ({_differences(folder, config, command)}); "
             f"set name=OTHER{f', or continue that run: resume={folder}' if commands.find(command).resumes else ''}"
         )
+    else:
+        _tag(folder, config)
 
 
 def renew(folder: Path, command: str, config: DictConfig) -> None:
@@ -51,6 +55,14 @@ def renew(folder: Path, command: str, config: DictConfig) -> None:
     if commands.find(command).resumes:
         kept[CHOICES] = chosen(read(folder).get(CHOICES) or {} if path.is_file() else None)
     write_text(path, redact(OmegaConf.to_yaml(OmegaConf.create(kept))))
+    _tag(folder, config)
+
+
+def _tag(folder: Path, config: DictConfig) -> None:
+    """A run that exists takes the tags that a command names; without any, it keeps its own."""
+    record, tags = RunRecord.read(folder), tags_of(config)
+    if record is not None and tags and record.tags != tags:
+        replace(record, tags=tags).write(folder)
 
 
 def read(run: Path) -> DictConfig:

@@ -5,6 +5,7 @@ from typing import Any
 
 from tl_search.scoring.suites import Suite
 from tl_search.text.hub import HubDataset
+from tl_search.training import limits
 
 # The name under which a class was first written to disk → the one that it has now.
 NOW: Mapping[str, str] = {
@@ -30,6 +31,7 @@ ADDED: Mapping[str, Mapping[str, Any]] = {
     "tl_search.checkpoints.hub.HubCheckpoints": {"suspects": False},
     "tl_search.scoring.suites.Suite": Suite.ADDED,
     "tl_search.training.corpus.HubDataset": HubDataset.ADDED,
+    "lightning.pytorch.Trainer": limits.ADDED,
 }
 
 
@@ -46,5 +48,5 @@ def first_named(tree: Any) -> Any:
         return tree
     target = _FIRST.get(str(tree.get("_target_")), tree.get("_target_"))
     added = ADDED.get(str(target), {})
-    kept = {key: item for key, item in tree.items() if key not in added or item != added[key]}
+    kept = {key: item for key, item in tree.items() if key not in added or not limits.is_same(item, added[key])}
     return {key: target if key == "_target_" else first_named(item) for key, item in kept.items()}

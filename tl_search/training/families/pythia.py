@@ -1,6 +1,6 @@
 """The Pythia suite's family, GPT-NeoX."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from tl_search.errors.limits import at_least
@@ -53,6 +53,10 @@ class Pythia:
             )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout: must be at least 0 and below 1, got {self.dropout}")
+
+    def small(self) -> "Pythia":
+        """A model of the same family that trains in a moment, for `debug`."""
+        return replace(self, width=32, blocks=2, heads=2, context=min(self.context, 64), rotary_share=0.25)
 
     def parameters(self, vocabulary: int) -> int:
         """How many numbers the model learns, with the vocabulary of a tokenizer."""
