@@ -48,6 +48,7 @@ class RunRecord:
         history: For a training: the changes of its plan, each with the step from which it holds.
         parent: The run and the state that it was branched from; None for a run that was not branched.
         plugins: Packages of the user's own whose classes the run was allowed to use when it was started.
+        varied: Part of the folder's name between `name` and `digest`: what the command line changed.
     """
 
     command: str
@@ -61,8 +62,9 @@ class RunRecord:
     history: tuple[Mapping[str, Any], ...] = ()
     parent: Mapping[str, Any] | None = None
     plugins: tuple[str, ...] = ()
+    varied: str = ""
 
-    OPTIONAL = ("plugins", "plan", "data", "weights", "history", "parent")
+    OPTIONAL = ("plugins", "varied", "plan", "data", "weights", "history", "parent")
 
     @classmethod
     def read(cls, run: Path) -> Self | None:
