@@ -94,7 +94,7 @@ def read_row(run: Path) -> Row:
     try:
         for part in (_identity, _state, _found):
             row += part(row)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ArithmeticError) as error:
         return row + {"state": DAMAGED, "error": " ".join(str(error).split())}
     return row
 
@@ -145,7 +145,7 @@ def _trained(row: Row) -> Mapping[str, Any]:
 
 
 # What an eval loss depends on beside the text and the tokenizer.
-_HELD_OUT = (("data", "validation_share"), ("data", "validation_batches"), ("data", "batch_size"), ("model", "context"))
+_HELD_OUT = (("data", "validation_share"), ("data", "validation_batches"), ("model", "context"))
 
 
 def _searched(row: Row) -> Mapping[str, Any]:
@@ -163,7 +163,7 @@ def _searched(row: Row) -> Mapping[str, Any]:
         return known
     try:
         return known | _answer(row, plane, known["like"])
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         return known | {"state": DAMAGED, "error": " ".join(str(error).split())}
 
 

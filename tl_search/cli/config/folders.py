@@ -21,7 +21,9 @@ def folder_name(config: DictConfig, command: str, name: str) -> str:
     new = _joined(name, varied(identity(config, command), name), own)
     if (there / new).is_dir():
         return new
-    if (there / f"{name}-{own}").is_dir():  # the settings are written otherwise, or it was made before changes were named
+    if (
+        there / f"{name}-{own}"
+    ).is_dir():  # the settings are written otherwise, or it was made before changes were named
         return f"{name}-{own}"
     found = sorted(there.iterdir()) if there.is_dir() else []
     alike = (entry for entry in found if entry.name.startswith(f"{name}-") and entry.name.endswith(f"-{own}"))

@@ -13,7 +13,7 @@ from typing import Any
 from tl_search.cli.config.choices import name_of, parsed, place_of
 
 SWEPT = "TL_SWEPT"  # variable that tells jobs, which may be in other processes, the keys that their sweep varies
-MOST = 40  # characters of all parts together; where they are more, what the sweep varies is named first
+MOST = 32  # characters of all parts together; where they are more, what the sweep varies is named first
 _PART = 24  # characters of one
 # Last parts of keys that say nothing beside their value; and groups whose settings say more than their options.
 _SILENT, _SAID_BELOW = {"path", "name", "names", "models"}, {"checkpoints", "callbacks"}
@@ -49,7 +49,9 @@ def varied(settings: Mapping[str, Any], name: str) -> str:
             said = _changed(key, _at(settings, key, absent=""))
         if said and f"-{said}-" not in f"-{name}-":
             found[key] = said
-    return _fitting({key: found[key] for key in sorted(found, key=lambda key: (not key.startswith("checkpoints"), key))})
+    return _fitting(
+        {key: found[key] for key in sorted(found, key=lambda key: (not key.startswith("checkpoints"), key))}
+    )
 
 
 def _changed(key: str, value: Any) -> str:
