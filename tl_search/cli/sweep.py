@@ -1,4 +1,4 @@
-"""Tells of several jobs together: where each of them writes its log, and in the end one table of all that they found."""
+"""Tells of several jobs together: where each of them writes its log, and in the end one table of what they found."""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Compares runs: those with comparable scores form a group, the best of it first, with the settings that they differ in.
+"""Compares runs: those with comparable scores form a group, the best first, with the settings that they differ in.
 
 A mean over some tasks says nothing beside a mean over others, so these never stand in one ranking.
 """

@@ -137,7 +137,7 @@ def _trained(row: Row) -> Mapping[str, Any]:
     with fitting(RunPaths(row.run).record):
         held_out = {key: plan[part][key] for part, key in _HELD_OUT if key in plan.get(part, {})}
     return {
-        "like": json.dumps([record.data if record else None, held_out], sort_keys=True, default=dict),
+        "like": json.dumps([dict(record.data), held_out], sort_keys=True) if record and record.data else None,
         "step": lines[-1].step if lines else None,
         "eval_loss": min(losses, default=None),
         "revisions": len(lines),
@@ -167,7 +167,7 @@ def _searched(row: Row) -> Mapping[str, Any]:
         return known | {"state": DAMAGED, "error": " ".join(str(error).split())}
 
 
-def _answer(row: Row, plane: SearchedPlane, like: str) -> Mapping[str, Any]:
+def _answer(row: Row, plane: SearchedPlane, like: str) -> dict[str, Any]:
     paths, outcome = RunPaths(row.run), Outcome.read(row.run)
     if outcome is None and row.state == DONE:
         raise ValueError(f"{paths.result}: missing, though the search is done; the same command makes it again")
@@ -176,7 +176,7 @@ def _answer(row: Row, plane: SearchedPlane, like: str) -> Mapping[str, Any]:
     arm = outcome.named.arm if outcome else told
     with fitting(paths.result if outcome else paths.bandit_state):
         step = None if arm is None else plane.revisions[plane.at(arm)[0]].step
-    found = {
+    found: dict[str, Any] = {
         "policy": outcome.searched.policy if outcome and outcome.searched else state.policy if state else None,
         "arm": arm,
         "step": step,

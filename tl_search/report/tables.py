@@ -87,7 +87,7 @@ def print_data(records: Sequence[Mapping[str, Any]], form: str) -> None:
 
 def facts(row: Row) -> dict[str, Any]:
     """A run as a record for programs."""
-    arm, low, high = row.arm, *(row.interval or (None, None))
+    arm = row.arm
     return {
         "run": str(row.run),
         "command": row.command,
@@ -96,8 +96,8 @@ def facts(row: Row) -> dict[str, Any]:
         "layer": arm.layer if arm else None,
         "step": row.step,
         "score": row.score,
-        "low": low,
-        "high": high,
+        "low": row.interval.low if row.interval else None,
+        "high": row.interval.high if row.interval else None,
         "confidence": row.confidence,
         "eval_loss": row.eval_loss,
         "tasks": list(row.tasks),
@@ -119,8 +119,8 @@ def facts(row: Row) -> dict[str, Any]:
 def _records(group: Sequence[Compared], number: int) -> Iterable[dict[str, Any]]:
     """Ranks are those of a group, whose scores alone are comparable."""
     for rank, one in enumerate(group, 1):
-        ranked = one.row.eval_loss is not None if one.row.is_training else one.row.score is not None
-        place = {"group": number, "rank": rank if ranked else None}
+        value = one.row.eval_loss if one.row.is_training else one.row.score
+        place = {"group": number, "rank": None if value is None or one.row.like is None else rank}
         yield place | facts(one.row) | {"sampling": one.sampling, "varied": dict(one.varied)}
 
 
@@ -137,15 +137,16 @@ def _heading(group: Sequence[Compared]) -> str:
     first = group[0].row
     if first.is_training:
         runs = "training" if len(group) == 1 else "trainings"
-        return f"{runs} on the same text, best first by the lowest eval loss" if first.like else f"{runs} just begun"
+        return f"{runs} on {'the same text, best first by the lowest eval loss' if first.like else 'unknown text'}"
     runs = "search" if len(group) == 1 else "searches"
     if first.like is None:
         return f"{runs} whose tasks are not known"
     if not first.tasks:
         return f"{runs} without tasks, which only measured"
     return (
-        f"{runs}, best first by the mean score on {say.count(len(first.tasks), 'task')} ({first.split}; scores on "
-        f"other tasks are not comparable): {', '.join(first.tasks)}"
+        f"{runs}, best first by the mean score on {say.count(len(first.tasks), 'task')} "
+        f"({f'split {first.split}; ' if first.split else ''}scores on other tasks are not comparable): "
+        f"{', '.join(first.tasks)}"
     )
 
 
@@ -199,10 +200,9 @@ _TRAINING: _Columns = {
 
 def _constant(said: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """The columns that hold the same everywhere; runs that have nothing there yet do not count."""
-    values = {
-        name: {one[name] for one in said} - {""} for name in ("confidence", "policy", "sampling", "model", "state")
-    }
-    return {name: held.pop() for name, held in values.items() if len(held) == 1 and name in said[0]}
+    names = [name for name in ("confidence", "policy", "sampling", "model", "state") if name in said[0]]
+    values = {name: {one[name] for one in said} - {""} for name in names}
+    return {name: held.pop() for name, held in values.items() if len(held) == 1}
 
 
 def _common_folder(group: Sequence[Compared]) -> Path | None:

@@ -170,8 +170,8 @@ def _search(plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], folder: P
 
     problem = Problem(plane, tuple(weights), weights, table, plan.seed)
     policy = plan.bandit.start(problem)
-    names = (type(part).__name__.lower() for part in (plan.bandit, plan.sampling))
-    about = Searched(plane.model, *names, tuple(weights))
+    policy_name, sampling = (type(part).__name__.lower() for part in (plan.bandit, plan.sampling))
+    about = Searched(plane.model, policy_name, sampling, tuple(weights))
     trajectory = Trajectory(folder, plane.model, about.policy, exhaustive.total)
     worker = LocalWorker(prefetch, plane, selection, session, ArrayStore(plan.embeddings), Ledger(plan.ledger))
     started = time.monotonic()

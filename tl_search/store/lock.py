@@ -87,7 +87,7 @@ class RunLock:
         return current is not None and current.get("attempt") == self.owner["attempt"]
 
     def is_held(self) -> bool:
-        """Whether some process owns the run, as far as reading tells: nothing is written, so clocks are taken to agree."""
+        """Whether some process owns the run, as far as can be told without writing; clocks are taken to agree."""
         current = self._read()
         if current is None:
             return False

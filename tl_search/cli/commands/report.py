@@ -70,10 +70,10 @@ def execute(plan: tuple[tuple[Path, ...], str | None], folder: Path, config: Dic
 
 COMMAND = Command(
     name="report",
-    summary="print what a run found, and write figures, an HTML page and TensorBoard events; or compare several runs\n\n"
+    summary="print what a run found, and write figures, an HTML page and TensorBoard events; or compare runs\n\n"
     "It only reads the files of the run, so it also works while the run is still active, and on a copy of the run.\n"
-    "The table of several runs has one row for each. Runs that were scored on the same tasks stand together, the best\n"
-    "first; a run that is not finished or is damaged has a row that says so. Nothing is written for a table.",
+    "The table of several runs has one row for each. Runs that were scored on the same tasks stand together, the\n"
+    "best first; a run that is not finished or is damaged has a row that says so. Nothing is written for a table.",
     usage="RUN [RUN ...] [format=table|csv|json]",
     examples=(
         ("tl report runs/search/RUN", "report on a search: the best arm, its gain and the cost"),
