@@ -170,4 +170,4 @@ def test_reading_a_row_changes_nothing(tmp_path):
         before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
         os.unlink(run / "DONE.json")
         assert read_row(run).state == "running"
-        assert {path for path in run.rglob("*")} == before.keys() - {run / "DONE.json"}
+        assert set(run.rglob("*")) == before.keys() - {run / "DONE.json"}

@@ -12,7 +12,7 @@ from tl_search.runs.index import read_index
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.outcome import Interval, Outcome
 from tl_search.runs.pulls import BanditState
-from tl_search.runs.record import Done, RunRecord
+from tl_search.runs.record import RunRecord
 from tl_search.runs.searched_plane import SearchedPlane
 from tl_search.runs.state import DAMAGED, DONE, state_of
 from tl_search.store.atomic import read_json
@@ -90,22 +90,21 @@ def is_run(folder: Path) -> bool:
 
 def read_row(run: Path) -> Row:
     """What the files of a run say; of a damaged one, as much as can be read."""
-    row = Row(run, changed=_changed(run))
-    try:
-        for part in (_identity, _state, _found):
+    paths = RunPaths(run)
+    row = Row(run, "search" if paths.is_search else "train" if paths.is_training else None, changed=_changed(run))
+    for part in (_identity, _state, _found):
+        try:
             row += part(row)
-    except (ValueError, OSError, ArithmeticError) as error:
-        return row + {"state": DAMAGED, "error": " ".join(str(error).split())}
-    return row
+        except (ValueError, OSError, ArithmeticError) as error:
+            row += {"error": row.error or _one_line(error)}
+    return row if row.error is None else row + {"state": DAMAGED, "arm": None, "score": None, "interval": None}
 
 
 def _identity(row: Row) -> Mapping[str, Any]:
-    paths = RunPaths(row.run)
-    kind = "search" if paths.is_search else "train" if paths.is_training else None
     record = RunRecord.read(row.run)
     if record is None:
-        return {"command": kind}
-    tags = read_json(paths.record).get("tags") or ()
+        return {}
+    tags = read_json(RunPaths(row.run).record).get("tags") or ()
     return {
         "command": record.command,
         "seed": record.seed,
@@ -129,8 +128,8 @@ def _found(row: Row) -> Mapping[str, Any]:
 
 
 def _trained(row: Row) -> Mapping[str, Any]:
-    record, lines, done = RunRecord.read(row.run), read_index(row.run), Done.read(row.run)
-    if done is not None and not lines:
+    record, lines = RunRecord.read(row.run), read_index(row.run)
+    if row.state == DONE and not lines:
         raise ValueError(f"{RunPaths(row.run).index}: has no revision, though the run is done")
     losses = [line.eval_loss for line in lines if line.eval_loss is not None]
     plan = (record.plan if record else None) or {}
@@ -164,7 +163,7 @@ def _searched(row: Row) -> Mapping[str, Any]:
     try:
         return known | _answer(row, plane, known["like"])
     except (ValueError, ArithmeticError) as error:
-        return known | {"state": DAMAGED, "error": " ".join(str(error).split())}
+        return known | {"error": row.error or _one_line(error)}
 
 
 def _answer(row: Row, plane: SearchedPlane, like: str) -> dict[str, Any]:
@@ -195,6 +194,10 @@ def _answer(row: Row, plane: SearchedPlane, like: str) -> dict[str, Any]:
         "cost_share": outcome.cost.whole_share,
         "skipped": len(outcome.skipped),
     }
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _changed(run: Path) -> datetime | None:

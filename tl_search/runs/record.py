@@ -36,7 +36,7 @@ class RunRecord:
 
     Args:
         command: The command that started the run: train, search or run.
-        name: First part of the folder's name.
+        name: The folder's name without the digest.
         digest: Digest of the settings at its start, as in the folder's name (`runs/identity.py`).
         seed: Random seed of the run; None if it has none.
         versions: Package → version at the start of the run.
@@ -48,7 +48,7 @@ class RunRecord:
         history: For a training: the changes of its plan, each with the step from which it holds.
         parent: The run and the state that it was branched from; None for a run that was not branched.
         plugins: Packages of the user's own whose classes the run was allowed to use when it was started.
-        varied: Part of the folder's name between `name` and `digest`: what the command line changed.
+        varied: The end of `name` that says what the command line changed.
     """
 
     command: str

@@ -31,11 +31,12 @@ def folder_name(config: DictConfig, command: str, name: str) -> str:
 
 
 def first_part(folder: Path, config: DictConfig, command: str) -> tuple[str, str]:
-    """For the record of a run in `folder`: (name, what the command line changed)."""
+    """For the record of a run in `folder`: (its name without the digest, the part of it that the command line made)."""
     name, own = str(config.get("name", folder.name)), run_digest(config, command)
     changed = varied(identity(config, command), name)
-    end = f"-{_joined(changed, own)}"
-    return (folder.name.removesuffix(end), changed) if folder.name.endswith(end) else (name, "")
+    if not folder.name.endswith(f"-{_joined(changed, own)}"):
+        return name, ""
+    return folder.name.removesuffix(f"-{own}"), changed
 
 
 def _joined(*parts: str) -> str:
