@@ -185,4 +185,8 @@ def test_a_job_in_another_process_brings_its_code_home(tmp_path, monkeypatch, ca
     shutil.copytree(ROOT / "launchers", "launchers")
     Path("text.txt").write_text("a small world of words\n" * 400)
     assert main(["train", *TINY, "launchers=local", "data.batch_size=100000"]) == 2
-    assert "error: data: must fill a step of 100000" in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert "error: data: must fill a step of 100000" in told
+    assert [line.rpartition("/")[2] for line in told.splitlines() if line.startswith("job 0: runs/train/")] == [
+        "train.log"
+    ]

@@ -69,7 +69,8 @@ def test_metrics_that_are_not_measured_do_not_tell_searches_apart(tmp_path):
     search = ("search", str(tmp_path))
     assert folder(*search, "metrics.seed=3").name == folder(*search).name
     assert folder(*search, "metrics=fast").name != folder(*search).name
-    assert folder(*search, "metrics.columns=all").name == folder(*search, "metrics=fast").name
+    digests = [folder(*search, word).name.rpartition("-")[2] for word in ("metrics.columns=all", "metrics=fast")]
+    assert digests[0] == digests[1]
     with configs():
         found = identity(compose_job("search", ["checkpoints.path=x"]), "search")
         assert set(found) == {*deciding_keys("search")} - {"metrics"}

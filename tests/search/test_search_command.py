@@ -31,6 +31,32 @@ def test_columns_that_the_command_line_asks_for_are_measured_and_reported(models
     assert {json.dumps(file["options"]["measures"]["rankme"]) for file in found} == {'{"eps": 1e-07}'}
 
 
+def test_a_sweep_ends_with_one_table_and_every_result_says_what_was_searched(
+    models, tiny, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    words = ("checkpoints=folder", f"checkpoints.path={models}", "seed=3", "-m", "budget.share=0.1,0.2")
+    assert main(["search", *QUICK, *words]) == 0
+    out = capsys.readouterr().out
+    assert "best embedding model found" not in out
+    rows = [line for line in out.splitlines() if line.strip().startswith("random-uniform-s3-")]
+    assert sorted(share for row in rows for share in ("share=0.1", "share=0.2") if share in row) == [
+        "share=0.1",
+        "share=0.2",
+    ]
+    assert "2 searches, best first by the mean score on 2 tasks" in out
+    results = list((tmp_path / "runs/search").glob("random-uniform-s3-*-share0.[12]-*/result.json"))
+    assert len(results) == 2
+    for path in results:
+        assert json.loads(path.read_text())["searched"] == {
+            "model": models.name,
+            "policy": "random",
+            "sampling": "uniform",
+            "tasks": ["TinyPairs", "TinySTS"],
+        }
+        assert (path.parent / "report/index.html").is_file()
+
+
 @pytest.mark.parametrize("tokenizer", ["the same", "another"])
 def test_random_weights_are_a_control_and_never_trained_whatever_step_they_are_filed_under(
     tiny, tmp_path, monkeypatch, tokenizer

@@ -8,8 +8,9 @@ import sys
 
 from tl_search.cli.command import Command
 from tl_search.cli.config.compose import CommandLine
-from tl_search.cli.config.preflight import Job, preflight
+from tl_search.cli.config.preflight import preflight
 from tl_search.cli.explain import explain
+from tl_search.cli.sweep import titles
 from tl_search.errors.exit_codes import worst
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.stopping import check
@@ -21,7 +22,7 @@ def here(line: CommandLine, command: Command) -> int:
         if word.lstrip("+").startswith("launchers="):
             raise BadInput(f"{word}: must be left out, since tl {line.command} runs here, without a launcher")
     jobs, codes = preflight(line, command), list[int]()
-    for job, title in zip(jobs, _titles(jobs), strict=True):
+    for job, title in zip(jobs, titles(jobs), strict=True):
         if len(jobs) > 1:
             print(f"# {title}", flush=True)
         try:
@@ -34,9 +35,3 @@ def here(line: CommandLine, command: Command) -> int:
             if not isinstance(error, Exception):  # the person stopped the command, so the other jobs do not run
                 break
     return worst(codes)
-
-
-def _titles(jobs: list[Job]) -> list[str]:
-    """For each job, the settings in which it differs from other jobs."""
-    words = [list(job.config.hydra.overrides.task) for job in jobs]
-    return [" ".join(word for word in own if any(word not in other for other in words)) for own in words]

@@ -14,6 +14,7 @@ from tl_search.cli.config.preflight import Job
 from tl_search.cli.config.resumed import resumed
 from tl_search.cli.config.searchpath import conf_dir
 from tl_search.cli.explain import explain
+from tl_search.cli.sweep import sent_away, tell_found, tell_logs
 from tl_search.errors.exit_codes import BAD_INPUT, INTERRUPTED, TERMINATED, TRY_AGAIN, worst
 from tl_search.errors.kinds import JobFailed, Requeued
 from tl_search.errors.stopping import check
@@ -60,8 +61,28 @@ def run_job(config: DictConfig) -> int:
     return code
 
 
+def one_of_several() -> bool:
+    """Whether this process runs other jobs beside the present one, which are reported on together."""
+    return len(_checked) > 1
+
+
 def launch(line: CommandLine, jobs: list[Job]) -> int:
     """Run the jobs and give the exit code of them all."""
+    away = sent_away(jobs)
+    if away:
+        tell_logs(jobs)
+    try:
+        code = _launch(line, jobs)
+    except Exception:
+        if len(jobs) > 1 or away:
+            tell_found(jobs)
+        raise
+    if len(jobs) > 1 or away:
+        tell_found(jobs)
+    return code
+
+
+def _launch(line: CommandLine, jobs: list[Job]) -> int:
     import hydra
 
     global _ended

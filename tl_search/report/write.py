@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +12,8 @@ from tl_search.report.findings import read_findings
 from tl_search.report.html import render_page
 from tl_search.report.label_free import describe_plane, read_measured
 from tl_search.report.pictures import draw_plane, draw_trajectory
+from tl_search.report.rows import read_row
+from tl_search.report.tables import TABLE, print_comparison
 from tl_search.report.tensorboard import write_events
 from tl_search.report.terminal import print_findings, print_measured
 from tl_search.report.training_run import print_revisions
@@ -21,17 +24,27 @@ from tl_search.store.atomic import write_bytes, write_text
 _WIDE = 10_000  # columns; wider than any line
 
 
-def write_report(folder: Path) -> None:
+def print_table(runs: Iterable[Path], form: str = TABLE) -> None:
+    """Print a table of several runs, of whatever state, the best first; writes nothing."""
+    print_comparison([read_row(run) for run in runs], Terminal(), form)
+
+
+def write_report(folder: Path, summary: bool = True) -> None:
     """Report on a run, which may still be going on: the report then shows its state.
 
     For a search this writes RUN/report and RUN/tensorboard and prints a summary; for a training run it prints a table
     of revisions. Both print a table of label-free metrics where there are any, and a search without tasks prints
     nothing else.
 
+    Args:
+        folder: The run directory.
+        summary: Whether to print, beside writing.
+
     Raises:
         ValueError: the folder is no run, or one of its files is missing or damaged; the message names it.
     """
     console = Terminal()
+    console.quiet = not summary
     paths = RunPaths(folder)
     if paths.is_search:
         measured, plane = read_measured(folder), SearchedPlane.read(folder)

@@ -143,6 +143,16 @@ class Cut:
 
 
 @dataclass(frozen=True)
+class Searched:
+    """What was searched, and how: the names of the model, the policy, the sampling and the tasks."""
+
+    model: str
+    policy: str
+    sampling: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """The answer of a search.
 
@@ -164,6 +174,7 @@ class Outcome:
         revisions_left_out: What the checkpoint source said of each revision that it left out.
         healed: What was damaged on disk and made anew: `scores`, `replicates`, `columns` of vectors → how many.
         texts_cut: Of the final checkpoint's texts; None where its vectors are not on disk.
+        searched: What was searched, and how; None in results from before this was written.
     """
 
     best: Finalist
@@ -183,8 +194,9 @@ class Outcome:
     revisions_left_out: tuple[str, ...] = ()
     healed: Mapping[str, int] = field(default_factory=dict)
     texts_cut: Cut | None = None
+    searched: Searched | None = None
 
-    OPTIONAL = ("unmeasured", "revisions_left_out", "healed", "texts_cut")
+    OPTIONAL = ("searched", "unmeasured", "revisions_left_out", "healed", "texts_cut")
 
     @classmethod
     def read(cls, run: Path) -> Self | None:

@@ -36,7 +36,7 @@ class RunRecord:
 
     Args:
         command: The command that started the run: train, search or run.
-        name: First part of the folder's name.
+        name: The folder's name without the digest.
         digest: Digest of the settings at its start, as in the folder's name (`runs/identity.py`).
         seed: Random seed of the run; None if it has none.
         versions: Package → version at the start of the run.
@@ -49,6 +49,7 @@ class RunRecord:
         parent: The run and the state that it was branched from; None for a run that was not branched.
         plugins: Packages of the user's own whose classes the run was allowed to use when it was started.
         tags: Words of the user's own, which decide nothing; those that a command named last.
+        varied: The end of `name` that says what the command line changed.
     """
 
     command: str
@@ -63,8 +64,9 @@ class RunRecord:
     parent: Mapping[str, Any] | None = None
     plugins: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    varied: str = ""
 
-    OPTIONAL = ("tags", "plugins", "plan", "data", "weights", "history", "parent")
+    OPTIONAL = ("tags", "plugins", "varied", "plan", "data", "weights", "history", "parent")
 
     @classmethod
     def read(cls, run: Path) -> Self | None:

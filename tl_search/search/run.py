@@ -21,7 +21,7 @@ from tl_search.plane.sampling import Sampling
 from tl_search.probe.config import ProbeConfig, check_device, settled
 from tl_search.probe.measuring.config import Columns, MetricsConfig
 from tl_search.runs.layout import RunPaths
-from tl_search.runs.outcome import Charged, Cut, Finalist, Gains, Outcome, Selected, Skipped
+from tl_search.runs.outcome import Charged, Cut, Finalist, Gains, Outcome, Searched, Selected, Skipped
 from tl_search.runs.record import Done
 from tl_search.runs.searched_plane import Prices, SearchedPlane, Seconds
 from tl_search.scoring.ledger import Ledger
@@ -172,7 +172,9 @@ def _search(plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], folder: P
 
     problem = Problem(plane, tuple(weights), weights, table, plan.seed)
     policy = plan.bandit.start(problem)
-    trajectory = Trajectory(folder, plane.model, type(plan.bandit).__name__.lower(), exhaustive.total)
+    policy_name, sampling = (type(part).__name__.lower() for part in (plan.bandit, plan.sampling))
+    about = Searched(plane.model, policy_name, sampling, tuple(weights))
+    trajectory = Trajectory(folder, plane.model, about.policy, exhaustive.total)
     worker = LocalWorker(prefetch, plane, selection, session, ArrayStore(plan.embeddings), Ledger(plan.ledger))
     started = time.monotonic()
     budget = plan.budget if plan.bandit.budgeted else Budget(share=None)
@@ -193,6 +195,7 @@ def _search(plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], folder: P
         revisions_left_out=left_out,
         healed=worker.healed(),
         texts_cut=_both(worker.texts_cut(), confirmation.worker.texts_cut()),
+        searched=about,
     )
     if result.healed:
         counts = ", ".join(f"{what}: {number}" for what, number in result.healed.items())

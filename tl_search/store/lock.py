@@ -86,6 +86,17 @@ class RunLock:
         current = self._read()
         return current is not None and current.get("attempt") == self.owner["attempt"]
 
+    def is_held(self) -> bool:
+        """Whether some process owns the run, as far as can be told without writing; clocks are taken to agree."""
+        current = self._read()
+        if current is None:
+            return False
+        if self._sees(current):
+            return _lives(current)
+        with suppress(FileNotFoundError):
+            return time.time() - self.claim.stat().st_mtime < self.grace
+        return False
+
     def is_held_here(self) -> bool:
         """Whether this process owns the run already, through another RunLock."""
         current = self._read()

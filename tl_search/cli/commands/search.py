@@ -52,6 +52,7 @@ def assemble(parts: Mapping[str, Any]) -> "SearchPlan":
 
 def execute(plan: "SearchPlan", folder: Path, config: DictConfig, command: str = "search") -> int:
     """Search, or continue a search that was stopped, and report. Returns 0, or 3 if some cell could not be scored."""
+    from tl_search.cli.launch import one_of_several
     from tl_search.report.write import write_report
     from tl_search.search.rehearsal import rehearsed
     from tl_search.search.run import run_search
@@ -59,7 +60,7 @@ def execute(plan: "SearchPlan", folder: Path, config: DictConfig, command: str =
     with RunLock(folder):
         begin(folder, command, config)
         code = run_search(rehearsed(plan), folder)
-        write_report(folder)
+        write_report(folder, summary=not one_of_several())
     return code
 
 

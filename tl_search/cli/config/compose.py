@@ -12,10 +12,12 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from tl_search.cli.command import Bare
+from tl_search.cli.config import folders  # noqa: F401  it makes the names of directories, which configs ask for
 from tl_search.cli.config.choices import parsed
 from tl_search.cli.config.hydra_errors import in_quotes, readable
 from tl_search.cli.config.purpose import check_purpose
 from tl_search.cli.config.searchpath import OWN_GROUPS, conf_dir, root
+from tl_search.cli.config.varied import sweeping
 from tl_search.errors.kinds import BadInput
 
 # Hydra's own flags, by what follows them; all others would be misread as overrides.
@@ -188,6 +190,7 @@ def jobs(line: CommandLine) -> list[list[str]]:
                 f"{sweeps[0]}: several values are a sweep, which needs -m (tl {line.command} -m …); "
                 f"a text with a comma needs quotes: {in_quotes(sweeps[0])}"
             )
+        sweeping(())
         return [list(line.overrides)]
     # A study may bring a sweep of its own; the command line has the last word on the same key.
     params = [f"{key}={value}" for key, value in (first.hydra.sweeper.get("params") or {}).items()]
@@ -203,4 +206,5 @@ def jobs(line: CommandLine) -> list[list[str]]:
                 raise BadInput(
                     f"{override.input_line}: gives no value, so the sweep has no job; list values with commas"
                 )
+    sweeping(key for key, values in choices.items() if len(values) > 1)
     return [list(job) for job in itertools.product(*choices.values())]

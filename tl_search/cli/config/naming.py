@@ -1,8 +1,4 @@
-"""The name of a run directory: it ends in a digest of the settings that decide the run's files.
-
-So the same command finds its directory again: alone, in a sweep, on a cluster and after it was killed. For this,
-`hydra.run.dir` and `hydra.sweep.subdir` both end in `${tl.digest:COMMAND}`.
-"""
+"""The identity of a run: which settings of its command decide its files. Their digest is in its directory's name."""
 
 import os
 from collections.abc import Mapping
@@ -16,7 +12,6 @@ from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.renamed import first_named
 from tl_search.cli.config.tags import TAGS
 from tl_search.runs.identity import Decides, decisions, named
-from tl_search.runs.target import Start
 from tl_search.store.keys import digest
 from tl_search.training.trainer import FREE, device_count
 
@@ -88,13 +83,3 @@ def _acting(callbacks: Mapping[str, Any]) -> dict[str, Any]:
         if published is None or not any(monitor.startswith(published) for monitor in monitors)
     }
     return {name: entry for name, entry in callbacks.items() if name not in idle}
-
-
-def run_folder(ordinary: str, config: DictConfig) -> str:
-    """Where a training writes: its ordinary place, or the run that `resume` names by its path."""
-    run = Start.parse(str(config.get("resume", "auto"))).run
-    return ordinary if run is None else str(run.resolve())
-
-
-OmegaConf.register_new_resolver("tl.run_folder", lambda ordinary, *, _root_: run_folder(ordinary, _root_), replace=True)
-OmegaConf.register_new_resolver("tl.digest", lambda command, *, _root_: run_digest(_root_, command), replace=True)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tl_search.cli import commands
 from tl_search.cli.config.choices import CHOICES, chosen
+from tl_search.cli.config.folders import first_part
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import deciding_keys, run_digest
 from tl_search.cli.config.plugged import KEY
@@ -37,8 +38,10 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
     digest, record = run_digest(config, command), RunRecord.read(folder)
     if record is None:
         renew(folder, command, config)
-        who = command, str(config.get("name", folder.name)), digest, config.get("seed")
-        RunRecord(*who, plugins=tuple(config.get(KEY) or ()), tags=tags_of(config)).write(folder)
+        name, changed = first_part(folder, config, command)
+        who = command, name, digest, config.get("seed")
+        plugins = tuple(config.get(KEY) or ())
+        RunRecord(*who, plugins=plugins, tags=tags_of(config), varied=changed).write(folder)
     elif record.digest != digest:
         raise BadInput(
             f"{folder}: holds a run with other settings ({_differences(folder, config, command)}); "

@@ -1,0 +1,16 @@
+"""How far a run is: done, running, or stopped, which the same command goes on with."""
+
+from pathlib import Path
+
+from tl_search.runs.record import Done
+from tl_search.store.lock import RunLock
+
+DONE, RUNNING, STOPPED = "done", "running", "stopped"
+DAMAGED = "damaged"  # what a reader calls a run whose files it cannot read
+
+
+def state_of(run: Path) -> str:
+    """`done`, `running` or `stopped`; changes nothing. Raises ValueError for a damaged DONE.json."""
+    if Done.read(run) is not None:
+        return DONE
+    return RUNNING if RunLock(run).is_held() else STOPPED
