@@ -156,6 +156,7 @@ def _train(
     from tl_search.training.callbacks.measurements import Measurements
     from tl_search.training.callbacks.resume_state import ResumeState
     from tl_search.training.callbacks.scheduled_checkpoint import ScheduledCheckpoint
+    from tl_search.training.callbacks.unmoved import UnmovedWeights
     from tl_search.training.module import CausalLM
 
     total, steps = timeline.total, {*due}
@@ -166,7 +167,8 @@ def _train(
         model = plan.model.build(packed.tokenizer, stream(plan.seed, "weights"))
     module = CausalLM(model, timeline, optimizer_of(plan.optimizer))
     averaged = plan.checkpoint.weights is RevisionWeights.ema
-    evaluation = Evaluation(plan.held_out(packed), {*steps, *range(0, total, plan.eval_interval)}, averaged)
+    measured = {*steps, *range(0, total, plan.eval_interval)}
+    evaluation = Evaluation(plan.held_out(packed), measured, averaged)
     with (
         quiet(),
         compiled(model, plan.compile),
@@ -186,6 +188,7 @@ def _train(
             Measurements(),
             BatchSeed(plan.seed),
             *([] if plan.ema_decay is None else [Ema(plan.ema_decay)]),
+            UnmovedWeights(measured, min(getattr(plan.optimizer, "warmup_steps", 0), total)),
             evaluation,
             scheduled,  # Lightning moves all Checkpoint callbacks to the end, in this order
             *(others.get(name) or BestCheckpoint(bests[name], name, run) for name in asked),
