@@ -173,5 +173,5 @@ def test_what_ends_and_limits_nothing_may_be_said():
 
 def test_a_timer_is_refused_since_it_counts_the_time_before_a_resume_too(tmp_path):
     timer = {"_target_": "lightning.pytorch.callbacks.Timer", "duration": {"hours": 1}}
-    with pytest.raises(ValueError, match=r"^callbacks\.timer: must not be a Timer"):
+    with pytest.raises(ValueError, match=r"^callbacks\.timer: must not be Timer"):
         plan(tmp_path, callbacks={"timer": timer})

@@ -46,7 +46,7 @@ def run_job(config: DictConfig) -> int:
         code = command.execute(job.plan, folder, job.config)
     except BaseException as error:
         code, message = explain(error)
-        if code == BAD_INPUT:
+        if code == BAD_INPUT and not getattr(error, "begun", False):
             _remove_unstarted(folder)
         print(message, end="\n" if message else "", file=sys.stderr, flush=True)
         if isinstance(error, SystemExit) and error.code != code:  # none at all, which a process ends well with

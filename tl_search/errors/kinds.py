@@ -5,6 +5,22 @@ class BadInput(Exception):  # noqa: N818  a mistake of the user, not a failure o
     """A mistake in what was asked for; its text is the whole message."""
 
 
+class PartFailed(BadInput):
+    """A callback, a logger, an optimizer or the machine, none of them ours, raised an error in a training.
+
+    Args:
+        message: For a person; it begins with the part's place in the config.
+        begun: Whether the training had made steps, so that there may be something to go on from.
+    """
+
+    def __init__(self, message: str, begun: bool = False) -> None:
+        super().__init__(message, begun)
+        self.message, self.begun = message, begun
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class LockedError(RuntimeError):
     """Another process works in the run directory; the message names it."""
 

@@ -9,6 +9,28 @@ from tl_search.training.callbacks.best import Best
 _EVAL = ("eval/loss", "eval/perplexity")
 _NO_EVAL = "data.validation_share=0 (or trainer.limit_val_batches=0)"
 
+_AVERAGE = "whose average no revision would hold; ema_decay=0.999 keeps one, which checkpoint.weights=ema writes"
+_BAR = "since callbacks.progress shows a run's progress"
+_FUNCTION = "which needs a function, and a config can name none; a class of your own (plugins=[…]) can do the same"
+# Callbacks of Lightning that never act in training by steps, or would make something else of a run than it says.
+_REFUSED = {
+    "Timer": "which also counts the time before a resume; to limit the time, send SIGUSR1: the run saves its state and "
+    "ends",
+    "BatchSizeFinder": "since data.batch_size is one of the settings by which a run is known",
+    "LearningRateFinder": "since optimizer.lr is one of the settings by which a run is known",
+    "StochasticWeightAveraging": _AVERAGE,
+    "WeightAveraging": _AVERAGE,
+    "EMAWeightAveraging": _AVERAGE,
+    "BackboneFinetuning": "since the model has no backbone of its own",
+    "ModelPruning": "since revisions would hold its masks in the place of the weights",
+    "BasePredictionWriter": "since a training predicts nothing",
+    "ProgressBar": _BAR,
+    "TQDMProgressBar": _BAR,
+    "RichProgressBar": _BAR,
+}
+_OF_FUNCTIONS = ("LambdaCallback", "ThroughputMonitor")
+_LOGS = ("DeviceStatsMonitor", "LearningRateMonitor", "ThroughputMonitor")
+
 
 def kind_of(entry: Any) -> str:
     """The name of a callback's class, given as settings, as a node with its `_target_`, or as an object."""
@@ -20,12 +42,29 @@ def setting_of(entry: Any, name: str) -> Any:
     return entry.get(name) if isinstance(entry, Mapping) else getattr(entry, name, None)
 
 
-def check_kinds(callbacks: Mapping[str, Any]) -> None:
-    """Raises ValueError for a callback that cannot work in a run."""
+def check_kinds(callbacks: Mapping[str, Any], logs: bool, batches_per_step: int) -> None:
+    """Raises ValueError for a callback that cannot work in a run.
+
+    Args:
+        callbacks: Name → entry, as in a plan.
+        logs: Whether the run has a logger.
+        batches_per_step: As the run counts its tokens and epochs.
+    """
     for name, entry in callbacks.items():
-        if kind_of(entry) == "Timer":
-            raise ValueError(f"callbacks.{name}: must not be a Timer, which also counts the time before a resume; "
-                             "to limit the time, send SIGUSR1: the run saves its state and ends")  # fmt: skip
+        kind = kind_of(entry)
+        if not isinstance(entry, Mapping) and not type(entry).__module__.startswith("lightning."):
+            continue
+        why = _FUNCTION if kind in _OF_FUNCTIONS and isinstance(entry, Mapping) else _REFUSED.get(kind)
+        if why:
+            raise ValueError(f"callbacks.{name}: must not be {kind}, {why}")
+        if kind in _LOGS and not logs:
+            raise ValueError(f"callbacks.{name}: {kind} needs a logger, such as logger=tensorboard")
+        factors = dict(setting_of(entry, "scheduling") or {})
+        if kind == "GradientAccumulationScheduler" and {*factors.values()} != {batches_per_step}:
+            raise ValueError(
+                f"callbacks.{name}.scheduling: must be {batches_per_step} in every epoch, the batches of a step "
+                f"(trainer.accumulate_grad_batches), got {factors}"
+            )
 
 
 def check_monitors(callbacks: Mapping[str, Any], held_out: bool) -> None:

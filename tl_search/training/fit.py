@@ -1,5 +1,6 @@
 """Builds a training run from its parts and trains it."""
 
+import shutil
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator
@@ -8,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tl_search.errors.kinds import PartFailed
 from tl_search.runs.finish import check_finished, finish
 from tl_search.runs.identity import claim
 from tl_search.runs.index import read_index, restore_index
@@ -21,11 +23,13 @@ from tl_search.training.callbacks.best import Best
 from tl_search.training.compiling import compiled
 from tl_search.training.context import RunContext
 from tl_search.training.data import stream
-from tl_search.training.entries import callback_of, logger_of, optimizer_of
+from tl_search.training.entries import callback_of, loggers_of, optimizer_of
 from tl_search.training.extend import check_length, check_same_text, extension, is_done, phases
 from tl_search.training.horizon import horizon_of, scheduled_steps, timeline_of
 from tl_search.training.idle import idle
 from tl_search.training.interrupts import Interrupts, Stopped
+from tl_search.training.memory import enough_memory
+from tl_search.training.own_parts import answering, is_ours
 from tl_search.training.packing import PackedText
 from tl_search.training.plan import TrainingPlan
 from tl_search.training.quiet import quiet
@@ -37,8 +41,10 @@ from tl_search.training.saving import BackgroundWriter
 from tl_search.training.start import check_start, settle, starting_state
 from tl_search.training.timeline import Timeline
 from tl_search.training.trainer import EndedEarly, check_end, make_trainer
+from tl_search.training.trial import check_parts
 
 if TYPE_CHECKING:
+    from lightning.pytorch import Callback, Trainer
     from lightning.pytorch.loggers import Logger
 
 
@@ -79,6 +85,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             check_finished(folder)
             return accepted()
         with quiet():
+            check_parts(plan, folder, reached)
             record = RunRecord.read(folder)
             cache, recorded = plan.cache or RunPaths(folder).cache, record.data if record else None
             packed = plan.data.pack(plan.tokenizer, cache, recorded, plan.model.context)
@@ -88,8 +95,6 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             horizon = horizon_of(plan, steps_per_epoch)
             if change:
                 check_length(folder, plan.trainer, horizon.total, reached)
-            if origin.run is not None:  # check early: loggers may be new, and this machine may be another one
-                make_trainer(plan.trainer, folder, horizon.total, [], _loggers(plan, folder, reached))
             steps = scheduled_steps(plan.schedule, horizon)
             # recorded only now: with too little text the run has failed above, and may be started with other text
             claim(folder, known, data=packed.identity)
@@ -109,12 +114,13 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             train = partial(_train, plan, packed, folder, timeline, state, start, due)
             end, early = horizon.total, None
             try:
-                if start < end and plan.devices > 1:
-                    interrupts.received = start_ranks(train, plan.devices)
-                elif start < end:
-                    train(interrupts=interrupts)
-                elif state is not None:
-                    settle(plan, folder, state, due)
+                with _nothing_left(folder, begins=state is None):
+                    if start < end and plan.devices > 1:
+                        interrupts.received = start_ranks(train, plan.devices)
+                    elif start < end:
+                        train(interrupts=interrupts)
+                    elif state is not None:
+                        settle(plan, folder, state, due)
             except EndedEarly as told:
                 print(told, file=sys.stderr, flush=True)
                 end, early = told.step, told.reason
@@ -155,16 +161,19 @@ def _train(
     from tl_search.training.callbacks.resume_state import ResumeState
     from tl_search.training.callbacks.scheduled_checkpoint import ScheduledCheckpoint
     from tl_search.training.callbacks.settings_card import SettingsCard
+    from tl_search.training.callbacks.unmoved import UnmovedWeights
     from tl_search.training.module import CausalLM
 
     total, steps = timeline.total, {*due}
     asked = {name: entry for name, entry in plan.callbacks.items() if entry is not None}
     bests = {name: entry for name, entry in asked.items() if isinstance(entry, Best)}
-    others = {name: callback_of(entry) for name, entry in asked.items() if not isinstance(entry, Best)}
-    model = plan.model.build(packed.tokenizer, stream(plan.seed, "weights"))
+    others = {name: callback_of(name, entry) for name, entry in asked.items() if not isinstance(entry, Best)}
+    with enough_memory("model"):
+        model = plan.model.build(packed.tokenizer, stream(plan.seed, "weights"))
     module = CausalLM(model, timeline, optimizer_of(plan.optimizer))
     averaged = plan.checkpoint.weights is RevisionWeights.ema
-    evaluation = Evaluation(plan.held_out(packed), {*steps, *range(0, total, plan.eval_interval)}, averaged)
+    measured = {*steps, *range(0, total, plan.eval_interval)}
+    evaluation = Evaluation(plan.held_out(packed), measured, averaged)
     with (
         quiet(),
         compiled(model, plan.compile),
@@ -185,6 +194,7 @@ def _train(
             Measurements(),
             BatchSeed(plan.seed),
             *([] if plan.ema_decay is None else [Ema(plan.ema_decay)]),
+            UnmovedWeights(measured, min(getattr(plan.optimizer, "warmup_steps", 0), total)),
             evaluation,
             scheduled,  # Lightning moves all Checkpoint callbacks to the end, in this order
             *(others.get(name) or BestCheckpoint(bests[name], name, run) for name in asked),
@@ -193,9 +203,11 @@ def _train(
             ResumeState(plan.checkpoint, run),
         ]
         done = -1 if state is None else start
-        trainer = make_trainer(plan.trainer, folder, total, callbacks, _loggers(plan, folder, done), saves)
+        loggers = loggers_of(plan.logger, folder, done)
+        trainer = make_trainer(plan.trainer, folder, total, callbacks, [*loggers.values()], saves)
         try:
-            trainer.fit(module, plan.loader(packed, rank), ckpt_path=state, weights_only=True)
+            with answering(lambda: _parts(plan, others, loggers, trainer), trainer, start, folder):
+                trainer.fit(module, plan.loader(packed, rank), ckpt_path=state, weights_only=True)
             check_end(trainer, steps, total)
         except (Stopped, SystemExit) as error:
             signals.listen("finishing what is being saved")  # Lightning has restored the earlier handlers
@@ -207,9 +219,35 @@ def _train(
             raise
 
 
-def _loggers(plan: TrainingPlan, folder: Path, step: int) -> "list[Logger]":
-    """The run's loggers; `step` as in `LoggerEntry.start`. Raises ValueError where a package is missing."""
-    return [logger_of(entry, folder, step) for entry in plan.logger.values() if entry is not None]
+def _parts(
+    plan: TrainingPlan, callbacks: "dict[str, Callback]", loggers: "dict[str, Logger]", trainer: "Trainer"
+) -> "list[tuple[str, object]]":
+    """What was made of a run's settings, with its place in the config.
+
+    An object that a program has put into the plan is not among it: what that raises, the program gets as it is.
+    """
+    made = [] if is_ours(plan.optimizer) else trainer.optimizers
+    return [
+        *((f"callbacks.{name}", part) for name, part in callbacks.items() if part is not plan.callbacks[name]),
+        *((f"logger.{name}", part) for name, part in loggers.items() if part is not plan.logger[name]),
+        *(("optimizer", part) for part in (plan.optimizer, *made)),
+    ]
+
+
+@contextmanager
+def _nothing_left(folder: Path, begins: bool) -> Iterator[None]:
+    """What a training that begins has written in the block is removed if it ends before its first step is done.
+
+    Loggers make their files before a person's own callbacks have a word, and the first revision is that of step 0.
+    """
+    before = {*folder.iterdir()}
+    try:
+        yield
+    except PartFailed as error:
+        if begins and not error.begun:
+            for entry in {*folder.iterdir()} - before:
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        raise
 
 
 @contextmanager

@@ -103,7 +103,7 @@ class TrainingPlan:
             for name, entry in getattr(self, room).items():
                 if isinstance(entry, str | bool | int | float | list):
                     raise ValueError(f"{room}.{name}: must be a node with its _target_, or null, got {entry!r}")
-        check_kinds(self.callbacks)
+        check_kinds(self.callbacks, any(entry is not None for entry in self.logger.values()), self.batches_per_step)
         check_monitors(self.callbacks, held_out=self.evaluates)
 
     @property

@@ -1,6 +1,7 @@
 """Lightning's Trainer: checks the arguments that a config gives, and makes the Trainer of a run."""
 
 import math
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,8 +114,8 @@ def make_trainer(
     plugins: list[Any] = [AtomicCheckpointIO(saves)]
     if device_count(given) > 1:  # the run starts its ranks itself, also inside a SLURM job
         plugins.append(LightningEnvironment())
-    elif SLURMEnvironment.detect():  # Lightning's own requeueing would save and then train on until it is killed
-        plugins.append(SLURMEnvironment(auto_requeue=False))
+    elif SLURMEnvironment.detect():
+        plugins.append(_slurm_environment())
     own = {"callbacks": callbacks, "logger": loggers or False, "plugins": plugins, "default_root_dir": folder}
     kept = {key: value for key, value in given.items() if key != "_target_" and key not in ADDED}
     if kept.get("devices") in (None, "auto"):
@@ -129,9 +130,22 @@ def make_trainer(
             raise ValueError(f"precision: must be 32-true, bf16-mixed, … on a CPU, got {given['precision']}")
         return trainer
     # such as a device that this machine does not have
-    except (MisconfigurationException, ImportError, ValueError, TypeError) as error:
+    except (MisconfigurationException, ImportError, RuntimeError, ValueError, TypeError) as error:
         said = " ".join(str(error).split())
         raise ValueError(f"trainer.{said}" if said.startswith("precision: ") else f"trainer: {said}") from error
+
+
+def _slurm_environment() -> Any:
+    """SLURM's job without Lightning's own requeueing, which would save and then train on until the job is killed."""
+    from lightning.pytorch.plugins.environments import SLURMEnvironment
+
+    try:
+        return SLURMEnvironment(auto_requeue=False)
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"SLURM_NTASKS: must be 1, since a run starts one process for each of trainer.devices by itself, got "
+            f"{os.environ.get('SLURM_NTASKS')}; ask SLURM for --ntasks=1"
+        ) from error
 
 
 def _is_half(given: Mapping[str, Any]) -> bool:

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tl_search.cli.config.signature import parameters
+from tl_search.cli.config.convert import convert
+from tl_search.cli.config.signature import hint, parameters
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.nearest import suggest
 from tl_search.plugins import OURS, allowed
@@ -66,14 +67,22 @@ def walk(tree: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
 
 
 def check_arguments(target: str, arguments: Mapping[Any, Any], path: str) -> None:
-    """Refuse a class that is not there, and arguments that its constructor does not know. Imports nothing."""
+    """Refuse a class that is not there, and arguments that its constructor does not know. Imports nothing.
+
+    Values are compared with the constructor's annotations, since libraries often find a wrong type only when they use
+    it. Of the Trainer's arguments null is not looked at: for most of them a run has a meaning of its own.
+    """
     try:
         known = parameters(target)
     except LookupError as error:
         raise BadInput(f"{path}._target_: {error.args[0]}") from error
-    for key in arguments:
-        if known is not None and key not in known:
+    for key, value in arguments.items():
+        if known is None:
+            continue
+        if key not in known:
             raise BadInput(f"{path}.{key}: unknown key{suggest(key, known)}")
+        if value is not None or path != "trainer":
+            convert(value, hint(known[key]), f"{path}.{key}")
 
 
 def whole_numbers(node: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -2,8 +2,16 @@
 
 import ast
 import importlib.util
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any, Literal, Optional, Union
+
+_TYPES: dict[str, Any] = {
+    **{kind.__name__: kind for kind in (int, float, bool, str, list, dict, tuple)},
+    **{"Any": Any, "Literal": Literal, "Optional": Optional, "Union": Union},
+    **{"Callable": Callable, "Iterable": Iterable, "Mapping": Mapping, "Sequence": Sequence},
+}
 
 
 def parameters(target: str) -> dict[str, str] | None:
@@ -19,6 +27,14 @@ def parameters(target: str) -> dict[str, str] | None:
     """
     module, _, name = target.rpartition(".")
     return _constructor(_definition(module, name))
+
+
+def hint(annotation: str) -> Any:
+    """The type that an annotation of `parameters` names; Any where it holds names of the library itself."""
+    try:
+        return eval(annotation, {"__builtins__": {}}, dict(_TYPES)) if annotation else Any
+    except (NameError, AttributeError, SyntaxError, TypeError):
+        return Any
 
 
 def _constructor(found: tuple[str, ast.ClassDef] | None) -> dict[str, str] | None:
