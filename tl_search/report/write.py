@@ -1,11 +1,11 @@
 """Writes the report of a run: reads the run, writes the files of the report, and prints a summary."""
 
-import os
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
+from tl_search.errors.console import silence
 from tl_search.report.findings import read_findings
 from tl_search.report.html import render_page
 from tl_search.report.label_free import describe_plane, read_measured
@@ -55,4 +55,4 @@ class Terminal(Console):
     """Standard output. When its reader leaves early (`tl report RUN | head -1`), the files are written all the same."""
 
     def on_broken_pipe(self) -> None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)

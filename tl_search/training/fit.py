@@ -33,7 +33,7 @@ from tl_search.training.ranks import start_ranks
 from tl_search.training.retention import RevisionWeights
 from tl_search.training.revisions import settings
 from tl_search.training.saving import BackgroundWriter
-from tl_search.training.start import check_start, settle, starting_state
+from tl_search.training.start import check_start, restore_bests, settle, starting_state
 from tl_search.training.timeline import Timeline
 from tl_search.training.trainer import EndedEarly, check_end, make_trainer
 
@@ -72,6 +72,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
         restore_index(folder)
         if is_done(folder, known) and not change and not origin.state:
             check_same_text(folder, plan)
+            restore_bests(folder)
             check_finished(folder)
             return accepted()
         with quiet():
