@@ -217,6 +217,16 @@ def test_settings_that_were_cut_off_are_no_other_configuration(study, capsys):
     assert told("resume", capsys)[0] == 0
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_file_of_a_schedule_is_named(tmp_path, capsys, shape):
+    put(file := tmp_path / "mine.json", SHAPES[shape])
+    assert main(["schedule", f"from={file}", "horizon.total=9"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: from: ")
+    assert str(file) in said
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
 @pytest.mark.parametrize("shape", ["empty", "a list", "null", "a text", "no UTF-8", "nested too deeply"])
 def test_a_model_of_a_folder_is_named(study, name, shape):

@@ -59,18 +59,18 @@ class Console:
         self.gone = True
         self._mute()
         silence(self.stream)
-        if self.kept:
-            reason = getattr(error, "strerror", None) or error
-            log.warning("the terminal cannot be written to (%s); the run goes on, and its lines stand here", reason)
+        reason = getattr(error, "strerror", None) or error
+        said = f"the terminal cannot be written to ({reason}); the run goes on, and its lines stand here"
+        self._keep(said, logging.WARNING)
         self._keep(self._line)
 
-    def _keep(self, text: str) -> None:
+    def _keep(self, text: str, level: int = logging.INFO) -> None:
         if self._keeping or not self.kept:  # the log itself may write here
             return
         self._keeping = True
         try:
             for line in filter(str.strip, text.splitlines()):
-                log.info("%s", line)
+                log.log(level, "%s", line)
         finally:
             self._keeping = False
 
