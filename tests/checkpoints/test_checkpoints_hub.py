@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from probe.tiny_models import in_shards, make
@@ -36,6 +37,22 @@ def test_revisions_are_known_before_any_weights_are_downloaded(hub, source, publ
     assert not [path for path in hub.asked if path.endswith(".safetensors")]
     for revision in revisions:
         assert (revision.weights, revision.tokenizer) == folder_digests(published / revision.name)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"\xff"])
+def test_a_damaged_file_of_the_cache_is_named_and_downloaded_again_once_removed(source, content):
+    before = source.revisions()
+    (damaged, *_) = (path.resolve() for path in Path(source.cache).rglob("config.json"))
+    kept = damaged.read_bytes()
+    damaged.write_bytes(content)
+    again = HubCheckpoints(source.models, cache=source.cache, patience=20.0)
+    with pytest.raises(ValueError, match=r"damaged.*; remove it, so that it is downloaded again") as caught:
+        again.revisions()
+    told = Path(str(caught.value).partition(": ")[0])
+    assert told == damaged
+    told.unlink()
+    assert HubCheckpoints(source.models, cache=source.cache, patience=20.0).revisions() == before
+    assert damaged.read_bytes() == kept
 
 
 def test_files_that_revisions_share_are_asked_for_once(hub, source):

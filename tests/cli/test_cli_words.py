@@ -92,3 +92,14 @@ def test_a_reader_who_has_gone_is_no_error(folder, words):
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_an_answer_that_a_full_disk_does_not_take_is_told_once(folder):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tl_search", "-h"],
+            stdout=full, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    assert done.returncode == 75
+    assert done.stderr.startswith("error: No space left on device; ")
+    assert done.stderr.count("\n") == 1

@@ -103,6 +103,17 @@ def test_an_edited_score_is_put_aside_and_its_cell_counts_as_not_scored(ledger, 
     assert ledger.get(score.arm, TASK) == score
 
 
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"null", b'"x"', b"\xff", b"[" * 100_000, None])
+def test_what_is_no_record_of_a_cell_is_put_aside(ledger, score, content):
+    path = ledger.path(score.arm, TASK)
+    path.parent.mkdir(parents=True)
+    path.mkdir() if content is None else path.write_bytes(content)
+    assert ledger.get(score.arm, TASK) is None
+    assert len(ledger.quarantined) == 1
+    assert ledger.put(score) == score
+    assert ledger.get(score.arm, TASK) == score
+
+
 def test_a_file_under_another_cells_name_is_not_believed(ledger, score, arms):
     ledger.put(score)
     other = arms(layer=4)

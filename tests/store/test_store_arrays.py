@@ -35,6 +35,24 @@ def test_an_absent_key_is_none(store):
     assert not store.whole("nothing")
 
 
+@pytest.mark.parametrize("header", [b"", b"[]", b"{}", b"null", b'"x"', b'{"a":1}', b'{"__metadata__":{}}', b"\xff"])
+def test_a_header_of_another_shape_is_noticed_and_the_entry_removed(store, header):
+    store.path("abc").write_bytes(len(header).to_bytes(8, "little") + header)
+    assert store.mapped("abc") is None
+    assert store.damaged == ["abc"]
+    assert "abc" not in store
+
+
+def test_a_folder_in_the_place_of_an_entry_is_named(store):
+    path = store.path("abc")
+    path.unlink()
+    path.mkdir()
+    for ask in (lambda: store.get("abc"), lambda: store.put("abc", ARRAYS)):
+        with pytest.raises(IsADirectoryError) as caught:
+            ask()
+        assert caught.value.filename == str(path)
+
+
 @pytest.mark.parametrize("place", [0, 20, 21, -1, -20, -21])
 def test_a_flipped_bit_is_noticed_and_the_entry_removed(store, place):
     path = store.path("abc")

@@ -36,7 +36,7 @@ def test_a_reader_leaves_a_line_alone_that_its_writer_may_be_finishing(journal):
 def test_a_damaged_middle_line_is_refused_with_its_number(journal):
     lines = journal.path.read_text().splitlines()
     journal.path.write_text("\n".join([lines[0], "{]", lines[2]]) + "\n")
-    with pytest.raises(ValueError, match="line 2 is damaged"):
+    with pytest.raises(ValueError, match=r"line 2: damaged"):
         journal.records()
 
 

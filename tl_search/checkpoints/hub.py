@@ -15,8 +15,8 @@ from tl_search.checkpoints.retry import patiently
 from tl_search.checkpoints.source import NAMED, ModelShape, from_names, has_place, left_out, shape_of
 from tl_search.plane.revision import Revision, check_name
 from tl_search.runs import digests
-from tl_search.store.atomic import read_json
 from tl_search.store.manifest import DamagedError, file_digest
+from tl_search.store.typed_json import read_mapping
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -149,8 +149,8 @@ class HubCheckpoints:
             settings = files.get(digests.TOKENIZER_CONFIG)
             parts = {file: self._sha256(commit, files[file]) for file in weights}
             return Content(
-                digests.weights_digest(parts, read_json(self._small(commit, files[digests.CONFIG]))),
-                digests.tokenizer_digest(tokenizer, read_json(self._small(commit, settings)) if settings else None),
+                digests.weights_digest(parts, self._entries(commit, files[digests.CONFIG])),
+                digests.tokenizer_digest(tokenizer, self._entries(commit, settings) if settings else None),
                 tuple(parts.values()),
             )
         except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError):  # HTTP 404; other errors are raised
@@ -164,6 +164,10 @@ class HubCheckpoints:
     def _sha256(self, commit: str, file: Any) -> str:
         """The sha256 of a file: the Hub lists it for large files, a small file is downloaded."""
         return file.lfs.sha256 if file.lfs else file_digest(self._small(commit, file))
+
+    def _entries(self, commit: str, file: Any) -> dict[str, Any]:
+        """What a small JSON file says; in the cache it is a link, and what is damaged is what that leads to."""
+        return read_mapping(self._small(commit, file).resolve(), "remove it, so that it is downloaded again")
 
     def _small(self, commit: str, file: Any) -> Path:
         """The local path of a small file, which is downloaded once even if several revisions share it."""

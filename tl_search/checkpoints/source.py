@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 # What a message says of a name that tells no step.
 NAMED = "like step1000, checkpoint-500, global_step1000, step200-tokens1B, or main"
+# What reading a config.json can lead to that describes no model.
+_WRONG = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RecursionError)
 _TOLD = 12  # names in one warning
 
 
@@ -210,7 +212,7 @@ def shape_of(folder: Path) -> ModelShape:
         with torch.device("meta"):
             model = text_model(AutoModel.from_config(config, attn_implementation="eager", trust_remote_code=False))
         sizes = model.config.num_hidden_layers, model.config.hidden_size
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, StrictDataclassError) as error:
+    except (*_WRONG, StrictDataclassError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(f"{folder / 'config.json'}: describes no model that can be probed ({reason})") from error
     # a pooler comes after the last block and is not used

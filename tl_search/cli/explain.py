@@ -68,7 +68,8 @@ def explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, BadInput):
         return BAD_INPUT, f"error: {error}"
     if isinstance(error, OSError) and error.errno in CLOSED and error.filename:
-        return BAD_INPUT, f"error: {error.filename}: {error.strerror}"
+        way = ", but a file is needed there; move it away" if error.errno == errno.EISDIR else ""
+        return BAD_INPUT, f"error: {error.filename}: {error.strerror}{way}"
     if isinstance(error, (ValueError, OSError)) and _raised_by_us(error):
         return BAD_INPUT, f"error: {error}"
     return BUG, "".join(traceback.format_exception(error)).rstrip()

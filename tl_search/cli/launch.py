@@ -4,10 +4,12 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from tl_search.cli import commands
+from tl_search.cli.command import Command
 from tl_search.cli.config.build import build
 from tl_search.cli.config.compose import CommandLine
 from tl_search.cli.config.preflight import Job
@@ -15,6 +17,7 @@ from tl_search.cli.config.resumed import resumed
 from tl_search.cli.config.searchpath import conf_dir
 from tl_search.cli.explain import explain
 from tl_search.cli.sweep import sent_away, tell_found, tell_logs
+from tl_search.errors.console import surviving
 from tl_search.errors.exit_codes import BAD_INPUT, INTERRUPTED, TERMINATED, TRY_AGAIN, worst
 from tl_search.errors.kinds import JobFailed, Requeued
 from tl_search.errors.stopping import check
@@ -37,6 +40,11 @@ def run_job(config: DictConfig) -> int:
 
     hydra = HydraConfig.get()
     command, folder = commands.find(str(hydra.job.config_name)), Path(hydra.runtime.output_dir)
+    with surviving("stdout", "stderr"):
+        return _run_job(config, hydra, command, folder)
+
+
+def _run_job(config: DictConfig, hydra: Any, command: Command, folder: Path) -> int:
     try:
         check()
         job = _checked.get((folder.resolve(), tuple(hydra.overrides.task)))

@@ -17,7 +17,8 @@ from tl_search.cli import commands
 from tl_search.cli.explain import explain
 from tl_search.cli.help import command_page, overview
 from tl_search.errors import stopping
-from tl_search.errors.exit_codes import BAD_INPUT, DONE, UNHEARD
+from tl_search.errors.console import silence, surviving
+from tl_search.errors.exit_codes import BAD_INPUT, DONE, INCOMPLETE
 from tl_search.errors.kinds import BadInput, Requeued, Terminated
 from tl_search.errors.nearest import suggest
 from tl_search.training.quiet import warning_line
@@ -38,9 +39,21 @@ def main(words: Sequence[str] | None = None) -> int:
     before = {number: signal.signal(number, _terminate) for number in ours}
     told, warnings.formatwarning = warnings.formatwarning, warning_line
     try:
+        with surviving("stderr"):
+            return _ended(words)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        warnings.formatwarning = told
+
+
+def _ended(words: list[str]) -> int:
+    """The exit code of one command line; a message that belongs to it is on stderr."""
+    try:
         with stopping.one_command():
             code = _dispatch(words)
-        sys.stdout.flush()  # here, where it can still be told that nobody reads it
+        if code in (DONE, INCOMPLETE):
+            sys.stdout.flush()  # here, where it can still be told that nobody reads it
         return code
     except BadInput as error:
         if os.environ.get("TL_DEBUG") == "1":
@@ -51,15 +64,13 @@ def main(words: Sequence[str] | None = None) -> int:
         return error.code if isinstance(error.code, int) else DONE if error.code is None else 1
     except BaseException as error:
         code, message = explain(error)
-        if code == UNHEARD:
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  what is left in the old one cannot be written when Python ends
-        else:
-            print(message, file=sys.stderr)
+        print(message, end="\n" if message else "", file=sys.stderr)
         return code
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        warnings.formatwarning = told
+        try:
+            sys.stdout.flush()
+        except OSError:  # told already, if anybody is there; Python would say it once more when it ends
+            silence(sys.stdout)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -115,11 +126,12 @@ def _carry_out(name: str, words: list[str]) -> int:
         return launch(line, [])
     if not command.makes_run:
         return here(line, command)
-    jobs = preflight(line, command)
-    if not any(is_tried(job.config) for job in jobs):
-        return launch(line, jobs)
-    with in_passing(line, [job.config for job in jobs]) as passing:
-        return launch(passing, preflight(passing, command))
+    with surviving("stdout"):
+        jobs = preflight(line, command)
+        if not any(is_tried(job.config) for job in jobs):
+            return launch(line, jobs)
+        with in_passing(line, [job.config for job in jobs]) as passing:
+            return launch(passing, preflight(passing, command))
 
 
 def _hears_ctrl_c() -> bool:

@@ -14,8 +14,9 @@ import torch
 
 from tl_search.checkpoints.source import text_model
 from tl_search.probe.quiet import quiet
-from tl_search.store.atomic import read_json
+from tl_search.runs.digests import CONFIG, COPY
 from tl_search.store.keys import digest
+from tl_search.store.typed_json import read_mapping
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +32,9 @@ def load_tokenizer(folder: Path) -> Any:
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except Exception as error:  # the tokenizers library raises it as it is; another one, what wrong shapes lead to
         raise ValueError(f"{folder}: its tokenizer does not load ({_first_line(error)})") from error
-    config = read_json(folder / "config.json")
+    config = read_mapping(folder / CONFIG, COPY)
     size = config.get("vocab_size", (config.get("text_config") or {}).get("vocab_size"))
     if isinstance(size, int):
         # only the vocabulary itself must fit: added tokens may have no row in the model's table, and few texts use them
@@ -48,7 +49,7 @@ def load_tokenizer(folder: Path) -> Any:
 
 def architecture(folder: Path, dtype: torch.dtype) -> str:
     """A digest that two folders share exactly when one model object can hold the weights of either."""
-    config = read_json(folder / "config.json")
+    config = read_mapping(folder / CONFIG, COPY)
     for key in ("transformers_version", "_name_or_path"):
         config.pop(key, None)
     return digest({"config": config, "dtype": str(dtype)})
@@ -83,7 +84,10 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
                 trust_remote_code=False,
                 weights_only=True,
             )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError, StrictDataclassError) as error:
+    except (
+        *(OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError, StrictDataclassError),
+        *(TypeError, AttributeError),  # of a file whose values have the wrong shape
+    ) as error:
         raise ValueError(f"{folder}: does not load as a transformers model ({_first_line(error)})") from error
     missing = sorted(name for name in found["missing_keys"] if not _unused(name))
     if missing:

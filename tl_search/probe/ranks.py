@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Self
 
+from tl_search.errors.console import surviving
 from tl_search.errors.ranks import death, portable
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def _serve(rank: int, threads: int, pipe: Connection) -> None:
         except EOFError:
             return
         try:
-            answer: Any = job(rank, models)
+            with surviving("stdout", "stderr"):
+                answer: Any = job(rank, models)
         except BaseException as error:
             answer = portable(rank, error)
         pipe.send(answer)

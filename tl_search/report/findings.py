@@ -16,6 +16,7 @@ from tl_search.runs.outcome import Outcome
 from tl_search.runs.pulls import BanditState, Estimates, Step
 from tl_search.runs.record import RunRecord
 from tl_search.runs.searched_plane import SearchedPlane
+from tl_search.runs.settings import read_settings
 from tl_search.store.typed_json import fitting
 
 
@@ -75,11 +76,11 @@ def read_findings(folder: Path) -> Findings:
     paths = RunPaths(folder)
     plane, outcome = SearchedPlane.read(folder), Outcome.read(folder)
     state, record = BanditState.read(folder), RunRecord.read(folder)
-    with fitting(paths.bandit_state):
+    with fitting(paths.bandit_state, BanditState.HEALED_BY):
         for step in state.trajectory:
             plane.at(step.arm), plane.at(step.recommended.arm)
         mean, sd = (_array(state.posterior, key, plane.shape) for key in ("mean", "sd"))
-    with fitting(paths.result):
+    with fitting(paths.result, Outcome.HEALED_BY):
         for arm in outcome.arms() if outcome else ():
             plane.at(arm)
     return Findings(
@@ -94,7 +95,7 @@ def read_findings(folder: Path) -> Findings:
         name=record.name if record else folder.name,
         seed=record.seed if record else None,
         versions=record.versions if record else {},
-        checkpoints=_checkpoints(paths.config),
+        checkpoints=_checkpoints(folder),
         tags=record.tags if record else (),
     )
 
@@ -108,16 +109,10 @@ def _array(estimates: Estimates | None, key: str, shape: tuple[int, int]) -> np.
     return array
 
 
-def _checkpoints(path: Path) -> str | None:
+def _checkpoints(run: Path) -> str | None:
     """`checkpoints.path` of the run's config; None when there is no config or it says nothing of a path."""
-    from omegaconf import OmegaConf
-
-    if not path.is_file():
+    if not RunPaths(run).config.exists():
         return None
-    try:
-        config = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except Exception as error:  # OmegaConf passes on whatever the YAML reader raises, which has no base of its own
-        raise ValueError(f"{path}: damaged ({type(error).__name__})") from error
-    checkpoints = config.get("checkpoints") if isinstance(config, dict) else None
-    found = checkpoints.get("path") if isinstance(checkpoints, dict) else None
+    checkpoints = read_settings(run).get("checkpoints")
+    found = checkpoints.get("path") if isinstance(checkpoints, Mapping) else None
     return None if found is None else str(found)

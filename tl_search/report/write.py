@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tl_search.errors.console import silence
 from tl_search.figures.style import LIGHT
 from tl_search.report.findings import read_findings
 from tl_search.report.html import render_page
@@ -80,4 +81,4 @@ class Terminal(Console):
             self.width = _WIDE
 
     def on_broken_pipe(self) -> None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tl_search.store.atomic import read_json
 from tl_search.store.keys import digest
 from tl_search.store.manifest import file_digest
+from tl_search.store.typed_json import read_mapping
 
 CONFIG = "config.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -21,6 +21,8 @@ TOKENIZER = (
     "tokenizer.json", TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
     "vocab.txt", "tokenizer.model", "spiece.model",
 )  # fmt: skip
+
+COPY = "copy the model there again"  # what heals a damaged file of a model, as messages say it
 
 # The names of files with weights, in one file or in shards; only one of the two formats is read.
 _SHARD = r"(-\d+-of-\d+)?"
@@ -79,10 +81,10 @@ def folder_digests(folder: Path, known: Mapping[str, str] | None = None) -> tupl
     weights = weight_files(names)
     sha256 = known or {name: file_digest(folder / name) for name in names & {*weights, *TOKENIZER}}
     return (
-        weights_digest({name: sha256[name] for name in weights}, read_json(folder / CONFIG)),
+        weights_digest({name: sha256[name] for name in weights}, read_mapping(folder / CONFIG, COPY)),
         tokenizer_digest(
             {name: sha256[name] for name in TOKENIZER if name in names},
-            read_json(folder / TOKENIZER_CONFIG) if TOKENIZER_CONFIG in names else None,
+            read_mapping(folder / TOKENIZER_CONFIG, COPY) if TOKENIZER_CONFIG in names else None,
         ),
     )
 

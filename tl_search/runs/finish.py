@@ -10,9 +10,9 @@ from typing import Any
 from tl_search.runs.identity import as_recorded
 from tl_search.runs.index import read_index
 from tl_search.runs.layout import RunPaths
-from tl_search.runs.pointers import pointers
+from tl_search.runs.pointers import Pointer, entries
 from tl_search.runs.record import Done
-from tl_search.runs.states import cut_off, end_setting_back, states_of, verified
+from tl_search.runs.states import cut_off, end_setting_back, restore_last, states_of, verified
 from tl_search.store.atomic import write_dir
 from tl_search.store.keys import digest
 from tl_search.store.manifest import DamagedError, verify
@@ -53,8 +53,8 @@ def write_main(run: Path, step: int) -> None:
 def check_finished(run: Path) -> None:
     """Read and check the files of a finished run: `main`, the best models and the states.
 
-    A damaged `main` is made again from the last revision, with a warning. What is damaged beside it, and what heals it,
-    is told as a warning too, since the run has its last model all the same.
+    A damaged `main` is made again from the last revision, and `last.json` from the states, each with a warning. What is
+    damaged beside them, and what heals it, is told as a warning too, since the run has its last model all the same.
 
     Raises:
         ValueError: the last model is damaged under both of its names; the message says what heals it.
@@ -67,13 +67,19 @@ def check_finished(run: Path) -> None:
         try:
             verified(folder)
         except DamagedError as error:
-            log.warning("damaged training state: %s; %s", error, _way(run, at))
-    for pointer in pointers(run):
+            log.warning("damaged training state: %s; %s", error, remedy(run, at))
+    restore_last(run)
+    for entry in entries(run):
+        try:
+            pointer = Pointer.read(run, entry)
+        except ValueError as error:
+            log.warning("%s", error)
+            continue
         try:
             verify(paths.revision(pointer.revision))
         except DamagedError as error:
             if pointer.revision != f"step{step}":  # which is the last model, too
-                log.warning("damaged %s model: %s; %s", pointer.entry, error, _way(run, pointer.step))
+                log.warning("damaged %s model: %s; %s", pointer.entry, error, remedy(run, pointer.step))
     try:
         found = verify(paths.revision("main"))
         last = {line.name: line.files for line in read_index(run)}.get(f"step{step}")
@@ -83,13 +89,13 @@ def check_finished(run: Path) -> None:
         try:
             verify(paths.revision(f"step{step}"))
         except DamagedError as deeper:
-            raise ValueError(f"run: {deeper}; {_way(run, step)}") from error
+            raise ValueError(f"run: {deeper}; {remedy(run, step)}") from error
         write_main(run, step)
         log.warning("damaged last model: %s; made again from %s", error, paths.revision(f"step{step}"))
 
 
-def _way(run: Path, step: int) -> str:
-    """How something damaged of a step is made again."""
+def remedy(run: Path, step: int) -> str:
+    """How something damaged of a step is made again, as the end of a message."""
     for folder, at in states_of(run):
         try:
             if at < step and verified(folder):

@@ -1,6 +1,5 @@
 """The index of a training run's revisions: `RUN/checkpoints/index.jsonl`, one line per revision."""
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -9,7 +8,7 @@ from pathlib import Path
 from tl_search.plane.revision import Revision
 from tl_search.runs.digests import CONFIG, TOKENIZER_CONFIG, folder_digests
 from tl_search.runs.layout import RunPaths
-from tl_search.store.atomic import write_text
+from tl_search.store.atomic import parse_json, write_text
 from tl_search.store.journal import Journal, as_line
 from tl_search.store.manifest import NAME, file_digest, read_manifest
 from tl_search.store.typed_json import from_plain, to_plain
@@ -61,7 +60,7 @@ class WrittenRevision:
 
 def index_of(run: Path) -> Journal:
     """The log behind the index."""
-    return Journal(RunPaths(run).index)
+    return Journal(RunPaths(run).index, "remove it, since what the revisions say of themselves counts")
 
 
 def add_revision(
@@ -126,10 +125,9 @@ def _sentence(wrong: Mapping[str, str]) -> str:
 def _compared(run: Path) -> tuple[list[WrittenRevision], dict[str, str]]:
     """(The revisions by rising step, what is wrong with the index: revision or line → a few words)."""
     journal, lines, wrong = index_of(run), {}, {}
-    raw = journal.path.read_bytes().split(b"\n")[:-1] if journal.path.exists() else []  # the last may be incomplete
-    for number, text in enumerate(raw, 1):
+    for number, text in enumerate(journal.lines()[0], 1):
         try:
-            line: WrittenRevision = from_plain(WrittenRevision, json.loads(text))
+            line: WrittenRevision = from_plain(WrittenRevision, parse_json(text))
             lines[line.name] = line
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             wrong[f"line {number}"] = f"is damaged ({error})"
@@ -137,7 +135,7 @@ def _compared(run: Path) -> tuple[list[WrittenRevision], dict[str, str]]:
     whole = {name: line for name, line in found.items() if line is not None}
     if wrong and not whole:
         place, what = next(iter(wrong.items()))
-        raise ValueError(f"{journal.path}: {place} {what}")
+        raise ValueError(f"{journal.path}: {place} {what}; {journal.healed_by}")
     best: float | None = None
     for name, own in sorted(whole.items(), key=lambda item: item[1].step):
         given = lines.get(name)

@@ -6,6 +6,10 @@ from pathlib import Path
 STATE = "state.ckpt"  # in the folder of a full training state
 SETTINGS = "run.yaml"  # the run's settings, in every state and every revision
 
+# What heals a damaged file that follows from the rest of a run, as messages say it.
+REPEAT = "repeat the command that started the run, which writes it again"
+HEALED_BY = f"remove it and {REPEAT}"
+
 
 @dataclass(frozen=True)
 class RunPaths:
@@ -132,9 +136,9 @@ class RunPaths:
     @property
     def is_training(self) -> bool:
         """Whether revisions were written here."""
-        return self.index.is_file() or any(self.revisions.glob("step*/MANIFEST.json"))
+        return self.index.exists() or any(self.revisions.glob("step*/MANIFEST.json"))
 
     @property
     def is_search(self) -> bool:
         """Whether a plane is searched here."""
-        return self.plane.is_file()
+        return self.plane.exists()

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from tl_search.errors.nearest import no_folder, suggest
 from tl_search.plane.revision import Revision
+from tl_search.runs.digests import COPY
 from tl_search.runs.index import read_index
-from tl_search.runs.layout import RunPaths
+from tl_search.runs.layout import HEALED_BY, REPEAT, RunPaths
 from tl_search.runs.outcome import Outcome
 from tl_search.runs.pulls import BanditState
 from tl_search.runs.record import Done, RunRecord
 from tl_search.runs.searched_plane import SearchedPlane
+from tl_search.runs.settings import read_settings
 from tl_search.store.keys import safe_name
-from tl_search.store.typed_json import reading
+from tl_search.store.typed_json import fitting, reading
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -89,7 +91,7 @@ class Run:
         rows = []
         for path in sorted(place.glob("*/*/layer_*/*/*.json")):
             _, revision, layer, _, _ = path.relative_to(place).parts
-            with reading(path) as value:
+            with reading(path, f"remove {place} and {REPEAT}") as value:
                 ((split, (first, *_)),) = value["scores"].items()
                 number = int(layer.removeprefix("layer_"))
                 cell = (number, value["task_name"], split, 100 * float(first["main_score"]))
@@ -138,20 +140,24 @@ class Run:
         from transformers import AutoModel, AutoTokenizer
 
         where = self._where(revision)
-        return AutoModel.from_pretrained(**where), AutoTokenizer.from_pretrained(**where)
+        try:
+            return AutoModel.from_pretrained(**where), AutoTokenizer.from_pretrained(**where)
+        except (KeyError, TypeError, AttributeError, ValueError, OSError, RecursionError) as error:
+            place = where["pretrained_model_name_or_path"]
+            raise ValueError(f"{place}: does not load as a transformers model ({error}); {COPY}") from error
 
     def _where(self, name: str) -> dict[str, Any]:
         """What `from_pretrained` is told of a revision."""
         paths = RunPaths(self.folder)
         if paths.is_training:
             return _local(paths.revisions, name)
-        import yaml
-
-        source = yaml.safe_load(paths.config.read_text())["checkpoints"]
-        if "path" not in source:
-            (model,) = source["models"]
-            repository = model if "/" in model else f"{source['organisation']}/{model}"
-            return {"pretrained_model_name_or_path": repository, "revision": name, "cache_dir": source.get("cache")}
+        said = read_settings(self.folder)
+        with fitting(paths.config, HEALED_BY):
+            source = said["checkpoints"]
+            if "path" not in source:
+                (model,) = source["models"]
+                repository = model if "/" in model else f"{source['organisation']}/{model}"
+                return {"pretrained_model_name_or_path": repository, "revision": name, "cache_dir": source.get("cache")}
         models = RunPaths(Path(source["path"]))
         if not models.folder.is_dir():
             raise ValueError(f"{self.folder}: searched {models.folder}, and {no_folder(models.folder)}")

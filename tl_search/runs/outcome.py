@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 from tl_search.plane.arm_name import ArmName
-from tl_search.runs.layout import RunPaths
+from tl_search.runs.layout import HEALED_BY, RunPaths
 from tl_search.runs.searched_plane import Seconds
 from tl_search.store.typed_json import read_record, write_record
 
@@ -197,6 +197,7 @@ class Outcome:
     searched: Searched | None = None
 
     OPTIONAL = ("searched", "unmeasured", "revisions_left_out", "healed", "texts_cut")
+    HEALED_BY: ClassVar[str] = HEALED_BY
 
     @classmethod
     def read(cls, run: Path) -> Self | None:

@@ -1,14 +1,17 @@
-"""Pointers to the best state and model of a run by a measurement: `checkpoints/NAME.json` and `revisions/NAME`."""
+"""Pointers to states and models of a run: `checkpoints/last.json`, and for each best by a measurement
+`checkpoints/NAME.json` and `revisions/NAME`."""
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from tl_search.runs.layout import RunPaths
-from tl_search.store.atomic import ASIDE, read_json, remove_folder, sync_folder, write_json
+from tl_search.runs.layout import HEALED_BY, RunPaths
+from tl_search.store.atomic import ASIDE, remove_folder, sync_folder, write_json
 from tl_search.store.fence import may_publish
+from tl_search.store.typed_json import from_plain, read_record, reading
 
 
 @dataclass(frozen=True)
@@ -36,15 +39,10 @@ class Pointer:
     @classmethod
     def read(cls, run: Path, entry: str) -> Self:
         """Raises ValueError naming the file where it is damaged."""
-        path = RunPaths(run).pointer(entry)
-        said = read_json(path)
-        try:
-            texts = {key: str(said[key]) for key in ("monitor", "revision")}
-            name = str(said.get("name", f"step{said['step']}"))
-            weights = str(said.get("weights", "raw"))
-            return cls(entry, int(said["step"]), value=float(said["value"]), name=name, weights=weights, **texts)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path}: damaged ({type(error).__name__}: {error})") from error
+        with reading(RunPaths(run).pointer(entry), HEALED_BY) as value:
+            said = from_plain(Mapping[str, Any], value)
+            pointer: Self = from_plain(cls, {"name": f"step{said['step']}", **said, "entry": entry})
+            return pointer
 
     def __str__(self) -> str:
         where = f" (revisions/{self.revision})" if self.revision != f"step{self.step}" else ""
@@ -74,9 +72,34 @@ class Pointer:
                 remove_folder(older)
 
 
-def pointers(run: Path) -> list[Pointer]:
-    """All that a run has, `best` first. Raises ValueError naming a damaged one."""
+@dataclass(frozen=True)
+class Named:
+    """What every pointer says: the name of a state's folder, `step1000`; old ones to a best have only its step."""
+
+    name: str | None = None
+    step: int | None = None
+
+    HEALED_BY: ClassVar[str] = HEALED_BY
+
+    def __post_init__(self) -> None:
+        if self.name is None and self.step is None:
+            raise KeyError("name")
+
+    @classmethod
+    def by(cls, path: Path) -> str:
+        """The name that a pointer's file says. Raises ValueError naming the file where it is damaged."""
+        said = read_record(cls, path)
+        return said.name or f"step{said.step}"
+
+
+def entries(run: Path) -> list[str]:
+    """The pointers that a run has, by their own names, `best` first."""
     paths = RunPaths(run)
     others = {paths.last.name, paths.rewound.name}
     found = [path.stem for path in paths.states.glob("*.json") if path.name not in others]
-    return [Pointer.read(run, entry) for entry in sorted(found, key=lambda entry: (entry != "best", entry))]
+    return sorted(found, key=lambda entry: (entry != "best", entry))
+
+
+def pointers(run: Path) -> list[Pointer]:
+    """All that a run has, in the order of `entries`. Raises ValueError naming a damaged one."""
+    return [Pointer.read(run, entry) for entry in entries(run)]

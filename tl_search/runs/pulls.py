@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from tl_search.plane.arm_name import ArmName
 from tl_search.plane.pull import Cost
-from tl_search.runs.layout import RunPaths
+from tl_search.runs.layout import HEALED_BY, RunPaths
 from tl_search.store.typed_json import read_record, write_record
 
 
@@ -84,6 +84,8 @@ class BanditState:
     trajectory: tuple[Step, ...]
     posterior: Estimates | None = None
     stopped: str | None = None
+
+    HEALED_BY: ClassVar[str] = HEALED_BY
 
     @classmethod
     def read(cls, run: Path) -> Self:

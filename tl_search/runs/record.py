@@ -5,11 +5,11 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from tl_search.runs.layout import RunPaths
-from tl_search.store.atomic import read_json, write_json
-from tl_search.store.typed_json import read_record, write_record
+from tl_search.runs.layout import HEALED_BY, RunPaths
+from tl_search.store.atomic import write_json
+from tl_search.store.typed_json import from_plain, read_record, reading, write_record
 
 PACKAGES = (
     "tl-search",
@@ -23,6 +23,20 @@ PACKAGES = (
     "scipy",
     "hydra-core",
 )
+
+
+# Of an entry of a run's history, what the learning rate follows from.
+_CHANGE = {"step": int, "lr_policy": str, "total": tuple[int, ...]}
+# Of `DONE.json`, the facts by name; a training's has one of the first two, a search's has its exit code.
+_FACTS = {
+    "step": int,
+    "digest": str,
+    "eval_loss": float | None,
+    "early": str,
+    "pulls": int,
+    "unmeasured": Mapping[str, str],
+    "result": str,
+}
 
 
 def versions() -> dict[str, str]:
@@ -67,6 +81,14 @@ class RunRecord:
     varied: str = ""
 
     OPTIONAL = ("tags", "plugins", "varied", "plan", "data", "weights", "history", "parent")
+    HEALED_BY: ClassVar[str] = f"copy it back, or {HEALED_BY}"
+
+    def __post_init__(self) -> None:
+        if self.plan is not None and not {"seed", "trainer"} <= self.plan.keys():
+            raise ValueError("plan has no seed or no trainer")
+        for number, entry in enumerate(self.history):
+            for name, hint in _CHANGE.items():
+                from_plain(hint, entry[name], f"history[{number}].{name}")
 
     @classmethod
     def read(cls, run: Path) -> Self | None:
@@ -76,7 +98,7 @@ class RunRecord:
             ValueError: it is damaged; the message names the file.
         """
         path = RunPaths(run).record
-        return read_record(cls, path) if path.is_file() else None
+        return read_record(cls, path) if path.exists() else None
 
     def write(self, run: Path) -> None:
         """Replace the record of a run directory."""
@@ -100,12 +122,14 @@ class Done:
     def read(cls, run: Path) -> Self | None:
         """None for a run that is not finished. Raises ValueError for a damaged file."""
         path = RunPaths(run).done
-        if not path.is_file():
+        if not path.exists():
             return None
-        value = read_json(path)
-        if not isinstance(value, dict) or not isinstance(value.get("exit_code", 0), int):
-            raise ValueError(f"{path}: damaged: it has no exit code")
-        return cls(value.pop("exit_code", 0), value)
+        with reading(path, HEALED_BY) as value:
+            found = dict(from_plain(Mapping[str, Any], value))
+            if "step" not in found and "exit_code" not in found:
+                raise KeyError("exit_code")
+            facts = {name: from_plain(_FACTS.get(name, Any), fact, name) for name, fact in found.items()}
+            return cls(from_plain(int, facts.pop("exit_code", 0), "exit_code"), facts)
 
     def write(self, run: Path) -> None:
         code = {} if "step" in self.facts else {"exit_code": self.exit_code}

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from tl_search.plane.arm_name import ArmName
 from tl_search.plane.pull import Cost, TaskSpec
 from tl_search.plane.revision import Revision, untrained
-from tl_search.runs.layout import RunPaths
+from tl_search.runs.layout import HEALED_BY, RunPaths
 from tl_search.runs.record import versions
 from tl_search.store.typed_json import read_record, write_record
 
@@ -71,6 +71,7 @@ class SearchedPlane:
     versions: Mapping[str, str] = field(default_factory=versions)
 
     OPTIONAL = ("confirmation_split", "costs", "exhaustive", "seed")
+    HEALED_BY: ClassVar[str] = HEALED_BY
 
     def __post_init__(self) -> None:
         if not self.revisions:

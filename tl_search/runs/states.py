@@ -1,5 +1,6 @@
 """The full training states of a run: writes, finds and removes them, and sets a run back to one."""
 
+import logging
 import os
 import warnings
 from collections.abc import Callable, Collection, Mapping
@@ -9,14 +10,16 @@ from typing import Any
 from tl_search.plane.revision import step_of
 from tl_search.runs.index import forget_after, read_index
 from tl_search.runs.layout import SETTINGS, STATE, RunPaths
-from tl_search.runs.pointers import pointers
+from tl_search.runs.pointers import Named, pointers
 from tl_search.runs.target import BEST
-from tl_search.store.atomic import read_json, remove_folder, write_dir, write_json, write_text
+from tl_search.store.atomic import remove_folder, write_dir, write_json, write_text
 from tl_search.store.manifest import DamagedError, read_manifest, verify, write_manifest
+
+log = logging.getLogger(__name__)
 
 
 def save_state(run: Path, step: int, facts: Mapping[str, Any], settings: str, write: Callable[[Path], None]) -> None:
-    """Write the state of a step, and point to it.
+    """Write the state of a step, and point to it; a kill between the two is healed by `restore_last`.
 
     Args:
         run: The run directory.
@@ -43,10 +46,13 @@ def drop_states(run: Path, doomed: Callable[[list[int]], Collection[int]]) -> No
     """Remove the states of the steps that `doomed` picks.
 
     A state that a pointer names is kept, even if the run's settings no longer use that pointer. A state that is marked
-    `for_good` is kept, even if the schedule has changed.
+    `for_good` is kept, even if the schedule has changed. All are kept while a damaged pointer may name any of them.
     """
     steps = {step: folder for folder, step in states_of(run)}
-    named = {read_json(pointer).get("name") for pointer in RunPaths(run).states.glob("*.json")}
+    try:
+        named = {Named.by(pointer) for pointer in RunPaths(run).states.glob("*.json")}
+    except ValueError:
+        return
     for step in doomed(list(steps)):
         if steps[step].name not in named and not _is_for_good(steps[step]):
             remove_folder(steps[step])
@@ -68,8 +74,7 @@ def newest_state(run: Path) -> tuple[Path, int] | None:
     paths, states = RunPaths(run), states_of(run)
     for number, (folder, step) in enumerate(states):
         try:
-            if verified(folder)["step"] != step:
-                raise DamagedError(f"{folder}: is of another step than its name says")
+            _check(folder, step)
         except DamagedError as error:
             older = states[number + 1][0] if number + 1 < len(states) else None
             moved = quarantine(run, folder)
@@ -100,7 +105,7 @@ def find_state(run: Path, name: str | None) -> Path:
         pointer = paths.pointer(BEST)
         if not pointer.is_file():
             raise ValueError(f"resume: {run} has no best state (no {pointer.relative_to(run)})")
-        name = str(read_json(pointer)["name"])
+        name = Named.by(pointer)
     if name not in names:
         bare = f"{run}@{name} has weights but no full training state" if paths.revision(name).is_dir() else ""
         raise ValueError(f"resume: {bare or f'{run} has no training state {name}'}; states: {', '.join(names)}")
@@ -114,24 +119,34 @@ def whole_state(run: Path, name: str | None) -> tuple[Path, int]:
         ValueError: it is not there, or it is damaged; the message names those that may be used instead.
     """
     folder = find_state(run, name)
+    step = step_of(folder.name)
+    assert step is not None
     try:
-        return folder / STATE, int(verified(folder)["step"])
+        _check(folder, step)
+        return folder / STATE, step
     except DamagedError as error:
         others = [found.name for found, _ in states_of(run) if found != folder]
-        hint = f"; others: {', '.join(f'{run}@{other}' for other in others)}" if others else ""
+        hint = ", ".join(f"{run}@{other}" for other in others)
+        hint = f"; others: {hint}" if others else f"; there is no other: remove {folder.parent} to start over"
         raise ValueError(f"resume: damaged training state: {error}{hint}") from error
+
+
+def _check(folder: Path, step: int) -> None:
+    """Raises DamagedError if a state is not whole, or of another step than its name says."""
+    if verified(folder).get("step") != step:
+        raise DamagedError(f"{folder}: is of another step than its name says")
 
 
 def set_back(run: Path, name: str) -> None:
     """Make a state the newest one: newer states, and pointers to them, go into quarantine."""
-    paths, folder = RunPaths(run), find_state(run, name)
+    paths, folder, known = RunPaths(run), find_state(run, name), pointers(run)
     step = step_of(folder.name)
     assert step is not None
     paths.done.unlink(missing_ok=True)  # first: a run whose states are half gone is not done
     for newer, at in states_of(run):
         if at > step:
             quarantine(run, newer)
-    for pointer in pointers(run):
+    for pointer in known:
         if pointer.step > step:  # the best of steps that are yet to come
             paths.quarantine.mkdir(exist_ok=True)
             path, link = paths.pointer(pointer.entry), paths.revision(pointer.entry)
@@ -145,7 +160,7 @@ def set_back(run: Path, name: str) -> None:
 def is_set_back(run: Path, name: str) -> bool:
     """Whether the run was set back to this state, and has not finished since."""
     mark = RunPaths(run).rewound
-    return mark.exists() and read_json(mark) == {"name": name}
+    return mark.exists() and Named.by(mark) == name
 
 
 def end_setting_back(run: Path) -> None:
@@ -194,6 +209,25 @@ def verified(folder: Path) -> dict[str, Any]:
 def _signature(folder: Path) -> list[tuple[int, ...]]:
     facts = [path.stat() for path in sorted(folder.rglob("*")) if path.is_file()]
     return [(fact.st_ino, fact.st_size, fact.st_mtime_ns, fact.st_ctime_ns) for fact in facts]
+
+
+def restore_last(run: Path) -> None:
+    """Let `last.json` name the newest state if it does not, as after a kill between the two; only the run's owner may.
+
+    It follows from the states, so nothing that decides reads it: it is for a person, and for other programs.
+    """
+    paths, states = RunPaths(run), states_of(run)
+    if not states:
+        return
+    (folder, step), *_ = states
+    try:
+        named = Named.by(paths.last)
+        said = f"named {named}"
+    except ValueError:
+        named, said = "", "was missing or damaged"
+    if named != folder.name:
+        _point_to_newest(paths, step)
+        log.warning("%s: %s, and names the newest state now, %s", paths.last, said, folder.name)
 
 
 def _point_to_newest(paths: RunPaths, step: int) -> None:

@@ -1,8 +1,10 @@
 """Named arrays on disk: one safetensors file per key, with a checksum of every array in the file's header."""
 
+import errno
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +72,8 @@ class ArrayStore:
         Only these arrays are read: the file of a column holds all layers, and a cell needs one of them.
         """
         path = self.path(key)
+        if path.is_dir():  # which is nothing to remove
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         try:
             with safe_open(path, framework="numpy") as file:
                 checksums = file.metadata() or {}
@@ -80,6 +84,8 @@ class ArrayStore:
                     self._told = True
                     log.info("%s: has files of before, which do not say their entries; they are used", self.folder)
                 every = [name for name in checksums if not name.startswith(_NOTE)]
+                if not every:
+                    raise SafetensorError("no arrays")
                 arrays = {name: file.get_tensor(name) for name in (every if names is None else names)}
             if all(_checksum(array) == checksums.get(name) for name, array in arrays.items()):
                 return arrays

@@ -74,6 +74,8 @@ def require_space(path: Path, needed: int) -> None:
 @contextmanager
 def write_file(path: Path) -> Iterator[Path]:
     """Gives a temporary file to fill; it replaces `path` when the block ends without an error."""
+    if path.is_dir():  # said here, since the rename would name the temporary file
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=ASIDE)
     aside = Path(name)
@@ -119,11 +121,21 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The file's content. Raises ValueError, which names the file, if it is not JSON."""
+    """The file's content. Raises ValueError, which names the file, if it is a folder or not JSON."""
     try:
-        return json.loads(path.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        return parse_json(path.read_bytes())
+    except ValueError as error:
         raise ValueError(f"{path}: damaged, not JSON ({error})") from error
+    except IsADirectoryError as error:
+        raise ValueError(f"{path}: damaged, a folder where a file should be") from error
+
+
+def parse_json(text: bytes) -> Any:
+    """The value that a text in UTF-8 describes. Raises ValueError for everything that is not JSON."""
+    try:
+        return json.loads(text.decode())
+    except RecursionError as error:
+        raise ValueError("it nests too deeply") from error
 
 
 @contextmanager

@@ -2,18 +2,25 @@
 
 import json
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from tl_search.store.atomic import naming
+from tl_search.store.atomic import naming, parse_json
 from tl_search.store.fence import may_publish
+from tl_search.store.typed_json import fitting, from_plain
 
 
 class Journal:
-    """One log file with one record per line."""
+    """One log file with one record per line.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        path: Of the file.
+        healed_by: What heals a damaged one, as the end of a message.
+    """
+
+    def __init__(self, path: Path, healed_by: str = "") -> None:
+        self.path, self.healed_by = path, healed_by
 
     def records(self) -> list[dict[str, Any]]:
         """All complete records. Removes an incomplete last line from the file, so only the log's writer may call this.
@@ -34,16 +41,27 @@ class Journal:
 
     def _read(self) -> tuple[list[dict[str, Any]], int]:
         """(The complete records, the number of bytes in an incomplete last line)."""
-        if not self.path.exists():
-            return [], 0
-        *complete, torn = self.path.read_bytes().split(b"\n")
+        complete, torn = self.lines()
         records = []
         for number, line in enumerate(complete, 1):
-            try:
-                records.append(json.loads(line))
-            except ValueError as error:
-                raise ValueError(f"{self.path}: line {number} is damaged ({error})") from error
+            with self.fitting(number):
+                records.append(from_plain(dict[str, Any], parse_json(line)))
         return records, len(torn)
+
+    def lines(self) -> tuple[list[bytes], bytes]:
+        """(The complete lines, an incomplete last one); whether they are records is not looked at."""
+        if not self.path.exists():
+            return [], b""
+        try:
+            *complete, torn = self.path.read_bytes().split(b"\n")
+        except IsADirectoryError as error:
+            with fitting(self.path, self.healed_by):
+                raise ValueError("a folder where a file should be") from error
+        return complete, torn
+
+    def fitting(self, number: int) -> AbstractContextManager[None]:
+        """What does not fit in a line, counted from 1, becomes a ValueError that names it."""
+        return fitting(f"{self.path}: line {number}", self.healed_by)
 
     def append(self, record: dict[str, Any]) -> None:
         """Add one record and wait until it is on the disk."""

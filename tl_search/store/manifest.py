@@ -1,11 +1,14 @@
 """Manifests: the size and sha256 of every file in a folder. They are written last, so a folder with one is complete."""
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest
+from tl_search.store.typed_json import fitting, from_plain
 
 NAME = "MANIFEST.json"
 FACTS = "facts_digest"  # the entry with the digest of the facts; manifests that were written before have none
@@ -13,6 +16,14 @@ FACTS = "facts_digest"  # the entry with the digest of the facts; manifests that
 
 class DamagedError(ValueError):
     """A folder's content is not what its manifest says; the message names the first file that differs."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a manifest says of a file."""
+
+    bytes: int
+    sha256: str
 
 
 def file_digest(path: Path) -> str:
@@ -45,10 +56,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise DamagedError(f"{folder}: no {NAME}, so it was never finished")
     try:
         manifest = read_json(path)
+        with fitting(path):
+            if not from_plain(Mapping[str, Listed], from_plain(Mapping[str, Any], manifest)["files"], "files"):
+                raise ValueError("it lists no files")
     except ValueError as error:
         raise DamagedError(str(error)) from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise DamagedError(f"{path}: lists no files")
     facts = {name: fact for name, fact in manifest.items() if name not in (FACTS, "files")}
     if FACTS in manifest and manifest[FACTS] != digest(facts):
         raise DamagedError(f"{path}: its {', '.join(facts)} are not as they were written")

@@ -1,5 +1,10 @@
-"""Writes frozen dataclasses as JSON and reads them: the keys of a file are the fields of the class, in their order."""
+"""Writes frozen dataclasses as JSON and reads them: the keys of a file are the fields of the class, in their order.
 
+What is wrong with a file is one line for a person: the file, the entry, and what heals it. A class says the last in its
+`HEALED_BY`.
+"""
+
+import reprlib
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,31 +27,44 @@ def read_record(cls: type[T], path: Path) -> T:
     """The record that a file holds; entries that the class does not know are ignored.
 
     Raises:
-        ValueError: the file is missing, damaged, or lacks an entry; the message names the file.
+        ValueError: the file is missing, damaged, or lacks an entry; the message names the file and what heals it.
     """
-    with reading(path) as value:
+    with reading(path, getattr(cls, "HEALED_BY", "")) as value:
         return from_plain(cls, value)
 
 
+def read_mapping(path: Path, healed_by: str = "") -> dict[str, Any]:
+    """The entries of a file whose form is not ours, such as a model's config. Raises ValueError as `read_record`."""
+    with reading(path, healed_by) as value:
+        return dict(_of(Mapping, value, ""))
+
+
 @contextmanager
-def reading(path: Path) -> Iterator[Any]:
-    """The file's value; whatever goes wrong while it is read becomes one line that names the file."""
-    if not path.is_file():
+def reading(path: Path, healed_by: str = "") -> Iterator[Any]:
+    """The file's value; whatever goes wrong while it is read becomes one line that names the file and what heals it."""
+    if not path.exists():
         raise ValueError(f"{path}: missing; is {path.parent} the folder of a run?")
-    value = read_json(path)
-    with fitting(path):
+    try:
+        value = read_json(path)
+    except ValueError as error:
+        raise ValueError(f"{error}{_then(healed_by)}") from error
+    with fitting(path, healed_by):
         yield value
 
 
 @contextmanager
-def fitting(path: Path) -> Iterator[None]:
-    """What does not fit in a file's value becomes one line that names the file."""
+def fitting(place: object, healed_by: str = "") -> Iterator[None]:
+    """What does not fit in a file's value becomes one line that names the file, or a place in it."""
     try:
         yield
     except KeyError as error:
-        raise ValueError(f"{path}: damaged, has no entry {error}") from error
+        raise ValueError(f"{place}: damaged, has no entry {error}{_then(healed_by)}") from error
     except (TypeError, ValueError, IndexError, AttributeError) as error:
-        raise ValueError(f"{path}: damaged ({error})") from error
+        raise ValueError(f"{place}: damaged ({error}){_then(healed_by)}") from error
+
+
+def _then(healed_by: str) -> str:
+    return f"; {healed_by}" if healed_by else ""
 
 
 def to_plain(value: Any) -> Any:
@@ -106,5 +124,5 @@ def _record(cls: type[T], value: Any, name: str) -> T:
 def _of(kind: Any, value: Any, name: str) -> Any:
     taken_for = (isinstance(value, bool) and kind is not bool) or (isinstance(value, str) and kind is Sequence)
     if not isinstance(value, kind) or taken_for:
-        raise ValueError(f"{name or 'it'} is {value!r}")
+        raise ValueError(f"{name or 'it'} is {reprlib.repr(value)}")
     return value

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_search.errors.kinds import DivergedError
-from tl_search.runs.layout import RunPaths
-from tl_search.store.atomic import read_json
+from tl_search.runs.states import states_of
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -24,10 +23,8 @@ def story(trainer: "Trainer", what: str, number: int) -> str:
     blocks = ", ".join(str(place) for place in loader.places(epoch, batch))
     with suppress(DivergedError):  # a model that waits to be written may hold weights that are not finite, too
         trainer.strategy.checkpoint_io.saves.drain()  # type: ignore[attr-defined]  # ours, which Lightning does not declare
-    last = RunPaths(Path(trainer.default_root_dir)).last
-    good = "no checkpoint was written before"
-    if last.exists():
-        good = f"the last good checkpoint is {last.parent / read_json(last)['name']}"
+    states = states_of(Path(trainer.default_root_dir))
+    good = f"the last good checkpoint is {states[0][0]}" if states else "no checkpoint was written before"
     return (
         f"training diverged: {what} (epoch {epoch}, batch {batch}: blocks {blocks}); {good}; "
         "a lower learning rate or a longer warm-up helps most often"

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_search.plane.horizon import Horizon
+from tl_search.plane.revision import step_of
+from tl_search.runs.finish import remedy
 from tl_search.runs.identity import differences
-from tl_search.runs.layout import RunPaths
+from tl_search.runs.layout import REPEAT, RunPaths
 from tl_search.runs.record import RunRecord
-from tl_search.store.manifest import verify
+from tl_search.store.manifest import NAME, DamagedError, verify
+from tl_search.store.typed_json import fitting, from_plain
 from tl_search.training.entries import optimizer_of
 from tl_search.training.horizon import packed_text, timeline_of
 from tl_search.training.quiet import quiet
@@ -73,15 +76,21 @@ def evaluate(plan: "TrainingPlan", run: Path, name: str) -> Reproduction:
         ValueError: the revision is damaged, has no recorded eval loss, or the run's text is no longer the same.
     """
     folder = RunPaths(run).revision(name)
-    facts = verify(folder)
+    try:
+        facts = verify(folder)
+    except DamagedError as error:
+        step = step_of(name)
+        raise ValueError(f"run: {error}; {REPEAT if step is None else remedy(run, step)}") from error
     if facts.get("eval_loss") is None:
         no_loss = "data.validation_share=0 or trainer.limit_val_batches=0"
         why = "was written between two evaluations" if plan.evaluates else no_loss
         raise ValueError(f"run: {run}@{name} has no recorded eval loss to compare with: {why}")
     with quiet():
         loss = _measured(plan, folder, plan.held_out(_text(plan, run)))
+    with fitting(folder / NAME):
+        step, recorded = from_plain(int, facts["step"], "step"), from_plain(float, facts["eval_loss"], "eval_loss")
     wide = str(plan.trainer.get("precision", "32-true")).startswith(("32", "64"))
-    return Reproduction(name, facts["step"], loss, facts["eval_loss"], _TOLERANCE if wide else _TOLERANCE_16)
+    return Reproduction(name, step, loss, recorded, _TOLERANCE if wide else _TOLERANCE_16)
 
 
 def _text(plan: "TrainingPlan", run: Path) -> "PackedText":

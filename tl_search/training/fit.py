@@ -38,7 +38,7 @@ from tl_search.training.rehearsal import rehearsed
 from tl_search.training.retention import RevisionWeights
 from tl_search.training.revisions import settings
 from tl_search.training.saving import BackgroundWriter
-from tl_search.training.start import check_start, settle, starting_state
+from tl_search.training.start import check_start, restore_bests, settle, starting_state
 from tl_search.training.timeline import Timeline
 from tl_search.training.trainer import EndedEarly, check_end, make_trainer
 from tl_search.training.trial import check_parts
@@ -82,6 +82,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
         restore_index(folder)
         if is_done(folder, known) and not change and not origin.state:
             check_same_text(folder, plan)
+            restore_bests(folder)
             check_finished(folder)
             return accepted()
         with quiet():

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
+from tl_search.errors.console import surviving
 from tl_search.errors.exit_codes import TRY_AGAIN
 from tl_search.errors.ranks import RankError, death, portable
 from tl_search.training.interrupts import SIGNALS
@@ -122,7 +123,8 @@ def _run(rank: int, ranks: int, port: int, threads: int, job: Callable[[int], No
     place = {"WORLD_SIZE": ranks, "RANK": rank, "LOCAL_RANK": rank, "NODE_RANK": 0, "GROUP_RANK": 0}
     os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)} | {k: str(v) for k, v in place.items()})
     try:
-        job(rank)
+        with surviving("stdout", "stderr"):
+            job(rank)
         report.send(None)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()

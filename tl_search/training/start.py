@@ -1,20 +1,32 @@
 """Finds the state from which a training starts: the newest, the best or a named one; newer states are set aside."""
 
+import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_search.errors.nearest import no_folder
-from tl_search.runs.layout import RunPaths
-from tl_search.runs.pointers import Pointer
+from tl_search.runs.layout import STATE, RunPaths
+from tl_search.runs.pointers import Pointer, entries
 from tl_search.runs.record import RunRecord
-from tl_search.runs.states import drop_states, end_setting_back, is_set_back, newest_state, set_back, whole_state
+from tl_search.runs.states import (
+    drop_states,
+    end_setting_back,
+    is_set_back,
+    newest_state,
+    restore_last,
+    set_back,
+    states_of,
+    whole_state,
+)
 from tl_search.runs.target import Start
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
+
+log = logging.getLogger(__name__)
 
 _NEEDED = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "global_step", "pytorch-lightning_version")
 
@@ -25,7 +37,7 @@ def check_run(run: Path) -> None:
         raise ValueError(f"resume: {no_folder(run)}")
     if run.is_file():
         raise ValueError(f"resume: {run} is a file{_kind(run)}; must be a run, RUN@stepN or RUN/checkpoints/stepN")
-    if not RunPaths(run).record.is_file():
+    if not RunPaths(run).record.exists():
         weights = (run / "config.json").is_file() or any(run.glob("*.safetensors"))
         what = "holds only weights, which cannot be trained on" if weights else "is not a run (no run.json)"
         raise ValueError(f"resume: {run} {what}; must be a run, RUN@stepN or RUN/checkpoints/stepN")
@@ -65,6 +77,7 @@ def starting_state(run: Path, start: Start) -> tuple[Path, int] | None:
     found = newest_state(run)
     if found is not None:
         check_state(found[0])
+        restore_last(run)
     return found
 
 
@@ -115,11 +128,41 @@ def _kind(path: Path) -> str:
 def settle(plan: "TrainingPlan", folder: Path, state: Path, steps: Collection[int]) -> None:
     """Do what a kill after the last state left undone: the pointers to the best, then room for them."""
     kept = {*plan.checkpoint.for_good(steps)}
-    for key, memory in load_state(state)["callbacks"].items():
-        found = re.fullmatch(r"BestCheckpoint\[(.+)\]", key)
-        if found is None:
-            continue
+    for name, memory in _bests(state):
         if memory["best"] is not None:
-            Pointer(found[1], **memory["best"]).lead(folder)
+            Pointer(name, **memory["best"]).lead(folder)
         kept |= {step for step, _ in memory["kept"]}
     drop_states(folder, partial(plan.checkpoint.doomed, kept=kept))
+
+
+def restore_bests(run: Path) -> None:
+    """Write those pointers to the best again that a finished run has lost, from its newest state; each is told."""
+    paths = RunPaths(run)
+    names = {*entries(run), *(link.name for link in paths.revisions.glob("*") if link.is_symlink())}
+    lost = [name for name in sorted(names) if not _is_whole(run, name)]
+    if not lost:
+        return
+    try:
+        remembered = dict(_bests(states_of(run)[0][0] / STATE))
+    except (ValueError, LookupError):  # the state is damaged, or there is none: what is lost is told by who looks at it
+        return
+    for name in lost:
+        best = remembered[name]["best"] if name in remembered else None
+        if best is not None:
+            Pointer(name, **best).lead(run)
+            log.warning("%s: was missing or damaged, and was written again", paths.pointer(name))
+
+
+def _is_whole(run: Path, entry: str) -> bool:
+    try:
+        Pointer.read(run, entry)
+    except ValueError:
+        return False
+    return True
+
+
+def _bests(state: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What a state holds of each `BestCheckpoint`, by its name."""
+    for key, memory in load_state(state)["callbacks"].items():
+        if found := re.fullmatch(r"BestCheckpoint\[(.+)\]", key):
+            yield found[1], memory

@@ -25,7 +25,7 @@ def plan(parts: Mapping[str, Any]) -> tuple["TrainingPlan", Path, str]:
     run, name = target.run, target.name or "main"
     if not run.is_dir():
         raise ValueError(f"run: {no_folder(run)}")
-    if not RunPaths(run).config.is_file() or not RunPaths(run).revisions.is_dir():
+    if not RunPaths(run).config.exists() or not RunPaths(run).revisions.is_dir():
         raise ValueError(f"run: {run} is not a training run (a training run has config.yaml and revisions/)")
     names = revision_names(run)
     if name not in names:

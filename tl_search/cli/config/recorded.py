@@ -1,6 +1,7 @@
 """`config.yaml`: the settings with which a run was started or last continued, with every interpolation resolved."""
 
 import copy
+import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 from tl_search.cli import commands
 from tl_search.cli.config.choices import CHOICES, chosen
 from tl_search.cli.config.folders import first_part
-from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import deciding_keys, run_digest
 from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.renamed import first_named
@@ -22,7 +22,10 @@ from tl_search.runs.identity import differences
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.places import PLACES
 from tl_search.runs.record import RunRecord
+from tl_search.runs.settings import read_settings
 from tl_search.store.atomic import write_text
+
+log = logging.getLogger(__name__)
 
 # Folders that runs share; a training may go on from another working directory, where they are still to be found.
 SHARED = ("runs", "cache", "ledger", "embeddings")
@@ -48,6 +51,9 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
             f"set name=OTHER{f', or continue that run: resume={folder}' if commands.find(command).resumes else ''}"
         )
     else:
+        if not record.history and (lost := _lost(folder)):  # with a history, other settings than these may hold now
+            renew(folder, command, config)
+            log.warning("%s; it was written again", lost)
         _tag(folder, config)
 
 
@@ -56,7 +62,7 @@ def renew(folder: Path, command: str, config: DictConfig) -> None:
     path = RunPaths(folder).config
     kept = _resolved(config, command, (*_ALSO, *([KEY] if config.get(KEY) else [])))
     if commands.find(command).resumes:
-        kept[CHOICES] = chosen(read(folder).get(CHOICES) or {} if path.is_file() else None)
+        kept[CHOICES] = chosen(None if _lost(folder) else read(folder).get(CHOICES) or {})
     write_text(path, redact(OmegaConf.to_yaml(OmegaConf.create(kept))))
     _tag(folder, config)
 
@@ -70,18 +76,25 @@ def _tag(folder: Path, config: DictConfig) -> None:
 
 def read(run: Path) -> DictConfig:
     """The settings that are recorded in a run directory. Raises BadInput."""
-    path = RunPaths(run).config
-    with readable():
-        recorded = OmegaConf.load(path)
-    if not isinstance(recorded, DictConfig):
-        raise BadInput(f"{path}: must be a mapping of names to settings")
-    return recorded
+    try:
+        return read_settings(run)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+
+
+def _lost(run: Path) -> str:
+    """What is wrong with a run's settings on disk; empty where nothing is."""
+    try:
+        read_settings(run)
+    except ValueError as error:
+        return str(error).partition("; ")[0]
+    return ""
 
 
 def _differences(folder: Path, config: DictConfig, command: str) -> str:
     """What a run's config was, and what it is now."""
-    if not RunPaths(folder).config.is_file():
-        return "its config.yaml is gone"
+    if lost := _lost(folder):
+        return lost
     now = _resolved(config, command)
     before = OmegaConf.to_container(read(folder), resolve=True)
     assert isinstance(before, dict)

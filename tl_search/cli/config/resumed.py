@@ -114,7 +114,7 @@ def _record(run: Path) -> DictConfig:
         check_run(run)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    if not RunPaths(run).config.is_file():
+    if not RunPaths(run).config.exists():
         raise BadInput(f"resume: {run} was not trained by tl train or tl run: it has no config.yaml")
     return read(run)
 
@@ -185,7 +185,4 @@ def _search_path(given: Sequence["Override"]) -> list[Path]:
 
 def _choices(run: Path) -> Mapping[str, Any]:
     """The options of a run's groups, in so far as it has recorded them."""
-    try:
-        return read(run).get(CHOICES) or {}
-    except (BadInput, OSError):
-        return {}
+    return (read(run).get(CHOICES) or {}) if RunPaths(run).config.exists() else {}

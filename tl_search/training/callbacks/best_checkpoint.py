@@ -1,5 +1,6 @@
 """The best evaluation of a run: its full state, and its model under `revisions/best`."""
 
+import logging
 import math
 import warnings
 from functools import partial
@@ -10,8 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from tl_search.errors.nearest import did_you_mean
-from tl_search.runs.pointers import Pointer
-from tl_search.store.atomic import read_json
+from tl_search.runs.pointers import Named, Pointer
 from tl_search.training.callbacks.best import Best, check_folder_name
 from tl_search.training.callbacks.each_batch import EachBatch
 from tl_search.training.callbacks.ema import written_model
@@ -19,6 +19,8 @@ from tl_search.training.callbacks.evaluation import loss_words, say
 from tl_search.training.callbacks.measurements import Measurements
 from tl_search.training.context import RunContext
 from tl_search.training.revisions import write_model
+
+log = logging.getLogger(__name__)
 
 
 class BestCheckpoint(EachBatch, Checkpoint):
@@ -62,10 +64,18 @@ class BestCheckpoint(EachBatch, Checkpoint):
             self.best["step"] not in self.kept or not (revisions / self.best["revision"]).is_dir()
         ):
             self.best, self.kept = None, {}
-        if first and self.pointer.is_file() and not (checkpoints / read_json(self.pointer)["name"]).is_dir():
+        if first and self.pointer.is_file() and not self._leads(checkpoints):
             self.pointer.unlink()
             if (revisions / self.name).is_symlink():
                 (revisions / self.name).unlink()
+
+    def _leads(self, checkpoints: Path) -> bool:
+        """Whether the pointer on disk names a state that is there; a damaged one is told, and is written again."""
+        try:
+            return (checkpoints / Named.by(self.pointer)).is_dir()
+        except ValueError as error:
+            log.warning("%s", str(error).partition("; ")[0])
+            return False
 
     def act(self, trainer: Trainer, module: Any) -> None:
         board, monitor = Measurements.of(trainer), self.config.monitor

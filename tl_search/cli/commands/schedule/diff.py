@@ -80,7 +80,7 @@ def _horizon(
             return side.horizon, _length(side.horizon, word)
     whose = "this command's settings"
     for word, side in sides:
-        if side.schedule is None and RunPaths(Path(word)).config.is_file():
+        if side.schedule is None and RunPaths(Path(word)).config.exists():
             training, whose = _recorded(Path(word)), f"the settings of {word}"
             break
     epoch = measure_epoch(training)

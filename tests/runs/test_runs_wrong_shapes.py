@@ -1,0 +1,245 @@
+"""A file of a run that is no JSON, or JSON of another shape: one line names it and what heals it, whoever reads it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import tl_search
+from tl_search.checkpoints.folder import FolderCheckpoints
+from tl_search.cli.main import main
+from tl_search.probe.loading import load_tokenizer
+from tl_search.runs import index
+from tl_search.runs.open import Run
+from tl_search.search.trajectory import Trajectory
+
+SHAPES = {
+    "empty": b"",
+    "a list": b"[]",
+    "no entries": b"{}",
+    "null": b"null",
+    "a text": b'"x"',
+    "other entries": b'{"a":1}',
+    "no UTF-8": b"\xff\xfe{",
+    "nested too deeply": b"[" * 100_000,
+    "a folder": None,
+}
+TRAINING, SEARCH = "runs/train/longer-9a5d7c9c", "runs/search/found-c55e6c1c"
+SCORE = "scores/longer-9a5d7c9c/step6/layer_002/confirmation/StdlibHalvesPairClassification.json"
+AGAIN = ("tasks=stdlib_quick", "sampling=dense", "budget.share=1", "confirm.resamples=100", "name=found")
+HEALED_BY = ("repeat the command", "copy ", "remove ", "move it away")
+
+
+@pytest.fixture
+def study(old_runs, monkeypatch):
+    monkeypatch.chdir(old_runs)
+    monkeypatch.setattr(index, "_told", set())
+    return old_runs
+
+
+def put(file: Path, content: bytes | None) -> None:
+    if file.is_dir():
+        file.rmdir()
+    file.unlink(missing_ok=True)  # it may be a second name of another one
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+
+
+def opened(folder: str) -> int:
+    run = tl_search.open_run(folder)
+    assert isinstance(run, Run)
+    run.record, run.done, run.result, run.revisions  # noqa: B018
+    if run.plane:
+        run.scores()
+        run.pulls()
+        run._where("step6")
+    return 0
+
+
+READERS = {
+    "report a training": lambda: main(["report", TRAINING]),
+    "report a search": lambda: main(["report", SEARCH]),
+    "resume": lambda: main(["train", f"resume={TRAINING}", "data.corpus.path=text"]),
+    "evaluate": lambda: main(["evaluate", TRAINING]),
+    "schedule": lambda: main(["schedule", f"resume={TRAINING}"]),
+    "search": lambda: main(["search", TRAINING, *AGAIN]),
+    "open a training": lambda: opened(TRAINING),
+    "open a search": lambda: opened(SEARCH),
+}
+
+
+def told(reader: str, capsys) -> tuple[int, str]:
+    """How a reader ends, and the lines that it says."""
+    capsys.readouterr()
+    try:
+        code = READERS[reader]()
+    except ValueError as error:  # Python's way; its line is that of the command line
+        return 2, f"error: {error}\n"
+    return code, capsys.readouterr().err
+
+
+def refused(file: Path, reader: str, capsys) -> None:
+    code, said = told(reader, capsys)
+    assert (code, said.count("\n")) == (2, 1), said
+    assert said.startswith("error: ")
+    assert file.name in said or str(file.parent) in said
+    assert any(way in said for way in HEALED_BY), said
+    assert len(said) < 600
+
+
+# File → who reads it. The first one is shown all shapes, the others one each.
+FILES = {
+    f"{TRAINING}/run.json": ("open a training", "resume", "schedule", "evaluate"),
+    f"{TRAINING}/DONE.json": ("open a training", "report a training", "resume"),
+    f"{TRAINING}/config.yaml": ("schedule", "resume", "evaluate"),
+    f"{TRAINING}/checkpoints/best.json": ("report a training",),
+    f"{TRAINING}/checkpoints/step6/MANIFEST.json": ("resume",),
+    f"{TRAINING}/revisions/main/MANIFEST.json": ("evaluate",),
+    f"{SEARCH}/run.json": ("open a search", "report a search", "search"),
+    f"{SEARCH}/DONE.json": ("open a search", "report a search", "search"),
+    f"{SEARCH}/plane.json": ("open a search", "report a search"),
+    f"{SEARCH}/result.json": ("open a search", "report a search"),
+    f"{SEARCH}/bandit_state.json": ("open a search", "report a search"),
+    f"{SEARCH}/config.yaml": ("open a search", "report a search"),
+    f"{SEARCH}/{SCORE}": ("open a search",),
+}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_reader_says_one_line(study, capsys, file):
+    first, *others = FILES[file]
+    shapes = list(SHAPES)
+    for reader, shape in [*((first, shape) for shape in shapes), *zip(others, shapes[1:], strict=False)]:
+        put(Path(file), SHAPES[shape])
+        refused(Path(file), reader, capsys)
+
+
+def change(file: str, entry: str, value: object) -> None:
+    """Put a value at a place such as `best.arm` or `trajectory.0`."""
+    said = json.loads(Path(file).read_text())
+    *path, last = (int(part) if part.isdigit() else part for part in entry.split("."))
+    place = said
+    for part in path:
+        place = place[part]
+    place[last] = value
+    Path(file).write_text(json.dumps(said))
+
+
+@pytest.mark.parametrize(
+    ("file", "entry", "value", "reader"),
+    [
+        (f"{TRAINING}/run.json", "plan", {}, "open a training"),
+        (f"{TRAINING}/run.json", "history", [{}], "open a training"),
+        (f"{TRAINING}/run.json", "seed", "0", "resume"),
+        (f"{TRAINING}/DONE.json", "step", "6", "report a training"),
+        (f"{TRAINING}/DONE.json", "digest", 6, "resume"),
+        (f"{TRAINING}/checkpoints/best.json", "value", "low", "report a training"),
+        (f"{TRAINING}/checkpoints/best.json", "revision", None, "report a training"),
+        (f"{TRAINING}/revisions/main/MANIFEST.json", "files", {"config.json": 7}, "evaluate"),
+        (f"{TRAINING}/checkpoints/step6/MANIFEST.json", "files", {}, "resume"),
+        (f"{SEARCH}/plane.json", "n_layers", "2", "open a search"),
+        (f"{SEARCH}/plane.json", "revisions.0", "step0", "report a search"),
+        (f"{SEARCH}/result.json", "best.confirmation.interval", 7, "report a search"),
+        (f"{SEARCH}/bandit_state.json", "trajectory.0.cost", None, "open a search"),
+        (f"{SEARCH}/DONE.json", "exit_code", True, "open a search"),
+        (f"{SEARCH}/{SCORE}", "scores", [], "open a search"),
+    ],
+)
+def test_a_value_of_another_type_is_named(study, capsys, file, entry, value, reader):
+    change(file, entry, value)
+    refused(Path(file), reader, capsys)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_decisions_of_another_shape_name_their_line(tmp_path, shape):
+    line = b'{"t":0,"arm":["step0",1],"tasks":["A"]}\n'
+    content = SHAPES[shape]
+    put(tmp_path / "pulls.jsonl", None if content is None else line + content + b"\n")
+    with pytest.raises(ValueError, match=r"pulls\.jsonl: (line 2: )?damaged.*; remove it and repeat the command"):
+        Trajectory(tmp_path, "model", "ucb", 1.0)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_finished_training_writes_its_pointers_again_and_says_so(study, capsys, shape):
+    best, last = (Path(TRAINING, "checkpoints", f"{name}.json") for name in ("best", "last"))
+    before = best.read_bytes(), last.read_bytes()
+    for file in (best, last):
+        put(file, SHAPES[shape])
+    code, said = told("resume", capsys)
+    if SHAPES[shape] is None:  # a folder of a person's is not removed
+        assert (code, said.count("\n")) == (2, 1)
+        assert "best.json" in said
+        assert said.endswith("move it away\n")
+    else:
+        assert code == 0
+        assert "checkpoints/best.json: was missing or damaged, and was written again\n" in said
+        assert "checkpoints/last.json: was missing or damaged, and names the newest state now, step6\n" in said
+        assert (best.read_bytes(), last.read_bytes()) == before
+
+
+@pytest.mark.parametrize("content", ['{"name": "step4", "step": 4}', None], ids=["older", "gone"])
+def test_a_kill_between_the_last_state_and_its_pointer_is_healed_and_told(study, capsys, content):
+    last = Path(TRAINING, "checkpoints", "last.json")
+    before = last.read_bytes()
+    Path(TRAINING, "DONE.json").unlink()
+    last.unlink()
+    if content:
+        last.write_text(content)
+    code, said = told("resume", capsys)
+    assert code == 0
+    assert "checkpoints/last.json: " in said
+    assert "names the newest state now, step6\n" in said
+    assert last.read_bytes() == before
+    assert Path(TRAINING, "DONE.json").is_file()
+    assert told("resume", capsys)[1].count("\n") == 1  # that it is complete
+
+
+def test_the_settings_of_a_search_are_written_again_by_its_command(study, capsys):
+    settings = Path(SEARCH, "config.yaml")
+    settings.write_text("")
+    code, said = told("search", capsys)
+    assert code == 0
+    assert "config.yaml: damaged (it is empty); it was written again\n" in said
+    assert "checkpoints:" in settings.read_text()
+
+
+def test_settings_that_were_cut_off_are_no_other_configuration(study, capsys):
+    settings = Path(TRAINING, "config.yaml")
+    settings.write_text(settings.read_text().partition("\noptimizer:")[0])
+    code, said = told("resume", capsys)
+    assert (code, said.count("\n")) == (2, 1)
+    assert "config.yaml: damaged (it has no " in said
+    way = said.rstrip().rpartition("; ")[2]
+    shutil.copy(way.removeprefix("copy ").removesuffix(" there"), settings)
+    assert told("resume", capsys)[0] == 0
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_file_of_a_schedule_is_named(tmp_path, capsys, shape):
+    put(file := tmp_path / "mine.json", SHAPES[shape])
+    assert main(["schedule", f"from={file}", "horizon.total=9"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: from: ")
+    assert str(file) in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("shape", ["empty", "a list", "null", "a text", "no UTF-8", "nested too deeply"])
+def test_a_model_of_a_folder_is_named(study, name, shape):
+    file = Path(TRAINING, "revisions", "step6", name)
+    put(file, SHAPES[shape])
+    with pytest.raises(ValueError, match=rf"step6/{name}: damaged.*; copy the model there again$"):
+        FolderCheckpoints(f"{TRAINING}/revisions").revisions()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_tokenizer_that_does_not_load_is_one_line(study, shape):
+    folder = Path(TRAINING, "revisions", "step6")
+    put(folder / "tokenizer.json", SHAPES[shape])
+    with pytest.raises(ValueError, match=r"step6: its tokenizer does not load|step6.*, which does not") as caught:
+        load_tokenizer(folder)
+    assert "\n" not in str(caught.value)
