@@ -73,6 +73,15 @@ def test_a_log_that_writes_to_the_same_terminal_does_not_go_round_in_circles(log
     assert logged.getvalue().splitlines()[1:] == ["step 1", "step 2"]
 
 
+def test_after_the_run_nothing_is_said_of_its_terminal(logged, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", stream := io.StringIO())
+    with surviving("stderr"):
+        held = sys.stderr
+    stream.close()
+    held.write("late\n")
+    assert logged.getvalue() == ""
+
+
 def test_what_can_be_written_is_written_as_before(monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)

@@ -87,16 +87,20 @@ def surviving(*names: str) -> Iterator[None]:
     """Within the block, these streams of `sys` (`stdout`, `stderr`) are a `Console`. The log has the lines of stderr;
     what a command prints on stdout is on disk, too."""
     before = {name: getattr(sys, name) for name in names}
-    for name, stream in before.items():
-        if stream is not None and not isinstance(stream, Console):  # None: a process without a terminal
-            setattr(sys, name, Console(stream, kept=name == "stderr"))
+    consoles = {
+        name: Console(stream, kept=name == "stderr")
+        for name, stream in before.items()
+        if stream is not None and not isinstance(stream, Console)  # None: a process without a terminal
+    }
+    for name, console in consoles.items():
+        setattr(sys, name, console)
     try:
         yield
     finally:
-        for name, stream in before.items():
-            if stream is not None:
-                getattr(sys, name).flush()
-            setattr(sys, name, stream)
+        for name, console in consoles.items():
+            console.flush()
+            console.kept = False  # a handler of the log may hold it after the run
+            setattr(sys, name, before[name])
 
 
 def silence(stream: TextIO) -> None:
