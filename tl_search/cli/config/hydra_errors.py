@@ -49,6 +49,9 @@ def _hydra(error: Exception) -> str:
         return f"{cause.full_key}: unknown key{suggest(cause.key, options)}"
     if isinstance(cause, OmegaConfBaseException):
         return _omegaconf(cause)
+    told = str(error).splitlines()
+    if len(told) > 1 and told[0].endswith("raised while composing config:"):
+        return f"{told[0].split(chr(39))[1]}.yaml: {told[1].rstrip('.')}"  # the file, and what is wrong in it
     return first_line(error)
 
 

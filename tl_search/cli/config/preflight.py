@@ -87,9 +87,6 @@ def _folder(config: DictConfig, parts: Mapping[str, Any], command: Command) -> P
         )
     if command.makes_run and target(parts).run is None and "runs" in parts and not _below(alone, Path(parts["runs"])):
         raise BadInput(f"hydra.run.dir: must be in runs={parts['runs']}, got {alone}")
-    for key, name in (("job.name", config.hydra.job.name), ("output_subdir", config.hydra.output_subdir)):
-        if name is not None and not re.fullmatch(r"\.?[A-Za-z0-9_-]+", str(name)):
-            raise BadInput(f"hydra.{key}: must be a plain name, got {str(name)!r}: it is a file in the run's directory")
     if "checkpoints" in command.derived and not _below(parts["checkpoints"].path, Path(parts["runs"])):
         raise BadInput(f"checkpoints.path: must be left out, or be in runs={parts['runs']}, where tl run trains")
     shared = [(key, Path(parts[key])) for key in ("cache", "ledger", "embeddings") if parts.get(key)]

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +20,28 @@ def parameters(target: str) -> dict[str, str] | None:
     """
     module, _, name = target.rpartition(".")
     return _constructor(_definition(module, name))
+
+
+def ancestry(target: str) -> list[str]:
+    """A class and those that it is derived from, each by the name of the module that defines it, as far as files tell.
+
+    Args:
+        target: A name by which a module knows the class; that may be a name of another library's class.
+
+    Raises:
+        LookupError: there is no such class.
+    """
+    module, _, name = target.rpartition(".")
+    found = _definition(module, name)
+    if found is None:
+        return []
+    home, cls = found
+    names = [f"{home}.{cls.name}"]
+    for base in cls.bases:
+        if isinstance(base, ast.Name):
+            with suppress(LookupError):
+                names += ancestry(f"{home}.{base.id}")
+    return names
 
 
 def _constructor(found: tuple[str, ast.ClassDef] | None) -> dict[str, str] | None:
