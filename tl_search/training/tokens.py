@@ -89,9 +89,9 @@ class PretrainedTokenizer:
         object.__setattr__(self, "name", local(self.name))
 
     def build(self, documents: Iterable[str] = ()) -> "PreTrainedTokenizerFast":
-        from transformers import AutoTokenizer
+        from tl_search.runs.pretrained import load_tokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(self.name, revision=self.revision or "main", trust_remote_code=False)
+        tokenizer = load_tokenizer(self.name, revision=self.revision or "main")
         if not tokenizer.is_fast:
             raise ValueError(f"name: must be a fast tokenizer (with tokenizer.json), got {self.name!r}")
         if tokenizer.eos_token_id is None:
