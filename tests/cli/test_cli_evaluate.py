@@ -39,6 +39,22 @@ def test_the_recorded_eval_loss_is_measured_again_bit_for_bit_and_nothing_is_wri
     assert files(trained) == before
 
 
+def test_a_model_that_brings_code_is_not_evaluated(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    run = Path(shutil.copytree(trained, tmp_path / "run", symlinks=True))
+    folder = run / "revisions" / "step0"
+    facts, config = read_json(folder / "MANIFEST.json"), read_json(folder / "config.json")
+    (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    kernel, code = {"_attn_implementation": "evil/kernel"}, {"AutoModelForCausalLM": "evil.Evil"}
+    for more, expected in (({"auto_map": code}, 0), (kernel, 2)):
+        write_json(folder / "config.json", {**config, **more})
+        (folder / "MANIFEST.json").unlink()
+        write_manifest(folder, **{key: value for key, value in facts.items() if key != "files"})
+        assert main(["evaluate", f"{run}@step0"]) == expected
+    assert "config.json: _attn_implementation: must not choose code" in capsys.readouterr().err
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.mark.parametrize("changes", [{}, {"devices": 4}, {"accelerator": "tpu"}], ids=["one", "four", "tpu"])
 def test_a_run_of_other_devices_is_measured_on_what_is_here(trained, tmp_path, changes, capsys):
     run = Path(shutil.copytree(trained, tmp_path / "run", symlinks=True))

@@ -235,8 +235,7 @@ def test_a_config_cannot_bring_code_or_choose_attention(tmp_path):
     folder = make(tmp_path / "model")
     expected = embed(folder, tmp_path)
     config = json.loads((folder / "config.json").read_text())
-    config |= {"auto_map": {"AutoModel": "evil.Evil"}, "_attn_implementation": "evil/kernel",
-               "_attn_implementation_internal": "evil/kernel", "attn_implementation": "evil/kernel"}  # fmt: skip
+    config |= {"auto_map": {"AutoModel": "evil.Evil"}, "_attn_implementation": "flash_attention_2"}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "evil.py").write_text("raise SystemExit('remote code ran')")
     assert np.array_equal(embed(folder, tmp_path, weights="other"), expected)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 from tl_search.checkpoints.content import Content, foreign
 from tl_search.plane.revision import Revision, step_of, tokens_of
+from tl_search.runs.pretrained import load_config
 
 log = logging.getLogger(__name__)
 
@@ -205,10 +206,10 @@ def shape_of(folder: Path) -> ModelShape:
     """
     import torch
     from huggingface_hub.errors import StrictDataclassError
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoModel
 
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        config = load_config(folder, local_files_only=True)
         with torch.device("meta"):
             model = text_model(AutoModel.from_config(config, attn_implementation="eager", trust_remote_code=False))
         sizes = model.config.num_hidden_layers, model.config.hidden_size

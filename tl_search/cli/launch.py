@@ -93,6 +93,8 @@ def launch(line: CommandLine, jobs: list[Job]) -> int:
 def _launch(line: CommandLine, jobs: list[Job]) -> int:
     import hydra
 
+    from tl_search.cli.config.loader import checked
+
     global _ended
     codes: list[int] = []
     _ended = codes
@@ -101,7 +103,8 @@ def _launch(line: CommandLine, jobs: list[Job]) -> int:
     sys.argv = [f"tl {line.command}", *line.flags, *line.overrides]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as they are, instead of as Hydra's own report
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=line.command)(run_job)()
+        with checked():
+            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=line.command)(run_job)()
     except BaseException as error:
         if codes and codes[-1] == TRY_AGAIN and isinstance(error, Requeued):
             raise SystemExit(TRY_AGAIN) from error  # whatever came of other jobs

@@ -14,6 +14,7 @@ import torch
 
 from tl_search.checkpoints.source import text_model
 from tl_search.probe.quiet import quiet
+from tl_search.runs import pretrained
 from tl_search.runs.digests import CONFIG, COPY
 from tl_search.store.keys import digest
 from tl_search.store.typed_json import read_mapping
@@ -27,11 +28,9 @@ def load_tokenizer(folder: Path) -> Any:
     Raises:
         ValueError: no tokenizer loads, or its vocabulary is larger than the model's.
     """
-    from transformers import AutoTokenizer
-
     try:
         with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            tokenizer = pretrained.load_tokenizer(folder, local_files_only=True)
     except Exception as error:  # the tokenizers library raises it as it is; another one, what wrong shapes lead to
         raise ValueError(f"{folder}: its tokenizer does not load ({_first_line(error)})") from error
     config = read_mapping(folder / CONFIG, COPY)
@@ -66,23 +65,14 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
     """
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModel
 
     try:
         with quiet():
-            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            for one in (config, config.get_text_config()):
-                one._attn_implementation = None  # a file must not choose the code that computes attention
+            config = pretrained.load_config(folder, local_files_only=True)
             if hasattr(config, "rescale_every"):
                 config.rescale_every = 0  # RWKV would halve its weights in place, but not those copied in later
-            model, found = AutoModel.from_pretrained(
-                folder,
-                config=config,
-                dtype=dtype,
-                output_loading_info=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                weights_only=True,
+            model, found = pretrained.load_model(
+                folder, config=config, dtype=dtype, output_loading_info=True, local_files_only=True
             )
     except (
         *(OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError, StrictDataclassError),

@@ -137,17 +137,17 @@ class Run:
         Raises:
             ValueError: there is no such revision, or the searched models are not where they were.
         """
-        from transformers import AutoModel, AutoTokenizer
+        from tl_search.runs.pretrained import load_model, load_tokenizer
 
         where = self._where(revision)
         try:
-            return AutoModel.from_pretrained(**where), AutoTokenizer.from_pretrained(**where)
+            return load_model(**where), load_tokenizer(**where)
         except (KeyError, TypeError, AttributeError, ValueError, OSError, RecursionError) as error:
-            place = where["pretrained_model_name_or_path"]
+            place = where["source"]
             raise ValueError(f"{place}: does not load as a transformers model ({error}); {COPY}") from error
 
     def _where(self, name: str) -> dict[str, Any]:
-        """What `from_pretrained` is told of a revision."""
+        """Where transformers finds a revision."""
         paths = RunPaths(self.folder)
         if paths.is_training:
             return _local(paths.revisions, name)
@@ -157,7 +157,7 @@ class Run:
             if "path" not in source:
                 (model,) = source["models"]
                 repository = model if "/" in model else f"{source['organisation']}/{model}"
-                return {"pretrained_model_name_or_path": repository, "revision": name, "cache_dir": source.get("cache")}
+                return {"source": repository, "revision": name, "cache_dir": source.get("cache")}
         models = RunPaths(Path(source["path"]))
         if not models.folder.is_dir():
             raise ValueError(f"{self.folder}: searched {models.folder}, and {no_folder(models.folder)}")
@@ -173,4 +173,4 @@ def _local(folder: Path, name: str) -> dict[str, Any]:
     names = [path.name for path in folder.iterdir() if (path / "config.json").is_file()]
     if name not in names:
         raise ValueError(f"{folder}: has no revision {name!r}{suggest(name, names)}")
-    return {"pretrained_model_name_or_path": folder / name, "local_files_only": True}
+    return {"source": folder / name, "local_files_only": True}

@@ -104,12 +104,12 @@ def _text(plan: "TrainingPlan", run: Path) -> "PackedText":
 
 def _measured(plan: "TrainingPlan", folder: Path, held_out: "list[Tensor]") -> float:
     from torch.utils.data import DataLoader
-    from transformers import AutoModelForCausalLM
 
+    from tl_search.runs.pretrained import load_model
     from tl_search.training.callbacks.evaluation import mean_loss
     from tl_search.training.module import CausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32", local_files_only=True)
+    model = load_model(folder, "AutoModelForCausalLM", dtype="float32", local_files_only=True)
     module = CausalLM(model, timeline_of(plan, Horizon(1), 1), optimizer_of(plan.optimizer))
     trainer = _trainer(plan.trainer.get("accelerator") or "auto", plan.trainer.get("precision"))
     losses: Any = trainer.predict(module, DataLoader(held_out, batch_size=None))  # type: ignore[arg-type]

@@ -139,8 +139,7 @@ def pack(
 
 def _tokenizer(corpus: Reading, corpus_digest: str, config: TokenizerConfig, cache: Path) -> "PreTrainedTokenizerFast":
     """A trained tokenizer is kept in the cache, since training takes minutes on a large corpus."""
-    from transformers import PreTrainedTokenizerFast
-
+    from tl_search.runs.pretrained import load_own_tokenizer
     from tl_search.training.tokens import TrainedTokenizer
 
     if not isinstance(config, TrainedTokenizer):
@@ -150,7 +149,7 @@ def _tokenizer(corpus: Reading, corpus_digest: str, config: TokenizerConfig, cac
         with write_dir(folder) as aside:
             config.build(corpus.documents()).save_pretrained(aside)
             write_manifest(aside)
-    return PreTrainedTokenizerFast.from_pretrained(folder)
+    return load_own_tokenizer(folder)
 
 
 def _whole(folder: Path) -> dict[str, Any] | None:

@@ -89,15 +89,14 @@ class PretrainedTokenizer:
         object.__setattr__(self, "name", local(self.name))
 
     def build(self, documents: Iterable[str] = ()) -> "PreTrainedTokenizerFast":
-        from transformers import AutoTokenizer
+        from tl_search.runs.pretrained import load_tokenizer
 
-        where = {"revision": self.revision or "main", "trust_remote_code": False}
         try:
-            tokenizer = AutoTokenizer.from_pretrained(self.name, **where)
+            tokenizer = load_tokenizer(self.name, revision=self.revision or "main")
         except (KeyError, TypeError, AttributeError, RecursionError) as error:  # a file of it has the wrong shape
             why = " ".join(str(error).split()) or type(error).__name__
             raise ValueError(
-                f"name: must be a tokenizer that loads, got {self.name!r}, which does not ({why})"
+                f"tokenizer.name: must be a tokenizer that loads, got {self.name!r}, which does not ({why})"
             ) from error
         if not tokenizer.is_fast:
             raise ValueError(f"tokenizer.name: must be a fast tokenizer (with tokenizer.json), got {self.name!r}")

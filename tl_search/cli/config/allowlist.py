@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tl_search.cli.config.convert import convert
-from tl_search.cli.config.signature import hint, parameters
+from tl_search.cli.config.signature import ancestry, hint, parameters
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.nearest import suggest
 from tl_search.plugins import OURS, allowed
@@ -19,38 +19,34 @@ ALLOWED = {
     "logger": ("lightning.pytorch.loggers.",),
     "callbacks": ("lightning.pytorch.callbacks.",),
     "optimizer": ("torch.optim.",),
-    "hydra": ("hydra._internal.core_plugins.", "hydra_plugins.hydra_submitit_launcher."),
 }
-# The doors by which a logging config calls what it likes (logging.config: `()`, `class`, `ext://`).
-LOGGERS = ("logging.StreamHandler", "logging.FileHandler", "logging.NullHandler", "colorlog.ColoredFormatter")
-LOG_FOLDER = "${hydra.runtime.output_dir}/"
-STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
+# What a class must be derived from there: their modules also define and import others.
+KINDS = (
+    "lightning.pytorch.strategies.strategy.Strategy",
+    "lightning.pytorch.profilers.profiler.Profiler",
+    "lightning.pytorch.loggers.logger.Logger",
+    "lightning.pytorch.callbacks.callback.Callback",
+    "torch.optim.optimizer.Optimizer",
+)
 
 
 def check_targets(tree: Mapping[str, Any]) -> None:
-    """Refuse every class that may not be named where it is; imports nothing."""
-    for path, key, value in walk(tree):
+    """Refuse every class that may not be named where it is; imports nothing. The loader has checked `hydra`."""
+    for path, key, value in walk({name: node for name, node in tree.items() if name != "hydra"}):
         room = path.partition(".")[0]
         where = f"{path}.{key}" if path else key
         if key == "_target_":
-            packages = () if room == "hydra" else (OURS, *(f"{package}." for package in allowed()))
-            starts = (*packages, *ALLOWED.get(room, ()))
+            starts = (OURS, *(f"{package}." for package in allowed()), *ALLOWED.get(room, ()))
             if not isinstance(value, str) or not value.startswith(starts):
                 listed = ", ".join(start + "*" for start in starts)
-                raise BadInput(f"{where}: {value} is not allowed here (allowed: {listed}){_permission(room, value)}")
-        elif room == "hydra" and key in ("()", "class") and value not in LOGGERS:
-            raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(LOGGERS)})")
-        elif room == "hydra" and key == "filename" and not (str(value).startswith(LOG_FOLDER) and ".." not in value):
-            raise BadInput(f"{where}: must be in the run directory ({LOG_FOLDER}…), got {value}")
-        elif room == "hydra" and isinstance(value, str) and value.startswith("ext://") and value not in STREAMS:
-            raise BadInput(f"{where}: {value} is not allowed here (allowed: {', '.join(STREAMS)})")
+                raise BadInput(f"{where}: {value} is not allowed here (allowed: {listed}){_permission(value)}")
 
 
-def _permission(room: str, target: Any) -> str:
+def _permission(target: Any) -> str:
     """How to allow a class that may be of the person's own package; nothing for those of libraries."""
     package = str(target).partition(".")[0]
     foreign = {start.partition(".")[0] for starts in ALLOWED.values() for start in starts}
-    if room == "hydra" or not package.isidentifier() or package in {*sys.stdlib_module_names, *foreign, "tl_search"}:
+    if not package.isidentifier() or package in {*sys.stdlib_module_names, *foreign, "tl_search"}:
         return ""
     return f"; if {package} is a package of yours, plugins=[{package}] allows its classes and runs its code"
 
@@ -67,21 +63,23 @@ def walk(tree: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
 
 
 def check_arguments(target: str, arguments: Mapping[Any, Any], path: str) -> None:
-    """Refuse a class that is not there, and arguments that its constructor does not know. Imports nothing.
+    """Refuse a class that is not there or another library's, and arguments that it does not know. Imports nothing.
 
     Values are compared with the constructor's annotations, since libraries often find a wrong type only when they use
     it. Of the Trainer's arguments null is not looked at: for most of them a run has a meaning of its own.
     """
+    starts = ALLOWED.get(path.partition(".")[0], ())
     try:
-        known = parameters(target)
+        known, classes = parameters(target), ancestry(target)
     except LookupError as error:
         raise BadInput(f"{path}._target_: {error.args[0]}") from error
+    kinds = [kind.rpartition(".")[2] for kind in KINDS if kind.startswith(starts)]
+    if target not in starts and not (classes and classes[0].startswith(starts) and {*classes} & {*KINDS}):
+        raise BadInput(f"{path}._target_: {target} is not allowed here: it must be a {' or '.join(kinds)}")
     for key, value in arguments.items():
-        if known is None:
-            continue
-        if key not in known:
-            raise BadInput(f"{path}.{key}: unknown key{suggest(key, known)}")
-        if value is not None or path != "trainer":
+        if str(key).startswith("_") or (known is not None and key not in known):
+            raise BadInput(f"{path}.{key}: unknown key{suggest(str(key), known or ())}")
+        if known is not None and (value is not None or path != "trainer"):
             convert(value, hint(known[key]), f"{path}.{key}")
 
 

@@ -90,6 +90,8 @@ def parse(command: str, words: Sequence[str], main_argument: Bare = ()) -> Comma
         if len(bare) > 1 or not main_argument:
             raise BadInput(f"{bare[-1]}: tl {command} takes settings as key=value; see tl {command} --help")
         overrides = [*(override.format(quoted(bare[0])) for override in main_argument), *overrides]
+    if {"-m", "--multirun"} & set(flags):
+        overrides.append("hydra.mode=MULTIRUN")  # as Hydra adds for the jobs, so that they are checked as they will be
     return CommandLine(command, tuple(flags), (*_with_places(overrides, places),))
 
 
@@ -110,6 +112,8 @@ def quoted(word: str) -> str:
 
 def _with_places(overrides: Sequence[str], places: Sequence[str]) -> Iterator[str]:
     """The overrides with one search path of ours and the person's; theirs is looked at first."""
+    from tl_search.cli.config.loader import check_place
+
     theirs: list[str] = []
     for override in overrides:
         if override.startswith("hydra.searchpath="):
@@ -117,6 +121,7 @@ def _with_places(overrides: Sequence[str], places: Sequence[str]) -> Iterator[st
         else:
             yield override
     for place in (*theirs, *places):
+        check_place(place)
         scheme, _, folder = place.strip("\"' ").rpartition("://")
         if scheme in ("", "file") and not Path(folder).is_dir():
             raise BadInput(f"hydra.searchpath: there is no folder {folder}")
@@ -130,8 +135,10 @@ def configs() -> Iterator[None]:
     from hydra import initialize_config_dir
     from hydra.core.hydra_config import HydraConfig
 
+    from tl_search.cli.config.loader import checked
+
     before = HydraConfig.instance().cfg
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+    with checked(), initialize_config_dir(str(conf_dir()), version_base="1.3"):
         try:
             yield
         finally:

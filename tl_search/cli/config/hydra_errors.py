@@ -71,6 +71,9 @@ def _hydra(error: Exception, command: str, overrides: Sequence[str]) -> str:
         return unknown_key(str(cause.full_key), str(cause.key), parent, command)
     if isinstance(cause, OmegaConfBaseException):
         return _omegaconf(cause)
+    told = str(error).splitlines()
+    if len(told) > 1 and told[0].endswith("raised while composing config:"):
+        return f"{told[0].split(chr(39))[1]}.yaml: {told[1].rstrip('.')}"  # the file, and what is wrong in it
     return first_line(error)
 
 

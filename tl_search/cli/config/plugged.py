@@ -72,7 +72,7 @@ def check_word(config: DictConfig) -> None:
     """Refuse packages that a config file names, instead of the person. Raises BadInput."""
     given = tuple(config.get(KEY) or ())
     words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # they may hold interpolations
-    if given != named(words):
+    if given != named(words) or not set(given) <= set(plugins.allowed()):  # the words may be a file's: its sweep's
         raise BadInput(
             f"{KEY}: must be given on the command line, since it lets code run, got {list(given)} in a config file"
         )

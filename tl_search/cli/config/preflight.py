@@ -90,9 +90,6 @@ def _folder(config: DictConfig, parts: Mapping[str, Any], command: Command) -> P
         )
     if command.makes_run and target(parts).run is None and "runs" in parts and not _below(alone, Path(parts["runs"])):
         raise BadInput(f"hydra.run.dir: must be in runs={parts['runs']}, got {alone}")
-    for key, name in (("job.name", config.hydra.job.name), ("output_subdir", config.hydra.output_subdir)):
-        if name is not None and not re.fullmatch(r"\.?[A-Za-z0-9_-]+", str(name)):
-            raise BadInput(f"hydra.{key}: must be a plain name, got {str(name)!r}: it is a file in the run's directory")
     own = [alone] if command.makes_run else []
     if "checkpoints" in command.derived:
         own.append(Path(parts["checkpoints"].path))

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Optional, Union
@@ -35,6 +36,28 @@ def hint(annotation: str) -> Any:
         return eval(annotation, {"__builtins__": {}}, dict(_TYPES)) if annotation else Any
     except (NameError, AttributeError, SyntaxError, TypeError):
         return Any
+
+
+def ancestry(target: str) -> list[str]:
+    """A class and those that it is derived from, each by the name of the module that defines it, as far as files tell.
+
+    Args:
+        target: A name by which a module knows the class; that may be a name of another library's class.
+
+    Raises:
+        LookupError: there is no such class.
+    """
+    module, _, name = target.rpartition(".")
+    found = _definition(module, name)
+    if found is None:
+        return []
+    home, cls = found
+    names = [f"{home}.{cls.name}"]
+    for base in cls.bases:
+        if isinstance(base, ast.Name):
+            with suppress(LookupError):
+                names += ancestry(f"{home}.{base.id}")
+    return names
 
 
 def _constructor(found: tuple[str, ast.ClassDef] | None) -> dict[str, str] | None:
