@@ -11,7 +11,7 @@ from typing import Any
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.nearest import suggest
 
-RESOLVERS = ("hydra", "oc.env", "tl.digest", "tl.run_folder")
+RESOLVERS = ("hydra", "oc.env", "tl.folder", "tl.run_folder")
 VARIABLES = ("HOME", "USER", "LOGNAME", "HOSTNAME", "TMPDIR", "SCRATCH", "WORK", "DATA")
 OWN = "TL_"  # how all other variables begin that a config may read
 
