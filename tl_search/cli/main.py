@@ -95,7 +95,7 @@ def _run(name: str, rest: list[str]) -> int:
 
 
 def _carry_out(name: str, words: list[str]) -> int:
-    from tl_search.cli.config.compose import compose_job, configs, jobs, parse
+    from tl_search.cli.config.compose import check_shown, compose_job, configs, jobs, parse
     from tl_search.cli.config.preflight import preflight
     from tl_search.cli.config.resumed import with_choices
     from tl_search.cli.in_process import here
@@ -109,7 +109,7 @@ def _carry_out(name: str, words: list[str]) -> int:
     if line.shows_config:  # a config with gaps may be looked at, so only composing is checked
         with configs():
             for overrides in jobs(line):
-                compose_job(name, overrides)
+                check_shown(line, compose_job(name, overrides))
         return launch(line, [])
     if not command.makes_run:
         return here(line, command)

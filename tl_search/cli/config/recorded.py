@@ -2,11 +2,13 @@
 
 import copy
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from tl_search import plugins
 from tl_search.cli import commands
 from tl_search.cli.config.choices import CHOICES, chosen
 from tl_search.cli.config.hydra_errors import readable
@@ -36,12 +38,22 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
     if record is None:
         renew(folder, command, config)
         who = command, str(config.get("name", folder.name)), digest, config.get("seed")
-        RunRecord(*who, plugins=tuple(config.get(KEY) or ())).write(folder)
+        RunRecord(*who, plugins=plugins.allowed()).write(folder)
     elif record.digest != digest:
         raise BadInput(
             f"{folder}: holds a run with other settings ({_differences(folder, config, command)}); "
             f"set name=OTHER{f', or continue that run: resume={folder}' if commands.find(command).resumes else ''}"
         )
+    else:
+        permit(folder)
+
+
+def permit(folder: Path) -> None:
+    """Add the packages whose code may run now to those that the run has recorded; it never allows one by itself."""
+    record = RunRecord.read(folder)
+    more = [name for name in plugins.allowed() if record and name not in record.plugins]
+    if record and more:
+        replace(record, plugins=(*record.plugins, *more)).write(folder)
 
 
 def renew(folder: Path, command: str, config: DictConfig) -> None:
@@ -60,7 +72,20 @@ def read(run: Path) -> DictConfig:
         recorded = OmegaConf.load(path)
     if not isinstance(recorded, DictConfig):
         raise BadInput(f"{path}: must be a mapping of names to settings")
+    _check_plain(OmegaConf.to_container(recorded, resolve=False), path)
     return recorded
+
+
+def _check_plain(tree: Any, path: Path, where: str = "") -> None:
+    """Refuse interpolations: a record has what they gave, and here they would give something else, such as a secret."""
+    if isinstance(tree, dict):
+        for key, item in tree.items():
+            _check_plain(item, path, f"{where}.{key}" if where else str(key))
+    elif isinstance(tree, list):
+        for number, item in enumerate(tree):
+            _check_plain(item, path, f"{where}[{number}]")
+    elif isinstance(tree, str) and "${" in tree:
+        raise BadInput(f"{path}: {where}: must be what a setting was, got {tree!r}")
 
 
 def _differences(folder: Path, config: DictConfig, command: str) -> str:
