@@ -184,9 +184,11 @@ def test_a_job_in_another_process_brings_its_code_home(tmp_path, monkeypatch, ca
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     shutil.copytree(ROOT / "launchers", "launchers")
     Path("text.txt").write_text("a small world of words\n" * 400)
+    Path("json.py").write_text("open('ran', 'w')")  # nor does the process take code from where it happens to start
     assert main(["train", *TINY, "launchers=local", "data.batch_size=100000"]) == 2
     told = capfd.readouterr().err
     assert "error: data: must fill a step of 100000" in told
     assert [line.rpartition("/")[2] for line in told.splitlines() if line.startswith("job 0: runs/train/")] == [
         "train.log"
     ]
+    assert not Path("ran").exists()

@@ -102,6 +102,8 @@ def _launch(line: CommandLine, jobs: list[Job]) -> int:
     words, environment = sys.argv, dict(os.environ)
     sys.argv = [f"tl {line.command}", *line.flags, *line.overrides]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as they are, instead of as Hydra's own report
+    os.environ["PYTHONSAFEPATH"] = "1"  # the processes of launchers import nothing that lies in the working directory
+    _tell_shell_lines(jobs)
     try:
         with checked():
             hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=line.command)(run_job)()
@@ -117,6 +119,12 @@ def _launch(line: CommandLine, jobs: list[Job]) -> int:
         os.environ.clear()
         os.environ.update(environment)
     return worst(codes or [_code_on_disk(job.folder) for job in jobs])
+
+
+def _tell_shell_lines(jobs: list[Job]) -> None:
+    """Show the shell lines that a cluster carries out before a job, as nothing else of a config is carried out."""
+    for line in (jobs[0].config.hydra.launcher.get("setup") or ()) if jobs else ():
+        print(f"hydra.launcher.setup: each job runs: {line}", file=sys.stderr, flush=True)
 
 
 def _code_on_disk(folder: Path) -> int:

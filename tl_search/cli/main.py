@@ -106,7 +106,7 @@ def _run(name: str, rest: list[str]) -> int:
 
 
 def _carry_out(name: str, words: list[str]) -> int:
-    from tl_search.cli.config.compose import compose_job, configs, parse
+    from tl_search.cli.config.compose import check_shown, compose_job, configs, parse
     from tl_search.cli.config.compose import jobs as overrides_of
     from tl_search.cli.config.preflight import preflight
     from tl_search.cli.config.resumed import with_choices
@@ -122,7 +122,7 @@ def _carry_out(name: str, words: list[str]) -> int:
     if line.shows_config:  # a config with gaps may be looked at, so only composing is checked
         with configs():
             for overrides in overrides_of(line):
-                compose_job(name, overrides)
+                check_shown(line, compose_job(name, overrides))
         return launch(line, [])
     if not command.makes_run:
         return here(line, command)

@@ -61,7 +61,7 @@ class RunRecord:
         weights: For a training: whether revisions hold the trained weights (`raw`) or their average (`ema`).
         history: For a training: the changes of its plan, each with the step from which it holds.
         parent: The run and the state that it was branched from; None for a run that was not branched.
-        plugins: Packages of the user's own whose classes the run was allowed to use when it was started.
+        plugins: Packages of the user's own whose classes the run has been allowed to use, whenever it was started.
         tags: Words of the user's own, which decide nothing; those that a command named last.
         varied: The end of `name` that says what the command line changed.
     """

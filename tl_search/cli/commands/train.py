@@ -12,7 +12,7 @@ from tl_search.cli.command import Command
 from tl_search.cli.config.build import build, construct
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import deciding_keys
-from tl_search.cli.config.recorded import begin, read, renew
+from tl_search.cli.config.recorded import begin, permit, read, renew
 from tl_search.cli.config.tried import is_tried
 from tl_search.errors.exit_codes import DONE
 from tl_search.runs.target import Start
@@ -76,10 +76,15 @@ def execute(plan: "TrainingPlan", folder: Path, config: DictConfig, wait: float 
             begin(folder, "train", config)
             fit(plan, folder)
         else:
-            fit(plan, folder, accepted=lambda: renew(folder, "train", config))
+            fit(plan, folder, accepted=lambda: _renew(folder, config))
     if not is_tried(config):
         log.info("%s: the training is complete; to search it: tl search %s", folder, folder)
     return DONE
+
+
+def _renew(folder: Path, config: DictConfig) -> None:
+    renew(folder, "train", config)
+    permit(folder)
 
 
 def _parts() -> tuple[type, ...]:

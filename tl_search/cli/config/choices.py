@@ -1,9 +1,12 @@
 """The options that a training run uses (`schedule: linear`), by Hydra's names of groups and packages."""
 
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_search.cli.config.naming import deciding_keys
+from tl_search.errors.kinds import BadInput
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -35,6 +38,22 @@ def place_of(name: str) -> str:
 def room_of(name: str) -> str:
     """The top-level key below which it is."""
     return place_of(name).partition(".")[0]
+
+
+def check_choices(recorded: Any, where: Path) -> None:
+    """Refuse what a run says about its options when it is more than names: they are put on the command line.
+
+    Raises:
+        BadInput: naming the option.
+    """
+    if not isinstance(recorded, Mapping):
+        raise BadInput(f"{where}: {CHOICES}: must be a mapping of groups to options, got {recorded!r}")
+    rooms = {*deciding_keys("train"), "logger"}
+    for name, option in recorded.items():
+        if not re.fullmatch(r"[a-z_]+(?:@[A-Za-z_][\w.-]*)?", str(name)) or room_of(str(name)) not in rooms:
+            raise BadInput(f"{where}: {CHOICES}: {str(name)!r} is no group of a training's options")
+        if not isinstance(option, str) or not re.fullmatch(r"\w[\w.+-]*", option) or ".." in option:
+            raise BadInput(f"{where}: {CHOICES}.{name}: must be the name of an option, got {option!r}")
 
 
 def chosen(before: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from tl_search.cli.command import Bare
 from tl_search.cli.config import folders  # noqa: F401  it makes the names of directories, which configs ask for
@@ -19,6 +19,7 @@ from tl_search.cli.config.purpose import check_purpose
 from tl_search.cli.config.searchpath import OWN_GROUPS, conf_dir, root
 from tl_search.cli.config.varied import sweeping
 from tl_search.errors.kinds import BadInput
+from tl_search.errors.nearest import suggest
 
 # Hydra's own flags, by what follows them; all others would be misread as overrides.
 BARE_FLAGS = {"-m", "--multirun", "-r", "--run", "--resolve", "--version"}
@@ -27,6 +28,9 @@ VALUE_FLAGS = {"-c", "--cfg", "-p", "--package", "-i", "--info", "-cd", "--confi
 SETTING = re.compile(r"(?:\+\+?)?[A-Za-z_][\w./@:$-]*=|~")
 SHOWN = ("job", "hydra", "all")
 NO_JOB = {"--version", "-i", "--info"}
+ONE_OF = {"-m": "-m", "--multirun": "-m", "-r": "-r", "--run": "-r", "-c": "--cfg", "--cfg": "--cfg", "-i": "--info",
+          "--info": "--info"}  # fmt: skip
+OF_SHOWN = {"-p", "--package", "--resolve"}
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 
@@ -45,6 +49,12 @@ class CommandLine:
     @property
     def shows_config(self) -> bool:
         return bool({"-c", "--cfg"} & {flag.partition("=")[0] for flag in self.flags})
+
+    @property
+    def package(self) -> str | None:
+        """The part of the config that is to be shown; None for all of it."""
+        after = dict(itertools.pairwise(self.flags))
+        return after.get("-p") or after.get("--package")
 
     @property
     def runs_nothing(self) -> bool:
@@ -84,6 +94,7 @@ def parse(command: str, words: Sequence[str], main_argument: Bare = ()) -> Comma
             overrides.append(word)
         else:
             bare.append(word)
+    _check_flags(flags)
     if bare and callable(main_argument):
         overrides = [*main_argument(bare), *overrides]
     elif bare and not callable(main_argument):
@@ -93,6 +104,16 @@ def parse(command: str, words: Sequence[str], main_argument: Bare = ()) -> Comma
     if {"-m", "--multirun"} & set(flags):
         overrides.append("hydra.mode=MULTIRUN")  # as Hydra adds for the jobs, so that they are checked as they will be
     return CommandLine(command, tuple(flags), (*_with_places(overrides, places),))
+
+
+def _check_flags(flags: Sequence[str]) -> None:
+    """Refuse flags that ask for two things at once, and those that change what is not asked for."""
+    asked = list(dict.fromkeys(ONE_OF[flag] for flag in flags if flag in ONE_OF))
+    if len(asked) > 1:
+        raise BadInput(f"{' and '.join(asked)}: must not be given together, since each asks for something else")
+    alone = next((flag for flag in flags if flag in OF_SHOWN), None)
+    if alone and "--cfg" not in asked:
+        raise BadInput(f"{alone}: must be given with --cfg, which it changes")
 
 
 def _at_home(word: str) -> str:
@@ -155,6 +176,16 @@ def compose_job(command: str, overrides: Sequence[str]) -> DictConfig:
     return config
 
 
+def check_shown(line: CommandLine, config: DictConfig) -> None:
+    """Refuse `--package` with the name of something that the shown config does not have."""
+    package = line.package
+    if package in (None, "_global_"):
+        return
+    shown = {str(key) for key in config} - ({"hydra"} if "job" in line.flags else set())
+    if package.partition(".")[0] not in shown or OmegaConf.select(config, package) is None:
+        raise BadInput(f"--package: there is no {package} in the config{suggest(package, shown)}")
+
+
 @lru_cache(maxsize=1)  # a command line without a sweep is composed to find that out, and again as its only job
 def _composed(command: str, overrides: tuple[str, ...]) -> DictConfig:
     from hydra import compose
@@ -176,7 +207,8 @@ def _check_choices(overrides: Sequence[str]) -> None:
         group, value = override.key_or_group, override.value()
         if group in OWN_GROUPS and value and not elsewhere and not (root() / group).is_dir():
             raise BadInput(f"{group}: there is no folder {root() / group}; tl init DIR makes one with examples")
-        named = isinstance(value, str | dict) or (isinstance(value, list) and value)
+        listed = isinstance(value, list) and value and all(isinstance(option, str) for option in value)
+        named = isinstance(value, str | dict) or listed
         if not (named or override.is_delete() or override.is_sweep_override() or group in OWN_GROUPS):
             options = GlobalHydra.instance().config_loader().get_group_options(group)
             if options:

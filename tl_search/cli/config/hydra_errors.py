@@ -168,4 +168,6 @@ def in_quotes(override: str) -> str:
 def _omegaconf(error: Exception) -> str:
     path = getattr(error, "full_key", None)
     text = first_line(error)
+    if path and "HydraConfig was not set" in text:  # Hydra looks a setting up before it deletes it
+        return f"{path}: must not be removed ({path}=VALUE sets it)"
     return f"{path}: {text}" if path and str(path) not in text else text

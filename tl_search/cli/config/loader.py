@@ -64,6 +64,9 @@ class _Files(ConfigRepository):
         found = super().load_config(config_path)
         for entry in (found.defaults_list or ()) if found else ():  # resolved before there is a tree to be checked
             check_resolvers({key: value for key, value in vars(entry).items() if key != "parent"}, config_path)
+            options = getattr(entry, "value", None)
+            if isinstance(options, list) and not all(isinstance(option, str) for option in options):
+                raise BadInput(f"{config_path}: options must be given by their names, got {options}")
         return found
 
 

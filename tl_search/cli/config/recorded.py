@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from tl_search import plugins
 from tl_search.cli import commands
 from tl_search.cli.config.choices import CHOICES, chosen
 from tl_search.cli.config.folders import first_part
@@ -43,8 +44,7 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
         renew(folder, command, config)
         name, changed = first_part(folder, config, command)
         who = command, name, digest, config.get("seed")
-        plugins = tuple(config.get(KEY) or ())
-        RunRecord(*who, plugins=plugins, tags=tags_of(config), varied=changed).write(folder)
+        RunRecord(*who, plugins=plugins.allowed(), tags=tags_of(config), varied=changed).write(folder)
     elif record.digest != digest:
         raise BadInput(
             f"{folder}: holds a run with other settings ({_differences(folder, config, command)}); "
@@ -55,6 +55,15 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
             renew(folder, command, config)
             log.warning("%s; it was written again", lost)
         _tag(folder, config)
+        permit(folder)
+
+
+def permit(folder: Path) -> None:
+    """Add the packages whose code may run now to those that the run has recorded; it never allows one by itself."""
+    record = RunRecord.read(folder)
+    more = [name for name in plugins.allowed() if record and name not in record.plugins]
+    if record and more:
+        replace(record, plugins=(*record.plugins, *more)).write(folder)
 
 
 def renew(folder: Path, command: str, config: DictConfig) -> None:
@@ -77,9 +86,11 @@ def _tag(folder: Path, config: DictConfig) -> None:
 def read(run: Path) -> DictConfig:
     """The settings that are recorded in a run directory. Raises BadInput."""
     try:
-        return read_settings(run)
+        recorded = read_settings(run)
     except ValueError as error:
         raise BadInput(str(error)) from error
+    _check_plain(OmegaConf.to_container(recorded, resolve=False), RunPaths(run).config)
+    return recorded
 
 
 def _lost(run: Path) -> str:
@@ -89,6 +100,18 @@ def _lost(run: Path) -> str:
     except ValueError as error:
         return str(error).partition("; ")[0]
     return ""
+
+
+def _check_plain(tree: Any, path: Path, where: str = "") -> None:
+    """Refuse interpolations: a record has what they gave, and here they would give something else, such as a secret."""
+    if isinstance(tree, dict):
+        for key, item in tree.items():
+            _check_plain(item, path, f"{where}.{key}" if where else str(key))
+    elif isinstance(tree, list):
+        for number, item in enumerate(tree):
+            _check_plain(item, path, f"{where}[{number}]")
+    elif isinstance(tree, str) and "${" in tree:
+        raise BadInput(f"{path}: {where}: must be what a setting was, got {tree!r}")
 
 
 def _differences(folder: Path, config: DictConfig, command: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from tl_search.cli.config.choices import CHOICES, name_of, parsed, place_of, room_of
+from tl_search.cli.config.choices import CHOICES, check_choices, name_of, parsed, place_of, room_of
 from tl_search.cli.config.compose import CommandLine
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import deciding_keys
@@ -184,5 +184,7 @@ def _search_path(given: Sequence["Override"]) -> list[Path]:
 
 
 def _choices(run: Path) -> Mapping[str, Any]:
-    """The options of a run's groups, in so far as it has recorded them."""
-    return (read(run).get(CHOICES) or {}) if RunPaths(run).config.exists() else {}
+    """The options of a run's groups, in so far as it has recorded them. Raises BadInput if they are no options."""
+    found = (read(run).get(CHOICES) or {}) if RunPaths(run).config.exists() else {}
+    check_choices(found, RunPaths(run).config)
+    return found
