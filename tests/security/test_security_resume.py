@@ -38,7 +38,7 @@ def shared_run(shared, here):
         path = shared("shared/config.yaml", text)
         (path.parent / "revisions").mkdir()
         (path.parent / "revisions" / "main").mkdir()
-        RunRecord("train", "shared", "0" * 8, plan={}, plugins=("evil",)).write(path.parent)
+        RunRecord("train", "shared", "0" * 8, plan={"seed": 0, "trainer": {}}, plugins=("evil",)).write(path.parent)
 
     return write
 
