@@ -14,8 +14,10 @@ from tl_search.cli.config.preflight import Job
 from tl_search.cli.config.resumed import resumed
 from tl_search.cli.config.searchpath import conf_dir
 from tl_search.cli.explain import explain
+from tl_search.errors.door import guarded
 from tl_search.errors.exit_codes import BAD_INPUT, INTERRUPTED, TERMINATED, TRY_AGAIN, worst
 from tl_search.errors.kinds import JobFailed, Requeued
+from tl_search.errors.printable import printable
 from tl_search.errors.stopping import check
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.record import Done
@@ -32,6 +34,11 @@ def run_job(config: DictConfig) -> int:
     In the shell's own process its error is told at once and kept as a code, since other jobs may follow; elsewhere
     it is raised, which is how launchers bring it back.
     """
+    with guarded():
+        return _run_job(config)
+
+
+def _run_job(config: DictConfig) -> int:
     from hydra.core.hydra_config import HydraConfig
 
     hydra = HydraConfig.get()
@@ -91,7 +98,8 @@ def _code_on_disk(folder: Path) -> int:
     done = Done.read(folder)
     if done is not None:
         return done.exit_code
-    print(f"error: {folder}: not finished (it has no DONE.json); the same command continues it", file=sys.stderr)
+    told = f"error: {folder}: not finished (it has no DONE.json); the same command continues it"
+    print(printable(told), file=sys.stderr)
     return TRY_AGAIN
 
 

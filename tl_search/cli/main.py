@@ -8,18 +8,22 @@ diverged · 75 try again later (disk full, read-only, no network) · 130 interru
 import os
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from types import FrameType
 
 from tl_search import __version__
 from tl_search.cli import commands
+from tl_search.cli.config.secrets import check_words
 from tl_search.cli.explain import explain
 from tl_search.cli.help import command_page, overview
 from tl_search.errors import stopping
+from tl_search.errors.door import guarded
 from tl_search.errors.exit_codes import BAD_INPUT, DONE, UNHEARD
 from tl_search.errors.kinds import BadInput, Requeued, Terminated
 from tl_search.errors.nearest import suggest
+from tl_search.errors.printable import printable, printable_lines
 from tl_search.training.quiet import warning_line
 
 HELP = {"-h", "--help", "help"}
@@ -33,7 +37,11 @@ _ENDING = {
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit code."""
-    words = list(sys.argv[1:] if words is None else words)
+    with guarded():
+        return _main(list(sys.argv[1:] if words is None else words))
+
+
+def _main(words: list[str]) -> int:
     ours = [number for number in _ENDING if number != signal.SIGINT or _hears_ctrl_c()]
     before = {number: signal.signal(number, _terminate) for number in ours}
     told, warnings.formatwarning = warnings.formatwarning, warning_line
@@ -44,8 +52,9 @@ def main(words: Sequence[str] | None = None) -> int:
         return code
     except BadInput as error:
         if os.environ.get("TL_DEBUG") == "1":
-            raise
-        print(f"error: {error}", file=sys.stderr)
+            print(printable_lines("".join(traceback.format_exception(error)).rstrip()), file=sys.stderr)
+        else:
+            print(f"error: {printable(error)}", file=sys.stderr)
         return BAD_INPUT
     except SystemExit as error:  # Hydra ends its own flags (--version, --info) this way
         return error.code if isinstance(error.code, int) else DONE if error.code is None else 1
@@ -66,6 +75,7 @@ def _dispatch(words: list[str]) -> int:
     if not words:
         print(overview(), file=sys.stderr)
         return BAD_INPUT
+    check_words(words)
     name, *rest = words
     if name in HELP:
         if rest and rest[0] not in commands.NAMES:
@@ -98,6 +108,7 @@ def _carry_out(name: str, words: list[str]) -> int:
     from tl_search.cli.config.compose import compose_job, configs, jobs, parse
     from tl_search.cli.config.preflight import preflight
     from tl_search.cli.config.resumed import with_choices
+    from tl_search.cli.config.secrets import check_secrets
     from tl_search.cli.in_process import here
     from tl_search.cli.launch import launch
 
@@ -109,7 +120,7 @@ def _carry_out(name: str, words: list[str]) -> int:
     if line.shows_config:  # a config with gaps may be looked at, so only composing is checked
         with configs():
             for overrides in jobs(line):
-                compose_job(name, overrides)
+                check_secrets(compose_job(name, overrides))
         return launch(line, [])
     if not command.makes_run:
         return here(line, command)

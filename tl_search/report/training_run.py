@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tl_search.report.sentences import count, printable
+from tl_search.errors.printable import printable
+from tl_search.report.sentences import count
 from tl_search.runs.index import WrittenRevision, read_index
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.pointers import Pointer, pointers
