@@ -16,7 +16,7 @@ from tl_search.errors.printable import escaped, printable, printable_lines
 from tl_search.errors.secrets import redact
 
 # What libraries send to a terminal on purpose: colours, and moves of the cursor for the bars of downloads.
-_DRAWING = re.compile(r"(\x1b\[[0-9;?]*[A-Za-z]|[\r\n\t])")
+_DRAWING = re.compile(r"(\x1b\[(?:[0-9;]*[mABGK]|\?25[hl])|[\r\n\t])")
 
 
 class Door:

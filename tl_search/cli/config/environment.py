@@ -37,7 +37,10 @@ def check_environment(config: DictConfig) -> None:
         BadInput: naming the key.
     """
     job = config.hydra.job
-    for key, names in (("env_set", job.get("env_set") or ()), ("env_copy", job.get("env_copy") or ())):
+    for key, names in (
+        ("env_copy", job.get("env_copy") or ()),
+        ("env_set", job.get("env_set") or ()),
+    ):  # copies are set
         for name in map(str, names):
             if name not in ALLOWED:
                 raise BadInput(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tl_search.errors.kinds import BadInput
@@ -18,7 +18,7 @@ def check_words(words: Sequence[str]) -> None:
         key, equals, value = word.partition("=")
         name = key.rpartition(".")[2].lstrip("+~")
         if holds_secret(word) or (equals and value and names_secret(name)):
-            raise _refusal(key)
+            raise _refusal(redact(word).partition("=")[0])  # a secret may hold a = itself
 
 
 def check_secrets(config: DictConfig) -> None:
@@ -26,8 +26,7 @@ def check_secrets(config: DictConfig) -> None:
 
     The message names the key and never the value.
     """
-    for path, key, value in _entries(config):
-        where = f"{path}.{key}" if path else key
+    for where, key, value in _entries(config):
         given = not (value is None or isinstance(value, bool) or value in ("", "???"))
         if (given and names_secret(key)) or holds_secret(key) or (isinstance(value, str) and holds_secret(value)):
             raise _refusal(where)
@@ -39,26 +38,27 @@ def _refusal(where: str) -> BadInput:
     )
 
 
-def _entries(node: DictConfig | ListConfig, path: str = "", seen: frozenset[int] = frozenset()) -> Iterator[Any]:
+def _entries(node: DictConfig | ListConfig, path: str = "", within: frozenset[int] = frozenset()) -> Iterator[Any]:
     """(path, key, value) of everything that is no container, as it is written and once more as it resolves.
 
     What does not resolve is told later, by whoever needs it.
     """
-    if node._is_none() or node._is_missing() or id(node) in seen or len(seen) > _DEEPEST:
+    if node._is_none() or node._is_missing() or id(node) in within or len(within) > _DEEPEST:
         return
     keys: Any = list(node.keys()) if isinstance(node, DictConfig) else range(len(node))
     for key in keys:
-        raw: Any = node._get_node(key)
-        name, below = str(key), f"{path}[{key}]" if isinstance(node, ListConfig) else f"{path}.{key}".lstrip(".")
+        name = str(key)
+        where = f"{path}[{name}]" if isinstance(node, ListConfig) else f"{path}.{name}" if path else name
+        value: Any = node._get_node(key)
         if OmegaConf.is_interpolation(node, key):
-            yield path, name, raw._value()
+            yield where, name, value._value()
             try:
-                raw = node[key]
+                value = node[key]
             except (OmegaConfBaseException, ValueError, TypeError):
                 continue
-        if isinstance(raw, DictConfig | ListConfig):
-            if names_secret(name) and len(raw):
-                yield path, name, "a tree"
-            yield from _entries(raw, below, seen | {id(node)})
+        if isinstance(value, DictConfig | ListConfig):
+            if names_secret(name) and len(value):
+                yield where, name, "a tree"
+            yield from _entries(value, where, within | {id(node)})
         else:
-            yield path, name, raw._value() if hasattr(raw, "_value") else raw
+            yield where, name, value._value() if isinstance(value, Node) else value
