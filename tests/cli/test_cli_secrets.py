@@ -3,9 +3,10 @@
 import pytest
 from omegaconf import OmegaConf
 
-from tl_search.cli.config.secrets import check_secrets, redact
+from tl_search.cli.config.secrets import check_secrets
 from tl_search.cli.main import main
 from tl_search.errors.kinds import BadInput
+from tl_search.errors.secrets import redact
 
 CANARY = "hf_canaryCANARYcanaryCANARY"
 
@@ -42,12 +43,12 @@ def test_a_secret_is_refused_without_being_shown(words, tmp_path, monkeypatch, c
     ],
 )
 def test_words_that_only_resemble_secrets_are_left_alone(innocent):
-    check_secrets(innocent)
+    check_secrets(OmegaConf.create(innocent))
 
 
 def test_a_secret_inside_a_list_is_found():
     with pytest.raises(BadInput, match=r"settings\.more"):
-        check_secrets({"settings": {"more": ["a", CANARY]}})
+        check_secrets(OmegaConf.create({"settings": {"more": ["a", CANARY]}}))
 
 
 def test_what_is_written_is_masked():

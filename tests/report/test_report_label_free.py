@@ -132,7 +132,7 @@ def test_a_search_that_only_measures_is_reported_before_its_first_column_and_say
     write(tmp_path / "DONE.json", {"exit_code": 3, "unmeasured": {"step10": "NaN\x1b[2J"}})
     write_report(measure(tmp_path, VALUES))
     told = capsys.readouterr().out
-    assert "step10 could not be measured: NaN[2J" in told
+    assert r"step10 could not be measured: NaN\x1b[2J" in told
     assert "Label-free metrics of 4 arms" in told
     assert not (tmp_path / "report").exists()
 

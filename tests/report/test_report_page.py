@@ -125,7 +125,7 @@ def test_whatever_a_run_says_stays_text(tmp_path, finished):
     assert not [name for _, name, _ in parsed.attributes if name.startswith("on") or name == "x"]
     assert parsed.open == []
     assert not {"\u202e", "\u0007", "\u2066"} & set(source)
-    assert "eviltxt" in parsed.text
+    assert r"evil\u202etxt\x07\u2066" in parsed.text
 
 
 def test_a_revision_of_an_impossible_name_is_refused_in_one_line(tmp_path):

@@ -21,9 +21,20 @@ from tl_search.store.typed_json import read_mapping
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
+PUBLIC = "https://huggingface.co"  # the Hub itself
 # Requests at a time while revisions are listed.
 _REQUESTS = 8
 _downloading = threading.Lock()
+
+
+def endpoint() -> str:
+    """The address of the server that stands for the Hub, which also gets the access token.
+
+    The client itself reads the variable only when it is imported.
+    """
+    from huggingface_hub import constants
+
+    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,11 @@ class HubCheckpoints:
     def repository(self) -> str:
         """The full name on the Hub, with the organisation."""
         return self.model if "/" in self.model else f"{self.organisation}/{self.model}"
+
+    @property
+    def remote(self) -> str:
+        """What is fetched from the Hub."""
+        return self.repository
 
     def revisions(self) -> tuple[Revision, ...]:
         """The revisions that have weights; others are left out with a warning.
@@ -190,7 +206,7 @@ class HubCheckpoints:
     def _api(self) -> "HfApi":
         from huggingface_hub import HfApi
 
-        return HfApi(os.environ.get("HF_ENDPOINT"))  # the client itself reads the variable only when it is imported
+        return HfApi(endpoint())
 
     def _ask(self, call: Callable[[], Any], what: str) -> Any:
         """The call's result. Raises ValueError if the model does not exist or access to it is denied."""

@@ -16,6 +16,7 @@ from tl_search.errors.exit_codes import (
     UNHEARD,
 )
 from tl_search.errors.kinds import BadInput, DivergedError, JobFailed, LockedError, Requeued, Terminated
+from tl_search.errors.printable import printable, printable_lines
 from tl_search.errors.ranks import chain
 from tl_search.plugins import known
 
@@ -31,8 +32,13 @@ _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 def explain(error: BaseException) -> tuple[int, str]:
     """The exit code and the message for an error that ended a command; only a bug's message is a traceback.
 
-    There is no message where nobody is there to read one.
+    There is no message where nobody is there to read one. Secrets in it are masked, and names that it quotes escaped.
     """
+    code, message = _told(error)
+    return code, printable_lines(message) if code == BUG or isinstance(error, JobFailed) else printable(message)
+
+
+def _told(error: BaseException) -> tuple[int, str]:
     if isinstance(error, BrokenPipeError):
         return UNHEARD, ""
     if isinstance(error, JobFailed):

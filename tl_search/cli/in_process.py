@@ -13,6 +13,7 @@ from tl_search.cli.explain import explain
 from tl_search.cli.sweep import titles
 from tl_search.errors.exit_codes import worst
 from tl_search.errors.kinds import BadInput
+from tl_search.errors.printable import printable
 from tl_search.errors.stopping import check
 
 
@@ -24,7 +25,7 @@ def here(line: CommandLine, command: Command) -> int:
     jobs, codes = preflight(line, command), list[int]()
     for job, title in zip(jobs, titles(jobs), strict=True):
         if len(jobs) > 1:
-            print(f"# {title}", flush=True)
+            print(f"# {printable(title)}", flush=True)
         try:
             check()
             codes.append(command.execute(job.plan, job.folder, job.config))

@@ -18,8 +18,10 @@ from tl_search.cli.config.searchpath import conf_dir
 from tl_search.cli.explain import explain
 from tl_search.cli.sweep import sent_away, tell_found, tell_logs
 from tl_search.errors.console import surviving
+from tl_search.errors.door import guarded
 from tl_search.errors.exit_codes import BAD_INPUT, INTERRUPTED, TERMINATED, TRY_AGAIN, worst
 from tl_search.errors.kinds import JobFailed, Requeued
+from tl_search.errors.printable import printable
 from tl_search.errors.stopping import check
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.record import Done
@@ -40,7 +42,7 @@ def run_job(config: DictConfig) -> int:
 
     hydra = HydraConfig.get()
     command, folder = commands.find(str(hydra.job.config_name)), Path(hydra.runtime.output_dir)
-    with surviving("stdout", "stderr"):
+    with guarded(), surviving("stdout", "stderr"):
         return _run_job(config, hydra, command, folder)
 
 
@@ -131,7 +133,8 @@ def _code_on_disk(folder: Path) -> int:
     done = Done.read(folder)
     if done is not None:
         return done.exit_code
-    print(f"error: {folder}: not finished (it has no DONE.json); the same command continues it", file=sys.stderr)
+    told = f"error: {folder}: not finished (it has no DONE.json); the same command continues it"
+    print(printable(told), file=sys.stderr)
     return TRY_AGAIN
 
 

@@ -8,19 +8,23 @@ diverged · 75 try again later (disk full, read-only, no network) · 130 interru
 import os
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from types import FrameType
 
 from tl_search import __version__
 from tl_search.cli import commands
+from tl_search.cli.config.secrets import check_words
 from tl_search.cli.explain import explain
 from tl_search.cli.help import command_page, overview
 from tl_search.errors import stopping
 from tl_search.errors.console import silence, surviving
+from tl_search.errors.door import guarded
 from tl_search.errors.exit_codes import BAD_INPUT, DONE, INCOMPLETE
 from tl_search.errors.kinds import BadInput, Requeued, Terminated
 from tl_search.errors.nearest import suggest
+from tl_search.errors.printable import printable, printable_lines
 from tl_search.training.quiet import warning_line
 
 HELP = {"-h", "--help", "help"}
@@ -34,7 +38,11 @@ _ENDING = {
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit code."""
-    words = list(sys.argv[1:] if words is None else words)
+    with guarded():
+        return _main(list(sys.argv[1:] if words is None else words))
+
+
+def _main(words: list[str]) -> int:
     ours = [number for number in _ENDING if number != signal.SIGINT or _hears_ctrl_c()]
     before = {number: signal.signal(number, _terminate) for number in ours}
     told, warnings.formatwarning = warnings.formatwarning, warning_line
@@ -57,8 +65,9 @@ def _ended(words: list[str]) -> int:
         return code
     except BadInput as error:
         if os.environ.get("TL_DEBUG") == "1":
-            raise
-        print(f"error: {error}", file=sys.stderr)
+            print(printable_lines("".join(traceback.format_exception(error)).rstrip()), file=sys.stderr)
+        else:
+            print(f"error: {printable(error)}", file=sys.stderr)
         return BAD_INPUT
     except SystemExit as error:  # Hydra ends its own flags (--version, --info) this way
         return error.code if isinstance(error.code, int) else DONE if error.code is None else 1
@@ -77,6 +86,7 @@ def _dispatch(words: list[str]) -> int:
     if not words:
         print(overview(), file=sys.stderr)
         return BAD_INPUT
+    check_words(words)
     name, *rest = words
     if name in HELP:
         if rest and rest[0] not in commands.NAMES:
@@ -110,6 +120,7 @@ def _carry_out(name: str, words: list[str]) -> int:
     from tl_search.cli.config.compose import jobs as overrides_of
     from tl_search.cli.config.preflight import preflight
     from tl_search.cli.config.resumed import with_choices
+    from tl_search.cli.config.secrets import check_secrets
     from tl_search.cli.config.tried import in_passing, is_tried
     from tl_search.cli.in_process import here
     from tl_search.cli.launch import launch
@@ -122,7 +133,9 @@ def _carry_out(name: str, words: list[str]) -> int:
     if line.shows_config:  # a config with gaps may be looked at, so only composing is checked
         with configs():
             for overrides in overrides_of(line):
-                check_shown(line, compose_job(name, overrides))
+                config = compose_job(name, overrides)
+                check_shown(line, config)
+                check_secrets(config)
         return launch(line, [])
     if not command.makes_run:
         return here(line, command)

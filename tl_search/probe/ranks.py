@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Self
 
 from tl_search.errors.console import surviving
+from tl_search.errors.door import guarded
 from tl_search.errors.ranks import death, portable
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class Ranks:
         self._working.clear()
 
 
+@guarded()
 def _serve(rank: int, threads: int, pipe: Connection) -> None:
     """What the process of a rank does: one job after another, with a model that it keeps between them."""
     for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):  # the process that started this one handles them

@@ -1,7 +1,7 @@
 """The report of a search as one HTML page: it needs no network, no script and no second file.
 
-Names and texts in a run may come from strangers. Each is escaped and stripped of control and direction characters,
-and the page's content security policy forbids scripts and loading anything.
+Names and texts in a run may come from strangers. In each, HTML, control and direction characters are escaped and
+secrets are masked, and the page's content security policy forbids scripts and loading anything.
 """
 
 import base64
@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tl_search.errors.printable import printable
 from tl_search.figures.style import DARK, LIGHT
 from tl_search.report import sentences as say
 from tl_search.report.findings import Findings
@@ -74,7 +75,7 @@ def _context(findings: Findings) -> dict[str, Any]:
 
 def _text(value: object) -> str:
     """The text as the page may show it; a number stays on one line with its unit."""
-    return re.sub(r"(?<=\d) (?=%|(?:s|min|h|d|points)\b)", "\u00a0", say.printable(value))
+    return re.sub(r"(?<=\d) (?=%|(?:s|min|h|d|points)\b)", "\u00a0", printable(value))
 
 
 def _data(picture: bytes) -> str:

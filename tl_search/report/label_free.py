@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tl_search.errors.printable import printable
 from tl_search.plane.arm_name import ArmName
-from tl_search.report.sentences import count, printable
+from tl_search.report.sentences import count
 from tl_search.runs.index import read_index
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.measured import MeasuredLayer

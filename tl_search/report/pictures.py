@@ -5,12 +5,13 @@ Files, page and events show the same pictures. Each is drawn once for the same `
 
 from functools import lru_cache
 
+from tl_search.errors.printable import printable
 from tl_search.figures.plane import PlaneValues, plane_picture
 from tl_search.figures.style import Theme
 from tl_search.figures.trajectory import Ending, trajectory_picture
 from tl_search.report.findings import Findings
 from tl_search.report.pull_statistics import measured_objective, scored_tasks
-from tl_search.report.sentences import percent, printable
+from tl_search.report.sentences import percent
 
 
 @lru_cache(maxsize=2)  # a light and a dark one

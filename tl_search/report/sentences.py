@@ -1,6 +1,5 @@
 """The sentences and the numbers of a report, worded once for the terminal and for the page. Scores are in points."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,12 +15,6 @@ STOPPED = {
 }
 LISTED = 20  # revisions that a report lists as left out
 HEALED = {"scores": "score", "replicates": "bootstrap file", "columns": "column"}
-
-
-def printable(text: object) -> str:
-    """The text without control, escape and direction characters: a name must not steer a terminal or a page."""
-    kept = (" " if character in "\n\t" else character for character in str(text))
-    return "".join(character for character in kept if unicodedata.category(character) not in ("Cc", "Cf", "Cs"))
 
 
 def duration(seconds: float) -> str:

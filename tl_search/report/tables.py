@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tl_search.errors.nearest import suggest
+from tl_search.errors.printable import printable
 from tl_search.report import sentences as say
 from tl_search.report.comparison import Compared, as_word, compare
 from tl_search.report.rows import Row
@@ -222,4 +223,4 @@ def _width(table: Table, console: Console) -> int:
 def text(value: object) -> Text:
     """A line that rich prints as it is, after an empty one where it begins with one; names steer no terminal."""
     start, line = ("\n", str(value)[1:]) if str(value).startswith("\n") else ("", str(value))
-    return Text(start + say.printable(line))
+    return Text(start + printable(line))

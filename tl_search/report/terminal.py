@@ -5,6 +5,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tl_search.errors.printable import printable
 from tl_search.report import sentences as say
 from tl_search.report.findings import Findings
 from tl_search.report.label_free import Measured
@@ -120,6 +121,4 @@ def _table(*headers: str) -> Table:
 def _text(value: object, style: str = "", keep_lines: bool = False) -> Text:
     """Text that rich prints as it is: a name such as `[red]` is not taken as markup."""
     lines = str(value).split("\n")
-    return Text(
-        "\n".join(map(say.printable, lines)) if keep_lines or lines[0] == "" else say.printable(value), style=style
-    )
+    return Text("\n".join(map(printable, lines)) if keep_lines or lines[0] == "" else printable(value), style=style)

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tl_search.report.sentences import count, printable, tags_line
+from tl_search.errors.printable import printable
+from tl_search.report.sentences import count, tags_line
 from tl_search.runs.index import WrittenRevision, read_index
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.pointers import Pointer, pointers

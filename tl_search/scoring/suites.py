@@ -54,6 +54,13 @@ class Suite:
         """Whether the finalists are reported on the data that they were selected on."""
         return self.selection_split == self.confirmation_split
 
+    @property
+    def remote(self) -> str | None:
+        """The first task whose data are fetched from the Hub; None if all are embedded."""
+        from tl_search.scoring.catalogue import task_names
+
+        return next((name for name in self.names if name not in task_names()), None)
+
     def check(self) -> None:
         """Raises ValueError for the name of no task, before anything slow is imported or loaded."""
         from tl_search.scoring.catalogue import check_names

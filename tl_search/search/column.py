@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from tl_search.errors.secrets import redact
 from tl_search.errors.stopping import check
 from tl_search.plane.arm import Arm, Plane
 from tl_search.plane.pull import Score, TaskSpec
@@ -136,7 +137,7 @@ class LocalWorker:
                 known = self.ledger.get(arm, cell.task)
                 scores[cell] = known or self.ledger.put(score_cell(arm, cell.task, self.vectors(arm, cell.task)))
             except ValueError as error:
-                failures[cell] = str(error)
+                failures[cell] = redact(str(error))
                 log.warning("%s on %s failed: %s", arm.label, cell.task.name, error)
         return ColumnResult(scores, failures)
 
@@ -174,5 +175,5 @@ class LocalWorker:
             log.info("%s: embedding the %d texts of %s at every layer", revision.name, len(texts), owner)
             embed_column(revision, folder, texts, self.plane.extraction, self.session, self.embeddings)
         except ValueError as error:
-            self._broken[revision.name, owner] = str(error)
+            self._broken[revision.name, owner] = redact(str(error))
             raise

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.stats import norm
 
+from tl_search.errors.secrets import redact
 from tl_search.plane.arm import Arm
 from tl_search.plane.costs import CostTable, Spending
 from tl_search.plane.pull import Score, TaskSpec
@@ -114,7 +115,7 @@ class Confirmation:
             try:
                 self._confirm(arm, specs[name])
             except ValueError as error:
-                self.failures[arm, name] = str(error)
+                self.failures[arm, name] = redact(str(error))
                 log.warning("%d of %d: %s on %s failed: %s", number, len(ordered), arm.label, name, error)
             else:
                 log.info("confirmed %d of %d: %s on %s", number, len(ordered), arm.label, name)

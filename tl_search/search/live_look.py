@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
+from tl_search.errors.secrets import redact
 from tl_search.plane.revision import Revision
 from tl_search.runs.index import read_index
 from tl_search.scoring.randomness import undisturbed_randomness
@@ -55,7 +56,7 @@ def indexed(run: Path) -> dict[int, Revision]:
 
 def sentence(error: Exception) -> str:
     """An error in one line; an error of a library begins with its type."""
-    text = " ".join(str(error).split())
+    text = redact(" ".join(str(error).split()))
     return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"[:300]
 
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tl_search.errors.secrets import redact
 from tl_search.plane.arm import Plane
 from tl_search.plane.revision import Revision
 from tl_search.probe.embed import layer_name
@@ -128,7 +129,7 @@ class ColumnMeasurements:
             except (ValueError, RuntimeError, MemoryError) as error:
                 if not _of_this_column(error):
                     raise
-                reasons[revision.name] = " ".join(str(error).split()) or "out of memory"
+                reasons[revision.name] = redact(" ".join(str(error).split())) or "out of memory"
                 log.warning("%s cannot be measured: %s", revision.name, reasons[revision.name])
         return reasons
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tl_search.checkpoints.quiet import errors_only
+from tl_search.errors.printable import printable
 
 _NOISE = (
     ".*does not have many workers.*",
@@ -20,7 +21,7 @@ def warning_line(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
     """A warning in one line, without the place in the code that it comes from."""
-    return f"warning: {message}\n"
+    return f"warning: {printable(message)}\n"
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
 from tl_search.errors.console import surviving
+from tl_search.errors.door import guarded
 from tl_search.errors.exit_codes import TRY_AGAIN
 from tl_search.errors.ranks import RankError, death, portable
 from tl_search.training.interrupts import SIGNALS
@@ -109,6 +110,7 @@ def _listen(
     return found
 
 
+@guarded()
 def _run(rank: int, ranks: int, port: int, threads: int, job: Callable[[int], None], report: Connection) -> None:
     """Runs the job as one rank, in its own process."""
     import torch

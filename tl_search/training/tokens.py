@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from tl_search.errors.limits import at_least
@@ -87,6 +88,11 @@ class PretrainedTokenizer:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", local(self.name))
+
+    @property
+    def remote(self) -> str | None:
+        """What is fetched from the Hub; None for a folder."""
+        return None if Path(self.name).exists() else self.name
 
     def build(self, documents: Iterable[str] = ()) -> "PreTrainedTokenizerFast":
         from tl_search.runs.pretrained import load_tokenizer

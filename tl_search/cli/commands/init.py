@@ -6,6 +6,7 @@ from pathlib import Path
 from tl_search.cli.config.searchpath import OWN_GROUPS, PACKAGE
 from tl_search.errors.exit_codes import DONE
 from tl_search.errors.kinds import BadInput
+from tl_search.errors.printable import printable
 from tl_search.store.atomic import write_dir
 
 
@@ -30,6 +31,7 @@ def init(words: list[str]) -> int:
         with write_dir(target / name) as aside:
             shutil.copytree(examples / name, aside, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     print(
-        f"{target}: now holds experiments/ and launchers/, which you may change; commands that you run there find them"
+        f"{printable(target)}: now holds experiments/ and launchers/, which you may change; commands that you run "
+        "there find them"
     )
     return DONE

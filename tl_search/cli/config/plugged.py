@@ -20,6 +20,7 @@ from tl_search import plugins
 from tl_search.cli.config.searchpath import root
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.nearest import suggest
+from tl_search.errors.printable import printable
 
 KEY = "plugins"
 _WORD = re.compile(rf"\+{{0,2}}{KEY}=(.*)", re.DOTALL)
@@ -43,7 +44,7 @@ def plugged(words: Sequence[str]) -> Iterator[list[str]]:
         folders = [_folder(name) for name in names]
         plugins.allow((*plugins.allowed(), *(name for name in names if name not in plugins.allowed())))
         told = ", ".join(f"{name} ({folder})" for name, folder in zip(names, folders, strict=True))
-        print(f"{KEY}: code of these packages may run: {told}", file=sys.stderr, flush=True)
+        print(f"{KEY}: code of these packages may run: {printable(told)}", file=sys.stderr, flush=True)
         rest = [word for word in words if not _WORD.fullmatch(word)]
         places = [word for folder in folders if (folder / "conf").is_dir() for word in ("-cd", str(folder / "conf"))]
         yield [*places, *rest, f"{KEY}=[{','.join(names)}]"]

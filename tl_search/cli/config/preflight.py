@@ -12,11 +12,11 @@ from tl_search.cli.command import Command
 from tl_search.cli.config.allowlist import check_targets, walk
 from tl_search.cli.config.build import build
 from tl_search.cli.config.compose import CommandLine, compose_job, configs, jobs
+from tl_search.cli.config.environment import check_environment, tell_endpoint
 from tl_search.cli.config.hydra_errors import readable, unknown_key
 from tl_search.cli.config.naming import known_keys
 from tl_search.cli.config.plugged import check_word
 from tl_search.cli.config.purpose import KEY as PURPOSE
-from tl_search.cli.config.recorded import settings
 from tl_search.cli.config.resumed import resumed, target
 from tl_search.cli.config.secrets import check_secrets
 from tl_search.cli.config.tags import tags_of
@@ -36,7 +36,9 @@ class Job:
 def preflight(line: CommandLine, command: Command) -> list[Job]:
     """Compose, check and build every job of a command line. Raises BadInput for the first mistake of any of them."""
     with configs():
-        return [check(command, compose_job(command.name, overrides)) for overrides in jobs(line)]
+        checked = [check(command, compose_job(command.name, overrides)) for overrides in jobs(line)]
+    tell_endpoint([job.plan for job in checked])
+    return checked
 
 
 def check(command: Command, config: DictConfig) -> Job:
@@ -47,15 +49,14 @@ def check(command: Command, config: DictConfig) -> Job:
     assert isinstance(tree, dict)
     check_word(config)
     check_targets(tree)  # type: ignore[arg-type]  # the keys of a primary config are names
-    check_secrets({key: value for key, value in tree.items() if key != "hydra"})  # type: ignore[misc]  # names, as above
+    check_environment(config)
+    check_secrets(config)
     _check_home(tree)
     known = known_keys(command.name) | {PURPOSE}
     for key in map(str, tree):
         if key not in known:
             raise BadInput(unknown_key(key, key, config, command.name))
     parts = build(config)
-    with readable():  # once more, with interpolations like ${oc.env:…} replaced by what they give
-        check_secrets(settings(config, [str(key) for key in config if key != "hydra"]))
     name = str(parts.get("name", "none"))
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name) or ".." in name:
         raise BadInput(f"name: must be letters, digits, dots, dashes and underscores, at most 80, got {name[:80]!r}")

@@ -16,9 +16,9 @@ from tl_search.cli.config.folders import first_part
 from tl_search.cli.config.naming import deciding_keys, run_digest
 from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.renamed import first_named
-from tl_search.cli.config.secrets import redact
 from tl_search.cli.config.tags import tags_of
 from tl_search.errors.kinds import BadInput
+from tl_search.errors.secrets import redact
 from tl_search.runs.identity import differences
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.places import PLACES

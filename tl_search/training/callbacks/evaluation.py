@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from tl_search.errors.printable import printable
 from tl_search.training.callbacks.each_batch import EachBatch
 from tl_search.training.callbacks.ema import Ema
 from tl_search.training.callbacks.measurements import Measurements
@@ -60,7 +61,7 @@ def mean_loss(losses: Sequence[Tensor], batches: Sequence[Tensor]) -> float:
 
 def say(step: int, *words: str) -> None:
     """Print what was measured at a step, as one line on stderr."""
-    print(" · ".join([f"step {step:,}", *words]), file=sys.stderr, flush=True)
+    print(printable(" · ".join([f"step {step:,}", *words])), file=sys.stderr, flush=True)
 
 
 def loss_words(loss: float) -> str:

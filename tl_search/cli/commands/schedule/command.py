@@ -19,6 +19,7 @@ from tl_search.cli.config.compose import quoted
 from tl_search.cli.config.convert import convert
 from tl_search.errors.exit_codes import DONE
 from tl_search.errors.kinds import BadInput
+from tl_search.errors.printable import printable
 from tl_search.plane.horizon import Horizon
 from tl_search.runs.target import Start
 from tl_search.store.atomic import write_bytes
@@ -97,7 +98,7 @@ def _schedule_setting() -> str | None:
 def execute(plan: SchedulePlan, folder: Path, config: DictConfig) -> int:
     """Print the schedule, or the comparison; write the file that `output` names."""
     for line in compare(plan.diff, plan.training, plan.horizon) if plan.diff else describe(plan):
-        print(line)
+        print(printable(line))
     return DONE
 
 

@@ -1,0 +1,84 @@
+"""Where secrets go is said in the environment of the person who gives a command, never in a config.
+
+Tokens and passwords are read from the environment, and clients send them to the servers that it names. So a config that
+somebody else wrote must not set variables there (`hydra.job.env_set`), nor name the server of a logger.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from tl_search.checkpoints.hub import PUBLIC, endpoint
+from tl_search.cli.config.allowlist import walk
+from tl_search.errors.kinds import BadInput
+from tl_search.errors.nearest import did_you_mean
+from tl_search.errors.printable import printable
+
+# Variables that decide how fast a job is and on which devices; none names a server, a file or code.
+ALLOWED = (
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
+    *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_LAUNCH_BLOCKING", "HIP_VISIBLE_DEVICES"),
+    *("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF", "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE"),
+    *("TOKENIZERS_PARALLELISM", "NCCL_DEBUG", "NCCL_IB_DISABLE", "NCCL_P2P_DISABLE"),
+)
+# Arguments of loggers that name a server.
+_SERVER = re.compile(r"(?:^|_)(?:ur[il]|host|endpoint|server|address|prox(?:y|ies))(?:_|$)", re.IGNORECASE)
+
+
+def check_environment(config: DictConfig) -> None:
+    """Refuse variables of the environment that a config or the command line sets, and servers of loggers.
+
+    Raises:
+        BadInput: naming the key.
+    """
+    job = config.hydra.job
+    for key, names in (
+        ("env_copy", job.get("env_copy") or ()),
+        ("env_set", job.get("env_set") or ()),
+    ):  # copies are set
+        for name in map(str, names):
+            if name not in ALLOWED:
+                raise BadInput(
+                    f"hydra.job.{key}: must be left out for {name}; give it in the shell: {name}=VALUE tl …"
+                    f"{did_you_mean(name, ALLOWED)} (allowed here: {', '.join(ALLOWED)})"
+                )
+    tree: Any = OmegaConf.to_container(config, resolve=False)
+    for path, key, value in walk({"logger": tree.get("logger")}):
+        address = isinstance(value, str) and re.match("https?:", value, re.IGNORECASE)
+        if path and value is not None and (_SERVER.search(key) or address):
+            raise BadInput(
+                f"{path}.{key}: must be left out: a logger sends its login to the server that it is given, so only the "
+                "environment may name one (MLFLOW_TRACKING_URI, WANDB_BASE_URL, COMET_URL_OVERRIDE)"
+            )
+
+
+def tell_endpoint(plan: Any) -> None:
+    """Say first of all which server is asked instead of the Hub, where something of a plan comes from the Hub."""
+    server = endpoint()
+    if server == PUBLIC or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        return
+    if what := next(_remote(plan), None):
+        print(
+            f"HF_ENDPOINT: {printable(what)} comes from {printable(server)} instead of {PUBLIC}, and the access token "
+            "is sent there",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _remote(part: Any) -> Iterator[str]:
+    """What the parts of a plan say that they fetch."""
+    if isinstance(part, Mapping):
+        part = tuple(part.values())
+    if isinstance(part, list | tuple):
+        for item in part:
+            yield from _remote(item)
+    elif is_dataclass(part) and not isinstance(part, type):
+        if remote := getattr(part, "remote", None):
+            yield str(remote)
+        yield from _remote([getattr(part, field.name) for field in fields(part)])
