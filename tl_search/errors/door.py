@@ -18,6 +18,8 @@ from tl_search.errors.secrets import redact
 # What libraries send to a terminal on purpose: colours, and moves of the cursor for the bars of downloads.
 _DRAWING = re.compile(r"(\x1b\[(?:[0-9;]*[mABGK]|\?25[hl])|[\r\n\t])")
 
+_guarding = False
+
 
 class Door:
     """A text stream that masks and escapes what is written to it; in all else it is the stream behind it."""
@@ -42,9 +44,11 @@ class Door:
 @contextmanager
 def guarded() -> Iterator[None]:
     """Within the block, what is printed and every record of a log passes the door. Blocks may be nested."""
-    if any(isinstance(stream, Door) for stream in (sys.stderr, getattr(sys.stderr, "stream", None))):
+    global _guarding
+    if _guarding:  # whatever else has been put around the streams since
         yield
         return
+    _guarding = True
     out, err, made = sys.stdout, sys.stderr, logging.getLogRecordFactory()
 
     def record(*args: Any, **kwargs: Any) -> logging.LogRecord:
@@ -60,6 +64,7 @@ def guarded() -> Iterator[None]:
         sys.stdout = out if sys.stdout is ours[0] else sys.stdout
         sys.stderr = err if sys.stderr is ours[1] else sys.stderr
         logging.setLogRecordFactory(made)
+        _guarding = False
 
 
 def _masked(record: logging.LogRecord) -> logging.LogRecord:

@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tl_search.checkpoints.hub import PUBLIC, endpoint
-from tl_search.cli.config.allowlist import walk
+from tl_search.cli.config.secrets import entries
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.nearest import did_you_mean
 from tl_search.errors.printable import printable
@@ -30,39 +30,35 @@ ALLOWED = (
 _SERVER = re.compile(r"(?:^|_)(?:ur[il]|host|endpoint|server|address|prox(?:y|ies))(?:_|$)", re.IGNORECASE)
 
 
-def check_environment(config: DictConfig) -> None:
-    """Refuse variables of the environment that a config or the command line sets, and servers of loggers.
-
-    Raises:
-        BadInput: naming the key.
-    """
+def check_variables(config: DictConfig) -> None:
+    """Refuse variables that a config or the command line sets in the environment of a job. Raises BadInput."""
     job = config.hydra.job
-    for key, names in (
-        ("env_copy", job.get("env_copy") or ()),
-        ("env_set", job.get("env_set") or ()),
-    ):  # copies are set
+    for key, names in (("env_copy", job.get("env_copy") or ()), ("env_set", job.get("env_set") or ())):
         for name in map(str, names):
             if name not in ALLOWED:
                 raise BadInput(
                     f"hydra.job.{key}: must be left out for {name}; give it in the shell: {name}=VALUE tl …"
                     f"{did_you_mean(name, ALLOWED)} (allowed here: {', '.join(ALLOWED)})"
                 )
-    tree: Any = OmegaConf.to_container(config, resolve=False)
-    for path, key, value in walk({"logger": tree.get("logger")}):
+
+
+def check_servers(config: DictConfig) -> None:
+    """Refuse the address of a logger's server. Raises BadInput."""
+    for where, _, value in entries(config.get("logger") or OmegaConf.create(), "logger"):
+        arguments = where.split(".")[2:]  # after the name that the config gives to the logger
         address = isinstance(value, str) and re.match("https?:", value, re.IGNORECASE)
-        if path and value is not None and (_SERVER.search(key) or address):
+        if address or (value is not None and any(map(_SERVER.search, arguments))):
             raise BadInput(
-                f"{path}.{key}: must be left out: a logger sends its login to the server that it is given, so only the "
+                f"{where}: must be left out: a logger sends its login to the server that it is given, so only the "
                 "environment may name one (MLFLOW_TRACKING_URI, WANDB_BASE_URL, COMET_URL_OVERRIDE)"
             )
 
 
 def tell_endpoint(plan: Any) -> None:
     """Say first of all which server is asked instead of the Hub, where something of a plan comes from the Hub."""
-    server = endpoint()
-    if server == PUBLIC or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return
-    if what := next(_remote(plan), None):
+    if (server := endpoint()) != PUBLIC and (what := next(_remote(plan), None)):
         print(
             f"HF_ENDPOINT: {printable(what)} comes from {printable(server)} instead of {PUBLIC}, and the access token "
             "is sent there",

@@ -26,7 +26,7 @@ def check_secrets(config: DictConfig) -> None:
 
     The message names the key and never the value.
     """
-    for where, key, value in _entries(config):
+    for where, key, value in entries(config):
         given = not (value is None or isinstance(value, bool) or value in ("", "???"))
         if (given and names_secret(key)) or holds_secret(key) or (isinstance(value, str) and holds_secret(value)):
             raise _refusal(where)
@@ -38,8 +38,8 @@ def _refusal(where: str) -> BadInput:
     )
 
 
-def _entries(node: DictConfig | ListConfig, path: str = "", within: frozenset[int] = frozenset()) -> Iterator[Any]:
-    """(path, key, value) of everything that is no container, as it is written and once more as it resolves.
+def entries(node: DictConfig | ListConfig, path: str = "", within: frozenset[int] = frozenset()) -> Iterator[Any]:
+    """(path with the key, key, value) of all that is no container, as it is written and once more as it resolves.
 
     What does not resolve is told later, by whoever needs it.
     """
@@ -59,6 +59,6 @@ def _entries(node: DictConfig | ListConfig, path: str = "", within: frozenset[in
         if isinstance(value, DictConfig | ListConfig):
             if names_secret(name) and len(value):
                 yield where, name, "a tree"
-            yield from _entries(value, where, within | {id(node)})
+            yield from entries(value, where, within | {id(node)})
         else:
             yield where, name, value._value() if isinstance(value, Node) else value
