@@ -135,7 +135,7 @@ def _client() -> type[Any]:
             if watch is None:
                 return super().send(request, stream=stream, **options)
             left = watch.left()
-            read = min(READ, left)
+            read = min(READ, watch.silence / 4, left)  # a part of the silence, so that the request is made again
             request.extensions["timeout"] = {"connect": min(CONNECT, left), "read": read, "write": read, "pool": left}
             try:
                 response = super().send(request, stream=True, **options)

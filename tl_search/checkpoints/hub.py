@@ -112,19 +112,19 @@ class HubCheckpoints:
         return found
 
     def _listed(self) -> dict[str, Content]:
-        failed: list[Exception] = []
+        commits, hub = self._commits, self._hub
+        hub.failed = None
 
         def content(name: str) -> Content | None:
-            if failed:  # when one request has failed for long enough, the others are not made
-                raise failed[0]
             try:
                 return self._content(name)
             except Exception as error:
-                failed.append(error)
+                hub.failed = error
                 raise
 
         with ThreadPoolExecutor(_REQUESTS) as pool:
-            found = dict(zip(self._commits, pool.map(content, self._commits), strict=True))
+            found = dict(zip(commits, pool.map(content, commits), strict=True))
+        hub.failed = None
         contents = {name: content for name, content in found.items() if content is not None}
         self._check_weights(contents)
         return contents

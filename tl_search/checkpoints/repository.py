@@ -34,7 +34,7 @@ class UnreadableError(ValueError):
     """A file is not what its name says."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Repository:
     """A model on the server that HF_ENDPOINT names, else on the Hugging Face Hub.
 
@@ -42,6 +42,7 @@ class Repository:
         name: With its organisation.
         cache: The folder for downloads; None uses the Hub client's own cache.
         patience, silence, file_timeout: As in `HubCheckpoints`.
+        failed: Why nothing more should be asked: with many requests under way, each would wait for as long again.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Repository:
     patience: float
     silence: float
     file_timeout: float
+    failed: Exception | None = None
 
     def commits(self) -> dict[str, str]:
         """Branch or tag → commit."""
@@ -143,6 +145,8 @@ class Repository:
         """
         from huggingface_hub import errors
 
+        if self.failed is not None:
+            raise self.failed
         watch = Watch(self.silence, whole or self.patience + self.silence)
         try:
             return patiently(call, f"{self.name}: {what}", self.patience, watch)
