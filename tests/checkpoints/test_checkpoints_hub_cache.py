@@ -73,6 +73,11 @@ def test_what_was_fetched_is_found_by_other_programs_and_without_a_network(hub, 
     for revision in revisions[:2]:
         online.fetch(revision)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    broken = published_to()._cache.snapshot("0" * 40)
+    shutil.copytree(online._cache.snapshot(online._cache.named["step0"]), broken)
+    (broken / "config.json").unlink()
+    (broken / "config.json").write_text("[1]")
+    (broken.parents[1] / "refs" / "step5").write_text("0" * 40)
     asked = len(hub.asked)
     model = transformers.AutoModel.from_pretrained("EleutherAI/tiny", revision="step1", cache_dir=online.cache)
     assert model.config.num_hidden_layers == 3

@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from tl_search.runs.digests import is_model, weight_files
+from tl_search.runs.digests import has_settings, is_model, weight_files
 from tl_search.store.atomic import write_text
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,8 @@ class HubCache:
         """Branch or tag → commit, for those whose weights are here."""
         refs = self.folder / "refs"
         found = {path.relative_to(refs).as_posix(): path.read_text() for path in refs.rglob("*") if path.is_file()}
-        return {name: commit for name, commit in found.items() if is_model(self.snapshot(commit))}
+        places = {name: self.snapshot(commit) for name, commit in found.items()}
+        return {name: found[name] for name, place in places.items() if is_model(place) and has_settings(place)}
 
     def name(self, name: str, commit: str) -> None:
         """Note under which name a commit that is here was published, so that it is found without a network."""

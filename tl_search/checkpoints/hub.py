@@ -213,7 +213,7 @@ class HubCheckpoints:
         Returns:
             Whether its weights are in the cache.
         """
-        return self._cache.use(self._commits[revision.name])
+        return revision.name in self._commits and self._cache.use(self._commits[revision.name])
 
     def shape(self) -> ModelShape:
         name = self._revisions[-1].name

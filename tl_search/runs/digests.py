@@ -63,6 +63,15 @@ def is_model(folder: Path) -> bool:
     return CONFIG in names and bool(weight_files(names))
 
 
+def has_settings(folder: Path) -> bool:
+    """Whether the configs of the model in a folder can be read."""
+    files = [folder / name for name in (CONFIG, TOKENIZER_CONFIG) if (folder / name).exists()]
+    try:
+        return all(isinstance(read_json(file), dict) for file in files)
+    except ValueError:
+        return False
+
+
 def folder_digests(folder: Path, known: Mapping[str, str] | None = None) -> tuple[str, str]:
     """The digests (weights, tokenizer) of a model in a folder.
 
