@@ -22,11 +22,12 @@ def published(tmp_path_factory):
 @pytest.fixture
 def hub(published, tmp_path, monkeypatch):
     """The real client talks to it; nothing but loopback is ever reached."""
-    import huggingface_hub.constants
+    import huggingface_hub
 
     shutil.copytree(published, tmp_path / "served" / MODEL)
     server = LoopbackHub(tmp_path / "served")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("HF_ENDPOINT", server.url)
     yield server
+    huggingface_hub.close_session()
     server.close()

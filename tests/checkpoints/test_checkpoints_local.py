@@ -110,6 +110,16 @@ def test_a_folder_without_a_step_in_its_name_or_without_a_model_is_left_out_with
     assert "logs" not in caplog.text
 
 
+@pytest.mark.parametrize("text", ["<html>", "[1]"])
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_a_model_whose_settings_cannot_be_read_is_left_out_with_a_warning(published, tmp_path, caplog, file, text):
+    shutil.copytree(published, tmp_path / "models")
+    (tmp_path / "models" / "step1" / file).write_text(text)
+    revisions = FolderCheckpoints(str(tmp_path / "models")).revisions()
+    assert [revision.name for revision in revisions] == ["step0", "step1000"]
+    assert "step1: left out, since its config.json or that of its tokenizer cannot be read" in caplog.text
+
+
 def test_two_models_at_one_step_are_refused():
     with pytest.raises(ValueError, match="step5 and step-5 differ but are both of step 5"):
         in_training_order([Revision("step5", 5, None, "a", "t"), Revision("step-5", 5, None, "b", "t")])

@@ -7,7 +7,7 @@ from typing import ClassVar
 from tl_search.checkpoints.content import folder_contents
 from tl_search.checkpoints.source import NAMED, LocalCheckpoints, from_names, has_place, left_out
 from tl_search.plane.revision import Revision
-from tl_search.runs.digests import CONFIG, folder_digests, is_model
+from tl_search.runs.digests import CONFIG, folder_digests, has_settings, is_model
 from tl_search.runs.layout import RunPaths
 from tl_search.store.manifest import DamagedError
 
@@ -42,7 +42,9 @@ class FolderCheckpoints(LocalCheckpoints):
         placed = {name for name in folders if has_place(name)}
         left_out(models - placed, f"the step is read from the name, which must be {NAMED}")
         left_out(placed - models, f"the folder holds no model ({CONFIG} and model.safetensors)")
-        found = from_names(folder_contents({name: folders[name] for name in sorted(models & placed)}), self.suspects)
+        read = {name: folders[name] for name in sorted(models & placed) if has_settings(folders[name])}
+        left_out(models & placed - read.keys(), f"its {CONFIG} or that of its tokenizer cannot be read")
+        found = from_names(folder_contents(read), self.suspects)
         if not found:
             raise ValueError(
                 f"checkpoints.path: must hold models in folders named {NAMED}, got {self.path!r}, without any"

@@ -1,40 +1,29 @@
 """The revisions of a model that are published on the Hugging Face Hub as branches and tags named by their step."""
 
-import os
+import logging
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
-from tl_search.checkpoints.content import Content
-from tl_search.checkpoints.retry import patiently
+from tl_search.checkpoints.cache import GB, HubCache
+from tl_search.checkpoints.content import Content, folder_contents
+from tl_search.checkpoints.repository import MissingError, RefusedError, Repository, UnreadableError
 from tl_search.checkpoints.source import NAMED, ModelShape, from_names, has_place, left_out, shape_of
+from tl_search.errors.kinds import BadInput
 from tl_search.plane.revision import Revision, check_name
 from tl_search.runs import digests
-from tl_search.store.manifest import DamagedError, file_digest
-from tl_search.store.typed_json import read_mapping
+from tl_search.store.manifest import DamagedError
 
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
-
-PUBLIC = "https://huggingface.co"  # the Hub itself
 # Requests at a time while revisions are listed.
 _REQUESTS = 8
-_downloading = threading.Lock()
-
-
-def endpoint() -> str:
-    """The address of the server that stands for the Hub, which also gets the access token.
-
-    The client itself reads the variable only when it is imported.
-    """
-    from huggingface_hub import constants
-
-    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+_fetching = threading.Lock()  # so that two downloads do not both count on the same room
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,22 +32,38 @@ class HubCheckpoints:
 
     Their commits are looked up once and used from then on. The digests of a revision come from the checksums that the
     Hub lists, so no weights are downloaded for them. The environment variable HF_TOKEN gives the token for gated
-    models, HF_ENDPOINT the address of another server.
+    models, HF_ENDPOINT the address of another server. With HF_HUB_OFFLINE=1 the revisions are those in the cache.
 
     Args:
         models: Exactly one model: `pythia-410m`, or with its organisation: `EleutherAI/pythia-410m`.
         cache: The folder for downloads; None uses the Hub client's own cache.
+        cache_gb: GB (10^9 bytes), > 0, that the model's revisions may take in the cache. Before one more is downloaded,
+            the weights of those are removed whose last use is longest ago and that no process uses. None: no limit.
+        allow_pickle: Whether revisions may be read that are only published as `.bin` files.
+        strict_revisions: Whether a revision that is missing or cannot be read ends the command.
+        only_main: Whether it is enough when nothing but `main` is there.
         patience: Seconds, >= 0, for which one failing request is repeated before the Hub counts as unreachable.
+        silence: Seconds, > 0 and at most 120, without a new byte after which the Hub counts as unreachable.
+        file_timeout: Seconds, > 0, in which one file must be downloaded.
         suspects: Whether revisions are kept that have a shard of another step.
     """
 
     models: tuple[str, ...] = ("pythia-410m",)
     organisation: str = "EleutherAI"
     cache: str | None = None
+    cache_gb: float | None = None
+    allow_pickle: bool = True
+    strict_revisions: bool = False
+    only_main: bool = False
     patience: float = 300.0
+    silence: float = 120.0
+    file_timeout: float = 14400.0
     suspects: bool = False
 
-    DECIDES: ClassVar = {"files": "models organisation cache patience suspects"}
+    DECIDES: ClassVar = {
+        "files": "models organisation cache patience suspects",
+        "free": "cache_gb allow_pickle strict_revisions only_main silence file_timeout",
+    }
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))
@@ -69,6 +74,11 @@ class HubCheckpoints:
             raise ValueError(f"models: must be named like EleutherAI/pythia-410m, got {self.repository!r}")
         if not 0 <= self.patience < float("inf"):
             raise ValueError(f"patience: must be a finite number >= 0, got {self.patience}")
+        if not 0 < self.silence <= 120:
+            raise ValueError(f"silence: must be > 0 and at most 120, got {self.silence}")
+        for name, value in (("file_timeout", self.file_timeout), ("cache_gb", self.cache_gb)):
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name}: must be a finite number > 0, got {value}")
 
     @property
     def model(self) -> str:
@@ -88,21 +98,71 @@ class HubCheckpoints:
         """The revisions that have weights; others are left out with a warning.
 
         Raises:
-            ValueError: there is no such model, access to it is denied, or none of its branches is a revision.
+            ValueError: there is no such model, access to it is denied, or its revisions are not what the settings ask.
             UnreachableError: the Hub did not answer.
         """
         return self._revisions
 
     @cached_property
     def _revisions(self) -> tuple[Revision, ...]:
-        with ThreadPoolExecutor(_REQUESTS) as pool:
-            contents = dict(zip(self._commits, pool.map(self._content, self._commits), strict=True))
-        found = from_names({name: content for name, content in contents.items() if content is not None}, self.suspects)
+        contents = self._cached() if self._offline else self._listed()
+        found = from_names(contents, self.suspects)
         if not found:
             raise ValueError(
                 f"checkpoints.models: {self.repository} has no branches with weights that are named {NAMED}"
             )
+        if [revision.name for revision in found] == ["main"] and not self.only_main:
+            raise ValueError(
+                f"checkpoints.models: of {self.repository} nothing but main can be read, which is one checkpoint "
+                "and no training; checkpoints.only_main=true takes it alone"
+            )
         return found
+
+    def _listed(self) -> dict[str, Content]:
+        commits, hub = self._commits, self._hub
+        hub.failed = None
+
+        def content(name: str) -> Content | None:
+            try:
+                return self._content(name)
+            except Exception as error:
+                hub.failed = error
+                raise
+
+        with ThreadPoolExecutor(_REQUESTS) as pool:
+            found = dict(zip(commits, pool.map(content, commits), strict=True))
+        hub.failed = None
+        contents = {name: content for name, content in found.items() if content is not None}
+        self._check_weights(contents)
+        return contents
+
+    def _cached(self) -> dict[str, Content]:
+        """The contents of what is in the cache, read from the files themselves."""
+        names = sorted(name for name in self._cache.named if has_place(name))
+        if not names:
+            self._hub.commits()  # which says that there is no asking
+        log.info("%s: offline, %d revisions in the cache %s", self.repository, len(names), self._cache.root)
+        return folder_contents({name: self._cache.snapshot(self._cache.named[name]) for name in names})
+
+    def _check_weights(self, names: Iterable[str]) -> None:
+        """Raises ValueError if the weights of a revision are of a kind or size that the settings do not allow."""
+        kinds = {name: self._hub.weights(self._commits[name], name) for name in names}
+        pickles = [name for name, weights in kinds.items() if any(file.endswith(".bin") for file in weights)]
+        if pickles:
+            told = f"{', '.join(pickles[:4])}{f' and {len(pickles) - 4} more' if len(pickles) > 4 else ''}"
+            if not self.allow_pickle:
+                raise ValueError(
+                    f"allow_pickle: must be true for {self.repository}, whose weights are only published as .bin files "
+                    f"(in {told})"
+                )
+            log.warning("%s: only tensors are read from its .bin files (weights_only): %s", self.repository, told)
+        if self.cache_gb is not None and kinds:
+            sizes = {name: sum(file.size or 0 for file in weights.values()) / GB for name, weights in kinds.items()}
+            largest = max(sizes, key=sizes.__getitem__)
+            if sizes[largest] > self.cache_gb:
+                raise ValueError(
+                    f"cache_gb: must be at least {sizes[largest]:.3g}, the size of {largest}, got {self.cache_gb:g}"
+                )
 
     def fetch(self, revision: Revision) -> Path:
         """The revision's folder in the cache; files that are missing there are downloaded.
@@ -110,115 +170,120 @@ class HubCheckpoints:
         Raises:
             DamagedError: the files differ from what the Hub lists, also after a second download; or the revision was
                 removed from the Hub.
+            BadInput: access is denied; or the same as above, if `strict_revisions`.
+            UnreachableError: the Hub did not answer.
+            OSError: the disk, or `cache_gb`, is full.
         """
-        from huggingface_hub import errors
-
         if revision.name not in self._commits:
-            raise ValueError(f"{revision.name} is not a revision of {self.repository}")
+            raise ValueError(f"revision: {revision.name} is not a revision of {self.repository}")
+        try:
+            turn = _fetching if self.cache_gb is not None else nullcontext()
+            with turn, self._cache.held(self._commits[revision.name]):
+                return self._fetched(revision)
+        except RefusedError as error:  # not a fault of this revision alone
+            raise BadInput(str(error)) from error
+        except DamagedError as error:
+            if self.strict_revisions:
+                raise BadInput(f"{error} (checkpoints.strict_revisions=true)") from error
+            raise
+
+    def _fetched(self, revision: Revision) -> Path:
+        name, commit = revision.name, self._commits[revision.name]
+        folder = self._cache.snapshot(commit)
         for again in (False, True):
-            try:
-                folder = self._snapshot(revision.name, again)
-            except errors.RevisionNotFoundError as error:
-                raise DamagedError(f"{self.repository}: {revision.name} has been removed from the Hub") from error
-            if digests.folder_digests(folder) == (revision.weights, revision.tokenizer):
-                return folder
-        raise DamagedError(f"{folder}: {revision.name} is not what the Hub lists, though it was downloaded twice")
+            if not self._offline:
+                try:
+                    self._complete(name, commit, again)
+                except MissingError as error:
+                    raise DamagedError(str(error)) from error
+            with suppress(ValueError):  # no weights: another process has removed them in this moment
+                if digests.folder_digests(folder) == (revision.weights, revision.tokenizer):
+                    with self._cache.settled():
+                        if digests.is_model(folder):
+                            self._cache.name(name, commit)
+                            return folder
+        raise DamagedError(f"{folder}: {name} is not what the Hub lists, though it was downloaded twice")
 
-    def _snapshot(self, name: str, again: bool) -> Path:
-        """The folder of a revision in the cache; with `again` all files are downloaded, also those in the cache."""
-        commit = self._commits[name]
-        weights = digests.weight_files(file.rfilename for file in self._files(commit))
-        indexes = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-        wanted = [*weights, *indexes, digests.CONFIG, *digests.TOKENIZER]
+    def _complete(self, name: str, commit: str, again: bool) -> None:
+        """Download a commit's files that are not in the cache; with `again` also those that are."""
+        weights = self._hub.weights(commit, name)
+        if self.cache_gb is not None:
+            wait = self.patience if self._cache.is_used(commit) else 0.0  # what is fetched ahead can wait
+            last = self._commits[self._revisions[-1].name]
+            self._cache.make_room(self._cache.missing(weights.values()), self.cache_gb * GB, last, wait)
+        for file in (*self._hub.others(commit, name), *weights):
+            self._hub.download(commit, name, file, again)
 
-        def download() -> str:
-            return self._api.snapshot_download(
-                self.repository, revision=commit, allow_patterns=wanted, cache_dir=self.cache, force_download=again
-            )
+    def using(self, revision: Revision) -> bool:
+        """Say that this process works with a revision from now on, so that no process removes its weights.
 
-        return Path(self._ask(download, name))
+        Returns:
+            Whether its weights are in the cache.
+        """
+        return revision.name in self._commits and self._cache.use(self._commits[revision.name])
 
     def shape(self) -> ModelShape:
-        return shape_of(self._download(self._commits[self._revisions[-1].name], digests.CONFIG).parent)
+        name = self._revisions[-1].name
+        return shape_of(self._hub.download(self._commits[name], name, digests.CONFIG).parent)
 
     @cached_property
     def _commits(self) -> Mapping[str, str]:
         """Revision's name → commit, ordered by name. Kept, because a branch may change while a search runs."""
-        refs = self._ask(lambda: self._api.list_repo_refs(self.repository), "its branches")
-        commits = {ref.name: ref.target_commit for ref in [*refs.tags, *refs.branches]}
+        if self._offline:
+            return self._cache.named
+        commits = self._hub.commits()
         placed = {name: commits[name] for name in sorted(commits) if has_place(name)}
         left_out(commits.keys() - placed.keys(), f"the step is read from the name, which must be {NAMED}")
         return placed
 
     def _content(self, name: str) -> Content | None:
-        """What a revision's files hold; None when it has no weights."""
-        from huggingface_hub import errors
-
-        commit = self._commits[check_name(name)]
+        """What a revision's files hold; None when it is missing or cannot be read, which is told."""
         try:
-            files = {file.rfilename: file for file in self._files(commit)}
-            weights = digests.weight_files(files)
-            if not weights or digests.CONFIG not in files:
-                left_out([name], f"{self.repository} has no weights there")
-                return None
-            tokenizer = {file: self._sha256(commit, files[file]) for file in digests.TOKENIZER if file in files}
-            settings = files.get(digests.TOKENIZER_CONFIG)
-            parts = {file: self._sha256(commit, files[file]) for file in weights}
-            return Content(
-                digests.weights_digest(parts, self._entries(commit, files[digests.CONFIG])),
-                digests.tokenizer_digest(tokenizer, self._entries(commit, settings) if settings else None),
-                tuple(parts.values()),
-            )
-        except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError):  # HTTP 404; other errors are raised
-            left_out([name], f"{self.repository} no longer has it")
-            return None
+            return self._described(name, self._commits[check_name(name)])
+        except MissingError:  # HTTP 404; other errors are raised
+            why = f"{self.repository} no longer has it"
+        except UnreadableError as error:
+            why = f"in {self.repository} {error}"
+        if self.strict_revisions:
+            raise ValueError(f"checkpoints.strict_revisions: must be false to go on without {name}; {why}")
+        left_out([name], why)
+        return None
 
-    def _files(self, commit: str) -> list[Any]:
-        info = self._ask(lambda: self._api.repo_info(self.repository, revision=commit, files_metadata=True), commit)
-        return info.siblings or []
-
-    def _sha256(self, commit: str, file: Any) -> str:
-        """The sha256 of a file: the Hub lists it for large files, a small file is downloaded."""
-        return file.lfs.sha256 if file.lfs else file_digest(self._small(commit, file))
-
-    def _entries(self, commit: str, file: Any) -> dict[str, Any]:
-        """What a small JSON file says; in the cache it is a link, and what is damaged is what that leads to."""
-        return read_mapping(self._small(commit, file).resolve(), "remove it, so that it is downloaded again")
-
-    def _small(self, commit: str, file: Any) -> Path:
-        """The local path of a small file, which is downloaded once even if several revisions share it."""
-        with _downloading:
-            if file.blob_id not in self._blobs:
-                self._blobs[file.blob_id] = self._download(commit, file.rfilename)
-            return self._blobs[file.blob_id]
-
-    @cached_property
-    def _blobs(self) -> dict[str, Path]:
-        return {}
-
-    def _download(self, commit: str, file: str) -> Path:
-        def download() -> str:
-            return self._api.hf_hub_download(self.repository, file, revision=commit, cache_dir=self.cache)
-
-        return Path(self._ask(download, file))
+    def _described(self, name: str, commit: str) -> Content:
+        hub = self._hub
+        files, weights = hub.files(commit, name), hub.weights(commit, name)
+        if not weights or digests.CONFIG not in files:
+            raise UnreadableError("it has no weights")
+        if missing := _gap(weights):
+            raise UnreadableError(f"it lacks weights ({missing})")
+        settings = files.get(digests.TOKENIZER_CONFIG)
+        tokenizer = {file: hub.sha256(commit, name, files[file]) for file in digests.TOKENIZER if file in files}
+        parts = {file: hub.sha256(commit, name, weights[file]) for file in weights}
+        return Content(
+            digests.weights_digest(parts, hub.settings(commit, name, files[digests.CONFIG])),
+            digests.tokenizer_digest(tokenizer, hub.settings(commit, name, settings) if settings else None),
+            tuple(parts.values()),
+        )
 
     @property
-    def _api(self) -> "HfApi":
-        from huggingface_hub import HfApi
+    def _offline(self) -> bool:
+        from huggingface_hub import constants
 
-        return HfApi(endpoint())
+        return constants.is_offline_mode()
 
-    def _ask(self, call: Callable[[], Any], what: str) -> Any:
-        """The call's result. Raises ValueError if the model does not exist or access to it is denied."""
-        from huggingface_hub import errors
+    @cached_property
+    def _hub(self) -> Repository:
+        return Repository(self.repository, self.cache, self.patience, self.silence, self.file_timeout)
 
-        try:
-            return patiently(call, f"{self.repository}: {what}", self.patience)
-        except errors.GatedRepoError as error:
-            raise ValueError(
-                f"checkpoints.models: {self.repository} is gated; accept its terms and set HF_TOKEN"
-            ) from error
-        except errors.RepositoryNotFoundError as error:
-            raise ValueError(
-                f"checkpoints.models: {self.repository} is not on the Hub, or private (HF_TOKEN)"
-            ) from error
+    @cached_property
+    def _cache(self) -> HubCache:
+        return HubCache(self.cache, self.repository)
+
+
+def _gap(weights: Iterable[str]) -> str:
+    """Which files of weights in shards are missing, by the number that their names tell; empty if none is."""
+    shards = [found for name in weights if (found := re.search(r"-(\d+)-of-(\d+)\.", name))]
+    if not shards:
+        return ""
+    missing = {*range(1, int(shards[0][2]) + 1)} - {int(found[1]) for found in shards}
+    return f"of {int(shards[0][2])} files number {', '.join(map(str, sorted(missing)[:4]))}" if missing else ""

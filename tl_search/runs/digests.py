@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tl_search.store.atomic import read_json
 from tl_search.store.keys import digest
 from tl_search.store.manifest import file_digest
 from tl_search.store.typed_json import read_mapping
@@ -63,6 +64,15 @@ def is_model(folder: Path) -> bool:
     """Whether a folder has a config.json and weights."""
     names = {path.name for path in folder.iterdir() if path.is_file()} if folder.is_dir() else set()
     return CONFIG in names and bool(weight_files(names))
+
+
+def has_settings(folder: Path) -> bool:
+    """Whether the configs of the model in a folder can be read."""
+    files = [folder / name for name in (CONFIG, TOKENIZER_CONFIG) if (folder / name).exists()]
+    try:
+        return all(isinstance(read_json(file), dict) for file in files)
+    except ValueError:
+        return False
 
 
 def folder_digests(folder: Path, known: Mapping[str, str] | None = None) -> tuple[str, str]:

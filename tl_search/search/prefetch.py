@@ -5,7 +5,9 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Self
 
+from tl_search.checkpoints.source import CheckpointSource
 from tl_search.errors.stopping import check
 from tl_search.plane.revision import Revision
 
@@ -20,11 +22,18 @@ class Prefetch:
     Args:
         fetch: Gives the local folder of a revision that a model can be loaded from, its files verified. Two threads may
             call it at once.
+        using: Is told which revision is needed from now on, and says whether its folder still has all files. Sources
+            that remove what is no longer used have it.
     """
 
-    def __init__(self, fetch: Callable[[Revision], Path]) -> None:
-        self._fetch = fetch
+    def __init__(self, fetch: Callable[[Revision], Path], using: Callable[[Revision], bool] = lambda _: True) -> None:
+        self._fetch, self._using = fetch, using
         self._folders: dict[str, Future[Path]] = {}
+
+    @classmethod
+    def of(cls, source: CheckpointSource) -> Self:
+        """From a source of revisions, which may have a method `using` (the Hub's does)."""
+        return cls(source.fetch, getattr(source, "using", lambda _: True))
 
     def expect(self, revision: Revision) -> None:
         """Start to fetch a revision in the background, unless another fetch is running: guesses must not pile up."""
@@ -43,8 +52,9 @@ class Prefetch:
             What `fetch` raises.
         """
         check()  # the wait may be long
+        self._using(revision)  # first, because a fetch under way may wait for the room of what was used before
         ahead = self._folders.get(revision.name)
-        if ahead is not None and ahead.exception() is None:
+        if ahead is not None and ahead.exception() is None and self._using(revision):
             return ahead.result()
         now = self._folders[revision.name] = Future()
         self._settle(revision, now)

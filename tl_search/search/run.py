@@ -136,7 +136,7 @@ def _search(plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], folder: P
     sweep_litter(plan.ledger, idle=_DEAD)
     # checked now, so that a search does not fail at its end
     paths = RunPaths(folder)
-    prefetch, measurements = Prefetch(plan.checkpoints.fetch), None
+    prefetch, measurements = Prefetch.of(plan.checkpoints), None
     if plan.metrics.columns is not Columns.none:
         texts = draw_texts(plan.tasks.training_texts(), plan.metrics)
         measurements = ColumnMeasurements(plane, texts, plan.metrics, session, prefetch, paths.metrics)

@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from tl_search.checkpoints.hub import PUBLIC, endpoint
+from tl_search.checkpoints.repository import PUBLIC, endpoint
 from tl_search.cli.config.secrets import entries
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.nearest import did_you_mean

@@ -1,0 +1,50 @@
+"""A whole search of a published model: what it leaves out, what it keeps on disk."""
+
+import huggingface_hub
+import pytest
+from probe.tiny_models import make
+
+from tl_search.cli.main import main
+from tl_search.runs.outcome import Outcome
+
+ONE = 47_192 / 10**9  # GB of one revision
+
+
+@pytest.fixture
+def search(hub, tmp_path, monkeypatch):
+    """Search it in a working directory of its own; the exit code and the run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+
+    def run(*words):
+        code = main(
+            [
+                *(
+                    "search",
+                    "checkpoints=hub",
+                    "checkpoints.models=[tiny]",
+                    "checkpoints.cache=cache",
+                    "sampling=dense",
+                ),
+                *("tasks.names=[TinySTS]", "extraction.max_length=16", "probe.accelerator=cpu", "budget.share=1"),
+                *("confirm.resamples=100", *words),
+            ]
+        )
+        runs = [path for path in (tmp_path / "runs" / "search").iterdir() if path.is_dir()]
+        return code, runs[-1] if runs else None
+
+    return run
+
+
+def test_a_search_within_a_quota_says_what_it_left_out(hub, search, tiny, capsys):
+    lame = make(hub.root / "EleutherAI" / "tiny" / "step7", seed=7)
+    (lame / "config.json").write_text("<html>")
+    code, run = search(f"checkpoints.cache_gb={2 * ONE + 0.00002}")
+    assert code == 0
+    told = "step7: left out, since in EleutherAI/tiny its config.json is not JSON"
+    assert told in capsys.readouterr().err
+    assert Outcome.read(run).revisions_left_out == (told,)
+    assert f"Not searched: {told}." in (run / "report" / "index.html").read_text()
+    (repo,) = huggingface_hub.scan_cache_dir("cache").repos
+    assert repo.size_on_disk <= 2 * ONE * 10**9 + 20_000
+    assert search("checkpoints.silence=5")[1] == run  # limits do not make another search

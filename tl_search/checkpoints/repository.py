@@ -1,0 +1,197 @@
+"""One model's repository on the Hub: what it lists, its files, and what each of its bad answers means."""
+
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tl_search.checkpoints.client import AnswerError, Watch
+from tl_search.checkpoints.retry import patiently
+from tl_search.runs import digests
+from tl_search.store.atomic import read_json
+from tl_search.store.manifest import file_digest
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+PUBLIC = "https://huggingface.co"  # the Hub itself
+_FIELD = "checkpoints.models"  # the setting that a refusal is about
+_INDEX = {".safetensors": "model.safetensors.index.json", ".bin": "pytorch_model.bin.index.json"}
+_downloading = threading.Lock()
+
+
+def endpoint() -> str:
+    """The address of the server that stands for the Hub, which also gets the access token.
+
+    The client itself reads the variable only when it is imported.
+    """
+    from huggingface_hub import constants
+
+    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+
+
+class RefusedError(ValueError):
+    """The Hub does not give what was asked for, and will not before somebody does something."""
+
+
+class MissingError(ValueError):
+    """A revision or a file does not exist."""
+
+
+class UnreadableError(ValueError):
+    """A file is not what its name says."""
+
+
+@dataclass
+class Repository:
+    """A model on the server that HF_ENDPOINT names, else on the Hugging Face Hub.
+
+    Args:
+        name: With its organisation.
+        cache: The folder for downloads; None uses the Hub client's own cache.
+        patience, silence, file_timeout: As in `HubCheckpoints`.
+        failed: Why nothing more should be asked: with many requests under way, each would wait for as long again.
+    """
+
+    name: str
+    cache: str | None
+    patience: float
+    silence: float
+    file_timeout: float
+    failed: Exception | None = None
+
+    def commits(self) -> dict[str, str]:
+        """Branch or tag → commit."""
+        refs = self._ask(lambda: self._api.list_repo_refs(self.name), "its branches")
+        commits = {ref.name: ref.target_commit for ref in [*refs.tags, *refs.branches]}
+        for name, commit in commits.items():
+            if not re.fullmatch("[0-9a-f]{40}", str(commit)):  # it becomes the name of a folder
+                raise RefusedError(f"{_FIELD}: {self.name}: the commit of {name} is {commit!r}, so this is no Hub")
+        return commits
+
+    def files(self, commit: str, revision: str) -> dict[str, Any]:
+        """File's name → what the Hub says of it: its size, and the sha256 of a large one. Asked for once."""
+        if commit not in self._described:
+
+            def describe() -> dict[str, Any]:
+                info = self._api.model_info(self.name, revision=commit, files_metadata=True)
+                return {file.rfilename: file for file in info.siblings or []}
+
+            self._described[commit] = self._ask(describe, revision)
+        return self._described[commit]
+
+    def weights(self, commit: str, revision: str) -> dict[str, Any]:
+        """Those of a commit's files that hold its weights: safetensors if there are any, else .bin."""
+        files = self.files(commit, revision)
+        return {name: files[name] for name in digests.weight_files(files)}
+
+    def others(self, commit: str, revision: str) -> list[str]:
+        """The names of the other files that a model is loaded with; never weights of another format."""
+        files, weights = self.files(commit, revision), self.weights(commit, revision)
+        indexes = {_INDEX[Path(name).suffix] for name in weights}
+        return [name for name in (*indexes, digests.CONFIG, *digests.TOKENIZER) if name in files]
+
+    def sha256(self, commit: str, revision: str, file: Any) -> str:
+        """The sha256 of a file: the Hub lists it for large files, a small file is downloaded."""
+        return file.lfs.sha256 if file.lfs else file_digest(self.small(commit, revision, file))
+
+    def settings(self, commit: str, revision: str, file: Any) -> Mapping[str, Any]:
+        """The content of a small JSON file. Raises UnreadableError if it is none."""
+        path = self.small(commit, revision, file)
+        try:
+            content = read_json(path)
+        except ValueError as error:
+            raise UnreadableError(f"its {file.rfilename} is not JSON") from error
+        if not isinstance(content, dict):
+            raise UnreadableError(f"its {file.rfilename} holds no settings")
+        return content
+
+    def small(self, commit: str, revision: str, file: Any) -> Path:
+        """The local path of a small file, which is downloaded once even if several revisions share it."""
+        with _downloading:
+            if file.blob_id not in self._blobs:
+                self._blobs[file.blob_id] = self.download(commit, revision, file.rfilename)
+            return self._blobs[file.blob_id]
+
+    def download(self, commit: str, revision: str, file: str, again: bool = False) -> Path:
+        """The local path of a file, downloaded if it is not in the cache, or `again`.
+
+        Of several processes that want it, one downloads it, and the others wait; it gets its name when it is whole.
+        """
+
+        def download() -> str:
+            return self._api.hf_hub_download(
+                self.name, file, revision=commit, cache_dir=self.cache, force_download=again
+            )
+
+        return Path(self._ask(download, f"{file} of {revision}", self.file_timeout))
+
+    @cached_property
+    def _described(self) -> dict[str, dict[str, Any]]:
+        return {}
+
+    @cached_property
+    def _blobs(self) -> dict[str, Path]:
+        return {}
+
+    @property
+    def _api(self) -> "HfApi":
+        from huggingface_hub import HfApi
+
+        return HfApi(endpoint())
+
+    def _ask(self, call: Callable[[], Any], what: str, whole: float | None = None) -> Any:
+        """The call's result.
+
+        Args:
+            whole: Seconds that the call may take if it makes progress.
+
+        Raises:
+            RefusedError: nothing changes before somebody acts.
+            MissingError: what was asked for does not exist.
+            UnreachableError: the Hub did not answer.
+        """
+        from huggingface_hub import errors
+
+        if self.failed is not None:
+            raise self.failed
+        watch = Watch(self.silence, whole or self.patience + self.silence)
+        try:
+            return patiently(call, f"{self.name}: {what}", self.patience, watch)
+        except AnswerError as error:
+            raise self._meaning(error, what) from error
+        except errors.LocalEntryNotFoundError as error:  # the answer has no commit or no checksum
+            raise RefusedError(f"{_FIELD}: {self.name}: {what}: {_NO_HUB}") from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:  # the answer cannot be read
+            raise RefusedError(f"{_FIELD}: {self.name}: {what}: {_NO_HUB} ({type(error).__name__}: {error})") from error
+
+    def _meaning(self, answer: AnswerError, what: str) -> ValueError:
+        name = self.name
+        if answer.page:
+            return RefusedError(f"{_FIELD}: {name}: {what}: {_NO_HUB}")
+        if answer.code == "GatedRepo":
+            return RefusedError(
+                f"{_FIELD}: {name} is gated; accept its terms and set HF_TOKEN: ask for access at {endpoint()}/{name}, and "
+                "take a token of the account that gets it"
+            )
+        if answer.code in ("RevisionNotFound", "EntryNotFound"):
+            return MissingError(f"{name}: {what} has been removed from the Hub")
+        if answer.status == 404 and what != "its branches":
+            return MissingError(f"{name}: {what} is not on the Hub (any more)")
+        if answer.status == 404 or answer.code == "RepoNotFound":
+            return RefusedError(f"{_FIELD}: {name} is not on the Hub, or private (HF_TOKEN)")
+        if answer.status == 401:
+            return RefusedError(
+                f"{_FIELD}: {name}: {what}: the Hub asks who you are (401); is HF_TOKEN set, and valid?"
+            )
+        if answer.status == 403:
+            said = "the Hub forbids it (403); may the account of HF_TOKEN read it, and is no firewall in the way?"
+            return RefusedError(f"{_FIELD}: {name}: {what}: {said}")
+        return RefusedError(f"{_FIELD}: {name}: {what}: the Hub refuses ({answer})")
+
+
+_NO_HUB = "the answer is not that of a Hub; is a login page or a proxy in the way, or is HF_ENDPOINT wrong?"
