@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tl_search.checkpoints.content import Content
 from tl_search.checkpoints.retry import patiently
 from tl_search.checkpoints.source import NAMED, ModelShape, from_names, has_place, left_out, shape_of
-from tl_search.plane.revision import Revision, check_name
+from tl_search.plane.revision import Revision
 from tl_search.runs import digests
+from tl_search.store.keys import check_name
 from tl_search.store.manifest import DamagedError, file_digest
 from tl_search.store.typed_json import read_mapping
 
@@ -138,7 +139,7 @@ class HubCheckpoints:
         """What a revision's files hold; None when it has no weights."""
         from huggingface_hub import errors
 
-        commit = self._commits[check_name(name)]
+        commit = self._commits[check_name(name, "revision", folders=True)]
         try:
             files = {file.rfilename: file for file in self._files(commit)}
             weights = digests.weight_files(files)
