@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tl_search.plane.arm import Arm, Plane
 from tl_search.plane.extraction import Dtype, Extraction, FinalNorm, Pooling
-from tl_search.plane.revision import Revision, check_name, step_of, tokens_of
+from tl_search.plane.revision import Revision, step_of, tokens_of
 
 FIXED = Extraction(dtype=Dtype.float32)
 
@@ -77,7 +77,7 @@ def test_refuses_a_plane_that_makes_no_sense(build, message):
 @pytest.mark.parametrize("name", ["", "../up", "/root", "a/../b", "step 1", "a\nb", "-x", "dir/", "x" * 97, 7])
 def test_a_revision_cannot_leave_its_folder(name):
     with pytest.raises(ValueError, match="is no valid name"):
-        check_name(name)
+        Revision(name, 0)
 
 
 @pytest.mark.parametrize(

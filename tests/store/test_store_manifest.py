@@ -32,7 +32,7 @@ def _flip(path):
         (lambda f: (f / "config").unlink(), "config: missing"),
         (lambda f: (f / "deep/weights").write_bytes(b"short"), "5 bytes, expected 256"),
         (lambda f: _flip(f / "deep/weights"), "sha256 differs"),
-        (lambda f: (f / NAME).write_text('{"files": {"../x": {"bytes": 1, "sha256": ""}}}'), "outside its folder"),
+        (lambda f: (f / NAME).write_text('{"files": {"../x": {"bytes": 1, "sha256": ""}}}'), "'../x' is no valid name"),
     ],
 )
 def test_every_damage_is_named(folder, damage, said):

@@ -1,7 +1,6 @@
 """What the files of a revision hold: equal numbers in other bytes, and shards of other revisions."""
 
 import hashlib
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,12 +11,14 @@ from typing import Any
 
 from tl_search.plane.revision import Revision
 from tl_search.runs import digests
-from tl_search.store.atomic import read_json
+from tl_search.store.archives import check_archive
 from tl_search.store.keys import digest
 from tl_search.store.manifest import file_digest
+from tl_search.store.outside import parse_json, read_json
 
 log = logging.getLogger(__name__)
 
+_HEADER = 100 << 20  # bytes of the header of a safetensors file, which no reader takes longer
 _PROBE = 4096  # bytes at either end of a tensor that are compared first
 
 
@@ -117,7 +118,9 @@ def _read(file: Path) -> Iterator[tuple[str, list[int], memoryview]]:
     with file.open("rb") as opened:
         data = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
     begin = 8 + int.from_bytes(data[:8], "little")
-    for name, facts in json.loads(bytes(data[8:begin])).items():
+    if begin > _HEADER:
+        raise ValueError("its header is too long")
+    for name, facts in parse_json(bytes(data[8:begin]), _HEADER).items():
         if name != "__metadata__":
             start, end = facts["data_offsets"]
             yield facts["dtype"], facts["shape"], data[begin + start : begin + end]
@@ -127,6 +130,9 @@ def _read_pickle(file: Path) -> Iterator[tuple[str, list[int], memoryview]]:
     import torch
 
     kinds = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.float64: "F64"}
+    check_archive(file)
     for tensor in torch.load(file, map_location="cpu", mmap=True, weights_only=True).values():
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise ValueError("a tensor claims more numbers than the file holds")  # which copying it would make
         plain = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
         yield kinds.get(tensor.dtype, str(tensor.dtype)), list(tensor.shape), memoryview(plain)

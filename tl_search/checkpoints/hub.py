@@ -16,8 +16,9 @@ from tl_search.checkpoints.content import Content, folder_contents
 from tl_search.checkpoints.repository import MissingError, RefusedError, Repository, UnreadableError
 from tl_search.checkpoints.source import NAMED, ModelShape, from_names, has_place, left_out, shape_of
 from tl_search.errors.kinds import BadInput
-from tl_search.plane.revision import Revision, check_name
+from tl_search.plane.revision import Revision
 from tl_search.runs import digests
+from tl_search.store.keys import check_name
 from tl_search.store.manifest import DamagedError
 
 # Requests at a time while revisions are listed.
@@ -239,7 +240,7 @@ class HubCheckpoints:
     def _content(self, name: str) -> Content | None:
         """What a revision's files hold; None when it is missing or cannot be read, which is told."""
         try:
-            return self._described(name, self._commits[check_name(name)])
+            return self._described(name, self._commits[check_name(name, "revision", folders=True)])
         except MissingError:  # HTTP 404; other errors are raised
             why = f"{self.repository} no longer has it"
         except UnreadableError as error:

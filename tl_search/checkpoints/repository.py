@@ -175,8 +175,8 @@ class Repository:
             return RefusedError(f"{_FIELD}: {name}: {what}: {_NO_HUB}")
         if answer.code == "GatedRepo":
             return RefusedError(
-                f"{_FIELD}: {name} is gated; accept its terms and set HF_TOKEN: ask for access at {endpoint()}/{name}, and "
-                "take a token of the account that gets it"
+                f"{_FIELD}: {name} is gated; accept its terms and set HF_TOKEN: ask for access at {endpoint()}/{name}, "
+                "and take a token of the account that gets it"
             )
         if answer.code in ("RevisionNotFound", "EntryNotFound"):
             return MissingError(f"{name}: {what} has been removed from the Hub")

@@ -1,7 +1,12 @@
 """The name of an arm: the name of its revision, and its layer."""
 
+import reprlib
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from tl_search.store.keys import check_name
+
+_LAYERS = 1 << 20  # far more than any model has
 
 
 class ArmName(NamedTuple):
@@ -16,6 +21,6 @@ class ArmName(NamedTuple):
     @classmethod
     def read(cls, value: Sequence[object]) -> "ArmName":
         """From `["step1000", 5]`, as a run's files write it. Raises ValueError for anything else."""
-        if not isinstance(value, list) or len(value) != 2 or not isinstance(value[1], int):
-            raise ValueError(f'an arm must be ["revision", layer], got {value!r}')
-        return cls(str(value[0]), value[1])
+        if not isinstance(value, list) or len(value) != 2 or type(value[1]) is not int or not 0 <= value[1] < _LAYERS:
+            raise ValueError(f'an arm must be ["revision", layer], got {reprlib.repr(value)}')
+        return cls(check_name(value[0], "revision", folders=True), value[1])

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tl_search.errors.limits import at_least
+from tl_search.store.keys import check_name
 
 
 @dataclass(frozen=True)
@@ -27,20 +28,8 @@ class Revision:
     tokenizer: str = ""
 
     def __post_init__(self) -> None:
-        check_name(self.name)
+        check_name(self.name, "revision", folders=True)  # on the Hub it is the name of a branch
         at_least(0, step=self.step)
-
-
-def check_name(name: str) -> str:
-    """A revision's name becomes a folder's and a branch's name, so it may not wander.
-
-    Raises:
-        ValueError: it is no string of 1 to 96 letters, digits and `._/-`, or could leave its folder.
-    """
-    valid = isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9._][A-Za-z0-9._/-]{0,95}", name)
-    if not valid or ".." in name or name.startswith((".", "/")) or name.endswith("/"):
-        raise ValueError(f"revision: {name!r} is no valid name (letters, digits and ._/- only, no '..')")
-    return name
 
 
 # The beginnings of names under which training programs save the model of a step, in the order in which help lists them.

@@ -4,7 +4,6 @@ Revisions of one run differ in their weights alone, and copying weights from the
 faster than building a new model.
 """
 
-import json
 import logging
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +15,7 @@ from tl_search.checkpoints.source import text_model
 from tl_search.probe.quiet import quiet
 from tl_search.runs import pretrained
 from tl_search.runs.digests import CONFIG, COPY
+from tl_search.runs.model_files import first_line, loading
 from tl_search.store.keys import digest
 from tl_search.store.typed_json import read_mapping
 
@@ -32,7 +32,7 @@ def load_tokenizer(folder: Path) -> Any:
         with quiet():
             tokenizer = pretrained.load_tokenizer(folder, local_files_only=True)
     except Exception as error:  # the tokenizers library raises it as it is; another one, what wrong shapes lead to
-        raise ValueError(f"{folder}: its tokenizer does not load ({_first_line(error)})") from error
+        raise ValueError(f"{folder}: its tokenizer does not load ({first_line(error)})") from error
     config = read_mapping(folder / CONFIG, COPY)
     size = config.get("vocab_size", (config.get("text_config") or {}).get("vocab_size"))
     if isinstance(size, int):
@@ -63,22 +63,13 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
     Raises:
         ValueError: the folder cannot be read as a model, or lacks some of the model's weights.
     """
-    from huggingface_hub.errors import StrictDataclassError
-    from safetensors import SafetensorError
-
-    try:
-        with quiet():
-            config = pretrained.load_config(folder, local_files_only=True)
-            if hasattr(config, "rescale_every"):
-                config.rescale_every = 0  # RWKV would halve its weights in place, but not those copied in later
-            model, found = pretrained.load_model(
-                folder, config=config, dtype=dtype, output_loading_info=True, local_files_only=True
-            )
-    except (
-        *(OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError, StrictDataclassError),
-        *(TypeError, AttributeError),  # of a file whose values have the wrong shape
-    ) as error:
-        raise ValueError(f"{folder}: does not load as a transformers model ({_first_line(error)})") from error
+    with loading(folder), quiet():
+        config = pretrained.load_config(folder, local_files_only=True)
+        if hasattr(config, "rescale_every"):
+            config.rescale_every = 0  # RWKV would halve its weights in place, but not those copied in later
+        model, found = pretrained.load_model(
+            folder, config=config, dtype=dtype, output_loading_info=True, local_files_only=True
+        )
     missing = sorted(name for name in found["missing_keys"] if not _unused(name))
     if missing:
         raise ValueError(f"{folder}: lacks {len(missing)} weights of its model, {missing[0]} among them")
@@ -121,7 +112,7 @@ def swap_weights(model: Any, folder: Path) -> bool:
         try:
             stored = stack.enter_context(safe_open(file, framework="pt"))
         except SafetensorError as error:
-            raise ValueError(f"{file}: damaged ({_first_line(error)})") from error
+            raise ValueError(f"{file}: damaged ({first_line(error)})") from error
         names = {name.removeprefix(prefix): name for name in stored.keys()}  # noqa: SIM118  (not a mapping)
         if not own.keys() <= names.keys():
             return False
@@ -135,7 +126,3 @@ def swap_weights(model: Any, folder: Path) -> bool:
 def _unused(name: str) -> bool:
     """Whether a weight is of a pooler, which follows the last block: no layer's states depend on it."""
     return name.startswith("pooler.")
-
-
-def _first_line(error: Exception) -> str:
-    return json.dumps(str(error).strip().partition("\n")[0] or type(error).__name__, ensure_ascii=False).strip('"')

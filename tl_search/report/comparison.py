@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tl_search.report.rows import Row
 from tl_search.runs.identity import flat
 from tl_search.runs.layout import RunPaths
+from tl_search.store.outside import read_yaml
 
 _CLASS = "_target_"
 # What columns and headings say, and what decides nothing, at any depth below these keys.
@@ -85,8 +84,8 @@ _ABSENT = object()
 def _settings(run: Path) -> dict[str, Any]:
     """The leaves of a run's config; none where there is no config that can be read."""
     try:
-        found = yaml.safe_load(RunPaths(run).config.read_text())
-    except (OSError, ValueError, yaml.YAMLError):
+        found = read_yaml(RunPaths(run).config)
+    except (OSError, ValueError):
         return {}
     return flat(found) if isinstance(found, dict) else {}
 

@@ -14,6 +14,7 @@ from tl_search.runs.measured import MeasuredLayer
 from tl_search.runs.outcome import Outcome
 from tl_search.runs.record import Done
 from tl_search.runs.searched_plane import SearchedPlane
+from tl_search.store.outside import LARGE
 from tl_search.store.typed_json import from_plain, read_record, reading
 
 
@@ -92,7 +93,7 @@ def _counted(place: Path, layers: list[MeasuredLayer]) -> list[MeasuredLayer]:
     """The layers that can be compared: measured on the texts drawn last, with the settings of the newest of them."""
     if not layers or not (place / "corpus.json").exists():
         return []
-    with reading(place / "corpus.json", MeasuredLayer.HEALED_BY) as value:
+    with reading(place / "corpus.json", MeasuredLayer.HEALED_BY, LARGE) as value:
         corpus = from_plain(str, value["hash"], "hash")
     layers = [layer for layer in layers if layer.corpus == corpus]
     # layer 0 is written first, so where a column was interrupted it has the newest settings

@@ -15,7 +15,7 @@ from tl_search.runs.pulls import BanditState
 from tl_search.runs.record import RunRecord
 from tl_search.runs.searched_plane import SearchedPlane
 from tl_search.runs.state import DAMAGED, DONE, state_of
-from tl_search.store.atomic import read_json
+from tl_search.store.outside import read_json
 from tl_search.store.typed_json import fitting, to_plain
 
 

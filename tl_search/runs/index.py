@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
+from tl_search.errors.limits import at_least
 from tl_search.plane.revision import Revision
 from tl_search.runs.digests import CONFIG, TOKENIZER_CONFIG, folder_digests
 from tl_search.runs.layout import RunPaths
-from tl_search.store.atomic import parse_json, write_text
+from tl_search.store.atomic import write_text
 from tl_search.store.journal import Journal, as_line
+from tl_search.store.keys import check_name
 from tl_search.store.manifest import NAME, file_digest, read_manifest
+from tl_search.store.outside import parse_json
 from tl_search.store.typed_json import from_plain, to_plain
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,10 @@ class WrittenRevision:
     measured: Mapping[str, float] = field(default_factory=dict)
 
     OPTIONAL = ("measured",)
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "revision")
+        at_least(0, step=self.step)
 
     @property
     def revision(self) -> Revision:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tl_search.store.keys import check_name
+
 STATE = "state.ckpt"  # in the folder of a full training state
 SETTINGS = "run.yaml"  # the run's settings, in every state and every revision
 
@@ -57,7 +59,8 @@ class RunPaths:
         return self.folder / "revisions"
 
     def revision(self, name: str) -> Path:
-        return self.revisions / name
+        """A model's folder. Raises ValueError for a name that leads elsewhere, as those below do."""
+        return self.revisions / check_name(name, "revision")
 
     @property
     def states(self) -> Path:
@@ -75,7 +78,7 @@ class RunPaths:
 
     def pointer(self, name: str) -> Path:
         """The pointer to the best state by a measurement, for the callback `Best` of that name."""
-        return self.states / f"{name}.json"
+        return self.states / f"{check_name(name)}.json"
 
     @property
     def last(self) -> Path:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from tl_search.store.keys import check_name
+
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredLayer:
@@ -38,3 +40,6 @@ class MeasuredLayer:
     metrics: Mapping[str, float | None]
 
     HEALED_BY: ClassVar[str] = "remove it: a search that goes on measures it again, and a report does without it"
+
+    def __post_init__(self) -> None:
+        check_name(self.revision, "revision", folders=True)

@@ -10,6 +10,7 @@ from tl_search.plane.revision import Revision
 from tl_search.runs.digests import COPY
 from tl_search.runs.index import read_index
 from tl_search.runs.layout import HEALED_BY, REPEAT, RunPaths
+from tl_search.runs.model_files import check_files
 from tl_search.runs.outcome import Outcome
 from tl_search.runs.pulls import BanditState
 from tl_search.runs.record import Done, RunRecord
@@ -140,9 +141,11 @@ class Run:
         from tl_search.runs.pretrained import load_model, load_tokenizer
 
         where = self._where(revision)
+        if isinstance(folder := where["source"], Path):
+            check_files(folder)
         try:
             return load_model(**where), load_tokenizer(**where)
-        except (KeyError, TypeError, AttributeError, ValueError, OSError, RecursionError) as error:
+        except Exception as error:  # the library builds what the files say, so it can be anything
             place = where["source"]
             raise ValueError(f"{place}: does not load as a transformers model ({error}); {COPY}") from error
 

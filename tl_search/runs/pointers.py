@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 from tl_search.runs.layout import HEALED_BY, RunPaths
 from tl_search.store.atomic import ASIDE, remove_folder, sync_folder, write_json
 from tl_search.store.fence import may_publish
+from tl_search.store.keys import check_name
 from tl_search.store.typed_json import from_plain, read_record, reading
 
 
@@ -35,6 +36,10 @@ class Pointer:
     name: str
     revision: str
     weights: str = "raw"
+
+    def __post_init__(self) -> None:
+        for what in ("entry", "name", "revision"):
+            check_name(getattr(self, what), what)
 
     @classmethod
     def read(cls, run: Path, entry: str) -> Self:
@@ -61,7 +66,7 @@ class Pointer:
         if not (paths.states / self.name).is_dir() or not paths.revision(self.revision).is_dir():
             return
         may_publish(paths.revision(self.entry))
-        aside = paths.revision(f"{ASIDE}{self.entry}")
+        aside = paths.revisions / f"{ASIDE}{self.entry}"
         aside.unlink(missing_ok=True)
         aside.symlink_to(self.revision, target_is_directory=True)
         os.replace(aside, paths.revision(self.entry))
@@ -84,6 +89,8 @@ class Named:
     def __post_init__(self) -> None:
         if self.name is None and self.step is None:
             raise KeyError("name")
+        if self.name is not None:
+            check_name(self.name)
 
     @classmethod
     def by(cls, path: Path) -> str:

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 from tl_search.plane.arm_name import ArmName
 from tl_search.plane.pull import Cost
 from tl_search.runs.layout import HEALED_BY, RunPaths
+from tl_search.store.outside import LARGE
 from tl_search.store.typed_json import read_record, write_record
 
 
@@ -86,6 +87,7 @@ class BanditState:
     stopped: str | None = None
 
     HEALED_BY: ClassVar[str] = HEALED_BY
+    LIMIT: ClassVar[int] = LARGE
 
     @classmethod
     def read(cls, run: Path) -> Self:

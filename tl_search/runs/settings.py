@@ -1,5 +1,6 @@
 """Reads `config.yaml`, the settings of a run. Which settings it holds, the command line decides."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 from tl_search.plane.revision import step_of
 from tl_search.runs.layout import HEALED_BY, SETTINGS, RunPaths
 from tl_search.runs.record import RunRecord
+from tl_search.store.outside import yaml_text
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -25,7 +27,7 @@ def read_settings(run: Path) -> "DictConfig":
 
     path = RunPaths(run).config
     try:
-        said = OmegaConf.load(path)
+        said = OmegaConf.load(io.StringIO(yaml_text(path)))
     except Exception as error:  # OmegaConf passes on whatever the YAML reader raises, which has no base of its own
         what = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({type(error).__name__})"
         raise ValueError(f"{path}: {what}; {_way(run)}") from error

@@ -13,8 +13,9 @@ from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec, cell_key
 from tl_search.scoring.replicates import DRAWN_BY
 from tl_search.store.arrays import ArrayStore
-from tl_search.store.atomic import ASIDE, read_json, sync_folder, write_json
+from tl_search.store.atomic import ASIDE, sync_folder, write_json
 from tl_search.store.keys import digest, safe_name
+from tl_search.store.outside import read_json
 
 TOLERANCE = 1e-4  # vectors differ by about 1e-7 with the texts that share a batch, and scores by less than this
 

@@ -19,6 +19,8 @@ from typing import Any
 
 from tl_search.errors.ranks import chain
 from tl_search.store.fence import may_publish
+from tl_search.store.outside import parse_json as parse_json
+from tl_search.store.outside import read_json as read_json
 
 ASIDE = ".aside-"
 _UMASK = os.umask(0o077)  # at import, when there are no other threads: the only way to read it is to set it
@@ -118,24 +120,6 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Replace the file's content with JSON, keys in their order. Raises ValueError for NaN and infinity."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def read_json(path: Path) -> Any:
-    """The file's content. Raises ValueError, which names the file, if it is a folder or not JSON."""
-    try:
-        return parse_json(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path}: damaged, not JSON ({error})") from error
-    except IsADirectoryError as error:
-        raise ValueError(f"{path}: damaged, a folder where a file should be") from error
-
-
-def parse_json(text: bytes) -> Any:
-    """The value that a text in UTF-8 describes. Raises ValueError for everything that is not JSON."""
-    try:
-        return json.loads(text.decode())
-    except RecursionError as error:
-        raise ValueError("it nests too deeply") from error
 
 
 @contextmanager

@@ -6,9 +6,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from tl_search.store.atomic import naming, parse_json
+from tl_search.store.atomic import naming
 from tl_search.store.fence import may_publish
+from tl_search.store.outside import LARGE, parse_json, read_bytes
 from tl_search.store.typed_json import fitting, from_plain
+
+_LINES = 500_000  # a search makes one per decision, a training one per revision
 
 
 class Journal:
@@ -49,14 +52,18 @@ class Journal:
         return records, len(torn)
 
     def lines(self) -> tuple[list[bytes], bytes]:
-        """(The complete lines, an incomplete last one); whether they are records is not looked at."""
+        """(The complete lines, an incomplete last one); whether they are records is not looked at.
+
+        Raises:
+            ValueError: the file is too large, or no file.
+        """
         if not self.path.exists():
             return [], b""
-        try:
-            *complete, torn = self.path.read_bytes().split(b"\n")
-        except IsADirectoryError as error:
-            with fitting(self.path, self.healed_by):
-                raise ValueError("a folder where a file should be") from error
+        with fitting(self.path, self.healed_by):
+            data = read_bytes(self.path, LARGE)
+            if data.count(b"\n") > _LINES:
+                raise ValueError(f"it has more than {_LINES:,} lines")
+        *complete, torn = data.split(b"\n")
         return complete, torn
 
     def fitting(self, number: int) -> AbstractContextManager[None]:

@@ -1,8 +1,9 @@
-"""Digests of values and texts, and safe file names."""
+"""Digests of values and texts, safe file names, and the check of names that files give."""
 
 import hashlib
 import json
 import re
+import reprlib
 import unicodedata
 from typing import Any
 
@@ -37,3 +38,22 @@ def safe_name(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._-").replace("..", "_")[: MAX_NAME - 10]
     return f"{slug or 'name'}-{digest(text, 8)}"
+
+
+def check_name(name: Any, what: str = "name", folders: bool = False) -> str:
+    """A name that a file gives, and that may become the name of a file or a folder: it may not lead elsewhere.
+
+    Args:
+        what: What it names, for the message.
+        folders: Whether it may be that of something in a folder: `a/b`.
+
+    Raises:
+        ValueError: it is no text of 1 to 96 letters, digits and `._-`, or could leave its folder.
+    """
+    others = "._/-" if folders else "._-"
+    valid = isinstance(name, str) and re.fullmatch(rf"[A-Za-z0-9_][A-Za-z0-9{others}]{{0,{MAX_NAME - 1}}}", name)
+    if not valid or ".." in name or name.endswith("/"):
+        raise ValueError(
+            f"{what}: {reprlib.repr(name)} is no valid name (1 to {MAX_NAME} letters, digits and {others}, no '..')"
+        )
+    return name

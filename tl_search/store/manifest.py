@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tl_search.store.atomic import read_json, write_json
-from tl_search.store.keys import digest
+from tl_search.store.atomic import write_json
+from tl_search.store.keys import check_name, digest
+from tl_search.store.outside import read_json
 from tl_search.store.typed_json import fitting, from_plain
 
 NAME = "MANIFEST.json"
@@ -57,8 +58,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = read_json(path)
         with fitting(path):
-            if not from_plain(Mapping[str, Listed], from_plain(Mapping[str, Any], manifest)["files"], "files"):
+            files = from_plain(Mapping[str, Listed], from_plain(Mapping[str, Any], manifest)["files"], "files")
+            if not files:
                 raise ValueError("it lists no files")
+            for name in files:
+                check_name(name, "files", folders=True)
     except ValueError as error:
         raise DamagedError(str(error)) from error
     facts = {name: fact for name, fact in manifest.items() if name not in (FACTS, "files")}

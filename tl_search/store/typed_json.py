@@ -4,6 +4,7 @@ What is wrong with a file is one line for a person: the file, the entry, and wha
 `HEALED_BY`.
 """
 
+import math
 import reprlib
 import types
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,9 +14,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from tl_search.store.atomic import read_json, write_json
+from tl_search.store.atomic import write_json
+from tl_search.store.outside import LIMIT, read_json
 
 T = TypeVar("T")
+
+_LARGEST = 2**63 - 1  # what numpy and torch can count
 
 
 def write_record(path: Path, record: Any) -> None:
@@ -29,7 +33,7 @@ def read_record(cls: type[T], path: Path) -> T:
     Raises:
         ValueError: the file is missing, damaged, or lacks an entry; the message names the file and what heals it.
     """
-    with reading(path, getattr(cls, "HEALED_BY", "")) as value:
+    with reading(path, getattr(cls, "HEALED_BY", ""), getattr(cls, "LIMIT", LIMIT)) as value:
         return from_plain(cls, value)
 
 
@@ -40,12 +44,12 @@ def read_mapping(path: Path, healed_by: str = "") -> dict[str, Any]:
 
 
 @contextmanager
-def reading(path: Path, healed_by: str = "") -> Iterator[Any]:
-    """The file's value; whatever goes wrong while it is read becomes one line that names the file and what heals it."""
+def reading(path: Path, healed_by: str = "", limit: int = LIMIT) -> Iterator[Any]:
+    """The value of a file of at most `limit` bytes; what goes wrong in it is one line: the file, and what heals it."""
     if not path.exists():
         raise ValueError(f"{path}: missing; is {path.parent} the folder of a run?")
     try:
-        value = read_json(path)
+        value = read_json(path, limit)
     except ValueError as error:
         raise ValueError(f"{error}{_then(healed_by)}") from error
     with fitting(path, healed_by):
@@ -59,7 +63,7 @@ def fitting(place: object, healed_by: str = "") -> Iterator[None]:
         yield
     except KeyError as error:
         raise ValueError(f"{place}: damaged, has no entry {error}{_then(healed_by)}") from error
-    except (TypeError, ValueError, IndexError, AttributeError) as error:
+    except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"{place}: damaged ({error}){_then(healed_by)}") from error
 
 
@@ -102,7 +106,11 @@ def from_plain(hint: Any, value: Any, name: str = "") -> Any:
         member = get_args(hint)[1]
         return {str(key): from_plain(member, item, f"{name}.{key}") for key, item in _of(Mapping, value, name).items()}
     if origin is float:
-        return float(_of((int, float), value, name))
+        if not math.isfinite(number := float(_of((int, float), value, name))):
+            raise ValueError(f"{name or 'it'} is {number}")
+        return number
+    if origin is int and not -_LARGEST <= _of(int, value, name) <= _LARGEST:
+        raise ValueError(f"{name or 'it'} is {reprlib.repr(value)}")
     return _of(origin, value, name) if origin in (int, str, bool) else value
 
 

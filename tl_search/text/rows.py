@@ -9,6 +9,8 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+from tl_search.store.outside import once
+
 # What reading a damaged compressed file raises; none of them is a ValueError.
 DAMAGED = (gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError)
 
@@ -80,7 +82,7 @@ def _bad_line(file: Path) -> str | None:
     with gzip.open(file) if packed else file.open("rb") as lines:
         for number, line in enumerate(_until_damaged(lines), 1):
             try:
-                value = json.loads(line.strip() or b"{}", object_pairs_hook=_once)
+                value = json.loads(line.strip() or b"{}", object_pairs_hook=once)
                 json.dumps(value, ensure_ascii=False).encode()
             except ValueError as error:
                 utf8 = not isinstance(error, UnicodeError)
@@ -97,12 +99,3 @@ def _until_damaged(lines: Any) -> Iterator[bytes]:
         yield from lines
     except DAMAGED:
         return
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys stand in it once. Raises ValueError."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands there twice")
-    return found

@@ -10,6 +10,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch.utils._pytree import tree_leaves
 from torch.utils.serialization import config as torch_files
 
+from tl_search.store.archives import check_archive
 from tl_search.store.atomic import naming, require_space, write_file
 from tl_search.training.saving import BackgroundWriter
 
@@ -42,6 +43,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         """Loads tensors and plain values only, whatever `weights_only` says: a training state needs no code."""
+        check_archive(Path(path))
         return torch.load(Path(path), map_location=map_location, weights_only=True)
 
 

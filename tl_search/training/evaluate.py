@@ -10,6 +10,7 @@ from tl_search.plane.revision import step_of
 from tl_search.runs.finish import remedy
 from tl_search.runs.identity import differences
 from tl_search.runs.layout import REPEAT, RunPaths
+from tl_search.runs.model_files import loading
 from tl_search.runs.record import RunRecord
 from tl_search.store.manifest import NAME, DamagedError, verify
 from tl_search.store.typed_json import fitting, from_plain
@@ -109,7 +110,8 @@ def _measured(plan: "TrainingPlan", folder: Path, held_out: "list[Tensor]") -> f
     from tl_search.training.callbacks.evaluation import mean_loss
     from tl_search.training.module import CausalLM
 
-    model = load_model(folder, "AutoModelForCausalLM", dtype="float32", local_files_only=True)
+    with loading(folder):
+        model = load_model(folder, "AutoModelForCausalLM", dtype="float32", local_files_only=True)
     module = CausalLM(model, timeline_of(plan, Horizon(1), 1), optimizer_of(plan.optimizer))
     trainer = _trainer(plan.trainer.get("accelerator") or "auto", plan.trainer.get("precision"))
     losses: Any = trainer.predict(module, DataLoader(held_out, batch_size=None))  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ from tl_search.training.context import RunContext
 from tl_search.training.data import stream
 from tl_search.training.entries import callback_of, loggers_of, optimizer_of
 from tl_search.training.extend import check_length, check_same_text, extension, is_done, phases
+from tl_search.training.full_state import restoring
 from tl_search.training.horizon import horizon_of, scheduled_steps, timeline_of
 from tl_search.training.idle import idle
 from tl_search.training.interrupts import Interrupts, Stopped
@@ -207,7 +208,7 @@ def _train(
         loggers = loggers_of(plan.logger, folder, done)
         trainer = make_trainer(plan.trainer, folder, total, callbacks, [*loggers.values()], saves)
         try:
-            with answering(lambda: _parts(plan, others, loggers, trainer), trainer, start, folder):
+            with restoring(state), answering(lambda: _parts(plan, others, loggers, trainer), trainer, start, folder):
                 trainer.fit(module, plan.loader(packed, rank), ckpt_path=state, weights_only=True)
             check_end(trainer, steps, total)
         except (Stopped, SystemExit) as error:

@@ -83,7 +83,18 @@ class PackedText:
 
 
 def _reopened(train: str, validation: str, *facts: Any) -> PackedText:
-    return PackedText(np.load(train, mmap_mode="r"), np.load(validation, mmap_mode="r"), *facts)
+    return PackedText(mapped(Path(train)), mapped(Path(validation)), *facts)
+
+
+def mapped(path: Path) -> np.ndarray:
+    """A file of token ids, mapped into memory. Raises ValueError, which names it, if it holds anything else."""
+    try:
+        ids = np.load(path, mmap_mode="r")
+    except Exception as error:  # numpy carries out what the header says, so it can be anything
+        raise ValueError(f"{path}: damaged ({' '.join(str(error).split())[:200]}); remove {path.parent}") from error
+    if not isinstance(ids, np.ndarray) or ids.ndim != 1 or ids.dtype.kind != "u":
+        raise ValueError(f"{path}: damaged, holds no row of token ids; remove {path.parent}")
+    return ids
 
 
 def rules_of(recorded: Mapping[str, str] | None) -> int:
@@ -126,7 +137,7 @@ def pack(
         if (cache / kept).is_dir():
             sweep_litter(cache / kept, _IDLE)  # of killed processes; others may be writing there now
     manifest = _whole(folder) or _write(folder, text, count, tokenizer, validation_share, least)
-    arrays = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("train", "validation")}
+    arrays = {part: mapped(folder / f"{part}.npy") for part in ("train", "validation")}
     return PackedText(
         **arrays,
         tokenizer=tokenizer,

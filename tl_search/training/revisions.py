@@ -10,6 +10,7 @@ from tl_search.runs.index import add_revision
 from tl_search.runs.layout import SETTINGS, RunPaths
 from tl_search.store.atomic import require_space, write_dir, write_text
 from tl_search.store.manifest import write_manifest
+from tl_search.store.outside import yaml_text
 from tl_search.training.context import RunContext
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def settings(run: Path, identity: Mapping[str, Any]) -> str:
     import yaml
 
     config = RunPaths(run).config
-    return config.read_text() if config.is_file() else yaml.safe_dump(dict(identity), sort_keys=False)
+    return yaml_text(config) if config.is_file() else yaml.safe_dump(dict(identity), sort_keys=False)
 
 
 def check_finite(step: int, weights: "Mapping[str, Tensor]") -> None:

@@ -1,11 +1,10 @@
 """Finds the state from which a training starts: the newest, the best or a named one; newer states are set aside."""
 
 import logging
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tl_search.errors.nearest import no_folder
 from tl_search.runs.layout import STATE, RunPaths
@@ -22,13 +21,12 @@ from tl_search.runs.states import (
     whole_state,
 )
 from tl_search.runs.target import Start
+from tl_search.training.full_state import NEEDED, bests, check_shape, load_state
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
 
 log = logging.getLogger(__name__)
-
-_NEEDED = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "global_step", "pytorch-lightning_version")
 
 
 def check_run(run: Path) -> None:
@@ -56,7 +54,7 @@ def check_start(run: Path, start: Start) -> int:
         raise ValueError(f"resume: must be a path in the run's own folder {run}, got {start.run}")
     check_run(run)
     file, step = whole_state(run, start.state)
-    check_state(file)
+    check_state(file, step)
     return step
 
 
@@ -76,20 +74,20 @@ def starting_state(run: Path, start: Start) -> tuple[Path, int] | None:
         set_back(run, start.state)
     found = newest_state(run)
     if found is not None:
-        check_state(found[0])
+        check_state(*found)
         restore_last(run)
     return found
 
 
-def check_state(path: Path) -> None:
-    """Raises ValueError if a file is not the full state of a training, or was written by a newer Lightning."""
+def check_state(path: Path, step: int) -> None:
+    """Raises ValueError if a file is not the full state of a training at this step, or is of a newer Lightning."""
     import lightning
     from packaging.version import InvalidVersion, Version
 
     state = load_state(path)
     if not isinstance(state, Mapping):
         raise ValueError(f"resume: {path} is not a training state")
-    missing = [key for key in _NEEDED if key not in state]
+    missing = [key for key in NEEDED if key not in state]
     if missing:
         what = "only weights (a plain state_dict)" if "state_dict" in missing else f"a state without {missing[0]}"
         raise ValueError(f"resume: {path} holds {what}; it must be a state that tl train wrote")
@@ -100,19 +98,7 @@ def check_state(path: Path) -> None:
         raise ValueError(f"resume: {path} has {written!r} in the place of Lightning's version") from error
     if newer:
         raise ValueError(f"resume: {path} was written by lightning {written}, newer than {lightning.__version__} here")
-
-
-def load_state(path: Path) -> Any:
-    """What a file of a full state holds, its tensors left on disk. Raises ValueError when it cannot be read."""
-    import pickle
-
-    import torch
-
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, OSError) as error:
-        size = path.stat().st_size if path.is_file() else 0
-        raise ValueError(f"resume: {path} ({size} bytes) cannot be read as a training state") from error
+    check_shape(path, state, step)
 
 
 def _kind(path: Path) -> str:
@@ -121,17 +107,17 @@ def _kind(path: Path) -> str:
         state = load_state(path)
     except ValueError:
         return ""
-    weights = not isinstance(state, Mapping) or any(key not in state for key in _NEEDED)
+    weights = not isinstance(state, Mapping) or any(key not in state for key in NEEDED)
     return " with weights only" if weights else " without its run's settings"
 
 
 def settle(plan: "TrainingPlan", folder: Path, state: Path, steps: Collection[int]) -> None:
     """Do what a kill after the last state left undone: the pointers to the best, then room for them."""
     kept = {*plan.checkpoint.for_good(steps)}
-    for name, memory in _bests(state):
-        if memory["best"] is not None:
-            Pointer(name, **memory["best"]).lead(folder)
-        kept |= {step for step, _ in memory["kept"]}
+    for name, memory in bests(load_state(state)):
+        if pointer := memory.pointer(name):
+            pointer.lead(folder)
+        kept |= {int(step) for step, _ in memory.kept}
     drop_states(folder, partial(plan.checkpoint.doomed, kept=kept))
 
 
@@ -143,13 +129,14 @@ def restore_bests(run: Path) -> None:
     if not lost:
         return
     try:
-        remembered = dict(_bests(states_of(run)[0][0] / STATE))
+        state, step = states_of(run)[0]
+        check_state(state / STATE, step)
+        remembered = dict(bests(load_state(state / STATE)))
     except (ValueError, LookupError):  # the state is damaged, or there is none: what is lost is told by who looks at it
         return
     for name in lost:
-        best = remembered[name]["best"] if name in remembered else None
-        if best is not None:
-            Pointer(name, **best).lead(run)
+        if name in remembered and (pointer := remembered[name].pointer(name)):
+            pointer.lead(run)
             log.warning("%s: was missing or damaged, and was written again", paths.pointer(name))
 
 
@@ -159,10 +146,3 @@ def _is_whole(run: Path, entry: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _bests(state: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """What a state holds of each `BestCheckpoint`, by its name."""
-    for key, memory in load_state(state)["callbacks"].items():
-        if found := re.fullmatch(r"BestCheckpoint\[(.+)\]", key):
-            yield found[1], memory

@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from tl_search.store.atomic import write_text
+from tl_search.store.outside import read_yaml
 
 # The curves whose last points stand beside a run's settings.
 SORTED_BY = ("eval/loss", "eval/best_loss", "train/loss")
@@ -27,7 +28,10 @@ class EventFiles(TensorBoardLogger):
 
     def has(self, params: Mapping[str, Any]) -> bool:
         """Whether these hyperparameters are in the files already."""
-        return self._told.is_file() and yaml.safe_load(self._told.read_text()) == params
+        try:
+            return self._told.is_file() and read_yaml(self._told) == params
+        except ValueError:  # it is written again
+            return False
 
     @rank_zero_only
     def log_hyperparams(

@@ -19,6 +19,7 @@ from tl_search.errors.nearest import suggest
 from tl_search.figures.schedule import schedule_picture
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import Schedule
+from tl_search.store.outside import read_yaml
 
 SUFFIXES = (".yaml", ".json", ".png", ".svg")
 
@@ -76,12 +77,12 @@ def given_horizon(node: Any) -> Horizon | None:
 
 def _read_yaml(path: Path) -> Any:
     """The content of a YAML or JSON file. Raises BadInput in one line."""
-    import yaml
-
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
-        raise BadInput(f"{path}: cannot be read as YAML ({' '.join(str(error).split())[:200]})") from error
+        return read_yaml(path)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read as YAML ({error})") from error
+    except ValueError as error:
+        raise BadInput(str(error)) from error
 
 
 def written(steps: Sequence[int], horizon: Horizon, schedule: Schedule, suffix: str) -> bytes:

@@ -1,0 +1,197 @@
+"""A training state whose parts have the wrong shape is refused, also when its manifest fits; no claim is believed."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from runs.conftest import old_runs  # noqa: F401  a fixture
+
+from tl_search.cli.main import main
+from tl_search.runs import index
+from tl_search.runs.index import read_index
+from tl_search.runs.layout import RunPaths
+from tl_search.store.archives import check_archive
+from tl_search.store.manifest import NAME, write_manifest
+from tl_search.training.full_state import load_state
+from tl_search.training.packing import mapped
+from tl_search.training.start import check_state
+
+TRAINING = Path("runs/train/longer-9a5d7c9c")
+RESUME = ("train", f"resume={TRAINING}", "data.corpus.path=text")
+
+
+@pytest.fixture
+def study(old_runs, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(old_runs)
+    monkeypatch.setattr(index, "_told", set())
+    return old_runs
+
+
+@pytest.fixture
+def file(study):
+    """The newest state of a run that somebody shared."""
+    return RunPaths(TRAINING).state(6) / "state.ckpt"
+
+
+def sign(folder: Path, **changed: object) -> None:
+    """Write the manifest of what lies there now, as whoever made it would."""
+    facts = {**json.loads((folder / NAME).read_text()), **changed}
+    del facts["files"]
+    write_manifest(folder, **facts)
+
+
+def put(state: dict, place: str, value: object) -> None:
+    *way, last = place.split("/")
+    for name in way:
+        state = state[int(name)] if isinstance(state, list) else state[name]
+    if value is ...:
+        del state[last]
+    else:
+        state[last] = value
+
+
+SHAPES = [
+    ("loops", None),
+    ("loops", {}),
+    ("loops", [1]),
+    ("loops/fit_loop", None),
+    ("loops/fit_loop", {}),
+    ("optimizer_states", []),
+    ("optimizer_states", None),
+    ("optimizer_states", [7]),
+    ("optimizer_states", [{}]),
+    ("optimizer_states", [{"state": {}, "param_groups": []}]),
+    ("optimizer_states", [{"state": None, "param_groups": [{}]}]),
+    ("lr_schedulers", {"a": 1}),
+    ("lr_schedulers", [None]),
+    ("lr_schedulers", []),
+    ("callbacks/Measurements", None),
+    ("global_step", 4),
+    ("global_step", "6"),
+    ("global_step", 10**30),
+    ("epoch", None),
+    ("state_dict", {}),
+    ("state_dict", [1]),
+    ("state_dict", {"weight": 7}),
+    ("callbacks", None),
+    ("callbacks", [1]),
+    ("callbacks/BestCheckpoint[best]", None),
+    ("callbacks/BestCheckpoint[best]", {}),
+    ("callbacks/BestCheckpoint[best]/kept", [[1]]),
+    ("callbacks/BestCheckpoint[best]/kept", [["a", "b"]]),
+    ("callbacks/BestCheckpoint[best]/seen", "x"),
+    ("callbacks/BestCheckpoint[best]/best", {"step": "x"}),
+    ("callbacks/BestCheckpoint[best]/best/name", "../../x"),
+    ("pytorch-lightning_version", ["2"]),
+]
+
+
+@pytest.mark.parametrize(("place", "value"), SHAPES, ids=[f"{place}={value}" for place, value in SHAPES])
+def test_a_state_with_a_part_of_another_shape_is_refused(file, place, value):
+    state = torch.load(file, weights_only=True)
+    put(state, place, value)
+    torch.save(state, file)
+    with pytest.raises(ValueError, match=r"^resume: .*state\.ckpt") as caught:
+        check_state(file, 6)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+DEEPER = [
+    ("loops/fit_loop/epoch_progress", None),
+    ("loops/fit_loop/epoch_loop.batch_progress", {}),
+    ("optimizer_states/0/param_groups", [{"lr": 1.0}]),
+    ("state_dict/model.gpt_neox.embed_in.weight", torch.zeros(3, 3)),
+]
+
+
+@pytest.mark.parametrize(("place", "value"), DEEPER, ids=[place for place, _ in DEEPER])
+def test_a_state_that_does_not_fit_the_run_is_one_line(file, capsys, place, value):
+    state = torch.load(file, weights_only=True)
+    put(state, place, value)
+    torch.save(state, file)
+    sign(file.parent)
+    (TRAINING / "DONE.json").unlink()
+    code = main([*RESUME, "trainer.max_steps=7"])
+    said = capsys.readouterr().err
+    assert code == 2, said
+    assert "state.ckpt does not fit the run" in said
+    assert "Traceback" not in said
+    assert said.count("error: ") == 1
+
+
+def test_a_state_of_another_step_is_refused_by_the_command(file, capsys):
+    state = torch.load(file, weights_only=True)
+    torch.save({**state, "global_step": 3}, file)
+    sign(file.parent)
+    before = {path: path.stat().st_mtime_ns for path in TRAINING.rglob("*")}
+    assert main([*RESUME, "trainer.max_steps=7"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "state.ckpt: damaged (global_step is 3, and its folder says 6)" in said
+    assert {path: path.stat().st_mtime_ns for path in TRAINING.rglob("*")} == before
+
+
+def test_an_archive_that_unpacks_to_more_than_it_holds_is_not_unpacked(file, monkeypatch):
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\0" * 50_000_000)
+    monkeypatch.setattr(torch, "load", None)  # it is not asked
+    with pytest.raises(ValueError, match=r"state\.ckpt.* cannot be read as a training state"):
+        load_state(file)
+    with pytest.raises(ValueError, match=r"is a compressed archive \(.* which unpack to 50,000,000\)"):
+        check_archive(file)
+
+
+def test_what_torch_writes_is_no_such_archive(file, tmp_path):
+    check_archive(file)
+    torch.save(torch.zeros(5), tmp_path / "old", _use_new_zipfile_serialization=False)
+    check_archive(tmp_path / "old")
+
+
+def test_a_tensor_that_claims_more_than_the_file_holds_is_refused(file):
+    state = torch.load(file, weights_only=True)
+    state["state_dict"]["huge"] = torch.zeros(1).expand(10**12)
+    torch.save(state, file)
+    with pytest.raises(ValueError, match=r"has a tensor of 1,000,000,000,000 numbers"):
+        load_state(file)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"descr": "<u2", "fortran_order": False, "shape": (10**18,)},
+        {"descr": "<f8", "fortran_order": False, "shape": (1,)},
+        {"descr": "|O", "fortran_order": False, "shape": (1,)},
+        {"descr": "<u2", "fortran_order": False, "shape": (1, 1)},
+        None,
+    ],
+    ids=["too long", "no integers", "objects", "two axes", "no header"],
+)
+def test_tokens_are_a_row_of_integers_or_one_line(tmp_path, header):
+    import numpy as np
+
+    path = tmp_path / "train.npy"
+    with path.open("wb") as rows:
+        if header is not None:
+            np.lib.format.write_array_header_1_0(rows, header)
+        rows.write(b"\0" * 64)
+    with pytest.raises(ValueError, match=r"train\.npy: damaged"):
+        mapped(path)
+
+
+def test_a_changed_fact_of_a_manifest_is_noticed_even_if_its_own_digest_was_made_again(study, caplog):
+    folder = RunPaths(TRAINING).revision("step4")
+    sign(folder, eval_loss=0.001)
+    lines = {line.name: line.eval_loss for line in read_index(TRAINING)}
+    assert "step4 is not as it was written" in caplog.text
+    assert lines["step4"] == 0.001  # a manifest is what the index follows from
+
+
+def test_a_changed_line_of_the_index_is_noticed(study, caplog):
+    path = RunPaths(TRAINING).index
+    path.write_text(path.read_text().replace('"step":4,"tokens":128', '"step":4,"tokens":129'))
+    sign(RunPaths(TRAINING).revision("step4"))
+    assert {line.name: line.tokens for line in read_index(TRAINING)}["step4"] == 128
+    assert "step4 is not as it was written" in caplog.text
