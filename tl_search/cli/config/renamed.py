@@ -27,6 +27,10 @@ _FIRST = {now: first for first, now in NOW.items()}
 ADDED: Mapping[str, Mapping[str, Any]] = {
     "tl_search.checkpoints.folder.FolderCheckpoints": {"suspects": False},
     "tl_search.checkpoints.hub.HubCheckpoints": {"suspects": False},
+    "tl_search.plane.sampling.Sparse": {"first": False},
+    "tl_search.plane.sampling.Log": {"first": False},
+    "tl_search.plane.sampling.Uniform": {"first": False, "interval": None},
+    "tl_search.plane.sampling.Dense": {"first": True},
     "tl_search.training.corpus.HubDataset": HubDataset.ADDED,
 }
 
