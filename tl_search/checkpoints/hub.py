@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tl_search.checkpoints import registry
 from tl_search.checkpoints.content import Content
 from tl_search.checkpoints.retry import patiently
 from tl_search.checkpoints.source import NAMED, ModelShape, from_names, has_place, left_out, shape_of
@@ -35,10 +36,11 @@ class HubCheckpoints:
     models, HF_ENDPOINT the address of another server.
 
     Args:
-        models: Exactly one model: `pythia-410m`, or with its organisation: `EleutherAI/pythia-410m`.
+        models: `pythia-410m`, or with its organisation: `EleutherAI/pythia-410m`. A search takes exactly one.
         cache: The folder for downloads; None uses the Hub client's own cache.
         patience: Seconds, >= 0, for which one failing request is repeated before the Hub counts as unreachable.
         suspects: Whether revisions are kept that have a shard of another step.
+        family: The name of a family in the registry, all models of which are meant instead of `models`.
     """
 
     models: tuple[str, ...] = ("pythia-410m",)
@@ -46,27 +48,50 @@ class HubCheckpoints:
     cache: str | None = None
     patience: float = 300.0
     suspects: bool = False
+    family: str | None = None
 
-    DECIDES: ClassVar = {"files": "models organisation cache patience suspects"}
+    DECIDES: ClassVar = {"files": "models organisation cache patience suspects family"}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))
-        if len(self.models) != 1:
-            raise ValueError(f"models: must be one (only one is searched at a time), got {len(self.models)}")
+        if not self.models:
+            raise ValueError("models: must be at least one, got none")
         part = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
-        if not re.fullmatch(f"{part}/{part}", self.repository) or ".." in self.repository:
-            raise ValueError(f"models: must be named like EleutherAI/pythia-410m, got {self.repository!r}")
+        for repository in self.repositories:
+            if not re.fullmatch(f"{part}/{part}", repository) or ".." in repository:
+                raise ValueError(f"models: must be named like EleutherAI/pythia-410m, got {repository!r}")
         if not 0 <= self.patience < float("inf"):
             raise ValueError(f"patience: must be a finite number >= 0, got {self.patience}")
 
     @property
     def model(self) -> str:
+        """The model's name. Raises ValueError if there are several."""
+        if len(self.models) != 1:
+            raise ValueError(f"models: must be one (only one is searched at a time), got {len(self.models)}")
+        if self.family is not None:
+            raise ValueError(f"family: must be null (only one model is searched at a time), got {self.family}")
         return self.models[0]
 
     @property
     def repository(self) -> str:
-        """The full name on the Hub, with the organisation."""
-        return self.model if "/" in self.model else f"{self.organisation}/{self.model}"
+        """The model's full name on the Hub, with the organisation. Raises ValueError if there are several."""
+        return self._full(self.model)
+
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """The full names of all models, or of those of the family. Raises ValueError for an unknown family."""
+        if self.family is None:
+            return tuple(dict.fromkeys(map(self._full, self.models)))
+        try:
+            family = registry.named(self.family)
+        except ValueError as error:
+            raise ValueError(f"family: {error}") from error
+        if not family.models:
+            raise ValueError(f"family: the registry names no models of {family.name}; give them as models=[…]")
+        return tuple(f"{family.organisation}/{model}" for model in family.models)
+
+    def _full(self, model: str) -> str:
+        return model if "/" in model else f"{self.organisation}/{model}"
 
     def revisions(self) -> tuple[Revision, ...]:
         """The revisions that have weights; others are left out with a warning.
@@ -185,6 +210,10 @@ class HubCheckpoints:
         from huggingface_hub import HfApi
 
         return HfApi(os.environ.get("HF_ENDPOINT"))  # the client itself reads the variable only when it is imported
+
+    def asked(self, what: str, call: "Callable[[HfApi], Any]") -> Any:
+        """What a request gives that is made through the Hub's client; `what` is for messages. Raises as `revisions`."""
+        return self._ask(lambda: call(self._api), what)
 
     def _ask(self, call: Callable[[], Any], what: str) -> Any:
         """The call's result. Raises ValueError if the model does not exist or access to it is denied."""

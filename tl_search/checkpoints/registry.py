@@ -43,6 +43,11 @@ def family_of(repository: str) -> Family | None:
     return next((family for name in names() if (family := named(name)).has(repository)), None)
 
 
+def matches(pattern: str, model: str) -> bool:
+    """Whether an entry of a family's file is of a model."""
+    return re.fullmatch(pattern, model) is not None
+
+
 @lru_cache
 def read(file: Path) -> Family:
     """The family that a file describes. Raises BadInput, which names the file and the entry."""

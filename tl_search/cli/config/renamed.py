@@ -26,7 +26,7 @@ _FIRST = {now: first for first, now in NOW.items()}
 # this value a digest does not know them.
 ADDED: Mapping[str, Mapping[str, Any]] = {
     "tl_search.checkpoints.folder.FolderCheckpoints": {"suspects": False},
-    "tl_search.checkpoints.hub.HubCheckpoints": {"suspects": False},
+    "tl_search.checkpoints.hub.HubCheckpoints": {"suspects": False, "family": None},
     "tl_search.plane.sampling.Sparse": {"first": False},
     "tl_search.plane.sampling.Log": {"first": False},
     "tl_search.plane.sampling.Uniform": {"first": False, "interval": None},
