@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
@@ -75,6 +76,12 @@ def find(home: str, name: str) -> ModuleType | None:
         if name.isidentifier() and _spec(f"{package}.{name}"):
             return import_module(f"{package}.{name}")
     return None
+
+
+def folders(home: str) -> list[Path]:
+    """The folders of a kind, ours first, for parts that are files of data and no modules."""
+    specs = (_spec(package) for package in _packages(home))
+    return [Path(place) for spec in specs if spec for place in spec.submodule_search_locations or ()]
 
 
 def _packages(home: str) -> list[str]:

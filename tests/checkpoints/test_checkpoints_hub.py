@@ -168,8 +168,9 @@ def test_a_revision_that_was_not_listed_is_refused(source):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"models": ("a", "b")}, "only one is searched at a time"),
-        ({"models": ()}, "models: must be one"),
+        ({"models": ()}, "models: must be at least one"),
+        ({"models": ("a", "../../x")}, "models: must be named like"),
+        ({"family": "pythias"}, "family: there is no family 'pythias' .*did you mean pythia"),
         ({"models": ("../../x",)}, "models: must be named like"),
         ({"models": ("a/b/../c",)}, "models: must be named like"),
         ({"models": ("a/b/c",)}, "models: must be named like"),
@@ -180,3 +181,14 @@ def test_a_revision_that_was_not_listed_is_refused(source):
 def test_bad_values_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         HubCheckpoints(**options)
+
+
+def test_a_search_takes_one_model():
+    for source in (HubCheckpoints(("a", "b")), HubCheckpoints(family="pythia")):
+        with pytest.raises(ValueError, match=r"only one (model )?is searched at a time"):
+            source.revisions()
+
+
+def test_a_family_is_all_its_models():
+    assert HubCheckpoints(family="multiberts").repositories == tuple(f"google/multiberts-seed_{n}" for n in range(5))
+    assert len(HubCheckpoints(family="pythia").repositories) == 18

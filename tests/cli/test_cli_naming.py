@@ -121,3 +121,20 @@ def test_a_setting_that_came_later_names_no_other_directory_until_it_is_set(tmp_
     assert first_named({"checkpoints": {**source, "suspects": False}}) == {"checkpoints": source}
     search = ("search", "checkpoints=folder", f"checkpoints.path={tmp_path}")
     assert folder(*search, "checkpoints.suspects=true").name != folder(*search).name
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "settings"),
+    [
+        (["sampling=sparse", "sampling.count=8"], "Sparse", {"count": 8}),
+        (["sampling=log", "sampling.count=28"], "Log", {"count": 28}),
+        (["sampling=uniform", "sampling.count=29"], "Uniform", {"count": 29}),
+        (["sampling=dense", "sampling.interval=0", "sampling.first=true"], "Dense", {"interval": 0}),
+        (["experiments=quickstart/search"], "Dense", {"interval": 0}),
+    ],
+)
+def test_searches_by_the_samplings_of_before_are_found_with_their_numbers(words, kind, settings):
+    with configs():
+        line = parse("search", ["checkpoints.path=x", *words])
+        found = identity(compose_job("search", line.overrides), "search")
+    assert first_named(found["sampling"]) == {"_target_": f"tl_search.plane.sampling.{kind}", **settings}

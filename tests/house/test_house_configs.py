@@ -64,7 +64,8 @@ def test_every_option_of_every_group_builds(group, tmp_path):
     command = "train" if group in {"model", "tokenizer", "data", "schedule", "curriculum", "optimizer", "trainer",
                                    "callbacks", "logger", "checkpoint"} else "search"  # fmt: skip
     gaps = {"data/files": [f"data.corpus.path={ROOT / 'README.md'}"], "data/hub": ["data.corpus.name=x"],
-            "schedule/explicit": ["schedule.checkpoint_schedule=[1]"]}  # fmt: skip
+            "schedule/explicit": ["schedule.checkpoint_schedule=[1]"],
+            "sampling/list": ["sampling.revisions=[main]"]}  # fmt: skip
     with configs():
         for path in sorted((ROOT / "conf" / group).glob("*.yaml")):
             place = (

@@ -13,7 +13,7 @@ from tl_search.cli.main import main
 from tl_search.plane.costs import AnalyticCosts
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Mean
-from tl_search.plane.sampling import Dense
+from tl_search.plane.sampling import All
 from tl_search.probe.config import ProbeConfig
 from tl_search.runs.index import read_index
 from tl_search.runs.layout import RunPaths
@@ -98,7 +98,8 @@ def test_a_changed_setting_that_decides_the_weights_is_still_refused(study, caps
 
 def test_a_finished_search_is_found_by_its_command_and_reported(study, capsys):
     run, searched = run_of(study, "search/found-*"), run_of(study, "train/longer-*")
-    words = ("tasks=stdlib_quick", "sampling=dense", "budget.share=1", "confirm.resamples=100", "name=found")
+    all_of_them = ("sampling=dense", "sampling.interval=0", "sampling.first=true")  # what sampling=dense meant then
+    words = ("tasks=stdlib_quick", *all_of_them, "budget.share=1", "confirm.resamples=100", "name=found")
     assert main(["search", str(searched), *words]) == 0
     assert [path.name for path in (study / "runs/search").iterdir()] == [run.name]
     capsys.readouterr()
@@ -112,7 +113,7 @@ def test_an_old_training_is_searched(study, tiny):
     run = run_of(study, "train/longer-*")
     plan = SearchPlan(
         checkpoints=RunCheckpoints(str(run)),
-        sampling=Dense(),
+        sampling=All(),
         extraction=Extraction(max_length=16),
         probe=ProbeConfig(accelerator="cpu"),
         tasks=Suite(("TinySTS",)),

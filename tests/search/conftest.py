@@ -13,7 +13,7 @@ from tl_search.checkpoints.folder import FolderCheckpoints
 from tl_search.plane.costs import AnalyticCosts
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Mean
-from tl_search.plane.sampling import Dense
+from tl_search.plane.sampling import All
 from tl_search.probe import embed
 from tl_search.probe.config import ProbeConfig
 from tl_search.scoring import evaluation, resample
@@ -74,7 +74,7 @@ def count(monkeypatch) -> Counter[tuple]:
 def usual_plan(models: Path, folder: Path, **parts: Any) -> SearchPlan:
     usual: dict[str, Any] = {
         "checkpoints": FolderCheckpoints(str(models)),
-        "sampling": Dense(),
+        "sampling": All(),
         "extraction": Extraction(max_length=64),
         "probe": ProbeConfig(accelerator="cpu"),
         "tasks": Suite(TASKS),

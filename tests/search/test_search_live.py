@@ -10,7 +10,7 @@ from live_run import STEPS, SUITE, curve, events, metrics, probe, tiny_run, trai
 
 from tl_search.bandits.exhaustive import Exhaustive
 from tl_search.checkpoints.run import RunCheckpoints
-from tl_search.plane.sampling import Dense
+from tl_search.plane.sampling import All
 from tl_search.scoring import evaluation
 from tl_search.search.budget import Budget
 from tl_search.search.live_plane import LivePlane
@@ -47,7 +47,7 @@ def test_the_weights_are_those_of_a_run_that_nobody_watched(watched, tmp_path):
 
 def test_a_search_of_the_run_finds_every_cell_scored(watched, plan, tmp_path, monkeypatch):
     source = RunCheckpoints(str(watched / "run"))
-    everything = {"bandit": Exhaustive(), "sampling": Dense(), "budget": Budget(share=None)}
+    everything = {"bandit": Exhaustive(), "sampling": All(), "budget": Budget(share=None)}
     shutil.copytree(watched / "ledger", tmp_path / "ledger")  # a search adds confirmation scores of its own
     places = {"ledger": tmp_path / "ledger", "embeddings": watched / "embeddings"}
     scored = []

@@ -3,14 +3,15 @@
 import logging
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from tl_search.checkpoints import registry
 from tl_search.checkpoints.cache import GB, HubCache
 from tl_search.checkpoints.content import Content, folder_contents
 from tl_search.checkpoints.repository import MissingError, RefusedError, Repository, UnreadableError
@@ -20,6 +21,9 @@ from tl_search.plane.revision import Revision
 from tl_search.runs import digests
 from tl_search.store.keys import check_name
 from tl_search.store.manifest import DamagedError
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 # Requests at a time while revisions are listed.
 _REQUESTS = 8
@@ -36,7 +40,7 @@ class HubCheckpoints:
     models, HF_ENDPOINT the address of another server. With HF_HUB_OFFLINE=1 the revisions are those in the cache.
 
     Args:
-        models: Exactly one model: `pythia-410m`, or with its organisation: `EleutherAI/pythia-410m`.
+        models: `pythia-410m`, or with its organisation: `EleutherAI/pythia-410m`. A search takes exactly one.
         cache: The folder for downloads; None uses the Hub client's own cache.
         cache_gb: GB (10^9 bytes), > 0, that the model's revisions may take in the cache. Before one more is downloaded,
             the weights of those are removed whose last use is longest ago and that no process uses. None: no limit.
@@ -47,6 +51,7 @@ class HubCheckpoints:
         silence: Seconds, > 0 and at most 120, without a new byte after which the Hub counts as unreachable.
         file_timeout: Seconds, > 0, in which one file must be downloaded.
         suspects: Whether revisions are kept that have a shard of another step.
+        family: The name of a family in the registry, all models of which are meant instead of `models`.
     """
 
     models: tuple[str, ...] = ("pythia-410m",)
@@ -60,19 +65,21 @@ class HubCheckpoints:
     silence: float = 120.0
     file_timeout: float = 14400.0
     suspects: bool = False
+    family: str | None = None
 
     DECIDES: ClassVar = {
-        "files": "models organisation cache patience suspects",
+        "files": "models organisation cache patience suspects family",
         "free": "cache_gb allow_pickle strict_revisions only_main silence file_timeout",
     }
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))
-        if len(self.models) != 1:
-            raise ValueError(f"models: must be one (only one is searched at a time), got {len(self.models)}")
+        if not self.models:
+            raise ValueError("models: must be at least one, got none")
         part = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
-        if not re.fullmatch(f"{part}/{part}", self.repository) or ".." in self.repository:
-            raise ValueError(f"models: must be named like EleutherAI/pythia-410m, got {self.repository!r}")
+        for repository in self.repositories:
+            if not re.fullmatch(f"{part}/{part}", repository) or ".." in repository:
+                raise ValueError(f"models: must be named like EleutherAI/pythia-410m, got {repository!r}")
         if not 0 <= self.patience < float("inf"):
             raise ValueError(f"patience: must be a finite number >= 0, got {self.patience}")
         if not 0 < self.silence <= 120:
@@ -83,12 +90,33 @@ class HubCheckpoints:
 
     @property
     def model(self) -> str:
+        """The model's name. Raises ValueError if there are several."""
+        if len(self.models) != 1:
+            raise ValueError(f"models: must be one (only one is searched at a time), got {len(self.models)}")
+        if self.family is not None:
+            raise ValueError(f"family: must be null (only one model is searched at a time), got {self.family}")
         return self.models[0]
 
     @property
     def repository(self) -> str:
-        """The full name on the Hub, with the organisation."""
-        return self.model if "/" in self.model else f"{self.organisation}/{self.model}"
+        """The model's full name on the Hub, with the organisation. Raises ValueError if there are several."""
+        return self._full(self.model)
+
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """The full names of all models, or of those of the family. Raises ValueError for an unknown family."""
+        if self.family is None:
+            return tuple(dict.fromkeys(map(self._full, self.models)))
+        try:
+            family = registry.named(self.family)
+        except ValueError as error:
+            raise ValueError(f"family: {error}") from error
+        if not family.models:
+            raise ValueError(f"family: the registry names no models of {family.name}; give them as models=[…]")
+        return tuple(f"{family.organisation}/{model}" for model in family.models)
+
+    def _full(self, model: str) -> str:
+        return model if "/" in model else f"{self.organisation}/{model}"
 
     @property
     def remote(self) -> str:
@@ -271,6 +299,10 @@ class HubCheckpoints:
         from huggingface_hub import constants
 
         return constants.is_offline_mode()
+
+    def asked(self, what: str, call: "Callable[[HfApi], Any]") -> Any:
+        """What a request gives that is made through the Hub's client; `what` is for messages. Raises as `revisions`."""
+        return self._hub.asked(what, call)
 
     @cached_property
     def _hub(self) -> Repository:

@@ -64,6 +64,10 @@ class Repository:
     file_timeout: float
     failed: Exception | None = None
 
+    def asked(self, what: str, call: "Callable[[HfApi], Any]") -> Any:
+        """What a request gives that is made through the Hub's client; `what` is for messages. Raises as `_ask`."""
+        return self._ask(lambda: call(self._api), what)
+
     def commits(self) -> dict[str, str]:
         """Branch or tag → commit."""
         refs = self._ask(lambda: self._api.list_repo_refs(self.name), "its branches")

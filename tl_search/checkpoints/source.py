@@ -152,7 +152,8 @@ def from_names(contents: Mapping[str, Content], suspects: bool = False) -> tuple
 def in_training_order(revisions: Iterable[Revision], same: Mapping[str, str] | None = None) -> tuple[Revision, ...]:
     """The revisions ordered by step, with only one of those whose weights and tokenizer are equal.
 
-    `_owner` says which one. Other copies are left out with a warning, but for `main` as a second name of the last step.
+    `owner_of` says which one. Other copies are left out with a warning, but not `main` as a second name of the last
+    step.
 
     Args:
         revisions: In any order.
@@ -168,7 +169,7 @@ def in_training_order(revisions: Iterable[Revision], same: Mapping[str, str] | N
         places.setdefault((weights, revision.tokenizer), []).append(place)
     ordered = []
     for found in places.values():
-        kept = _owner(found, listed)
+        kept = owner_of(found, listed)
         ordered.append(kept)
         copies = [listed[place].name for place in found if listed[place] is not kept]
         left_out((name for name in copies if step_of(name) is not None), f"the weights are those of {kept.name}")
@@ -179,7 +180,7 @@ def in_training_order(revisions: Iterable[Revision], same: Mapping[str, str] | N
     return tuple(ordered)
 
 
-def _owner(places: Sequence[int], listed: Sequence[Revision]) -> Revision:
+def owner_of(places: Sequence[int], listed: Sequence[Revision]) -> Revision:
     """Of the revisions that hold the same: the one whose step it belongs to.
 
     - The final revision is never given up for an earlier one, but a `main` that equals the last step is that step.

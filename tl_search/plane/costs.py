@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from tl_search.errors.limits import not_negative
+from tl_search.errors.limits import at_least, not_negative
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Cost
 
@@ -132,3 +132,28 @@ class TaskSize:
     texts: int
     fresh_characters: int
     needs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A suite of tasks of one size, for estimates before any text is read.
+
+    Args:
+        tasks: Number of tasks, >= 1.
+        texts: Number of texts of a task, >= 1; no two tasks share any.
+        characters: Mean number of characters of a text, >= 1.
+    """
+
+    tasks: int = 7
+    texts: int = 2000
+    characters: int = 200
+
+    DECIDES: ClassVar = {"free": "tasks texts characters"}
+
+    def __post_init__(self) -> None:
+        at_least(1, tasks=self.tasks, texts=self.texts, characters=self.characters)
+
+    def sizes(self) -> dict[str, TaskSize]:
+        """By the name of a task, as cost tables take it."""
+        names = [f"task {number + 1}" for number in range(self.tasks)]
+        return {name: TaskSize("other", self.texts, self.texts * self.characters, (name,)) for name in names}

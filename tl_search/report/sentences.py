@@ -40,6 +40,14 @@ def count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
+def short(number: float) -> str:
+    """`1.3 M`, in powers of 1000; a unit can follow."""
+    power = 0
+    while number >= 999.5 and power < 5:
+        number, power = number / 1000, power + 1
+    return f"{number:.3g} {' kMGTP'[power].strip()}"
+
+
 def percent(share: float) -> str:
     """A share of 1 as `100 %`: whole from 10 % on, two digits below; only a share of exactly 0 is printed as `0 %`."""
     if share >= 0.1 or share == 0:

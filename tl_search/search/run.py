@@ -17,7 +17,7 @@ from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Objective
 from tl_search.plane.pull import Cost, TaskSpec
 from tl_search.plane.revision import untrained
-from tl_search.plane.sampling import Sampling
+from tl_search.plane.sampling import Listed, Sampling, notes
 from tl_search.probe.config import ProbeConfig, check_device, settled
 from tl_search.probe.measuring.config import Columns, MetricsConfig
 from tl_search.runs.layout import RunPaths
@@ -107,10 +107,14 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
             return done.exit_code
         check_device(plan.probe)  # before torch and transformers are imported for the session
         plane = survey(plan)
+    lacking = plan.sampling.lacking(plan.checkpoints.revisions()) if isinstance(plan.sampling, Listed) else ()
+    for name in lacking:
+        left_out.append(f"{name}: left out, since {plan.checkpoints.model} has no such revision")
+        log.warning(left_out[-1])
     from tl_search.probe.session import ProbeSession
 
     with ProbeSession(plan.probe) as session:
-        return _search(plan, plane, tuple(left_out), folder, session)
+        return _search(plan, plane, tuple(left_out), INCOMPLETE if lacking else DONE, folder, session)
 
 
 def _still_holds(plan: SearchPlan, folder: Path, done: Done) -> bool:
@@ -129,7 +133,10 @@ def _still_holds(plan: SearchPlan, folder: Path, done: Done) -> bool:
     return not lost
 
 
-def _search(plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], folder: Path, session: "ProbeSession") -> int:
+def _search(
+    plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], least: int, folder: Path, session: "ProbeSession"
+) -> int:
+    """Search `plane` and write the result; `least` is the exit code if nothing fails."""
     from tl_search.scoring.resample import check_confirmable
 
     sweep_litter(folder)
@@ -145,7 +152,7 @@ def _search(plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], folder: P
     if plan.metrics.only and measurements is not None:
         searched_plane.begin(folder)
         failed = measurements.measure(plane.revisions)
-        exit_code = INCOMPLETE if failed else DONE
+        exit_code = INCOMPLETE if failed else least
         Done(exit_code, {"unmeasured": failed}).write(folder)
         return exit_code
     selection = _texts(plan, plan.tasks.selection(), plan.tasks.selection_split)
@@ -200,7 +207,7 @@ def _search(plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], folder: P
     if result.healed:
         counts = ", ".join(f"{what}: {number}" for what, number in result.healed.items())
         log.warning("damaged files were found and made anew: %s", counts)
-    exit_code = INCOMPLETE if search.failures or confirmation.failures else DONE
+    exit_code = INCOMPLETE if search.failures or confirmation.failures else least
     worker.ledger.export([*search.used, *confirmation.used], paths.scores)
     result.write(folder)
     if measurements is not None:  # last: the answer is there, whatever becomes of this
@@ -220,7 +227,10 @@ def survey(plan: SearchPlan) -> Plane:
             need; or the probe's device is not here.
     """
     check_device(plan.probe)
-    revisions = plan.sampling.pick(plan.checkpoints.revisions())
+    there = plan.checkpoints.revisions()
+    revisions = plan.sampling.pick(there)
+    for note in notes(plan.sampling, there):
+        log.info("sampling: %s", note)
     if len(revisions) < 2 and not plan.metrics.only:
         few = f"{plan.checkpoints.model} has {len(revisions)} revision(s)"
         raise ValueError(f"checkpoints: {few}; a search needs two (metrics.only=true measures one)")

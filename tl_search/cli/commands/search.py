@@ -41,6 +41,10 @@ def assemble(parts: Mapping[str, Any]) -> "SearchPlan":
     """The search plan, without a check that its checkpoints exist."""
     from tl_search.search.run import SearchPlan
 
+    try:
+        getattr(parts.get("checkpoints"), "model", None)
+    except ValueError as error:
+        raise ValueError(f"checkpoints.{error}") from error
     names = {field.name for field in fields(SearchPlan)}
     planned = construct(SearchPlan, {name: part for name, part in parts.items() if name in names})
     try:

@@ -15,7 +15,7 @@ def costs(training: "TrainingPlan", steps: Sequence[int], horizon: Horizon, voca
     Args:
         vocabulary: Number of tokens that the tokenizer knows; None if it is not known.
     """
-    from tl_search.report.sentences import duration
+    from tl_search.report.sentences import duration, short
     from tl_search.training import estimate
     from tl_search.training.horizon import timeline_of
     from tl_search.training.trainer import device_count
@@ -32,17 +32,9 @@ def costs(training: "TrainingPlan", steps: Sequence[int], horizon: Horizon, voca
     speed = estimate.machine_speed(training.trainer) * device_count(training.trainer)
     seconds = tokens * training.model.flops_per_token(vocabulary) / (speed * estimate.EFFICIENCY)
     return [
-        f"Disk, an estimate for {_short(parameters)} parameters: "
-        f"weights {most}{count} × {_short(weights)}B = {_short(weights * count)}B{best}, "
-        f"full training states at most {kept} × {_short(state)}B = {_short(state * kept)}B",
-        f"Time, an estimate: {duration(seconds)} for {_short(tokens)} tokens on this machine, if training reaches "
-        f"{estimate.EFFICIENCY:.0%} of its speed in large matrix multiplications, {_short(speed)}FLOP/s",
+        f"Disk, an estimate for {short(parameters)} parameters: "
+        f"weights {most}{count} × {short(weights)}B = {short(weights * count)}B{best}, "
+        f"full training states at most {kept} × {short(state)}B = {short(state * kept)}B",
+        f"Time, an estimate: {duration(seconds)} for {short(tokens)} tokens on this machine, if training reaches "
+        f"{estimate.EFFICIENCY:.0%} of its speed in large matrix multiplications, {short(speed)}FLOP/s",
     ]
-
-
-def _short(number: float) -> str:
-    """`1.3 M`, in powers of 1000."""
-    power = 0
-    while number >= 999.5 and power < 5:
-        number, power = number / 1000, power + 1
-    return f"{number:.3g} {' kMGTP'[power].strip()}"
