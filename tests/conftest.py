@@ -1,5 +1,6 @@
 """Set before anything heavy is imported: no network, one thread per process, no noise. And what several rooms share."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ def tiny() -> Iterator[dict[str, type]]:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training run of four steps; only to be copied."""
     from cli.tiny_training import TINY, only_run
 
@@ -37,4 +38,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("trained"))
         assert main(["train", *TINY]) == 0
-        yield only_run().resolve()
+        run = only_run().resolve()
+    return run
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """Each test leaves the root logger as it was: handlers would write to streams that are closed by then."""
+    root = logging.root
+    before, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = before, level

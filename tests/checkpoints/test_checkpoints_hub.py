@@ -40,17 +40,16 @@ def test_revisions_are_known_before_any_weights_are_downloaded(hub, source, publ
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"null", b"\xff"])
-def test_a_damaged_file_of_the_cache_is_named_and_downloaded_again_once_removed(source, content):
+def test_a_damaged_file_of_the_cache_is_named_and_downloaded_again_once_removed(source, content, caplog):
     before = source.revisions()
     (damaged, *_) = (path.resolve() for path in Path(source.cache).rglob("config.json"))
     kept = damaged.read_bytes()
     damaged.write_bytes(content)
     again = HubCheckpoints(source.models, cache=source.cache, patience=20.0)
-    with pytest.raises(ValueError, match=r"damaged.*; remove it, so that it is downloaded again") as caught:
+    with pytest.raises(ValueError, match="has no branches with weights"):  # they share the file
         again.revisions()
-    told = Path(str(caught.value).partition(": ")[0])
-    assert told == damaged
-    told.unlink()
+    assert f"({damaged}; remove it, so that it is downloaded again)" in caplog.text
+    damaged.unlink()
     assert HubCheckpoints(source.models, cache=source.cache, patience=20.0).revisions() == before
     assert damaged.read_bytes() == kept
 

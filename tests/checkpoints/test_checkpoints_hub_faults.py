@@ -186,7 +186,9 @@ def test_a_revision_that_cannot_be_read_is_left_out_or_refused(hub, tmp_path, ca
     spoil(make(step(hub, 7), seed=7), hub)
     source = HubCheckpoints(("tiny",), cache=str(tmp_path / "cache"), strict_revisions=strict)
     if strict:
-        with pytest.raises(ValueError, match=rf"^strict_revisions: must be false to go on without step\d+; .*{why}"):
+        with pytest.raises(
+            ValueError, match=rf"^checkpoints.strict_revisions: must be false to go on without step\d+; .*{why}"
+        ):
             source.revisions()
     else:
         assert [revision.name for revision in source.revisions()] == ["step0", "step1", "step1000"]

@@ -63,7 +63,7 @@ MISTAKES = [
     ("train -sc install=bash", "-sc: unknown option of tl train"),
     ("train ~name", "name: must not be removed (name=VALUE sets it)"),
     ("train ~model", "model: must be given (model=VALUE)"),
-    ("train ~nothing", "Could not delete from config. 'nothing' does not exist"),
+    ("train ~nothing", "~nothing: cannot be removed, since it does not exist"),
     ("search checkpoints=[1,2]", "checkpoints: must be one of folder, hub, run, got [1,2]"),
     ("search checkpoints=[run,null]", "checkpoints: must be one of folder, hub, run"),
     ("run checkpoints.path=/elsewhere", "checkpoints.path: must be left out, or be in runs=runs, where tl run trains"),

@@ -71,7 +71,7 @@ def test_a_run_of_other_devices_is_measured_on_what_is_here(trained, tmp_path, c
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("{run}@step7", "has no revision 'step7'; did you mean step6?"),
+        ("{run}@step7", "has no revision 'step7' (options"),
         ("{run}@bets", "has no revision 'bets'"),
         ("nowhere@step1", "run: there is no folder nowhere"),
         (".", "run: . is not a training run"),

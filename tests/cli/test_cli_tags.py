@@ -30,7 +30,7 @@ def test_a_new_run_is_begun_with_its_tags(folder, monkeypatch, trained):
     from tl_search.search import run as searching
 
     monkeypatch.setattr(searching, "run_search", lambda plan, folder: 0)
-    monkeypatch.setattr("tl_search.report.write.write_report", lambda folder: None)
+    monkeypatch.setattr("tl_search.report.write.write_report", lambda folder, **_: None)
     assert main(["search", str(trained), "tags=[a,b]"]) == 0
     (record,) = folder.glob("runs/search/*/run.json")
     assert json.loads(record.read_text())["tags"] == ["a", "b"]

@@ -57,7 +57,7 @@ def test_no_place_of_the_persons_own_is_written_to(nothing_kept, tried, trained,
 
     searches = []
     monkeypatch.setattr("tl_search.search.run.run_search", lambda plan, folder: searches.append((plan, folder)) or 0)
-    monkeypatch.setattr("tl_search.report.write.write_report", lambda folder: None)
+    monkeypatch.setattr("tl_search.report.write.write_report", lambda folder, **_: None)
     assert main(["search", str(trained), "debug=true", "tasks=stdlib", "bandit=ts"]) == 0
     ((search, folder),) = searches
     assert all(place.is_relative_to(temporary) for place in (folder, search.ledger, search.embeddings))

@@ -30,7 +30,7 @@ def test_a_shared_file_neither_sets_nor_copies_one(tmp_path, monkeypatch, capsys
     for key, value in (("env_set", "{HF_ENDPOINT: 'http://evil'}"), ("env_copy", "[HF_HOME]")):
         (tmp_path / "experiments/x.yaml").write_text(f"# @package _global_\nhydra: {{job: {{{key}: {value}}}}}\n")
         assert main(["train", "experiments=x"]) == 2
-        assert f"error: hydra.job.{key}: must be left out" in capsys.readouterr().err
+        assert capsys.readouterr().err.startswith(f"error: hydra.job.{key}")
     assert [path.name for path in tmp_path.iterdir()] == ["experiments"]
     assert dict(os.environ) == before
 

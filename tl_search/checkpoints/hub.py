@@ -190,7 +190,8 @@ class HubCheckpoints:
             largest = max(sizes, key=sizes.__getitem__)
             if sizes[largest] > self.cache_gb:
                 raise ValueError(
-                    f"cache_gb: must be at least {sizes[largest]:.3g}, the size of {largest}, got {self.cache_gb:g}"
+                    f"checkpoints.cache_gb: must be at least {sizes[largest]:.3g}, the size of {largest}, "
+                    f"got {self.cache_gb:g}"
                 )
 
     def fetch(self, revision: Revision) -> Path:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 PUBLIC = "https://huggingface.co"  # the Hub itself
+_AGAIN = "remove it, so that it is downloaded again"
 _FIELD = "checkpoints.models"  # the setting that a refusal is about
 _INDEX = {".safetensors": "model.safetensors.index.json", ".bin": "pytorch_model.bin.index.json"}
 _downloading = threading.Lock()
@@ -109,9 +110,9 @@ class Repository:
         try:
             content = read_json(path)
         except ValueError as error:
-            raise UnreadableError(f"its {file.rfilename} is not JSON") from error
+            raise UnreadableError(f"its {file.rfilename} is not JSON ({path.resolve()}; {_AGAIN})") from error
         if not isinstance(content, dict):
-            raise UnreadableError(f"its {file.rfilename} holds no settings")
+            raise UnreadableError(f"its {file.rfilename} holds no settings ({path.resolve()}; {_AGAIN})")
         return content
 
     def small(self, commit: str, revision: str, file: Any) -> Path:

@@ -27,7 +27,7 @@ def check_unchanged(run: Path, revisions: tuple[Revision, ...]) -> None:
     changed = changed_revisions(SearchedPlane.read(run).revisions, revisions)
     if changed:
         record = RunRecord.read(run)
-        name = record.name if record else run.name
+        name = record.name.removesuffix(f"-{record.varied}") if record else run.name
         raise ValueError(
             f"checkpoints: must be those that {run} searched, got others ({changed}); to search them, repeat the "
             f"command with name={name}-2, which reuses all scores in the ledger; the old answer: tl report {run}"

@@ -1,7 +1,7 @@
 """Where secrets go is said in the environment of the person who gives a command, never in a config.
 
 Tokens and passwords are read from the environment, and clients send them to the servers that it names. So a config that
-somebody else wrote must not set variables there (`hydra.job.env_set`), nor name the server of a logger.
+somebody else wrote must not name the server of a logger; `carried_out.py` keeps it from setting variables.
 """
 
 import os
@@ -16,30 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from tl_search.checkpoints.repository import PUBLIC, endpoint
 from tl_search.cli.config.secrets import entries
 from tl_search.errors.kinds import BadInput
-from tl_search.errors.nearest import did_you_mean
 from tl_search.errors.printable import printable
 
-# Variables that decide how fast a job is and on which devices; none names a server, a file or code.
-ALLOWED = (
-    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
-    *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_LAUNCH_BLOCKING", "HIP_VISIBLE_DEVICES"),
-    *("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF", "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE"),
-    *("TOKENIZERS_PARALLELISM", "NCCL_DEBUG", "NCCL_IB_DISABLE", "NCCL_P2P_DISABLE"),
-)
 # Arguments of loggers that name a server.
 _SERVER = re.compile(r"(?:^|_)(?:ur[il]|host|endpoint|server|address|prox(?:y|ies))(?:_|$)", re.IGNORECASE)
-
-
-def check_variables(config: DictConfig) -> None:
-    """Refuse variables that a config or the command line sets in the environment of a job. Raises BadInput."""
-    job = config.hydra.job
-    for key, names in (("env_copy", job.get("env_copy") or ()), ("env_set", job.get("env_set") or ())):
-        for name in map(str, names):
-            if name not in ALLOWED:
-                raise BadInput(
-                    f"hydra.job.{key}: must be left out for {name}; give it in the shell: {name}=VALUE tl …"
-                    f"{did_you_mean(name, ALLOWED)} (allowed here: {', '.join(ALLOWED)})"
-                )
 
 
 def check_servers(config: DictConfig) -> None:

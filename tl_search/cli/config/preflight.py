@@ -12,7 +12,7 @@ from tl_search.cli.command import Command
 from tl_search.cli.config.allowlist import check_targets, walk
 from tl_search.cli.config.build import build
 from tl_search.cli.config.compose import CommandLine, compose_job, configs, jobs
-from tl_search.cli.config.environment import check_servers, check_variables, tell_endpoint
+from tl_search.cli.config.environment import check_servers, tell_endpoint
 from tl_search.cli.config.hydra_errors import readable, unknown_key
 from tl_search.cli.config.naming import known_keys
 from tl_search.cli.config.plugged import check_word
@@ -49,7 +49,6 @@ def check(command: Command, config: DictConfig) -> Job:
     assert isinstance(tree, dict)
     check_word(config)
     check_targets(tree)  # type: ignore[arg-type]  # the keys of a primary config are names
-    check_variables(config)
     check_servers(config)
     check_secrets(config)
     _check_home(tree)
