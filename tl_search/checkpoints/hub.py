@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tl_search.checkpoints import registry
 from tl_search.checkpoints.content import Content
+from tl_search.checkpoints.family import Family, Published
 from tl_search.checkpoints.retry import patiently
-from tl_search.checkpoints.source import NAMED, ModelShape, from_names, has_place, left_out, shape_of
+from tl_search.checkpoints.source import NAMED, ModelShape, from_names, in_the_name, left_out, shape_of
 from tl_search.plane.revision import Revision, check_name
 from tl_search.runs import digests
 from tl_search.store.atomic import read_json
@@ -106,7 +107,8 @@ class HubCheckpoints:
     def _revisions(self) -> tuple[Revision, ...]:
         with ThreadPoolExecutor(_REQUESTS) as pool:
             contents = dict(zip(self._commits, pool.map(self._content, self._commits), strict=True))
-        found = from_names({name: content for name, content in contents.items() if content is not None}, self.suspects)
+        there = {name: content for name, content in contents.items() if content is not None}
+        found = from_names(there, self.suspects, self._place)
         if not found:
             raise ValueError(f"models: {self.repository} has no branches with weights that are named {NAMED}")
         return found
@@ -151,11 +153,32 @@ class HubCheckpoints:
     @cached_property
     def _commits(self) -> Mapping[str, str]:
         """Revision's name → commit, ordered by name. Kept, because a branch may change while a search runs."""
+        family = self._family
         refs = self._ask(lambda: self._api.list_repo_refs(self.repository), "its branches")
         commits = {ref.name: ref.target_commit for ref in [*refs.tags, *refs.branches]}
-        placed = {name: commits[name] for name in sorted(commits) if has_place(name)}
-        left_out(commits.keys() - placed.keys(), f"the step is read from the name, which must be {NAMED}")
+        placed = {name: commits[name] for name in sorted(commits) if name == "main" or self._place(name)}
+        named = NAMED if family is None else f"that of a checkpoint of {family.title} on one time axis"
+        left_out(commits.keys() - placed.keys(), f"the step is read from the name, which must be {named}")
         return placed
+
+    def _place(self, name: str) -> tuple[int, int | None] | None:
+        """(Step from the beginning of training, tokens if known) that a branch's name tells, as its family means it."""
+        family, model, alone = self._family, self.repository.rpartition("/")[2], in_the_name(name)
+        if family is None or (alone is not None and family.position(name, model) == alone[0]):
+            return alone  # tokens too, so that the plane of an earlier search is the same as now
+        position, place = family.position(name, model), family.place(name, model)
+        return None if position is None or place is None else (position, place.tokens)
+
+    @cached_property
+    def _family(self) -> Family | None:
+        """The model's family. Raises ValueError if its checkpoints are no branches or tags."""
+        family = registry.family_of(self.repository)
+        if family is not None and family.published in (Published.commits, Published.repositories):
+            raise ValueError(
+                f"models: the checkpoints of {family.title} are {family.published.value} of their own, which a search "
+                "cannot use yet; download them into folders named by their step, and search checkpoints=folder"
+            )
+        return family
 
     def _content(self, name: str) -> Content | None:
         """What a revision's files hold; None when it has no weights."""
