@@ -197,3 +197,14 @@ def test_a_file_that_describes_no_family_is_one_clear_line(tmp_path, changes, me
 
 def test_revisions_of_local_runs_are_named_as_pythias():
     assert Naming("step{step}").name(Place(7)) == RunPaths(Path("run")).revision("step7").name
+
+
+def test_the_family_in_the_readme_is_one(tmp_path):
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"```yaml\n# mine/families/(owls\.yaml)\n(.*?)```", readme, re.DOTALL)
+    file = tmp_path / block[1]
+    file.write_text(block[2])
+    family = registry.read(file)
+    assert list(family.models) == ["owl-small", "owl-large"]
+    assert family.place("main", "owl-small") == Place(50_000, 50_000 * 524_288)
+    assert len(family.known("owl-large")) == 51

@@ -188,6 +188,26 @@ def test_a_search_takes_one_model():
             source.revisions()
 
 
+def test_the_branches_of_a_family_have_the_steps_and_tokens_that_it_gives_them(hub, tmp_path, caplog):
+    model = "HuggingFaceTB/SmolLM3-3B-checkpoints"
+    for number, name in enumerate(("stage1-step-40000", "stage3-step-4720000", "lc-4k-to-32k-step-4000", "it-SFT")):
+        make(hub.root / model / name, seed=number)
+    source = HubCheckpoints((model,), cache=str(tmp_path / "cache"))
+    assert [(revision.name, revision.step, revision.tokens) for revision in source.revisions()] == [
+        ("stage1-step-40000", 40_000, 40_000 * 2_359_296),
+        ("stage3-step-4720000", 4_720_000, 4_720_000 * 2_359_296),
+        ("lc-4k-to-32k-step-4000", 4_724_000, 4_000 * 2_359_296),
+    ]
+    assert "it-SFT: left out, since the step is read from the name, which must be that of a checkpoint of SmolLM3" in (
+        caplog.text
+    )
+
+
+def test_a_family_whose_checkpoints_are_no_branches_is_refused():
+    with pytest.raises(ValueError, match="the checkpoints of MultiBERTs are repositories of their own"):
+        HubCheckpoints(("google/multiberts-seed_0",)).revisions()
+
+
 def test_a_family_is_all_its_models():
     assert HubCheckpoints(family="multiberts").repositories == tuple(f"google/multiberts-seed_{n}" for n in range(5))
     assert len(HubCheckpoints(family="pythia").repositories) == 18

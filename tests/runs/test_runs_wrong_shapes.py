@@ -27,7 +27,9 @@ SHAPES = {
 }
 TRAINING, SEARCH = "runs/train/longer-9a5d7c9c", "runs/search/found-c55e6c1c"
 SCORE = "scores/longer-9a5d7c9c/step6/layer_002/confirmation/StdlibHalvesPairClassification.json"
-AGAIN = ("tasks=stdlib_quick", "sampling=dense", "budget.share=1", "confirm.resamples=100", "name=found")
+# What the command of the old search means now: `sampling=dense` picked every revision then.
+ALL = ("sampling=dense", "sampling.interval=0", "sampling.first=true")
+AGAIN = ("tasks=stdlib_quick", *ALL, "budget.share=1", "confirm.resamples=100", "name=found")
 HEALED_BY = ("repeat the command", "copy ", "remove ", "move it away")
 
 

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file, save_file
 from tl_search.bandits.exhaustive import Exhaustive
 from tl_search.bandits.stopping import Stopping
 from tl_search.checkpoints.folder import FolderCheckpoints
+from tl_search.plane.sampling import Listed
 from tl_search.scoring import evaluation, resample
 from tl_search.scoring.suites import Suite
 from tl_search.search.budget import Budget
@@ -103,3 +104,18 @@ def test_what_cannot_be_confirmed_is_said_before_anything_is_scored(plan, tmp_pa
     with pytest.raises(ValueError, match=message):
         run_search(plan(tasks=tasks), tmp_path / "run")
     assert not (tmp_path / "run/pulls.jsonl").exists()
+
+
+def test_a_listed_revision_that_there_is_not_is_left_out_and_the_code_says_so(plan, tmp_path):
+    listed = plan(sampling=Listed(("step0", "step77", "main")))
+    assert run_search(listed, tmp_path / "run") == 3
+    model = listed.checkpoints.model
+    assert f"step77: left out, since {model} has no such revision" in answer(tmp_path / "run")["revisions_left_out"]
+    assert run_search(listed, tmp_path / "run") == 3
+
+
+def test_a_listed_name_that_no_revision_can_have_is_refused(plan, tmp_path):
+    with pytest.raises(
+        ValueError, match=r"^sampling\.revisions: 'stepp0' is no name of a revision; did you mean step0"
+    ):
+        run_search(plan(sampling=Listed(("stepp0", "main"))), tmp_path / "run")

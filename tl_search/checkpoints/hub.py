@@ -3,7 +3,7 @@
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tl_search.checkpoints import registry
 from tl_search.checkpoints.cache import GB, HubCache
 from tl_search.checkpoints.content import Content, folder_contents
+from tl_search.checkpoints.family import Family, Published
 from tl_search.checkpoints.repository import MissingError, RefusedError, Repository, UnreadableError
-from tl_search.checkpoints.source import NAMED, ModelShape, from_names, has_place, left_out, shape_of
+from tl_search.checkpoints.source import NAMED, ModelShape, from_names, in_the_name, left_out, shape_of
+from tl_search.checkpoints.weights import check_weights, gap
 from tl_search.errors.kinds import BadInput
 from tl_search.plane.revision import Revision
 from tl_search.runs import digests
@@ -135,7 +137,7 @@ class HubCheckpoints:
     @cached_property
     def _revisions(self) -> tuple[Revision, ...]:
         contents = self._cached() if self._offline else self._listed()
-        found = from_names(contents, self.suspects)
+        found = from_names(contents, self.suspects, self._place)
         if not found:
             raise ValueError(
                 f"checkpoints.models: {self.repository} has no branches with weights that are named {NAMED}"
@@ -162,37 +164,17 @@ class HubCheckpoints:
             found = dict(zip(commits, pool.map(content, commits), strict=True))
         hub.failed = None
         contents = {name: content for name, content in found.items() if content is not None}
-        self._check_weights(contents)
+        kinds = {name: hub.weights(commits[name], name) for name in contents}
+        check_weights(self.repository, kinds, self.allow_pickle, self.cache_gb)
         return contents
 
     def _cached(self) -> dict[str, Content]:
         """The contents of what is in the cache, read from the files themselves."""
-        names = sorted(name for name in self._cache.named if has_place(name))
+        names = sorted(name for name in self._cache.named if name == "main" or self._place(name))
         if not names:
             self._hub.commits()  # which says that there is no asking
         log.info("%s: offline, %d revisions in the cache %s", self.repository, len(names), self._cache.root)
         return folder_contents({name: self._cache.snapshot(self._cache.named[name]) for name in names})
-
-    def _check_weights(self, names: Iterable[str]) -> None:
-        """Raises ValueError if the weights of a revision are of a kind or size that the settings do not allow."""
-        kinds = {name: self._hub.weights(self._commits[name], name) for name in names}
-        pickles = [name for name, weights in kinds.items() if any(file.endswith(".bin") for file in weights)]
-        if pickles:
-            told = f"{', '.join(pickles[:4])}{f' and {len(pickles) - 4} more' if len(pickles) > 4 else ''}"
-            if not self.allow_pickle:
-                raise ValueError(
-                    f"allow_pickle: must be true for {self.repository}, whose weights are only published as .bin files "
-                    f"(in {told})"
-                )
-            log.warning("%s: only tensors are read from its .bin files (weights_only): %s", self.repository, told)
-        if self.cache_gb is not None and kinds:
-            sizes = {name: sum(file.size or 0 for file in weights.values()) / GB for name, weights in kinds.items()}
-            largest = max(sizes, key=sizes.__getitem__)
-            if sizes[largest] > self.cache_gb:
-                raise ValueError(
-                    f"checkpoints.cache_gb: must be at least {sizes[largest]:.3g}, the size of {largest}, "
-                    f"got {self.cache_gb:g}"
-                )
 
     def fetch(self, revision: Revision) -> Path:
         """The revision's folder in the cache; files that are missing there are downloaded.
@@ -261,10 +243,30 @@ class HubCheckpoints:
         """Revision's name → commit, ordered by name. Kept, because a branch may change while a search runs."""
         if self._offline:
             return self._cache.named
-        commits = self._hub.commits()
-        placed = {name: commits[name] for name in sorted(commits) if has_place(name)}
-        left_out(commits.keys() - placed.keys(), f"the step is read from the name, which must be {NAMED}")
+        family, commits = self._family, self._hub.commits()
+        placed = {name: commits[name] for name in sorted(commits) if name == "main" or self._place(name)}
+        named = NAMED if family is None else f"that of a checkpoint of {family.title} on one time axis"
+        left_out(commits.keys() - placed.keys(), f"the step is read from the name, which must be {named}")
         return placed
+
+    def _place(self, name: str) -> tuple[int, int | None] | None:
+        """(Step from the beginning of training, tokens if known) that a branch's name tells, as its family means it."""
+        family, model, alone = self._family, self.repository.rpartition("/")[2], in_the_name(name)
+        if family is None or (alone is not None and family.position(name, model) == alone[0]):
+            return alone  # tokens too, so that the plane of an earlier search is the same as now
+        position, place = family.position(name, model), family.place(name, model)
+        return None if position is None or place is None else (position, place.tokens)
+
+    @cached_property
+    def _family(self) -> Family | None:
+        """The model's family. Raises ValueError if its checkpoints are no branches or tags."""
+        family = registry.family_of(self.repository)
+        if family is not None and family.published in (Published.commits, Published.repositories):
+            raise ValueError(
+                f"checkpoints.models: the checkpoints of {family.title} are {family.published.value} of their own, "
+                "which a search cannot use yet; download them into folders named by their step, and search checkpoints=folder"
+            )
+        return family
 
     def _content(self, name: str) -> Content | None:
         """What a revision's files hold; None when it is missing or cannot be read, which is told."""
@@ -284,7 +286,7 @@ class HubCheckpoints:
         files, weights = hub.files(commit, name), hub.weights(commit, name)
         if not weights or digests.CONFIG not in files:
             raise UnreadableError("it has no weights")
-        if missing := _gap(weights):
+        if missing := gap(weights):
             raise UnreadableError(f"it lacks weights ({missing})")
         settings = files.get(digests.TOKENIZER_CONFIG)
         tokenizer = {file: hub.sha256(commit, name, files[file]) for file in digests.TOKENIZER if file in files}
@@ -312,12 +314,3 @@ class HubCheckpoints:
     @cached_property
     def _cache(self) -> HubCache:
         return HubCache(self.cache, self.repository)
-
-
-def _gap(weights: Iterable[str]) -> str:
-    """Which files of weights in shards are missing, by the number that their names tell; empty if none is."""
-    shards = [found for name in weights if (found := re.search(r"-(\d+)-of-(\d+)\.", name))]
-    if not shards:
-        return ""
-    missing = {*range(1, int(shards[0][2]) + 1)} - {int(found[1]) for found in shards}
-    return f"of {int(shards[0][2])} files number {', '.join(map(str, sorted(missing)[:4]))}" if missing else ""

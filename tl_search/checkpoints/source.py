@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -120,22 +120,33 @@ def left_out(names: Iterable[str], why: str) -> None:
         log.warning("%s%s: left out, since %s", ", ".join(listed[:_TOLD]), more, why)
 
 
-def from_names(contents: Mapping[str, Content], suspects: bool = False) -> tuple[Revision, ...]:
+def in_the_name(name: str) -> tuple[int, int | None] | None:
+    """(Step, tokens if known) that a name tells by itself; None if it tells no step."""
+    step = step_of(name)
+    return None if step is None else (step, tokens_of(name))
+
+
+def from_names(
+    contents: Mapping[str, Content],
+    suspects: bool = False,
+    place: Callable[[str], tuple[int, int | None] | None] = in_the_name,
+) -> tuple[Revision, ...]:
     """The revisions of a source that knows their steps only from their names.
 
     The step of `main` is the last step + 1, unless its files equal those of the last step. A revision that has a shard
     of a step far away (`foreign`) is left out with a warning, or only named if `suspects`.
 
     Args:
-        contents: Revision's name → its content; every name `has_place`.
+        contents: Revision's name → its content; every name but `main` tells a place.
         suspects: Whether such revisions are kept.
+        place: What a name tells.
     """
-    steps = {name: step for name in contents if (step := step_of(name)) is not None}
+    places = {name: told for name in contents if name != "main" and (told := place(name)) is not None}
     if "main" in contents:
-        steps["main"] = max(steps.values(), default=-1) + 1
+        places["main"] = max((step for step, _ in places.values()), default=-1) + 1, None
     listed = (
-        Revision(name, step, tokens_of(name), contents[name].weights, contents[name].tokenizer)
-        for name, step in steps.items()
+        Revision(name, step, tokens, contents[name].weights, contents[name].tokenizer)
+        for name, (step, tokens) in places.items()
     )
     revisions = in_training_order(listed, {content.weights: content.same for content in contents.values()})
     strange = foreign(revisions, {name: content.parts for name, content in contents.items()})
@@ -162,7 +173,7 @@ def in_training_order(revisions: Iterable[Revision], same: Mapping[str, str] | N
     Raises:
         ValueError: two different revisions have the same step.
     """
-    listed = sorted(revisions, key=lambda revision: (revision.step, step_of(revision.name) is None))
+    listed = sorted(revisions, key=lambda revision: (revision.step, revision.name == "main"))
     places: dict[tuple[str, str], list[int]] = {}
     for place, revision in enumerate(listed):
         weights = (same or {}).get(revision.weights) or revision.weights
@@ -172,7 +183,7 @@ def in_training_order(revisions: Iterable[Revision], same: Mapping[str, str] | N
         kept = owner_of(found, listed)
         ordered.append(kept)
         copies = [listed[place].name for place in found if listed[place] is not kept]
-        left_out((name for name in copies if step_of(name) is not None), f"the weights are those of {kept.name}")
+        left_out((name for name in copies if name != "main"), f"the weights are those of {kept.name}")
     ordered.sort(key=lambda revision: revision.step)
     for earlier, later in pairwise(ordered):
         if earlier.step == later.step:
@@ -193,8 +204,8 @@ def owner_of(places: Sequence[int], listed: Sequence[Revision]) -> Revision:
     """
     last = len(listed) - 1
     if places[-1] == last:
-        second_name = step_of(listed[last].name) is None and last - 1 in places
-        return listed[last - 1 if second_name and step_of(listed[last - 1].name) is not None else last]
+        second_name = listed[last].name == "main" and last - 1 in places
+        return listed[last - 1 if second_name and listed[last - 1].name != "main" else last]
     return listed[places[0] if listed[0].step == 0 and list(places[:2]) == [0, 1] else places[-1]]
 
 

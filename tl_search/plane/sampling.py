@@ -228,10 +228,11 @@ def notes(sampling: Sampling, revisions: Sequence[Revision]) -> tuple[str, ...]:
     if not revisions or not hasattr(sampling, "targets"):
         return ()
     there = {revision.step for revision in revisions}
-    wanted = [step for step in sampling.targets(revisions[-1].step) if step not in there]
+    exact = (round(step) for step in sampling.targets(revisions[-1].step))  # a short run has several at one step
+    wanted = [step for step in dict.fromkeys(exact) if step not in there]
     if not wanted:
         return ()
-    told = ", ".join(f"{step:.0f}" for step in wanted[:8]) + (f" and {len(wanted) - 8} more" if len(wanted) > 8 else "")
+    told = ", ".join(f"{step:,}" for step in wanted[:8]) + (f" and {len(wanted) - 8} more" if len(wanted) > 8 else "")
     return (f"there is no revision at step {told}; the nearest ones are taken",)
 
 

@@ -17,7 +17,7 @@ from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Objective
 from tl_search.plane.pull import Cost, TaskSpec
 from tl_search.plane.revision import untrained
-from tl_search.plane.sampling import Listed, Sampling, notes
+from tl_search.plane.sampling import Sampling
 from tl_search.probe.config import ProbeConfig, check_device, settled
 from tl_search.probe.measuring.config import Columns, MetricsConfig
 from tl_search.runs.layout import RunPaths
@@ -33,6 +33,7 @@ from tl_search.search.confirm import Confirm, Confirmation, Finalists
 from tl_search.search.finished import check_unchanged, listening, what_is_lost
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_texts
+from tl_search.search.picked import lacking, picked, tell_nearest
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
@@ -107,14 +108,12 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
             return done.exit_code
         check_device(plan.probe)  # before torch and transformers are imported for the session
         plane = survey(plan)
-    lacking = plan.sampling.lacking(plan.checkpoints.revisions()) if isinstance(plan.sampling, Listed) else ()
-    for name in lacking:
-        left_out.append(f"{name}: left out, since {plan.checkpoints.model} has no such revision")
-        log.warning(left_out[-1])
+    tell_nearest(plan.checkpoints, plan.sampling)
+    absent = lacking(plan.checkpoints, plan.sampling)
     from tl_search.probe.session import ProbeSession
 
     with ProbeSession(plan.probe) as session:
-        return _search(plan, plane, tuple(left_out), INCOMPLETE if lacking else DONE, folder, session)
+        return _search(plan, plane, (*left_out, *absent), INCOMPLETE if absent else DONE, folder, session)
 
 
 def _still_holds(plan: SearchPlan, folder: Path, done: Done) -> bool:
@@ -124,7 +123,7 @@ def _still_holds(plan: SearchPlan, folder: Path, done: Done) -> bool:
         ValueError: it was a search of other checkpoints than there are now.
     """
     try:
-        check_unchanged(folder, tuple(plan.sampling.pick(plan.checkpoints.revisions())))
+        check_unchanged(folder, picked(plan.checkpoints, plan.sampling))
     except OSError as error:  # such as a Hub that does not answer; the answer is still there
         log.warning("%s: not compared with the checkpoints that there are now: %s", folder, error)
     lost = what_is_lost(folder, done)
@@ -227,15 +226,12 @@ def survey(plan: SearchPlan) -> Plane:
             need; or the probe's device is not here.
     """
     check_device(plan.probe)
-    there = plan.checkpoints.revisions()
-    revisions = plan.sampling.pick(there)
-    for note in notes(plan.sampling, there):
-        log.info("sampling: %s", note)
+    revisions = picked(plan.checkpoints, plan.sampling)
     if len(revisions) < 2 and not plan.metrics.only:
         few = f"{plan.checkpoints.model} has {len(revisions)} revision(s)"
         raise ValueError(f"checkpoints: {few}; a search needs two (metrics.only=true measures one)")
     extraction = settled(plan.extraction, plan.probe.accelerator)
-    return Plane(plan.checkpoints.model, tuple(revisions), plan.checkpoints.shape().n_layers, extraction)
+    return Plane(plan.checkpoints.model, revisions, plan.checkpoints.shape().n_layers, extraction)
 
 
 def choose(search: Search, with_controls: bool) -> Finalists:
