@@ -144,7 +144,9 @@ def test_nothing_is_evicted_that_another_process_uses(hub, published_to):
 
 
 def test_a_quota_below_one_revision_is_refused_before_anything_is_downloaded(hub, published_to):
-    with pytest.raises(ValueError, match=r"^cache_gb: must be at least 4.72e-05, the size of \w+, got 1e-05"):
+    with pytest.raises(
+        ValueError, match=r"cache_gb: must be at least 4.72e-05, the size of \w+, got 1e-05"
+    ):
         published_to(cache_gb=0.00001).revisions()
     assert not weights_asked_for(hub)
 
@@ -161,7 +163,7 @@ def test_pickles_are_read_if_there_is_nothing_else_and_that_is_told(hub, publish
     assert weights_asked_for(hub) == ["step0/model.safetensors", "step1/pytorch_model.bin"]
     assert not [file for file, _ in hub.downloads if file.endswith("index.json")]
     assert "only tensors are read from its .bin files (weights_only): step1" in caplog.text
-    with pytest.raises(ValueError, match=r"^allow_pickle: must be true .* \(in step1\)"):
+    with pytest.raises(ValueError, match=r"^checkpoints.allow_pickle: must be true .* \(in step1\)"):
         published_to(allow_pickle=False).revisions()
 
 

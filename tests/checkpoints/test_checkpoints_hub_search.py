@@ -43,8 +43,9 @@ def test_a_search_within_a_quota_says_what_it_left_out(hub, search, tiny, capsys
     assert code == 0
     told = "step7: left out, since in EleutherAI/tiny its config.json is not JSON"
     assert told in capsys.readouterr().err
-    assert Outcome.read(run).revisions_left_out == (told,)
-    assert f"Not searched: {told}." in (run / "report" / "index.html").read_text()
+    (left_out,) = Outcome.read(run).revisions_left_out
+    assert left_out.startswith(told)
+    assert f"Not searched: {told}" in (run / "report" / "index.html").read_text()
     (repo,) = huggingface_hub.scan_cache_dir("cache").repos
     assert repo.size_on_disk <= 2 * ONE * 10**9 + 20_000
     assert search("checkpoints.silence=5")[1] == run  # limits do not make another search

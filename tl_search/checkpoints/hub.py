@@ -136,6 +136,7 @@ class HubCheckpoints:
 
     @cached_property
     def _revisions(self) -> tuple[Revision, ...]:
+        _ = self._family  # one that a search cannot use is refused before anything is asked
         contents = self._cached() if self._offline else self._listed()
         found = from_names(contents, self.suspects, self._place)
         if not found:
@@ -264,7 +265,8 @@ class HubCheckpoints:
         if family is not None and family.published in (Published.commits, Published.repositories):
             raise ValueError(
                 f"checkpoints.models: the checkpoints of {family.title} are {family.published.value} of their own, "
-                "which a search cannot use yet; download them into folders named by their step, and search checkpoints=folder"
+                "which a search cannot use yet; download them into folders named by their step, and search "
+                "checkpoints=folder"
             )
         return family
 

@@ -232,7 +232,7 @@ def notes(sampling: Sampling, revisions: Sequence[Revision]) -> tuple[str, ...]:
     wanted = [step for step in dict.fromkeys(exact) if step not in there]
     if not wanted:
         return ()
-    told = ", ".join(f"{step:,}" for step in wanted[:8]) + (f" and {len(wanted) - 8} more" if len(wanted) > 8 else "")
+    told = ", ".join(str(step) for step in wanted[:8]) + (f" and {len(wanted) - 8} more" if len(wanted) > 8 else "")
     return (f"there is no revision at step {told}; the nearest ones are taken",)
 
 
