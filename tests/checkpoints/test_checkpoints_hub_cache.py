@@ -144,9 +144,7 @@ def test_nothing_is_evicted_that_another_process_uses(hub, published_to):
 
 
 def test_a_quota_below_one_revision_is_refused_before_anything_is_downloaded(hub, published_to):
-    with pytest.raises(
-        ValueError, match=r"cache_gb: must be at least 4.72e-05, the size of \w+, got 1e-05"
-    ):
+    with pytest.raises(ValueError, match=r"cache_gb: must be at least 4.72e-05, the size of \w+, got 1e-05"):
         published_to(cache_gb=0.00001).revisions()
     assert not weights_asked_for(hub)
 
