@@ -308,7 +308,7 @@ FUZZING = {"deadline": None, "suppress_health_check": list(HealthCheck), "derand
 
 
 def test_no_mutation_of_a_file_ends_in_a_traceback_or_is_written_elsewhere(study):
-    @settings(max_examples=60, **FUZZING)
+    @settings(max_examples=30, **FUZZING)
     @given(st.data())
     def fuzz(data):
         survive(data, study, QUICK)
