@@ -229,7 +229,7 @@ def mutated(draw, value):
         elif act == "double" and isinstance(parent, list):
             parent.append(copy.deepcopy(parent[last]))
         else:
-            parent[last] = draw(VALUES)
+            parent[last] = copy.deepcopy(draw(VALUES))  # a drawn list is one object, however often it is drawn
     return value
 
 
