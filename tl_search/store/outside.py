@@ -163,7 +163,7 @@ class _Scan:
                     raise ValueError(f"the alias *{event.anchor} repeats what it is in")
                 self._add(size, None)
             elif isinstance(event, ScalarEvent):
-                if event.style is None and _LONG_NUMBER.fullmatch(event.value):
+                if event.implicit[0] and _LONG_NUMBER.fullmatch(event.value):
                     raise ValueError(f"it holds a number of {len(event.value):,} digits")
                 self._add(1, event.value)
                 if event.anchor is not None:

@@ -5,16 +5,33 @@ Hydra takes every folder on its search path for a config group. With a plain `fi
 by accident.
 """
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult
 
 from tl_search.cli.config.searchpath import OWN_GROUPS
+from tl_search.errors.kinds import BadInput
+from tl_search.store.outside import yaml_text
 
 
-class Studies(FileConfigSource):
+class Files(FileConfigSource):
+    """Any folder with config files, which somebody else may have written."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        try:
+            yaml_text(Path(self.path, self._normalize_file_name(config_path)))
+        except FileNotFoundError:
+            pass  # which Hydra tells
+        except ValueError as error:
+            raise BadInput(str(error)) from error
+        return super().load_config(config_path)
+
+
+class Studies(Files):
     """A folder of which only the two groups are seen."""
 
     @staticmethod
@@ -32,8 +49,9 @@ class Studies(FileConfigSource):
 
 
 def register() -> None:
-    """Make the scheme known to Hydra in this process."""
+    """Make the scheme known to Hydra in this process, and have its plain folders read with the same limits."""
     Plugins.instance().register(Studies)
+    SourcesRegistry.instance().types[Files.scheme()] = Files
 
 
 def _seen(config_path: str) -> bool:
