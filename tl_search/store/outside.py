@@ -145,11 +145,12 @@ class _Scan:
 
     def __init__(self) -> None:
         self.nodes = 0
+        self.twice = ""  # the first key that stands twice in its mapping
         self.sizes: dict[str, int | None] = {}  # of what an alias repeats; None while that is not complete
         self.open: list[tuple[str | None, int, set[str] | None, bool]] = []  # anchor, nodes before, keys, a key next?
 
     def of(self, events: Iterable[Any]) -> None:
-        from yaml import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent
+        from yaml import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent, YAMLError
         from yaml.events import CollectionEndEvent
 
         for event in events:
@@ -176,6 +177,8 @@ class _Scan:
                     self.sizes[event.anchor] = None
                 if len(self.open) > _DEPTH:
                     raise ValueError(f"it nests more than {_DEPTH} deep")
+        if self.twice:  # last, so that a file with this fault has no other
+            raise YAMLError(f"the key {self.twice[:40]!r} stands there twice")
 
     def _add(self, nodes: int, scalar: str | None) -> None:
         self.nodes += nodes
@@ -187,6 +190,6 @@ class _Scan:
         if keys is not None:
             if is_key and scalar is not None and scalar != "<<":
                 if scalar in keys:
-                    raise ValueError(f"the key {scalar[:40]!r} stands there twice")
+                    self.twice = self.twice or scalar
                 keys.add(scalar)
             self.open[-1] = anchor, before, keys, not is_key

@@ -12,6 +12,7 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
+from yaml import YAMLError
 
 from tl_search.cli.config.searchpath import OWN_GROUPS
 from tl_search.errors.kinds import BadInput
@@ -27,7 +28,8 @@ class Files(FileConfigSource):
         except FileNotFoundError:
             pass  # which Hydra tells
         except ValueError as error:
-            raise BadInput(str(error)) from error
+            if not isinstance(error.__cause__, YAMLError | UnicodeError):  # which Hydra tells too, with the line
+                raise BadInput(str(error)) from error
         return super().load_config(config_path)
 
 
