@@ -181,7 +181,8 @@ def test_a_file_that_changes_after_the_check_is_checked_again(shared, here, mark
 
 
 def test_what_a_person_needs_still_works(shared, here, monkeypatch):
-    monkeypatch.setenv("SCRATCH", "/tmp/space")
+    scratch = here / "space"
+    monkeypatch.setenv("SCRATCH", str(scratch))
     monkeypatch.setenv("TL_PARTITION", "long")
     shared(
         "launchers/mine.yaml",
@@ -198,6 +199,6 @@ def test_what_a_person_needs_still_works(shared, here, monkeypatch):
             2,
             ["module load cuda/12.4"],
         )
-        assert launcher["submitit_folder"] == "/tmp/space/runs/train/.submitit/%j"
+        assert launcher["submitit_folder"] == f"{scratch}/runs/train/.submitit/%j"
         own = compose_job("train", ["hydra/launcher=submitit_slurm", 'hydra.launcher.setup=["source ~/env.sh"]'])
         assert own.hydra.launcher.setup == ["source ~/env.sh"]

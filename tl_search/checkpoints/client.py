@@ -113,7 +113,7 @@ def _client() -> type[Any]:
     # httpx2, or httpx in older versions
     http = import_module(errors.HTTPError.__module__.partition(".")[0])
 
-    class Body(http.SyncByteStream):  # type: ignore[name-defined]
+    class Body(http.SyncByteStream):  # type: ignore[name-defined]  # of a module that is found at run time
         def __init__(self, body: Any, watch: Watch, url: str, begin: int) -> None:
             self.body, self.watch, self.url, self.far = body, watch, url, begin
 
@@ -129,7 +129,7 @@ def _client() -> type[Any]:
         def close(self) -> None:
             self.body.close()
 
-    class Client(http.Client):  # type: ignore[name-defined]
+    class Client(http.Client):  # type: ignore[name-defined]  # as above
         def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
             watch = _watch.get()
             if watch is None:

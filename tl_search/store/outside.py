@@ -33,7 +33,7 @@ def read_bytes(path: Path, limit: int = LIMIT) -> bytes:
         if facts.st_size > limit:
             raise ValueError(f"it has {facts.st_size:,} bytes, and may have {limit:,}")
         with os.fdopen(os.dup(handle), "rb") as file:
-            return file.read(limit)
+            return file.read(facts.st_size)  # memory for a whole limit would be taken first
     finally:
         os.close(handle)
 

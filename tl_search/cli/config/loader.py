@@ -73,11 +73,11 @@ class _Files(ConfigRepository):
 @contextmanager
 def checked() -> Iterator[None]:
     """All composing in this process is checked, as long as this lasts."""
-    before, hydras.ConfigLoaderImpl = hydras.ConfigLoaderImpl, CheckedLoader  # type: ignore[misc]
+    before, hydras.ConfigLoaderImpl = hydras.ConfigLoaderImpl, CheckedLoader  # type: ignore[misc]  # a class in place of one that it extends
     try:
         yield
     finally:
-        hydras.ConfigLoaderImpl = before  # type: ignore[misc]
+        hydras.ConfigLoaderImpl = before  # type: ignore[misc]  # as above
 
 
 def check_place(place: str) -> None:
