@@ -5,13 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from runs.reading import opened
 
-import tl_search
 from tl_search.checkpoints.folder import FolderCheckpoints
 from tl_search.cli.main import main
 from tl_search.probe.loading import load_tokenizer
 from tl_search.runs import index
-from tl_search.runs.open import Run
 from tl_search.search.trajectory import Trajectory
 
 SHAPES = {
@@ -48,17 +47,6 @@ def put(file: Path, content: bytes | None) -> None:
         file.mkdir()
     else:
         file.write_bytes(content)
-
-
-def opened(folder: str) -> int:
-    run = tl_search.open_run(folder)
-    assert isinstance(run, Run)
-    run.record, run.done, run.result, run.revisions  # noqa: B018
-    if run.plane:
-        run.scores()
-        run.pulls()
-        run._where("step6")
-    return 0
 
 
 READERS = {

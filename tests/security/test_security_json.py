@@ -13,8 +13,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from runs.conftest import old_runs  # noqa: F401  a fixture
+from runs.reading import opened
 
-import tl_search
 from tl_search.cli.main import main
 from tl_search.probe.loading import load_model, load_tokenizer
 from tl_search.runs import index
@@ -231,16 +231,6 @@ def mutated(draw, value):
         else:
             parent[last] = copy.deepcopy(draw(VALUES))  # a drawn list is one object, however often it is drawn
     return value
-
-
-def opened(folder: str) -> int:
-    run = tl_search.open_run(folder)
-    run.record, run.done, run.result, run.revisions  # noqa: B018
-    if run.plane:
-        run.scores()
-        run.pulls()
-        run._where("step6")
-    return 0
 
 
 FUZZED = {

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from runs.conftest import old_runs  # noqa: F401  a fixture
+from runs.reading import opened
 
-import tl_search
 from tl_search.cli.main import main
 from tl_search.runs import index
 from tl_search.runs.outcome import Outcome
@@ -52,15 +52,6 @@ def change(file: Path, entry: str, value: object) -> None:
         place = place[part]
     place[last] = value
     file.write_text("\n".join([json.dumps(said), *others]) + "\n")
-
-
-def opened(folder: str) -> int:
-    run = tl_search.open_run(folder)
-    run.record, run.done, run.result, run.revisions  # noqa: B018
-    if run.plane:
-        run.scores()
-        run.pulls()
-    return 0
 
 
 RESUME = ("data.corpus.path=text",)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tl_search.errors.nearest import suggest
+from tl_search.errors.nearest import did_you_mean
 from tl_search.errors.printable import printable
 from tl_search.report import sentences as say
 from tl_search.report.comparison import Compared, as_word, compare
@@ -25,7 +25,7 @@ FORMATS = (TABLE, CSV, JSON)
 def check_format(given: object, unset: bool = False) -> None:
     """Raises ValueError for a format that is none; null may be one."""
     if given not in FORMATS and not (unset and given is None):
-        raise ValueError(f"format: must be table, csv or json, got {given!r}{suggest(given, FORMATS)}")
+        raise ValueError(f"format: must be table, csv or json, got {given!r}{did_you_mean(given, FORMATS)}")
 
 
 def print_comparison(rows: Sequence[Row], console: Console, form: str = TABLE) -> None:
