@@ -14,8 +14,8 @@ from tl_search.runs.outcome import Finalist, Gain, Outcome
 SHOWN = 8  # skipped cells and verdicts that a terminal shows before it refers to the page
 
 
-def print_findings(findings: Findings, console: Console, measured: Measured | None = None) -> None:
-    """Print the answer, the comparisons, what was skipped, the label-free metrics, and the path of the page."""
+def print_findings(findings: Findings, console: Console, measured: Measured | None = None, kept: bool = True) -> None:
+    """Print the answer, comparisons, what was skipped, label-free metrics, and the path of the page if it is kept."""
     console.print(_text(say.headline(findings), style="bold"))
     if findings.tags:
         console.print(_text(say.tags_line(findings.tags)))
@@ -33,8 +33,9 @@ def print_findings(findings: Findings, console: Console, measured: Measured | No
         console.print(_last_pulls(findings))
     if measured:
         print_measured(measured, console)
-    page = findings.folder / "report" / "index.html"
-    console.print(_text(f"Report: {page}"), soft_wrap=True)  # a path that is cut in two cannot be clicked
+    if kept:
+        page = findings.folder / "report" / "index.html"
+        console.print(_text(f"Report: {page}"), soft_wrap=True)  # a path that is cut in two cannot be clicked
 
 
 def print_measured(measured: Measured, console: Console) -> None:

@@ -30,7 +30,7 @@ def print_table(runs: Iterable[Path], form: str = TABLE) -> None:
     print_comparison([read_row(run) for run in runs], Terminal(), form)
 
 
-def write_report(folder: Path, summary: bool = True) -> None:
+def write_report(folder: Path, summary: bool = True, kept: bool = True) -> None:
     """Report on a run, which may still be going on: the report then shows its state.
 
     For a search this writes RUN/report and RUN/tensorboard and prints a summary; for a training run it prints a table
@@ -40,6 +40,7 @@ def write_report(folder: Path, summary: bool = True) -> None:
     Args:
         folder: The run directory.
         summary: Whether to print, beside writing.
+        kept: Whether the folder will still be there when somebody reads where its page is.
 
     Raises:
         ValueError: the folder is no run, or one of its files is missing or damaged; the message names it.
@@ -58,7 +59,7 @@ def write_report(folder: Path, summary: bool = True) -> None:
         write_bytes(paths.report / "regret.png", draw_trajectory(findings, LIGHT))
         write_text(paths.report / "index.html", render_page(findings, measured))
         write_events(findings)
-        print_findings(findings, console, measured)
+        print_findings(findings, console, measured, kept)
     elif paths.is_training:
         print_revisions(folder, console)
         print_measured(read_measured(folder), console)

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from tl_search.cli.command import Command
 from tl_search.cli.config.build import construct
 from tl_search.cli.config.recorded import begin
+from tl_search.cli.config.tried import is_tried
 from tl_search.errors.nearest import no_folder
 from tl_search.store.lock import RunLock
 
@@ -64,7 +65,7 @@ def execute(plan: "SearchPlan", folder: Path, config: DictConfig, command: str =
     with RunLock(folder):
         begin(folder, command, config)
         code = run_search(rehearsed(plan), folder)
-        write_report(folder, summary=not one_of_several())
+        write_report(folder, summary=not one_of_several(), kept=not is_tried(config))
     return code
 
 
