@@ -130,7 +130,6 @@ def test_a_setting_that_came_later_names_no_other_directory_until_it_is_set(tmp_
         (["sampling=log", "sampling.count=28"], "Log", {"count": 28}),
         (["sampling=uniform", "sampling.count=29"], "Uniform", {"count": 29}),
         (["sampling=dense", "sampling.interval=0", "sampling.first=true"], "Dense", {"interval": 0}),
-        (["experiments=quickstart/search"], "Dense", {"interval": 0}),
     ],
 )
 def test_searches_by_the_samplings_of_before_are_found_with_their_numbers(words, kind, settings):

@@ -7,7 +7,7 @@ by accident.
 
 from pathlib import Path, PurePosixPath
 
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.core_plugins import file_config_source as hydras
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
@@ -19,8 +19,12 @@ from tl_search.errors.kinds import BadInput
 from tl_search.store.outside import yaml_text
 
 
-class Files(FileConfigSource):
-    """Any folder with config files, which somebody else may have written."""
+class FileConfigSource(hydras.FileConfigSource):
+    """Any folder with config files, which somebody else may have written.
+
+    It has the name of Hydra's own class: a job in another process gets this one, then Hydra registers its own there,
+    which it leaves out only if the names are equal.
+    """
 
     def load_config(self, config_path: str) -> ConfigResult:
         try:
@@ -33,7 +37,7 @@ class Files(FileConfigSource):
         return super().load_config(config_path)
 
 
-class Studies(Files):
+class Studies(FileConfigSource):
     """A folder of which only the two groups are seen."""
 
     @staticmethod
@@ -53,7 +57,7 @@ class Studies(Files):
 def register() -> None:
     """Make the scheme known to Hydra in this process, and have its plain folders read with the same limits."""
     Plugins.instance().register(Studies)
-    SourcesRegistry.instance().types[Files.scheme()] = Files
+    SourcesRegistry.instance().types[FileConfigSource.scheme()] = FileConfigSource
 
 
 def _seen(config_path: str) -> bool:
