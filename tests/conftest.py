@@ -1,5 +1,6 @@
 """Set before anything heavy is imported: no network, one thread per process, no noise. And what several rooms share."""
 
+import io
 import logging
 import os
 from collections.abc import Iterator
@@ -49,3 +50,17 @@ def own_log() -> Iterator[None]:
     before, level = root.handlers[:], root.level
     yield
     root.handlers[:], root.level = before, level
+
+
+@pytest.fixture(autouse=True)
+def plain_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches of other rooms' tests show a blank picture: drawing takes a second, and these rooms look at pictures."""
+    if request.path.parent.name in ("report", "figures", "end_to_end"):
+        return
+    from PIL import Image
+
+    from tl_search.report import pictures
+
+    Image.new("RGB", (1, 1)).save(blank := io.BytesIO(), "PNG")
+    for name in ("plane_picture", "trajectory_picture"):
+        monkeypatch.setattr(pictures, name, lambda *_: blank.getvalue())

@@ -83,6 +83,7 @@ def test_the_same_command_again_changes_nothing_and_is_quick(undisturbed):
     assert {p for p in before if before[p] != after[p] and ("ledger" in p.parts or p.name == "result.json")} == set()
 
 
+@pytest.mark.slow
 def test_a_run_killed_three_times_ends_with_the_same_answer(undisturbed, tmp_path):
     reference, _ = undisturbed
     moments = [

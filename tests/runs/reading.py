@@ -1,6 +1,13 @@
-"""Reads all that `open_run` gives of a run, for tests of damaged and hostile files."""
+"""The command of the search that was written before, and a reader of all that a run holds: for tests of its files."""
 
 import tl_search
+
+
+# What the search's command means now: `sampling=dense` picked every revision then.
+AGAIN = (
+    *("tasks=stdlib_quick", "sampling=dense", "sampling.interval=0", "sampling.first=true"),
+    *("budget.share=1", "confirm.resamples=100", "name=found"),
+)
 
 
 def opened(folder: str) -> int:

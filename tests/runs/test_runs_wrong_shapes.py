@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from runs.reading import opened
+from runs.reading import AGAIN, opened
 
 from tl_search.checkpoints.folder import FolderCheckpoints
 from tl_search.cli.main import main
@@ -26,9 +26,6 @@ SHAPES = {
 }
 TRAINING, SEARCH = "runs/train/longer-9a5d7c9c", "runs/search/found-c55e6c1c"
 SCORE = "scores/longer-9a5d7c9c/step6/layer_002/confirmation/StdlibHalvesPairClassification.json"
-# What the command of the old search means now: `sampling=dense` picked every revision then.
-ALL = ("sampling=dense", "sampling.interval=0", "sampling.first=true")
-AGAIN = ("tasks=stdlib_quick", *ALL, "budget.share=1", "confirm.resamples=100", "name=found")
 HEALED_BY = ("repeat the command", "copy ", "remove ", "move it away")
 
 

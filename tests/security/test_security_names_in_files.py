@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from runs.conftest import old_runs  # noqa: F401  a fixture
-from runs.reading import opened
+from runs.reading import AGAIN, opened
 
 from tl_search.cli.main import main
 from tl_search.runs import index
@@ -21,7 +21,6 @@ from tl_search.store.manifest import verify, write_manifest
 from tl_search.store.typed_json import from_plain
 
 TRAINING, SEARCH = "runs/train/longer-9a5d7c9c", "runs/search/found-c55e6c1c"
-AGAIN = ("tasks=stdlib_quick", "sampling=dense", "budget.share=1", "confirm.resamples=100", "name=found")
 
 
 @pytest.fixture
