@@ -2,7 +2,6 @@
 
 import tl_search
 
-
 # What the search's command means now: `sampling=dense` picked every revision then.
 AGAIN = (
     *("tasks=stdlib_quick", "sampling=dense", "sampling.interval=0", "sampling.first=true"),
