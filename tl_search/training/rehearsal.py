@@ -4,14 +4,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tl_search.plane.schedules.every import EverySchedule
-from tl_search.plane.schedules.none import NoSchedule
 from tl_search.text.excerpt import Excerpt
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
 
 STEPS = 3  # of fast_dev_run=true
-_DEBUG_STEPS, _BATCH = 4, 2
+_DEBUG_STEPS, _DEBUG_EVERY, _BATCH = 4, 2, 2
 _LEAST = 200_000  # characters, so that a tokenizer has something to learn from
 _PER_TOKEN = 16  # characters that even a long token has on average
 
@@ -26,8 +25,8 @@ def rehearsed(plan: "TrainingPlan") -> "TrainingPlan":
     """What is carried out of a plan that is only tried; any other plan as it is.
 
     A few steps are made with the beginning of the text and evaluated; no logger hears of them. `fast_dev_run` leaves
-    model and batches as large as they are, and writes the last model only. `debug` makes them small, where the model's
-    family has a method `small`, and writes several checkpoints, so that there is something to search.
+    model and batches as large as they are, and writes the first and the last model, so that there is something to
+    search. `debug` makes them small, where the model's family has a method `small`, and writes one more.
     """
     steps = steps_of(plan)
     if not steps:
@@ -51,7 +50,7 @@ def rehearsed(plan: "TrainingPlan") -> "TrainingPlan":
             validation_batches=min(data.validation_batches, steps) if plan.evaluates else data.validation_batches,
             validation_share=data.validation_share if plan.evaluates else 0.0,
         ),
-        schedule=EverySchedule(interval=2) if plan.debug else NoSchedule(),
+        schedule=EverySchedule(interval=_DEBUG_EVERY if plan.debug else steps),
         eval_interval=steps,
         trainer=trainer,
         logger={},
