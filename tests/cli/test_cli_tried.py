@@ -27,7 +27,11 @@ def nothing_kept(folder, monkeypatch):
 
 
 def test_a_training_makes_a_few_steps_and_one_evaluation_and_leaves_nothing(nothing_kept, capsys, recwarn):
-    assert main(["train", *TINY, "trainer.max_steps=900", "trainer.fast_dev_run=2", "logger=tensorboard"]) == 0
+    profiler = (
+        "+trainer.profiler={_target_: lightning.pytorch.profilers.SimpleProfiler, dirpath: mine, filename: seconds}"
+    )
+    words = ("trainer.max_steps=900", "trainer.fast_dev_run=2", "logger=tensorboard", profiler)
+    assert main(["train", *TINY, *words]) == 0
     said = capsys.readouterr().err.splitlines()
     assert [line.partition(" · ")[0] for line in said if line.startswith("step ")] == ["step 0", "step 2"]
     assert said[-1] == "trainer.fast_dev_run: this was only tried, and nothing of it was kept"

@@ -1,5 +1,6 @@
 """A training cut down to a few steps, to see whether all of it works: `trainer.fast_dev_run` and `debug`."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ def rehearsed(plan: "TrainingPlan") -> "TrainingPlan":
     if not steps:
         return plan
     limits = {"fast_dev_run", "limit_train_batches", "limit_val_batches"}
-    trainer: dict[str, Any] = {key: value for key, value in plan.trainer.items() if key not in limits}
+    trainer: dict[str, Any] = {key: _nowhere(value) for key, value in plan.trainer.items() if key not in limits}
     asked = trainer.get("max_steps") or -1
     trainer["max_steps"] = steps = min(steps, asked) if asked > 0 else steps
     model, data = plan.model, plan.data
@@ -57,3 +58,8 @@ def rehearsed(plan: "TrainingPlan") -> "TrainingPlan":
         cache=None,
         debug=True,
     )
+
+
+def _nowhere(part: Any) -> Any:
+    """A part of the Trainer without the folder of its own in which it writes, such as that of a profiler."""
+    return {key: value for key, value in part.items() if key != "dirpath"} if isinstance(part, Mapping) else part
