@@ -140,7 +140,7 @@ EARLY = "monitor: eval/loss"
         ([*sgd("AdamW"), "optimizer.lr=-1"], "optimizer: Invalid learning rate: -1"),
         (
             ["+trainer.profiler={_target_: lightning.pytorch.profilers.XLAProfiler}"],
-            "trainer.profiler: No module named",
+            "trainer.profiler: Requirement 'torch_xla",
         ),
         (["model.width=1000000000"], "model: must fit into this machine's memory of"),
     ],

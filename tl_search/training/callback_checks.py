@@ -70,6 +70,10 @@ def check_kinds(callbacks: Mapping[str, Any], logs: bool, batches_per_step: int)
         if kind in _LOGS and not logs:
             raise ValueError(f"callbacks.{name}: {kind} needs a logger, such as logger=tensorboard")
         factors = dict(setting_of(entry, "scheduling") or {})
+        if kind == "GradientAccumulationScheduler" and batches_per_step > 1:
+            raise ValueError(
+                f"callbacks.{name}: must be left out with trainer.accumulate_grad_batches={batches_per_step}"
+            )
         if kind == "GradientAccumulationScheduler" and {*factors.values()} != {batches_per_step}:
             raise ValueError(
                 f"callbacks.{name}.scheduling: must be {batches_per_step} in every epoch, the batches of a step "

@@ -127,8 +127,11 @@ def unknown_key(path: str, key: str, parent: Any, command: str = "") -> str:
         command: The command whose config it is, if other commands' settings are worth a word.
     """
     within, dot, _ = path.rpartition(".")
-    if command and not dot and (other := not_of_this_command(key, command)):
-        return other
+    if command and not dot:
+        if other := not_of_this_command(key, command):
+            return other
+        if f"{key}s" not in parent and (other := not_of_this_command(f"{key}s", command)):
+            return other
     options = {str(name) for name in parent} - {"_target_", "hydra", key} | ({*OWN_GROUPS} if not dot else set())
     more = _arguments(path.partition(".")[0], parent) - options
     if key in more and (refusal := path.startswith("trainer.") and why_left_out(key)):
