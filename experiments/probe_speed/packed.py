@@ -42,7 +42,7 @@ def peak() -> float:
 def measure(folder: Path, texts: list[str], rounds: int) -> list[str]:
     """A line for each way: ratio to padded batches, texts a second, share of the peak, distance from float32."""
     extraction = replace(ways.HIDDEN_STATES, dtype=Dtype.bfloat16)
-    probe = Probe(load_model(folder, torch.bfloat16).to(DEVICE), extraction)
+    probe = Probe(load_model(folder, torch.bfloat16), extraction).to(DEVICE)
     probe.choose_packed_attention()
     lines = [f"  chosen: {probe.packed_attention}"]
     rows = tokenise(load_tokenizer(folder), texts, extraction).rows
@@ -63,7 +63,7 @@ def measure(folder: Path, texts: list[str], rounds: int) -> list[str]:
         "packs, a call for each length": lambda: run(packs),
         "packs, one call a layer": lambda: run(packs, varlen.NAME),
     }
-    exact = run(padded, by=Probe(load_model(folder, torch.float32).to(DEVICE), ways.HIDDEN_STATES))
+    exact = run(padded, by=Probe(load_model(folder, torch.float32), ways.HIDDEN_STATES).to(DEVICE))
     apart = {name: float((job() - exact).norm() / exact.norm()) for name, job in jobs.items()}  # also the warm-up
     tops = [peak()]
     seconds = interleaved(jobs, rounds, DEVICE)
