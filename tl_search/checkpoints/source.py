@@ -130,11 +130,11 @@ def from_names(
     contents: Mapping[str, Content],
     suspects: bool = False,
     place: Callable[[str], tuple[int, int | None] | None] = in_the_name,
-) -> tuple[Revision, ...]:
-    """The revisions of a source that knows their steps only from their names.
+) -> tuple[tuple[Revision, ...], tuple[Revision, ...]]:
+    """The revisions of a source that knows their steps only from their names; those that are left out as suspect.
 
     The step of `main` is the last step + 1, unless its files equal those of the last step. A revision that has a shard
-    of a step far away (`foreign`) is left out with a warning, or only named if `suspects`.
+    of a step far away (`foreign`) is suspect: it is left out with a warning, or only named if `suspects`.
 
     Args:
         contents: Revision's name → its content; every name but `main` tells a place.
@@ -157,7 +157,8 @@ def from_names(
             log.warning("%s: kept, though %s", ", ".join(names), why)
         else:
             left_out(names, f"{why}; checkpoints.suspects=true keeps such revisions")
-    return tuple(revision for revision in revisions if suspects or revision.name not in strange)
+    kept = tuple(revision for revision in revisions if suspects or revision.name not in strange)
+    return kept, tuple(revision for revision in revisions if revision not in kept)
 
 
 def in_training_order(revisions: Iterable[Revision], same: Mapping[str, str] | None = None) -> tuple[Revision, ...]:
