@@ -143,7 +143,7 @@ def test_two_models_at_one_step_are_refused():
 )
 def test_of_copies_the_one_is_kept_that_the_weights_belong_to(contents, kept):
     names = {step: step if step == "main" else f"step{step}" for step in contents}
-    found = from_names({names[step]: Content(content, "t") for step, content in contents.items()})
+    found, _ = from_names({names[step]: Content(content, "t") for step, content in contents.items()})
     assert {revision.name: revision.weights for revision in found} == {names[step]: kept[step] for step in kept}
 
 

@@ -39,7 +39,7 @@ class FolderCheckpoints(LocalCheckpoints):
         left_out(placed - models, f"the folder holds no model ({CONFIG} and model.safetensors)")
         read = {name: folders[name] for name in sorted(models & placed) if has_settings(folders[name])}
         left_out(models & placed - read.keys(), f"its {CONFIG} or that of its tokenizer cannot be read")
-        found = from_names(folder_contents(read), self.suspects)
+        found, _ = from_names(folder_contents(read), self.suspects)
         if not found:
             raise ValueError(
                 f"checkpoints.path: must hold models in folders named {NAMED}, got {self.path!r}, without any"

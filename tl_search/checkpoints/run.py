@@ -47,7 +47,8 @@ class RunCheckpoints(LocalCheckpoints):
             raise ValueError(
                 f"checkpoints.path: must be a training run with revisions, got {self.path!r}, which has none"
             )
-        return without_suspects(in_training_order(found), parts, self.suspects)
+        kept, _ = without_suspects(in_training_order(found), parts, self.suspects)
+        return kept
 
     def fetch(self, revision: Revision) -> Path:
         """The revision's folder. Raises DamagedError, which names the file, if it differs from manifest or index."""

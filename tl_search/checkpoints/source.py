@@ -136,8 +136,8 @@ def from_names(
     contents: Mapping[str, Content],
     suspects: bool = False,
     place: Callable[[str], tuple[int, int | None] | None] = in_the_name,
-) -> tuple[Revision, ...]:
-    """The revisions of a source that knows their steps only from their names.
+) -> tuple[tuple[Revision, ...], tuple[Revision, ...]]:
+    """The revisions of a source that knows their steps only from their names; those that are left out as suspect.
 
     The step of `main` is the last step + 1, unless its files equal those of the last step.
 
@@ -159,8 +159,8 @@ def from_names(
 
 def without_suspects(
     revisions: Sequence[Revision], parts: Mapping[str, Sequence[str]], keep: bool = False
-) -> tuple[Revision, ...]:
-    """The revisions without those that have a file of weights of a step far away (`foreign`), with a warning.
+) -> tuple[tuple[Revision, ...], tuple[Revision, ...]]:
+    """The revisions without those that have a file of weights of a step far away (`foreign`), with a warning; those.
 
     Args:
         revisions: In training order, no two alike.
@@ -175,7 +175,8 @@ def without_suspects(
             log.warning("%s: kept, though %s", ", ".join(names), why)
         else:
             left_out(names, f"{why}; checkpoints.suspects=true keeps such revisions")
-    return tuple(revision for revision in revisions if keep or revision.name not in strange)
+    kept = tuple(revision for revision in revisions if keep or revision.name not in strange)
+    return kept, tuple(revision for revision in revisions if revision not in kept)
 
 
 def in_training_order(revisions: Iterable[Revision], same: Mapping[str, str] | None = None) -> tuple[Revision, ...]:

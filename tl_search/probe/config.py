@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import between
 from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.runs.accelerators import count_of
@@ -36,7 +36,7 @@ class ProbeConfig:
         if self.accelerator not in ACCELERATORS:
             hint = did_you_mean(self.accelerator, ACCELERATORS)
             raise ValueError(f"accelerator: must be one of {', '.join(ACCELERATORS)}, got {self.accelerator!r}{hint}")
-        at_least(1, devices=self.devices, tokens_per_batch=self.tokens_per_batch)
+        between(1, 10**9, devices=self.devices, tokens_per_batch=self.tokens_per_batch)
 
 
 def check_device(probe: ProbeConfig) -> None:

@@ -11,7 +11,7 @@ from omegaconf import Container, DictConfig
 from tl_search.cli.config.allowlist import ALLOWED
 from tl_search.cli.config.purpose import not_of_this_command, other_purpose
 from tl_search.cli.config.searchpath import OWN_GROUPS
-from tl_search.cli.config.signature import parameters
+from tl_search.cli.config.signature import signature
 from tl_search.cli.explain import first_line
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.nearest import nearest_name, suggest
@@ -152,7 +152,7 @@ def _arguments(room: str, node: Any) -> set[str]:
     """The arguments of a library's class that a node names, as far as its source tells them."""
     target = node.get("_target_") if isinstance(node, DictConfig) else None
     try:
-        return set(parameters(target) or ()) if isinstance(target, str) and room in ALLOWED else set()
+        return set(signature(target).types) if isinstance(target, str) and room in ALLOWED else set()
     except LookupError:
         return set()
 
