@@ -32,6 +32,7 @@ MISTAKES = [
     ("train curriculum.stages.whole=3", "curriculum.stages.whole: must be a Stage"),
     ("train trainer.max_step=5", "trainer.max_step: unknown key; did you mean max_steps?"),
     ("train +trainer.max_tim=5", "trainer.max_tim: unknown key; did you mean max_time?"),
+    ("train model.width=1000000000", "model.width: must be <= 1,000,000, got 1000000000"),
     ("train trainer.max_steps=0", "trainer.max_steps: must be >= 1, got 0"),
     ("train trainer.max_steps=many", "trainer.max_steps: must be an integer, got 'many'"),
     ("train trainer.precision=fp7", "trainer.precision: must be one of 32-true, "),

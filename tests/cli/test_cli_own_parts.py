@@ -142,7 +142,7 @@ EARLY = "monitor: eval/loss"
             ["+trainer.profiler={_target_: lightning.pytorch.profilers.XLAProfiler}"],
             "trainer.profiler: Requirement 'torch_xla",
         ),
-        (["model.width=1000000000"], "model: must fit into this machine's memory of"),
+        (["model.width=1000000"], "model: must fit into this machine's memory of"),
     ],
 )
 def test_what_cannot_be_made_is_told_before_the_text_is_read(train, words, told):
