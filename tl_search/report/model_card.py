@@ -36,7 +36,7 @@ def render_card(findings: Findings, arm: ArmName, base: str | None, name: str) -
         f"# {_plain(findings.plane.model)}, {arm}",
         _what(findings, arm),
         f"## Use\n\n```python\n{usage(name)}\n```\n\nIt needs sentence-transformers {LEAST_VERSION} or newer: older "
-        "versions may read another layer without saying so. `check_vector.json` holds a text and its vector to compare.",
+        "versions may read another layer without saying so. `check_vector.json` has a text and its vector to compare.",
         f"## How it was chosen\n\n{_how(findings, arm)}",
         _scores(findings, arm),
         "## How a text becomes a vector\n\n" + _settings(findings.plane.extraction),
