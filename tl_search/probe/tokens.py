@@ -129,7 +129,7 @@ def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit
     """
     length = min(extraction.max_length, limit or extraction.max_length)
     begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.cls_token_id
-    own = _first(tokenizer, True) == [begin] != _first(tokenizer, False)
+    own = begins_by_itself(tokenizer)
     add = extraction.begin is BeginToken.always and not own
     if add and begin is None:
         raise ValueError(
@@ -163,6 +163,12 @@ def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit
             lengths[number] = len(row)
         parts.append(np.fromiter(chain.from_iterable(rows), np.int32))
     return Tokens(np.concatenate(parts), lengths, cut)
+
+
+def begins_by_itself(tokenizer: Any) -> bool:
+    """Whether the tokenizer puts its BOS (or CLS) before every text, as one of its special tokens."""
+    begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.cls_token_id
+    return _first(tokenizer, True) == [begin] != _first(tokenizer, False)
 
 
 def _first(tokenizer: Any, special: bool) -> list[int]:

@@ -211,6 +211,11 @@ def stopped_sentence(findings: Findings) -> str:
     return f"The search stopped because {why}{ended}."
 
 
+def export_sentence(findings: Findings) -> str:
+    """How the answer becomes a model that others load."""
+    return f"To use it as a sentence-transformers model: tl export {findings.folder} to=FOLDER"
+
+
 def remarks(outcome: Outcome, extraction: Mapping[str, Any]) -> list[str]:
     """What the search met on its way: revisions left out, files made anew, texts that were cut."""
     found = [f"Not searched: {line}." for line in outcome.revisions_left_out[:LISTED]]
