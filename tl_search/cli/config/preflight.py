@@ -75,7 +75,7 @@ def check(command: Command, config: DictConfig) -> Job:
 
 
 def _check_places(tree: Mapping[Any, Any]) -> None:
-    """Refuse an empty path, which would be the working directory, and in a config file `~/models`, a folder named `~`."""
+    """Refuse an empty path, which would be the working directory, and `~/models` in a file, a folder named `~`."""
     for path, key, value in walk({name: node for name, node in tree.items() if name != "hydra"}):
         where = f"{path}.{key}" if path else key
         if value == "" and key in _PLACES:
