@@ -17,11 +17,11 @@ from tl_search.checkpoints.content import Content, folder_contents
 from tl_search.checkpoints.family import Family, Published
 from tl_search.checkpoints.repository import MissingError, RefusedError, Repository, UnreadableError
 from tl_search.checkpoints.source import NAMED, ModelShape, from_names, in_the_name, left_out, shape_of
-from tl_search.checkpoints.weights import check_weights, gap
+from tl_search.checkpoints.weights import check_weights
 from tl_search.errors.kinds import BadInput
-from tl_search.errors.limits import MOST_SECONDS, between
+from tl_search.errors.limits import MOST_SECONDS, between, not_negative
 from tl_search.plane.revision import Revision
-from tl_search.runs import digests
+from tl_search.runs import digests, trusted
 from tl_search.store.keys import check_name
 from tl_search.store.manifest import DamagedError
 
@@ -83,14 +83,13 @@ class HubCheckpoints:
         for repository in self.repositories:
             if not re.fullmatch(f"{part}/{part}", repository) or ".." in repository:
                 raise ValueError(f"models: must be named like EleutherAI/pythia-410m, got {repository!r}")
-        if not 0 <= self.patience < float("inf"):
-            raise ValueError(f"patience: must be a finite number >= 0, got {self.patience}")
+        not_negative(MOST_SECONDS, patience=self.patience)
         if not 0 < self.silence <= 120:
             raise ValueError(f"silence: must be > 0 and at most 120, got {self.silence}")
         for name, value in (("file_timeout", self.file_timeout), ("cache_gb", self.cache_gb)):
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name}: must be a finite number > 0, got {value}")
-        between(0, MOST_SECONDS, patience=self.patience, file_timeout=self.file_timeout, cache_gb=self.cache_gb)
+        between(0, MOST_SECONDS, file_timeout=self.file_timeout, cache_gb=self.cache_gb)
 
     @property
     def model(self) -> str:
@@ -205,6 +204,7 @@ class HubCheckpoints:
     def _fetched(self, revision: Revision) -> Path:
         name, commit = revision.name, self._commits[revision.name]
         folder = self._cache.snapshot(commit)
+        self._code(commit, name)
         for again in (False, True):
             if not self._offline:
                 try:
@@ -226,8 +226,13 @@ class HubCheckpoints:
             wait = self.patience if self._cache.is_used(commit) else 0.0  # what is fetched ahead can wait
             last = self._commits[self._revisions[-1].name]
             self._cache.make_room(self._cache.missing(weights.values()), self.cache_gb * GB, last, wait)
-        for file in (*self._hub.others(commit, name), *weights):
+        for file in (*self._code(commit, name), *self._hub.others(commit, name), *weights):
             self._hub.download(commit, name, file, again)
+
+    def _code(self, commit: str, name: str) -> list[str]:
+        """The files of the model's own code, if the person lets it run; from now on it may be run."""
+        may_run = trusted.grant(self.repository, commit, self._cache.snapshot(commit))
+        return self._hub.code(commit, name) if may_run and not self._offline else []
 
     def using(self, revision: Revision) -> bool:
         """Say that this process works with a revision from now on, so that no process removes its weights.
@@ -239,6 +244,8 @@ class HubCheckpoints:
 
     def shape(self) -> ModelShape:
         name = self._revisions[-1].name
+        for file in self._code(self._commits[name], name):
+            self._hub.download(self._commits[name], name, file)
         return shape_of(self._hub.download(self._commits[name], name, digests.CONFIG).parent)
 
     @cached_property
@@ -275,7 +282,7 @@ class HubCheckpoints:
     def _content(self, name: str) -> Content | None:
         """What a revision's files hold; None when it is missing or cannot be read, which is told."""
         try:
-            return self._described(name, self._commits[check_name(name, "revision", folders=True)])
+            return self._hub.content(self._commits[check_name(name, "revision", folders=True)], name)
         except MissingError:  # HTTP 404; other errors are raised
             why = f"{self.repository} no longer has it"
         except UnreadableError as error:
@@ -284,22 +291,6 @@ class HubCheckpoints:
             raise ValueError(f"checkpoints.strict_revisions: must be false to go on without {name}; {why}")
         left_out([name], why)
         return None
-
-    def _described(self, name: str, commit: str) -> Content:
-        hub = self._hub
-        files, weights = hub.files(commit, name), hub.weights(commit, name)
-        if not weights or digests.CONFIG not in files:
-            raise UnreadableError("it has no weights")
-        if missing := gap(weights):
-            raise UnreadableError(f"it lacks weights ({missing})")
-        settings = files.get(digests.TOKENIZER_CONFIG)
-        tokenizer = {file: hub.sha256(commit, name, files[file]) for file in digests.TOKENIZER if file in files}
-        parts = {file: hub.sha256(commit, name, weights[file]) for file in weights}
-        return Content(
-            digests.weights_digest(parts, hub.settings(commit, name, files[digests.CONFIG])),
-            digests.tokenizer_digest(tokenizer, hub.settings(commit, name, settings) if settings else None),
-            tuple(parts.values()),
-        )
 
     @property
     def _offline(self) -> bool:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_search.checkpoints.client import AnswerError, Watch
+from tl_search.checkpoints.content import Content
 from tl_search.checkpoints.retry import patiently
+from tl_search.checkpoints.weights import gap
 from tl_search.runs import digests
 from tl_search.store.atomic import read_json
 from tl_search.store.manifest import file_digest
@@ -99,6 +101,26 @@ class Repository:
         files, weights = self.files(commit, revision), self.weights(commit, revision)
         indexes = {_INDEX[Path(name).suffix] for name in weights}
         return [name for name in (*indexes, digests.CONFIG, *digests.TOKENIZER) if name in files]
+
+    def content(self, commit: str, revision: str) -> Content:
+        """What a commit's files hold. Raises UnreadableError if it lacks weights."""
+        files, weights = self.files(commit, revision), self.weights(commit, revision)
+        if not weights or digests.CONFIG not in files:
+            raise UnreadableError("it has no weights")
+        if missing := gap(weights):
+            raise UnreadableError(f"it lacks weights ({missing})")
+        settings = files.get(digests.TOKENIZER_CONFIG)
+        tokenizer = {file: self.sha256(commit, revision, files[file]) for file in digests.TOKENIZER if file in files}
+        parts = {file: self.sha256(commit, revision, weights[file]) for file in weights}
+        return Content(
+            digests.weights_digest(parts, self.settings(commit, revision, files[digests.CONFIG])),
+            digests.tokenizer_digest(tokenizer, self.settings(commit, revision, settings) if settings else None),
+            tuple(parts.values()),
+        )
+
+    def code(self, commit: str, revision: str) -> list[str]:
+        """The names of the files with a model's own code."""
+        return [name for name in self.files(commit, revision) if name.endswith(".py") and "/" not in name]
 
     def sha256(self, commit: str, revision: str, file: Any) -> str:
         """The sha256 of a file: the Hub lists it for large files, a small file is downloaded."""

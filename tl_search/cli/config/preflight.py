@@ -20,6 +20,7 @@ from tl_search.cli.config.purpose import KEY as PURPOSE
 from tl_search.cli.config.resumed import resumed, target
 from tl_search.cli.config.secrets import check_secrets
 from tl_search.cli.config.tags import tags_of
+from tl_search.cli.config.trusting import check_trust
 from tl_search.errors.kinds import BadInput
 from tl_search.runs.links import refuse_links
 
@@ -52,6 +53,7 @@ def check(command: Command, config: DictConfig) -> Job:
     tree = OmegaConf.to_container(config, resolve=False)
     assert isinstance(tree, dict)
     check_word(config)
+    check_trust(config)
     check_targets(tree)  # type: ignore[arg-type]  # the keys of a primary config are names
     check_servers(config)
     check_secrets(config)

@@ -23,6 +23,7 @@ from tl_search.cli.config.renamed import current
 from tl_search.cli.config.searchpath import conf_dir
 from tl_search.cli.config.tags import TAGS
 from tl_search.errors.kinds import BadInput
+from tl_search.runs import trusted
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.target import Start
 from tl_search.training.start import check_run
@@ -30,7 +31,7 @@ from tl_search.training.start import check_run
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
-_OF_THIS_COMMAND = {"resume", "lr_policy", "launchers", "name", "hydra", TAGS, KEY, *SHARED}
+_OF_THIS_COMMAND = {"resume", "lr_policy", "launchers", "name", "hydra", TAGS, KEY, trusted.KEY, *SHARED}
 
 
 def target(config: Mapping[str, Any]) -> Start:
