@@ -24,6 +24,7 @@ PLACES = {
     "hydra: {run: {dir: VICTIM}}": "hydra.run.dir: must be left out",
     "hydra: {sweep: {dir: .., subdir: 'work/${hydra.run.dir}'}}": "hydra.sweep.dir: must be in runs=",
     "hydra: {job_logging: {handlers: {file: {filename: VICTIM/x.log}}}}": "filename: must be in the run directory",
+    "hydra: {job_logging: {handlers: {file: {filename: x.log}}}}": "filename: must be in the run directory",
     "hydra: {job_logging: {handlers: {file: {filename: '${hydra.runtime.output_dir}/run.json'}}}}": "filename: must be",
     f"logger: {{x: {{_target_: {CSV}, save_dir: VICTIM}}}}": "logger.x.save_dir: must be in the run's directories",
     f"logger: {{x: {{_target_: {CSV}, save_dir: logs}}}}": "logger.x.save_dir: must be in the run's directories",

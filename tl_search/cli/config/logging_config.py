@@ -14,7 +14,7 @@ CLASSES = ("logging.StreamHandler", "logging.FileHandler", "logging.NullHandler"
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 LOG_FOLDER = "${hydra.runtime.output_dir}/"
 
-_LOG = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.log")  # no other file of a run
+_LOG = r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.log"  # no other file of a run
 
 _TOP = ("version", "formatters", "handlers", "loggers", "root", "disable_existing_loggers", "incremental")
 # What may stand in each entry. Others, such as `()` of a handler, `filters` and `.`, call functions or set attributes.
@@ -67,7 +67,7 @@ def _check_entry(entry: Any, path: str, kind: str) -> None:
             _one_of(value, STREAMS, where)
         elif key == "style":
             _one_of(value, ("%", "$"), where)  # the other one reads attributes of what is logged
-        elif key == "filename" and not _LOG.fullmatch(str(value).removeprefix(LOG_FOLDER)):
+        elif key == "filename" and not re.fullmatch(re.escape(LOG_FOLDER) + _LOG, str(value)):
             raise BadInput(f"{where}: must be in the run directory ({LOG_FOLDER}NAME.log), got {value}")
 
 

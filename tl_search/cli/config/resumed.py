@@ -33,6 +33,9 @@ from tl_search.training.start import check_run
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
+# What lies in each folder that runs share, if it is one.
+_OWN = {"runs": "train/*/run.json", "cache": "tokens/*/MANIFEST.json", "ledger": "??/*.json",
+        "embeddings": "??/*.safetensors"}  # fmt: skip
 _OF_THIS_COMMAND = {"resume", "lr_policy", "launchers", "name", "hydra", TAGS, KEY, trusted.KEY, *SHARED}
 
 
@@ -108,10 +111,11 @@ def _is_there(key: str, place: str | None, run: Path) -> bool:
     """Whether a folder of a record is still there, and is one into which the run of somebody else may lead."""
     if place is None or not Path(place).is_dir():
         return place is None
-    if is_allowed(place, (), run.resolve().parent.parent):
+    ours = any(Path(place).glob(_OWN[key]))  # it is such a folder already, so nothing else is written over
+    if ours or is_allowed(place, (), run.resolve().parent.parent):
         return True
     warnings.warn(
-        f"{key}: {place} is left out, since it is neither in the working directory nor beside the run; if it is "
+        f"{key}: {place} is left out, since it is not in the working directory, beside the run, or used by others; if it is "
         f"yours: {key}={place}",
         stacklevel=2,
     )
