@@ -201,7 +201,7 @@ def test_best_of_a_run_that_does_not_exist_leaves_no_trace(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert main(["train", *TINY, "resume=best"]) == 2
     assert "has no training state to continue from" in capsys.readouterr().err
-    assert not Path("runs").exists()
+    assert not Path("runs/train").exists()
 
 
 def test_another_vocabulary_under_the_same_name_is_refused(tmp_path, monkeypatch, capsys):

@@ -19,6 +19,8 @@ from tl_search.errors.kinds import BadInput
 
 FOLDERS = ("runs", "cache", "ledger", "embeddings")  # which commands share, wherever a node has such a setting
 FILES = ("output",)
+_HOLDS = {"runs": "train/*/run.json", "cache": "tokens/*/MANIFEST.json", "ledger": "??/*.json",
+          "embeddings": "??/*.safetensors"}  # fmt: skip
 _OF_LIBRARIES = re.compile(r".*(?:dir|dirs|path|folder|file|uri)|filename")
 _VARIABLES = re.compile(r"SCRATCH|WORK|DATA|TMPDIR|TL_\w+")
 
@@ -39,6 +41,11 @@ def is_allowed(place: str | Path, words: Sequence[str], *also: Path) -> bool:
     return _within(place, [Path.cwd(), *_of_environment(), *_of_person(words), *also])
 
 
+def is_in_use(key: str, place: str | Path) -> bool:
+    """Whether a folder is one of those that runs share already: a run that somebody else made can name it then."""
+    return any(Path(place).glob(_HOLDS[key]))
+
+
 def check_outputs(config: DictConfig, parts: Mapping[str, Any], run: Path, words: Sequence[str], *also: Path) -> None:
     """Refuse to write where neither the person nor a default said. Raises BadInput.
 
@@ -47,13 +54,13 @@ def check_outputs(config: DictConfig, parts: Mapping[str, Any], run: Path, words
         parts: What was built of it.
         run: The run directory; loggers and callbacks of libraries may write into it, and into the folder of runs.
         words: The command line.
-        also: As for `is_allowed`.
+        also: As for `is_allowed`; given where a run goes on that has recorded its places.
     """
     said = said_by(words)
     for where, key, value in entries(config):
         if not isinstance(value, str) or "${" in value or value == "???" or where.startswith("hydra."):
             continue
-        if key in FOLDERS and not is_allowed(value, words, *also):
+        if key in FOLDERS and not (is_allowed(value, words, *also) or (also and is_in_use(key, value))):
             raise BadInput(f"{where}: {_rule(where, value)}")
         if where in FILES and where not in said:
             raise BadInput(f"{where}: must be given on the command line, since it is written to, got {value}")

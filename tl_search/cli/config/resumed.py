@@ -18,7 +18,7 @@ from tl_search.cli.config.choices import CHOICES, check_choices, name_of, parsed
 from tl_search.cli.config.compose import CommandLine
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import deciding_keys
-from tl_search.cli.config.outputs import is_allowed
+from tl_search.cli.config.outputs import is_allowed, is_in_use
 from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.recorded import SHARED, read
 from tl_search.cli.config.renamed import current
@@ -33,9 +33,6 @@ from tl_search.training.start import check_run
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
-# What lies in each folder that runs share, if it is one.
-_OWN = {"runs": "train/*/run.json", "cache": "tokens/*/MANIFEST.json", "ledger": "??/*.json",
-        "embeddings": "??/*.safetensors"}  # fmt: skip
 _OF_THIS_COMMAND = {"resume", "lr_policy", "launchers", "name", "hydra", TAGS, KEY, trusted.KEY, *SHARED}
 
 
@@ -111,12 +108,11 @@ def _is_there(key: str, place: str | None, run: Path) -> bool:
     """Whether a folder of a record is still there, and is one into which the run of somebody else may lead."""
     if place is None or not Path(place).is_dir():
         return place is None
-    ours = any(Path(place).glob(_OWN[key]))  # it is such a folder already, so nothing else is written over
-    if ours or is_allowed(place, (), run.resolve().parent.parent):
+    if is_in_use(key, place) or is_allowed(place, (), run.resolve().parent.parent):
         return True
     warnings.warn(
-        f"{key}: {place} is left out, since it is not in the working directory, beside the run, or used by others; if it is "
-        f"yours: {key}={place}",
+        f"{key}: {place} is left out, since it is neither in the working directory nor beside the run, and no such "
+        f"folder yet; if it is yours: {key}={place}",
         stacklevel=2,
     )
     return False
