@@ -1,4 +1,4 @@
-"""JSON files of a run with entries replaced, removed and repeated: no reader ends in a traceback or writes elsewhere."""
+"""JSON files of a run with entries replaced, removed and repeated: no reader ends in a traceback or writes outside."""
 
 import copy
 import json

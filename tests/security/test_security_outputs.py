@@ -9,6 +9,7 @@ from security.conftest import SMALL
 
 from tl_search.cli import commands
 from tl_search.cli.config.compose import compose_job, configs, parse
+from tl_search.cli.config.outputs import FOLDERS
 from tl_search.cli.config.preflight import check
 from tl_search.cli.main import main
 
@@ -81,7 +82,7 @@ def test_a_run_to_go_on_with_says_no_place_outside(victim, here, trained, monkey
     run = here / "runs" / "train" / trained.name
     shutil.copytree(trained, run, symlinks=True)
     settings = yaml.safe_load((run / "config.yaml").read_text())
-    (run / "config.yaml").write_text(yaml.safe_dump({**settings, "cache": str(victim), "ledger": str(victim)}))
+    (run / "config.yaml").write_text(yaml.safe_dump({**settings, **dict.fromkeys(FOLDERS, str(victim))}))
     with pytest.warns(UserWarning, match=rf"cache: {victim} is left out.*cache={victim}"):
         assert main(["train", f"resume={run}", "trainer.max_steps=6"]) == 0
     assert [path.name for path in victim.iterdir()] == ["kept"]

@@ -7,7 +7,7 @@ WRONG = {
     # types, from the annotations of the classes
     "trainer.log_every_n_steps=[[[]]]": "trainer.log_every_n_steps: must be an integer, got",
     "trainer.log_every_n_steps=-1": "trainer.log_every_n_steps: must be >= 0",
-    "trainer.precision=[[[]]]": "trainer.precision: must be text or an integer, got",
+    "trainer.precision=[[[]]]": "trainer.precision: must be text or an integer or null, got",
     "+trainer.benchmark=abc": "trainer.benchmark: must be true or false, got 'abc'",
     "+trainer.deterministic=abc": "trainer.deterministic: must be true or false or one of warn",
     "+trainer.profiler=[[[]]]": "trainer.profiler: must be a Profiler (a node with its _target_) or text",

@@ -57,6 +57,8 @@ def check_outputs(config: DictConfig, parts: Mapping[str, Any], run: Path, words
         also: As for `is_allowed`; given where a run goes on that has recorded its places.
     """
     said = said_by(words)
+    if also and "runs" in config and is_in_use("runs", config.runs):
+        also = (*also, Path(config.runs))
     for where, key, value in entries(config):
         if not isinstance(value, str) or "${" in value or value == "???" or where.startswith("hydra."):
             continue
