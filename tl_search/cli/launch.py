@@ -16,6 +16,7 @@ from tl_search.cli.config.compose import CommandLine
 from tl_search.cli.config.preflight import Job
 from tl_search.cli.config.resumed import resumed
 from tl_search.cli.config.searchpath import conf_dir
+from tl_search.cli.config.tried import is_tried
 from tl_search.cli.explain import explain
 from tl_search.cli.leftovers import no_leftovers
 from tl_search.cli.sweep import sent_away, tell_found, tell_logs
@@ -57,7 +58,7 @@ def _run_job(config: DictConfig, hydra: Any, command: Command, folder: Path) -> 
             job = Job(config, folder, command.plan(build(config)))
         code = command.execute(job.plan, folder, job.config)
     except BaseException as error:
-        code, message = explain(error)
+        code, message = explain(error, kept=not is_tried(config))
         if code == BAD_INPUT and not getattr(error, "begun", False):
             _remove_unstarted(folder)
         print(message, end="\n" if message else "", file=sys.stderr, flush=True)

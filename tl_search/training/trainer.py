@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from tl_search.errors.exit_codes import TRY_AGAIN
 from tl_search.errors.limits import LARGEST_RATE, MOST_STEPS, between
+from tl_search.training.entries import instantiate
 from tl_search.training.limits import ADDED, check_limits
+from tl_search.training.own_parts import making
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer
@@ -48,6 +50,9 @@ def check_trainer(given: Mapping[str, Any]) -> None:
             raise ValueError(f"trainer.{name}: {why_left_out(name)}, got {given[name]!r}")
     check_limits(given)
     device_count(given)
+    for name, value in given.items():
+        if isinstance(value, Mapping) and "_target_" not in value:
+            raise ValueError(f"trainer.{name}: must be a value or a node with its _target_, got {dict(value)}")
     if given.get("num_nodes") not in (None, 1):
         raise ValueError(f"trainer.num_nodes: must be 1, since a run uses one machine, got {given['num_nodes']}")
     for name, default in (("max_steps", -1), ("max_epochs", -1), ("accumulate_grad_batches", 1)):
@@ -124,7 +129,7 @@ def make_trainer(
     elif SLURMEnvironment.detect():
         plugins.append(_slurm_environment())
     own = {"callbacks": callbacks, "logger": loggers or False, "plugins": plugins, "default_root_dir": folder}
-    kept = {key: value for key, value in given.items() if key != "_target_" and key not in ADDED}
+    kept = {key: _part(key, value) for key, value in given.items() if key != "_target_" and key not in ADDED}
     if kept.get("devices") in (None, "auto"):
         kept["devices"] = 1
     if device_count(given) > 2 and kept.get("strategy") in (None, "auto", "ddp") and not torch.cuda.is_available():
@@ -140,6 +145,14 @@ def make_trainer(
     except (MisconfigurationException, ImportError, RuntimeError, ValueError, TypeError) as error:
         said = " ".join(str(error).split())
         raise ValueError(f"trainer.{said}" if said.startswith("precision: ") else f"trainer: {said}") from error
+
+
+def _part(name: str, value: Any) -> Any:
+    """An argument of the Trainer, made where it is a node, such as a profiler."""
+    if not isinstance(value, Mapping):
+        return value
+    with making(f"trainer.{name}", value):
+        return instantiate(value)
 
 
 def _slurm_environment() -> Any:

@@ -151,7 +151,8 @@ def _member(value: Any, kind: type[Enum], path: str) -> Enum:
 
 def _sequence(value: Any, hint: Any, path: str) -> Any:
     if not isinstance(value, (list, tuple)):
-        raise BadInput(f"{path}: must be a list, got {value!r}")
+        alone = f"; [{value}] is a list of one" if isinstance(value, str) else ""
+        raise BadInput(f"{path}: must be a list, got {value!r}{alone}")
     members = get_args(hint)
     if get_origin(hint) is tuple and members and members[-1] is not Ellipsis:
         if len(value) != len(members):
