@@ -228,7 +228,10 @@ class HubCheckpoints:
 
     def shape(self) -> ModelShape:
         name = self.revisions()[-1].name
-        return shape_of(self._hub_of(name).download(self._refs[name].commit, name, digests.CONFIG).parent)
+        hub, commit = self._hub_of(name), self._refs[name].commit
+        for file in hub.code(commit, name):
+            hub.download(commit, name, file)
+        return shape_of(hub.download(commit, name, digests.CONFIG).parent)
 
     @cached_property
     def _refs(self) -> Mapping[str, Ref]:

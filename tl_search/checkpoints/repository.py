@@ -13,7 +13,7 @@ from tl_search.checkpoints.cache import HubCache
 from tl_search.checkpoints.client import AnswerError, Watch
 from tl_search.checkpoints.resume import into_cache
 from tl_search.checkpoints.retry import patiently
-from tl_search.runs import digests
+from tl_search.runs import digests, trusted
 from tl_search.store.atomic import read_json
 from tl_search.store.manifest import file_digest
 
@@ -125,6 +125,12 @@ class Repository:
         files, weights = self.files(commit, revision), self.weights(commit, revision)
         indexes = {_INDEX[Path(name).suffix] for name in weights}
         return [name for name in (*indexes, digests.CONFIG, *digests.TOKENIZER) if name in files]
+
+    def code(self, commit: str, revision: str) -> list[str]:
+        """The names of the files with a model's own code, if the person lets it run; from now on it may be run."""
+        if not trusted.grant(self.name, commit, self.cache.snapshot(commit)) or offline():
+            return []
+        return [name for name in self.files(commit, revision) if name.endswith(".py") and "/" not in name]
 
     def sha256(self, commit: str, revision: str, file: Any) -> str:
         """The sha256 of a file: the Hub lists it for large files, a small file is downloaded."""

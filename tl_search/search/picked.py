@@ -11,8 +11,9 @@ log = logging.getLogger(__name__)
 
 def picked(source: CheckpointSource, sampling: Sampling) -> tuple[Revision, ...]:
     """The revisions of the plane, in training order. Raises ValueError for a listed name that no revision can have."""
+    revisions = source.revisions()  # which names its own settings
     try:
-        return tuple(sampling.pick(source.revisions()))
+        return tuple(sampling.pick(revisions))
     except ValueError as error:
         raise ValueError(f"sampling.{error}") from error
 

@@ -6,6 +6,7 @@ then applied to the recorded settings.
 """
 
 import copy
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +18,14 @@ from tl_search.cli.config.choices import CHOICES, check_choices, name_of, parsed
 from tl_search.cli.config.compose import CommandLine
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import deciding_keys
+from tl_search.cli.config.outputs import is_allowed, is_in_use
 from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.recorded import SHARED, read
 from tl_search.cli.config.renamed import current
 from tl_search.cli.config.searchpath import conf_dir
 from tl_search.cli.config.tags import TAGS
 from tl_search.errors.kinds import BadInput
+from tl_search.runs import trusted
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.target import Start
 from tl_search.training.start import check_run
@@ -30,7 +33,7 @@ from tl_search.training.start import check_run
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
-_OF_THIS_COMMAND = {"resume", "lr_policy", "launchers", "name", "hydra", TAGS, KEY, *SHARED}
+_OF_THIS_COMMAND = {"resume", "lr_policy", "launchers", "name", "hydra", TAGS, KEY, trusted.KEY, *SHARED}
 
 
 def target(config: Mapping[str, Any]) -> Start:
@@ -95,10 +98,24 @@ def resumed(config: DictConfig, hydra: Any) -> DictConfig:
         given = parsed(overrides)
         named = {name_of(override) for override in given}
         for key in SHARED:  # its tokens lie there, wherever this command is given; unless they are gone
-            if key in recorded and key not in named and (recorded[key] is None or Path(recorded[key]).is_dir()):
+            if key in recorded and key not in named and _is_there(key, recorded[key], run):
                 merged[key] = recorded[key]
         _override(merged, config, hydra.runtime.choices, recorded.get(CHOICES) or {}, given)
     return merged
+
+
+def _is_there(key: str, place: str | None, run: Path) -> bool:
+    """Whether a folder of a record is still there, and is one into which the run of somebody else may lead."""
+    if place is None or not Path(place).is_dir():
+        return place is None
+    if is_in_use(key, place) or is_allowed(place, (), run.resolve().parent.parent):
+        return True
+    warnings.warn(
+        f"{key}: {place} is left out, since it is neither in the working directory nor beside the run, and no such "
+        f"folder yet; if it is yours: {key}={place}",
+        stacklevel=2,
+    )
+    return False
 
 
 def _relink(merged: DictConfig, recorded: DictConfig) -> None:
