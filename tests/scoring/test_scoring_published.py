@@ -47,7 +47,7 @@ def test_gives_the_published_score(data, minilm, arm, monkeypatch, name, split, 
     loader = importlib.util.spec_from_file_location("tl_data", data / "tl_data.py")
     module = importlib.util.module_from_spec(loader)
     loader.loader.exec_module(module)
-    monkeypatch.setattr(evaluation, "get_task", lambda name: module.local_task(name, data / "mteb"))
+    monkeypatch.setattr(evaluation, "get_task", lambda name, folder=None: module.local_task(name, data / "mteb"))
     evaluation._loaded.cache_clear()
     spec = describe(name, split, subset)
     texts = task_texts(name, split, subset)

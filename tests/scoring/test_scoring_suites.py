@@ -62,7 +62,7 @@ def test_a_suite_that_makes_no_sense_is_refused(wrong, message):
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_every_suite_file_builds_and_lists_every_field(file):
+def test_every_suite_file_builds(file):
     node = OmegaConf.load(file)
     assert node.pop("_target_") == "tl_search.scoring.suites.Suite"
     assert set(node) == {"names", "selection_split", "confirmation_split", "allow_same_split", "subsets", "skip_nulls"}
