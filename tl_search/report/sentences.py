@@ -238,8 +238,8 @@ def caveats(findings: Findings) -> list[str]:
         )
     else:
         chosen = (
-            "The arm was chosen and reported on the same data (tasks.allow_same_split), so its score and its gains are "
-            "too high. "
+            "The arm was chosen and reported on the same data (tasks.allow_same_split, or "
+            "tasks.selection_split=official), so its score and its gains are too high. "
             if plane.same_split
             else "The arm was chosen on selection data and its score is from confirmation data that the search never "
             "saw. "

@@ -1,4 +1,4 @@
-"""Makes mteb's task objects of a person's own folders. This module imports mteb, which is slow: import it in functions."""
+"""Makes mteb's task objects of a person's own folders. It imports mteb, which is slow: import it inside functions."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -40,7 +40,7 @@ def half(task: Any, data: Any, number: int) -> Any:
         return _sets(task, data, columns[0], number)
     column = getattr(task, "label_column_name", None)
     labels = [repr(label) for label in data[column]] if column in data.column_names else [""] * len(data)
-    rules = [[[text for cell in row for text in cell] for row in texts], [row[:1] for row in texts]]
+    rules: list[Rule] = [[[text for cell in row for text in cell] for row in texts], [row[:1] for row in texts]]
     sides = divided(name, rules, labels)
     return data.select([row for row, side in enumerate(sides) if side == number])
 
@@ -106,7 +106,7 @@ def _queries(name: str, data: Mapping[str, Any], number: int) -> dict[str, Any]:
     rows = [row for row, query in enumerate(ids) if any(grade > 0 for grade in relevant.get(query, {}).values())]
     documents = [[f"d{document}" for document, grade in relevant[ids[row]].items() if grade > 0] for row in rows]
     same = [[f"q{texts[row]}"] for row in rows]
-    rules = [[[*one, *other] for one, other in zip(documents, same, strict=True)], same]
+    rules: list[Rule] = [[[*one, *other] for one, other in zip(documents, same, strict=True)], same]
     sides = divided(name, rules, [""] * len(rows))
     kept = [row for row, side in zip(rows, sides, strict=True) if side == number]
     mine = {ids[row] for row in kept}

@@ -146,17 +146,11 @@ class Suite:
                     )
         return found
 
-    def texts(self, split: str, folder: Path | None = None) -> dict[str, tuple[str, ...]]:
-        """Task name → the texts that its evaluation on a split needs; `folder` as for `task_texts`.
-
-        Args:
-            split: `selection_split` or `confirmation_split` of the suite.
-        """
+    def texts(self, tasks: "tuple[TaskSpec, ...]", folder: Path | None = None) -> dict[str, tuple[str, ...]]:
+        """Task name → the texts that the evaluation of each of the suite's tasks needs; `folder` as for `texts_of`."""
         from tl_search.scoring.texts import texts_of
 
-        of_selection = split == self.selection_split
-        tasks = self.selection() if of_selection else self._described("confirmation_split")
-        with _settings_named("selection_split" if of_selection else "confirmation_split"):
+        with _settings_named("selection_split"):
             return {task.name: texts_of(task, folder) for task in tasks}
 
     def training_texts(self) -> dict[str, tuple[str, ...]]:

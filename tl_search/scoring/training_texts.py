@@ -21,7 +21,8 @@ def training_texts(spec: TaskSpec, apart: str | None = None) -> tuple[str, ...]:
         apart: A split that is never read, even if it is the training split.
     """
     task = fresh_task(spec)
-    training, found = getattr(task, "train_split", "train"), {}
+    training = getattr(task, "train_split", "train")
+    found: dict[str, None] = {}
     for subset in spec.subsets:
         data = split_data(task, subset)
         table = data[training] if training in data and training != apart else None
