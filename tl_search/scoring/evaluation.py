@@ -196,31 +196,36 @@ def _subset(name: str, subset: str | None, known: list[str]) -> str:
 def _loaded(name: str, split: str, subset: str, skip_nulls: bool, folder: Path | None = None) -> Any:
     """The task with its data, not evaluated yet. It is loaded once, since loading may change its random state."""
     whole, part = parted(split)
+    if part is not None:
+        task = copy.deepcopy(_loaded(name, whole, subset, skip_nulls, folder))
+        for one in subset.split(","):
+            data = split_data(task, one)
+            data[split] = half(task, data[whole], part)
+            check_classes(task, data, split)
+        return task.filter_eval_splits([split])
     with undisturbed_randomness(), _quiet():
-        task = get_task(name, folder).filter_eval_splits([whole])
+        task = get_task(name, folder).filter_eval_splits([split])
         task.hf_subsets = subset.split(",")
         task.check_if_dataset_is_superseded()
         with fetching(task):
             try:
                 task.load_data()
             except (KeyError, ValueError) as error:
-                if whole in task.metadata.eval_splits:
+                if split in task.metadata.eval_splits:
                     raise
-                known = must_be_one_of(f"split: {name}", whole, sorted(task.metadata.eval_splits))
+                known = must_be_one_of(f"split: {name}", split, sorted(task.metadata.eval_splits))
                 raise ValueError(f"{known} ({error})") from error
         if hasattr(task, "convert_v1_dataset_format_to_v2"):  # older retrieval tasks store their data differently
             task.convert_v1_dataset_format_to_v2(num_proc=None)
     for one in subset.split(","):
         data = split_data(task, one)
-        if whole not in data:
-            raise ValueError(must_be_one_of(f"split: {name}", whole, sorted(data)))
+        if split not in data:
+            raise ValueError(must_be_one_of(f"split: {name}", split, sorted(data)))
         if skip_nulls:
-            leave_out_nulls(task, data, whole)
-        check_rows(task, data, whole)
-        if part is not None:
-            data[split] = half(task, data[whole], part)
+            leave_out_nulls(task, data, split)
+        check_rows(task, data, split)
         check_classes(task, data, split)
-    return task.filter_eval_splits([split])
+    return task
 
 
 def split_data(task: Any, subset: str) -> Any:

@@ -64,18 +64,18 @@ def divided(name: str, rules: Sequence[Rule], labels: Sequence[str]) -> list[int
     return _sides([[item] for item in range(len(labels))], labels)
 
 
-def _sides(rule: Rule, labels: Sequence[str]) -> list[int]:
-    """Groups at random, the largest first, each to the side that has fewer items of its class, then fewer items."""
-    groups = _groups(rule)
+def _sides(rule: Rule, labels: Sequence[str], sizes: Sequence[int] = ()) -> list[int]:
+    """Groups at random, the largest first, each to the side that has less of its class, then less in all."""
+    groups, sizes = _groups(rule), sizes or [1] * len(labels)
     random.Random(_SEED).shuffle(groups)
     sides, of_class, total = [0] * len(labels), (Counter[str](), Counter[str]()), [0, 0]
-    for group in sorted(groups, key=len, reverse=True):
+    for group in sorted(groups, key=lambda group: sum(sizes[item] for item in group), reverse=True):
         label = labels[group[0]]
         side = min((0, 1), key=lambda side: (of_class[side][label], total[side]))
         for item in group:
             sides[item] = side
-            of_class[side][labels[item]] += 1
-            total[side] += 1
+            of_class[side][labels[item]] += sizes[item]
+            total[side] += sizes[item]
     return sides
 
 
@@ -129,7 +129,7 @@ def _sets(task: Any, data: Any, column: str, number: int) -> Any:
 
     name, sets = task.metadata.name, [list(texts) for texts in data[column]]
     if len(sets) > 1:
-        sides = _sides(sets, [""] * len(sets))
+        sides = _sides(sets, [""] * len(sets), [len(texts) for texts in sets])
         items = [sum(len(texts) for texts, side in zip(sets, sides, strict=True) if side == one) for one in (0, 1)]
         if min(items) >= _LEAST * sum(items):
             return data.select([row for row, side in enumerate(sides) if side == number])
