@@ -24,7 +24,7 @@ def search(models, *words):
     return main(["search", "checkpoints=folder", f"checkpoints.path={models}", *QUICK, "tasks.folder=tasks", *words])
 
 
-def test_a_folder_of_ones_own_tasks_is_searched_on_one_half_and_confirmed_on_the_other(models, own, tmp_path, capsys):
+def test_a_folder_of_ones_own_tasks_is_searched_on_one_half_and_confirmed_on_the_other(models, own, tmp_path):
     assert search(models, "tasks.names=[Tickets,Likeness,Answers]") == 0
     (run,) = (tmp_path / "runs/search").iterdir()
     plane = json.loads((run / "plane.json").read_text())
@@ -36,6 +36,21 @@ def test_a_folder_of_ones_own_tasks_is_searched_on_one_half_and_confirmed_on_the
     kept = {path.parent.name for path in (run / "scores").rglob("Tickets.json")}
     assert {name.partition("-half")[0] for name in kept} == {"test"}
     assert (run / "report/index.html").is_file()
+    result = json.loads((run / "result.json").read_text())
+    whole = {}
+    for part in ("best", "final_last", "final_best"):
+        official = result[part]["official"]
+        assert set(official["tasks"]) == {"Tickets", "Likeness", "Answers"}
+        assert official["objective"] == pytest.approx(sum(official["tasks"].values()) / 3, abs=1e-3)
+        whole[part] = official["tasks"]["Tickets"]
+    exported = [json.loads(path.read_text()) for path in (run / "scores").rglob("test/Tickets.json")]
+    found = {round(100 * file["scores"]["test"][0]["main_score"], 3) for file in exported}
+    assert {round(value, 3) for value in whole.values()} == found
+    told = " ".join((run / "report/index.html").read_text().replace("&#x27;", "'").split())
+    assert "On the whole official splits, as others report them: the chosen arm" in told
+    if result["best"]["arm"] != result["final_last"]["arm"]:
+        fall = result["best"]["selection"]["objective"] - result["best"]["confirmation"]["objective"]
+        assert f"a difference of {fall:+.2f}." in told
 
 
 def test_everything_on_the_whole_split_is_possible_and_labelled(models, own, tmp_path, capsys):

@@ -34,6 +34,7 @@ from tl_search.search.confirm import Confirm, Confirmation, Finalists
 from tl_search.search.finished import check_unchanged, listening, what_is_lost
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_texts
+from tl_search.search.official import Official
 from tl_search.search.picked import lacking, picked, tell_nearest
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
@@ -207,8 +208,10 @@ def _search(
     if result.healed:
         counts = ", ".join(f"{what}: {number}" for what, number in result.healed.items())
         log.warning("damaged files were found and made anew: %s", counts)
+    official = Official(worker, confirmation, plan.ledger / "texts")
+    result = official.added(result, finalists)
     exit_code = INCOMPLETE if search.failures or confirmation.failures else least
-    worker.ledger.export([*search.used, *confirmation.used], paths.scores)
+    worker.ledger.export([*search.used, *confirmation.used, *official.used], paths.scores)
     result.write(folder)
     if measurements is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
