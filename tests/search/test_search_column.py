@@ -29,7 +29,7 @@ TASKS = tuple(TaskSpec(name, "r", "test", "STS", "x") for name in ("A", "B"))
 
 def local_worker(plan) -> LocalWorker:
     plane, tasks = survey(plan), plan.tasks.selection()
-    suite = SuiteTexts(tasks, plan.tasks.texts(plan.tasks.selection_split))
+    suite = SuiteTexts(tasks, plan.tasks.texts(tasks))
     stores = ArrayStore(plan.embeddings), Ledger(plan.ledger)
     return LocalWorker(Prefetch(plan.checkpoints.fetch), plane, suite, ProbeSession(plan.probe), *stores)
 

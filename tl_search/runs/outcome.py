@@ -51,11 +51,25 @@ class Confirmed:
 
 @dataclass(frozen=True)
 class Finalist:
-    """An arm that was measured on held-out data."""
+    """An arm that was measured on held-out data; `official` is of whole splits, where arms were chosen on a half."""
 
     arm: ArmName
     selection: Selected
     confirmation: Confirmed
+    official: Selected | None = None
+
+    OPTIONAL: ClassVar = ("official",)
+
+    @property
+    def fall(self) -> float | None:
+        """Score on selection data minus score on held-out data, in points, over the tasks that have both.
+
+        Of the arm that was chosen it is the winner's curse, and what the data differ in difficulty; of another arm,
+        the latter alone.
+        """
+        if self.selection.objective is None or self.selection.tasks.keys() != self.confirmation.tasks.keys():
+            return None
+        return round(self.selection.objective - self.confirmation.objective, 4)
 
 
 @dataclass(frozen=True)

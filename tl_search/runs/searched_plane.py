@@ -48,7 +48,8 @@ class SearchedPlane:
         extraction: How a text becomes a vector (`Extraction.identity`).
         tasks: The suite on its selection split.
         confirmation_split: On which finalists are measured.
-        same_split: Whether that is the selection split too.
+        confirmation_splits: By task, where it is not the same for all.
+        same_split: Whether finalists are measured on data that arms were selected on.
         weights: By task: its part in the objective.
         costs: Prices.
         exhaustive: What scoring every cell would cost.
@@ -63,6 +64,7 @@ class SearchedPlane:
     extraction: Mapping[str, Any] = field(default_factory=dict)
     tasks: tuple[TaskSpec, ...] = ()
     confirmation_split: str | None = None
+    confirmation_splits: Mapping[str, str] = field(default_factory=dict)
     same_split: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
     costs: Prices = field(default_factory=lambda: Prices(0.0, {}, {}))
@@ -70,7 +72,7 @@ class SearchedPlane:
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=versions)
 
-    OPTIONAL = ("confirmation_split", "costs", "exhaustive", "seed")
+    OPTIONAL = ("confirmation_split", "confirmation_splits", "costs", "exhaustive", "seed")
     HEALED_BY: ClassVar[str] = HEALED_BY
 
     def __post_init__(self) -> None:

@@ -16,6 +16,11 @@ _TEXTS = 4 << 30  # bytes of a file of texts, which only this machine writes
 def task_texts(
     name: str, split: str, subset: str | None = None, folder: Path | None = None, skip_nulls: bool = False
 ) -> tuple[str, ...]:
+    """As `texts_of`, for a task that is described by its name, split and subset as `describe` does."""
+    return texts_of(describe(name, split, subset, skip_nulls), folder)
+
+
+def texts_of(task: TaskSpec, folder: Path | None = None) -> tuple[str, ...]:
     """The texts that mteb's evaluation of the task asks an encoder for, each once, in the order of the first request.
 
     They include the training texts that a classifier samples. A document's text begins with its title, as mteb joins
@@ -25,9 +30,7 @@ def task_texts(
 
     Args:
         folder: Where the list is stored for other processes; a damaged file is replaced. None stores nothing.
-        skip_nulls: Whether rows without a value are left out.
     """
-    task = describe(name, split, subset, skip_nulls)
     path = folder and folder / f"{digest(task.identity(), 32)}.json"
     texts = _read(path, task) if path else None
     if texts is None:
@@ -36,7 +39,8 @@ def task_texts(
             write_json(path, {"task": task.identity(), "digest": digest(texts, 32), "texts": texts})
     if not all(text.strip() for text in texts):
         loaded = fresh_task(task)
-        tell_blank(loaded, split_data(loaded, task.subset), task.split)
+        for subset in task.subsets:
+            tell_blank(loaded, split_data(loaded, subset), task.split)
     return tuple(texts)
 
 

@@ -25,6 +25,7 @@ from tl_search.runs.outcome import Charged, Cut, Finalist, Gains, Outcome, Searc
 from tl_search.runs.record import Done
 from tl_search.runs.searched_plane import Prices, SearchedPlane, Seconds
 from tl_search.scoring.ledger import Ledger
+from tl_search.scoring.splits import share_data
 from tl_search.scoring.suites import Suite
 from tl_search.search.alike import warn_of_equal_columns
 from tl_search.search.budget import Budget
@@ -33,6 +34,7 @@ from tl_search.search.confirm import Confirm, Confirmation, Finalists
 from tl_search.search.finished import check_unchanged, listening, what_is_lost
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_texts
+from tl_search.search.official import Official
 from tl_search.search.picked import lacking, picked, tell_nearest
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
@@ -154,18 +156,18 @@ def _search(
         exit_code = INCOMPLETE if failed else least
         Done(exit_code, {"unmeasured": failed}).write(folder)
         return exit_code
-    selection = _texts(plan, plan.tasks.selection(), plan.tasks.selection_split)
-    held_out = _texts(plan, plan.tasks.confirmation(), plan.tasks.confirmation_split)
+    selection, held_out = _texts(plan, plan.tasks.selection()), _texts(plan, plan.tasks.confirmation())
     for task in held_out.tasks:
         check_confirmable(task)
-    weights = plan.objective.weights(selection.tasks)
+    weights, reported_on = plan.objective.weights(selection.tasks), [task.split for task in held_out.tasks]
     table = plan.costs.table(parameters, selection.sizes())
     exhaustive = table.exhaustive(len(plane.revisions), len(plane.layers))
     replace(
         searched_plane,
         tasks=selection.tasks,
-        confirmation_split=plan.tasks.confirmation_split,
-        same_split=plan.tasks.same_split,
+        confirmation_split=reported_on[0] if len(set(reported_on)) == 1 else plan.tasks.confirmation_split,
+        confirmation_splits=dict(zip(weights, reported_on, strict=True)) if len(set(reported_on)) > 1 else {},
+        same_split=any(share_data(task.split, split) for task, split in zip(selection.tasks, reported_on, strict=True)),
         weights=dict(weights),
         costs=Prices(table.load, dict(table.embed), dict(table.score)),
         exhaustive=Seconds.of(exhaustive),
@@ -206,8 +208,10 @@ def _search(
     if result.healed:
         counts = ", ".join(f"{what}: {number}" for what, number in result.healed.items())
         log.warning("damaged files were found and made anew: %s", counts)
+    official = Official(worker, confirmation, plan.ledger / "texts")
+    result = official.added(result, finalists)
     exit_code = INCOMPLETE if search.failures or confirmation.failures else least
-    worker.ledger.export([*search.used, *confirmation.used], paths.scores)
+    worker.ledger.export([*search.used, *confirmation.used, *official.used], paths.scores)
     result.write(folder)
     if measurements is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
@@ -253,8 +257,8 @@ def choose(search: Search, with_controls: bool) -> Finalists:
     return Finalists(best, final[-1], max(whole, key=whole.__getitem__), trained, tuple(controls) * with_controls)
 
 
-def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...], split: str) -> SuiteTexts:
-    return SuiteTexts(tasks, plan.tasks.texts(split, plan.ledger / "texts"))
+def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...]) -> SuiteTexts:
+    return SuiteTexts(tasks, plan.tasks.texts(tasks, plan.ledger / "texts"))
 
 
 def _both(selection: Cut | None, confirmation: Cut | None) -> Cut | None:
