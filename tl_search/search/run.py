@@ -33,7 +33,7 @@ from tl_search.search.confirm import Confirm, Confirmation, Finalists
 from tl_search.search.finished import check_unchanged, listening, what_is_lost
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_texts
-from tl_search.search.picked import lacking, picked, tell_nearest
+from tl_search.search.picked import lacking, missed, picked, tell_nearest
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
@@ -99,7 +99,7 @@ class SearchPlan:
 def run_search(plan: SearchPlan, folder: Path) -> int:
     """Search the plane and leave the answer in `folder`; the same call resumes what was interrupted.
 
-    Returns 0, or 3 when some cell could not be scored.
+    Returns 0, or 3 when some cell could not be scored, or a revision is left out that the sampling asks for.
     """
     done = Done.read(folder)
     with listening() as left_out:
@@ -110,10 +110,11 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
         plane = survey(plan)
     tell_nearest(plan.checkpoints, plan.sampling)
     absent = lacking(plan.checkpoints, plan.sampling)
+    incomplete = bool(absent or missed(plan.checkpoints, plan.sampling))
     from tl_search.probe.session import ProbeSession
 
     with ProbeSession(plan.probe) as session:
-        return _search(plan, plane, (*left_out, *absent), INCOMPLETE if absent else DONE, folder, session)
+        return _search(plan, plane, (*left_out, *absent), INCOMPLETE if incomplete else DONE, folder, session)
 
 
 def _still_holds(plan: SearchPlan, folder: Path, done: Done) -> bool:
@@ -147,7 +148,9 @@ def _search(
         texts = draw_texts(plan.tasks.training_texts(), plan.metrics)
         measurements = ColumnMeasurements(plane, texts, plan.metrics, session, prefetch, paths.metrics)
     parameters, extraction = plan.checkpoints.shape().parameters, plane.extraction.identity()
-    searched_plane = SearchedPlane(plane.model, plane.revisions, plane.n_layers, parameters, extraction)
+    searched_plane = SearchedPlane(
+        plane.model, plane.revisions, plane.n_layers, parameters, extraction, left_out=left_out
+    )
     if plan.metrics.only and measurements is not None:
         searched_plane.begin(folder)
         failed = measurements.measure(plane.revisions)
@@ -223,11 +226,12 @@ def survey(plan: SearchPlan) -> Plane:
 
     Raises:
         ValueError: no time axis to search, since there are fewer than two revisions, which measuring alone does not
-            need; or the probe's device is not here.
+            need, and neither does a search that was told to be content with `main`; or the probe's device is not here.
     """
     check_device(plan.probe)
     revisions = picked(plan.checkpoints, plan.sampling)
-    if len(revisions) < 2 and not plan.metrics.only:
+    content = plan.metrics.only or getattr(plan.checkpoints, "only_main", False)
+    if len(revisions) < 2 and not content:
         few = f"{plan.checkpoints.model} has {len(revisions)} revision(s)"
         raise ValueError(f"checkpoints: {few}; a search needs two (metrics.only=true measures one)")
     extraction = settled(plan.extraction, plan.probe.accelerator)

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from tl_search.checkpoints.hub import HubCheckpoints
 from tl_search.checkpoints.offered import Offer, from_registry, from_source, picked
 from tl_search.checkpoints.source import CheckpointSource, LocalCheckpoints
+from tl_search.checkpoints.spelling import tell_spelling
 from tl_search.cli.command import Command
 from tl_search.cli.commands.revisions.counts import Counts, as_plain, counted, table_lines
 from tl_search.cli.commands.revisions.formats import Format, printed
@@ -102,6 +103,8 @@ def _picked(offer: Offer, sampling: Sampling) -> tuple[Revision, ...]:
 def execute(plan: RevisionsPlan, folder: Path, config: DictConfig) -> int:
     """Print the revisions; write the file that `output` names. Returns 3 if something is lacking or wrong."""
     offers, asked = list(plan.offers), dict[str, Asked]()
+    for family, name in {offer.family.name: (offer.family, offer.name) for offer, _ in offers if offer.family}.values():
+        tell_spelling(plan.sampling, family, name)
     if plan.available:
         assert isinstance(plan.source, HubCheckpoints)
         for known, _ in plan.offers:
