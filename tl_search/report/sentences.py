@@ -221,6 +221,7 @@ def not_searched(lines: Sequence[str]) -> list[str]:
 def remarks(outcome: Outcome, extraction: Mapping[str, Any]) -> list[str]:
     """What the search met on its way: revisions left out, files made anew, texts that were cut."""
     found = not_searched(outcome.revisions_left_out)
+    found += [f"{one.sentence}." for one in outcome.suspect]
     if outcome.healed:
         counts = ", ".join(count(number, HEALED.get(what, what)) for what, number in outcome.healed.items())
         found.append(f"Damaged files were found and made anew: {counts}.")

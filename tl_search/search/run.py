@@ -27,6 +27,7 @@ from tl_search.runs.searched_plane import Prices, SearchedPlane, Seconds
 from tl_search.scoring.ledger import Ledger
 from tl_search.scoring.suites import Suite
 from tl_search.search.alike import warn_of_equal_columns
+from tl_search.search.apart import standing_apart, warn_of_columns_apart
 from tl_search.search.budget import Budget
 from tl_search.search.column import LocalWorker
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
@@ -193,6 +194,8 @@ def _search(
     log.info("search ended (%s) after %d pulls; now the finalists are confirmed", stopped, len(trajectory.steps))
 
     warn_of_equal_columns(search.points)
+    suspect = standing_apart(search.points, plane.revisions)
+    warn_of_columns_apart(suspect)
     finalists = choose(search, plan.confirm.controls)
     costs = plan.costs.table(parameters, held_out.sizes())
     confirmation = Confirmation(worker.on(held_out), held_out.tasks, weights, plan.confirm, costs)
@@ -205,6 +208,7 @@ def _search(
         healed=worker.healed(),
         texts_cut=_both(worker.texts_cut(), confirmation.worker.texts_cut()),
         searched=about,
+        suspect=suspect,
     )
     if result.healed:
         counts = ", ".join(f"{what}: {number}" for what, number in result.healed.items())
