@@ -145,6 +145,12 @@ def test_a_model_that_is_not_there_is_named(hub, name):
         HubCheckpoints((name,)).revisions()
 
 
+def test_a_model_that_is_nearly_one_of_the_registry_gets_a_hint(hub):
+    for name, meant in (("pythia-411m", "EleutherAI/pythia-410m"), ("google/pythia-70m", "EleutherAI/pythia-70m")):
+        with pytest.raises(ValueError, match=rf"is not on the Hub, or private \(HF_TOKEN\); did you mean {meant}\?$"):
+            HubCheckpoints((name,)).revisions()
+
+
 def test_a_gated_model_says_how_to_get_in(hub, source):
     hub.gated.add("EleutherAI/tiny")
     with pytest.raises(ValueError, match="is gated; accept its terms and set HF_TOKEN"):

@@ -148,6 +148,8 @@ def test_what_it_finds_is_written_to_a_file(revisions):
         (["checkpoints.models=[]"], "checkpoints.models: must be at least one, got none"),
         (["checkpoints.models=[../x]"], "checkpoints.models: must be named like"),
         (["checkpoints.models=[gpt2]"], "checkpoints: no revisions of EleutherAI/gpt2 are known: .*available=true"),
+        (["checkpoints.models=[pythia-411m]"], "this model .*; did you mean EleutherAI/pythia-410m.; available=true"),
+        (["checkpoints.models=[pythia/pythia-70m]"], "did you mean EleutherAI/pythia-70m"),
         (["checkpoints.models=[LLM360/K2]"], "checkpoints: no revisions of LLM360/K2 are known: K2 is in the registry"),
         (
             ["sampling=list", "sampling.revisions=[stepp1000]"],

@@ -144,7 +144,8 @@ class HubCheckpoints:
         held, lost = self._cached() if offline() else self._listed()
         found, suspect = from_names(held, self.suspects, self._place)
         if not found:
-            raise ValueError(f"checkpoints.models: {self.repository} has no {self._checkpoints}")
+            near = registry.near(self.repository) if self._family is None else ""
+            raise ValueError(f"checkpoints.models: {self.repository} has no {self._checkpoints}{near}")
         if [revision.name for revision in found] == ["main"] and not self.only_main:
             raise ValueError(
                 f"checkpoints.models: of {self.repository} nothing but main can be read, which is one checkpoint "

@@ -43,8 +43,8 @@ def from_registry(repository: str) -> Offer:
     """What the registry knows of a model on the Hub; without revisions if no family there lists them."""
     family, (_, _, model) = registry.family_of(repository), repository.rpartition("/")
     if family is None:
-        known = ", ".join(registry.names())
-        return Offer(repository, (), certain=False, notes=(f"no family of the registry has this model ({known})",))
+        known = f"no family of the registry has this model ({', '.join(registry.names())}){registry.near(repository)}"
+        return Offer(repository, (), certain=False, notes=(known,))
     listed = [known for known in family.known(model) if not known.parallel]
     revisions = tuple(Revision(known.name, known.position, known.place.tokens) for known in listed)
     unsure = ("the registry is not certain of these names and steps; available=true asks the Hub",)

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tl_search.checkpoints import registry
 from tl_search.checkpoints.cache import HubCache
 from tl_search.checkpoints.client import AnswerError, Watch
 from tl_search.checkpoints.resume import into_cache
@@ -225,7 +226,7 @@ class Repository:
         if answer.status == 404 and what != "its branches":
             return MissingError(f"{name}: {what} is not on the Hub (any more)")
         if answer.status == 404 or answer.code == "RepoNotFound":
-            return RefusedError(f"{_FIELD}: {name} is not on the Hub, or private (HF_TOKEN)")
+            return RefusedError(f"{_FIELD}: {name} is not on the Hub, or private (HF_TOKEN){registry.near(name)}")
         if answer.status == 401:
             return RefusedError(
                 f"{_FIELD}: {name}: {what}: the Hub asks who you are (401); is HF_TOKEN set, and valid?"
