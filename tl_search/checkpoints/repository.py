@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 PUBLIC = "https://huggingface.co"  # the Hub itself
 _AGAIN = "remove it, so that it is downloaded again"
 _FIELD = "checkpoints.models"  # the setting that a refusal is about
-_INDEX = {".safetensors": "model.safetensors.index.json", ".bin": "pytorch_model.bin.index.json"}
 _downloading = threading.Lock()
 
 
@@ -124,7 +123,7 @@ class Repository:
     def others(self, commit: str, revision: str) -> list[str]:
         """The names of the other files that a model is loaded with; never weights of another format."""
         files, weights = self.files(commit, revision), self.weights(commit, revision)
-        indexes = {_INDEX[Path(name).suffix] for name in weights}
+        indexes = {digests.INDEXES[Path(name).suffix] for name in weights}
         return [name for name in (*indexes, digests.CONFIG, *digests.TOKENIZER) if name in files]
 
     def sha256(self, commit: str, revision: str, file: Any) -> str:
