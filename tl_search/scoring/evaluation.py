@@ -75,6 +75,12 @@ def describe(name: str, split: str, subset: str | None = None, skip_nulls: bool 
     )
 
 
+def kind(name: str) -> tuple[str, tuple[str, ...]]:
+    """mteb's type of a task, and its eval_splits, which are known without its data. Raises ValueError as `describe`."""
+    about = get_task(name).metadata
+    return str(about.type), tuple(about.eval_splits)
+
+
 def fresh_task(spec: TaskSpec) -> Any:
     """A copy of the task with its data that has not been evaluated.
 
