@@ -21,6 +21,7 @@ from tl_search.checkpoints.weights import check_weights
 from tl_search.errors.kinds import BadInput
 from tl_search.plane.revision import Revision
 from tl_search.runs import digests
+from tl_search.store.keys import is_name
 from tl_search.store.manifest import DamagedError
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,8 @@ class HubCheckpoints:
         if not self.models:
             raise ValueError("models: must be at least one, got none")
         part = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+        if not re.fullmatch(part, self.organisation) or ".." in self.organisation:
+            raise ValueError(f"organisation: must be a name like EleutherAI, got {self.organisation!r}")
         for repository in self.repositories:
             if not re.fullmatch(f"{part}/{part}", repository) or ".." in repository:
                 raise ValueError(f"models: must be named like EleutherAI/pythia-410m, got {repository!r}")
@@ -243,7 +246,7 @@ class HubCheckpoints:
         return placed
 
     def _is_one(self, name: str) -> bool:
-        return name == "main" or self._place(name) is not None
+        return name == "main" or (is_name(name) and self._place(name) is not None)
 
     def _place(self, name: str) -> tuple[int, int | None] | None:
         """(Step from the beginning of training, tokens if known) that a name tells, as its family means it."""

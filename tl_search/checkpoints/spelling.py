@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from tl_search.checkpoints.family import Family
-from tl_search.errors.nearest import suggest
+from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.revision import step_of
 from tl_search.plane.sampling import Listed, Sampling
 
@@ -44,12 +44,22 @@ def _own(entry: str | int, family: Family, model: str, known: Collection[str]) -
         return entry
     meant = _meant(entry, family, model)
     if meant is None:
-        listed = known or [one.name for one in family.known(model)] or [naming.template for naming in family.names]
-        raise ValueError(f"revisions: {entry!r} is no name of a checkpoint of {family.title}{suggest(entry, listed)}")
+        raise ValueError(
+            f"revisions: {entry!r} is no name of a checkpoint of {family.title}{_hint(entry, family, model)}"
+        )
     position = family.position(meant, model)
     if position is None:
         raise ValueError(f"revisions: {entry} is of a run beside the others, so it has no place on their time axis")
     return meant if step_of(meant) == position or meant in known else position
+
+
+def _hint(entry: str, family: Family, model: str) -> str:
+    """The nearest name that the family has; where none is similar, some of them, or else how they are made."""
+    names = [one.name for one in family.known(model)]
+    if near := did_you_mean(entry, names):
+        return near
+    some = f"{names[0]}, …, {names[-1]}" if names else ", ".join(naming.template for naming in family.names)
+    return f" (its names: {some})"
 
 
 def _meant(entry: str, family: Family, model: str) -> str | None:

@@ -98,7 +98,7 @@ def _of_source(source: CheckpointSource) -> Offer:
     try:
         return from_source(source)
     except ValueError as error:
-        raise ValueError(f"checkpoints.{error}") from error
+        raise ValueError(f"checkpoints.{str(error).removeprefix('checkpoints.')}") from error
 
 
 def _check_known(offers: Sequence[Offer]) -> None:
