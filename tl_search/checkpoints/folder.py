@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from tl_search.checkpoints.content import folder_contents
 from tl_search.checkpoints.source import NAMED, LocalCheckpoints, from_names, has_place, left_out
@@ -18,12 +17,8 @@ class FolderCheckpoints(LocalCheckpoints):
 
     Args:
         path: The folder that contains these subfolders.
-        suspects: Whether revisions are kept that have a shard of another step.
+        suspects: As for every local source.
     """
-
-    suspects: bool = False
-
-    DECIDES: ClassVar = {"files": "suspects"}
 
     def check(self) -> None:
         root = Path(self.path)

@@ -19,6 +19,7 @@ from tl_search.checkpoints.repository import Access, RefusedError, Repository, o
 from tl_search.checkpoints.source import NAMED, ModelShape, from_names, in_the_name, left_out, shape_of
 from tl_search.checkpoints.weights import check_weights
 from tl_search.errors.kinds import BadInput
+from tl_search.errors.limits import MOST_SECONDS, between
 from tl_search.plane.revision import Revision
 from tl_search.runs import digests
 from tl_search.store.keys import is_name
@@ -85,6 +86,7 @@ class HubCheckpoints:
         for name, value in (("file_timeout", self.file_timeout), ("cache_gb", self.cache_gb)):
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name}: must be a finite number > 0, got {value}")
+        between(0, MOST_SECONDS, patience=self.patience, file_timeout=self.file_timeout, cache_gb=self.cache_gb)
 
     @property
     def model(self) -> str:

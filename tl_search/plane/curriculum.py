@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from tl_search.errors.limits import at_least, not_negative
+from tl_search.errors.limits import LARGEST_RATE, MOST_STEPS, between, not_negative
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Stage:
     DECIDES: ClassVar = {"weights": "name start losses"}
 
     def __post_init__(self) -> None:
-        at_least(0, start=self.start)
-        not_negative(**{f"losses.{term}": weight for term, weight in self.losses.items()})
+        between(0, MOST_STEPS, start=self.start)
+        not_negative(LARGEST_RATE, **{f"losses.{term}": weight for term, weight in self.losses.items()})
 
 
 @dataclass(frozen=True)
