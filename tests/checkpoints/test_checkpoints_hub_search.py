@@ -5,8 +5,11 @@ import pytest
 from checkpoints.hub_search import search_in
 from probe.tiny_models import make
 
+from tl_search.checkpoints.hub import HubCheckpoints
+from tl_search.plane.sampling import All, Dense, Listed
 from tl_search.runs.outcome import Outcome
 from tl_search.runs.searched_plane import SearchedPlane
+from tl_search.search.picked import missed
 
 ONE = 47_192 / 10**9  # GB of one revision
 
@@ -33,11 +36,13 @@ def test_a_search_within_a_quota_says_what_it_left_out(hub, search, tiny, capsys
     assert search("checkpoints.silence=5")[1] == run  # limits do not make another search
 
 
-def test_a_revision_that_cannot_be_read_and_that_the_sampling_does_not_ask_for_changes_no_exit_code(hub, search, tiny):
+@pytest.mark.parametrize(
+    ("sampling", "missing"), [(Dense(), ["step7"]), (All(), ["step7"]), (Listed(("step1", "main")), [])]
+)
+def test_a_revision_that_cannot_be_read_is_missed_if_the_sampling_asks_for_it(hub, tmp_path, sampling, missing):
     make(hub.root / "EleutherAI" / "tiny" / "step7", seed=7).joinpath("config.json").unlink()
-    code, run = search("sampling=list", "sampling.revisions=[step1,main]")
-    assert code == 0
-    assert len(Outcome.read(run).revisions_left_out) == 1
+    source = HubCheckpoints(("tiny",), cache=str(tmp_path / "cache"))
+    assert [revision.name for revision in missed(source, sampling)] == missing
 
 
 def test_listed_names_that_the_hub_lacks_are_left_out_or_strictly_refused(hub, search, tiny, capsys):

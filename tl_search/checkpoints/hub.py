@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 class HubCheckpoints:
     """Branches and tags named by their step (`step1000`, `step200-tokens1B`, …), and `main`.
 
+    Models of a family in the registry have what the family publishes: branches or tags with names of its own, commits
+    with titles, or sibling repositories.
+
     Their commits are looked up once and used from then on. The digests of a revision come from the checksums that the
     Hub lists, so no weights are downloaded for them. The environment variable HF_TOKEN gives the token for gated
     models, HF_ENDPOINT the address of another server. With HF_HUB_OFFLINE=1 the revisions are those in the cache.
