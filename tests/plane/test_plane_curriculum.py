@@ -56,7 +56,8 @@ def test_a_name_that_is_left_out_is_the_key():
         ),
         (
             {"a": Stage(steps=10), "b": Stage(start=13)},
-            "stages.b.start: leaves 3 steps without a stage after a, which ends at step 10, got 13; null starts it there",
+            "stages.b.start: leaves 3 steps without a stage after a, which ends at step 10, got 13; "
+            "null starts it there",
         ),
         ({"a": Stage(), "b": Stage()}, "stages.a.steps: must be given, since stages.b.start is null"),
     ],
