@@ -23,7 +23,7 @@ MISTAKES = [
     ("train optimizer.betas=[0.9]", "optimizer.betas: must be a list of 2, got 1"),
     (
         "train curriculum.stages.whole.weights.next_token=-1",
-        "losses.next_token: must be a finite",
+        "weights.next_token: must be a finite",
     ),
     (
         "train curriculum.stages.whole.weights.next_token=x",
@@ -85,7 +85,7 @@ MISTAKES = [
     ("train trainer.gradient_clip_algoritm=norm", "did you mean +trainer.gradient_clip_algorithm?"),
     ("train max_steps=5", "max_steps: unknown key; did you mean trainer.max_steps?"),
     ("train +max_steps=5", "max_steps: unknown key; did you mean trainer.max_steps?"),
-    ("train trainer.lr=1", "trainer.lr: unknown key; did you mean optimizer.lr?"),
+    ("train trainer.lr=1", "trainer.lr: unknown key; did you mean optimizer.lr or branch.lr?"),
     ("train data=files data.path=a", "data.path: unknown key; did you mean data.corpus.path?"),
     ("train sampling=log", "sampling: is a setting of tl search, tl run and tl revisions, not of tl train"),
     ("search . trainer.max_steps=4", "trainer: is a setting of tl train, tl run and tl schedule, not of tl search"),
