@@ -1,6 +1,7 @@
 """A search as TensorBoard events: the plane as a picture; score, regret and spent share after every pull."""
 
 import io
+import logging
 import math
 import os
 import shutil
@@ -56,6 +57,7 @@ def read_curve(folder: Path, name: str) -> dict[int, float]:
         return {}
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+    logging.getLogger("tensorboard").setLevel(logging.WARNING)  # it tells where a file ends
     events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
     if name not in events.Tags()["scalars"]:
         return {}

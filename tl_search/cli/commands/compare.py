@@ -113,9 +113,8 @@ def execute(plan: ComparePlan, folder: Path, config: DictConfig) -> int:
         if code != DONE:
             print("tl compare: the same command goes on with what is not finished", file=sys.stderr, flush=True)
             return code
-        runs, names = zip(
-            *((job.folder, str(job.config.hydra.runtime.choices.curriculum)) for job in jobs), strict=True
-        )
+        runs = [_run_of(job) for job in jobs]
+        names = [str(job.config.hydra.runtime.choices.curriculum) for job in jobs]
     write_comparison(read_comparison(runs, names), plan.output)
     return DONE
 
