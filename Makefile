@@ -17,11 +17,11 @@ demo: .venv/.ready
 	$(BIN)/tl run experiments=quickstart/run
 
 test: .venv/.ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: .venv/.ready
 	$(BIN)/pip install -q -c constraints.txt -e ".[dev,published]"
-	$(BIN)/python -m pytest -rs
+	TL_EXAMPLES=thorough $(BIN)/python -m pytest -rs
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

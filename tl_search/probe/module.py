@@ -13,11 +13,11 @@ from lightning import LightningModule
 from torch import Tensor
 
 from tl_search.plane.extraction import Extraction, FinalNorm, Pooling
-from tl_search.probe import batching, packing, proof
+from tl_search.probe import batching, packing, proof, varlen
 from tl_search.probe.batching import Batch
 from tl_search.probe.memory import is_full, release
 from tl_search.probe.observers import Observer, Once, Rectangle
-from tl_search.probe.pooling import pool
+from tl_search.probe.pooling import pool, pool_packed
 from tl_search.probe.positions import Lookups, fixed_up_to, reset_scaling
 from tl_search.probe.states import anatomy, blocks_of, first_tensor, model_name
 
@@ -46,6 +46,7 @@ class Probe(LightningModule):
         layers: The wanted layers of 0..L, rising; all of them at first.
         observers: Shown the token states of every wanted layer by `predict_step`.
         packs: How many tokens a text may have to be packed with others; 0 = none is packed.
+        packed_attention: The name under which transformers knows the attention of packed texts.
         apart: Texts with more tokens than this share a pass only with texts of their own length.
         position_limit: How many tokens the model has positions for; None = any number.
         width: Of the vectors.
@@ -62,6 +63,8 @@ class Probe(LightningModule):
         self.extraction = extraction
         self.observers: Sequence[Observer] = ()
         self.packs = 0
+        self.packed_attention = packing.NAME
+        self._tried_on: torch.device | None = None  # where it was chosen
         self.apart = fixed_up_to(model)
         self._own_attention = model.config._attn_implementation
         self._most_tokens: int | None = None  # in one pass; None until memory did not suffice
@@ -86,6 +89,8 @@ class Probe(LightningModule):
 
     def on_predict_start(self) -> None:
         self._most_tokens = None  # more memory may be free by now
+        if self.packs and self._tried_on != self.device:
+            self.choose_packed_attention()
 
     @torch.inference_mode()
     def predict_step(self, batch: Batch, batch_idx: int = 0) -> Float[Tensor, "layer text width"]:
@@ -141,9 +146,13 @@ class Probe(LightningModule):
         vectors: dict[int, Tensor] = {}
         number = 0  # of the layer whose states come next
 
+        starts = packing.starts(batch) if batch.groups and batch.ids.is_cuda else None
+
         def take(states: Tensor, normed: bool) -> Tensor:
             if normed and self.anatomy.norm is not None:
                 states = self.anatomy.norm(states)
+            if starts is not None and not (observers and observers.observers):
+                return pool_packed(states[0], starts, pooling)
             padded = [Rectangle(states, batch.lengths, batch.texts)]
             parts = packing.rectangles(states, batch) if batch.groups else padded
             if observers is not None:
@@ -176,8 +185,9 @@ class Probe(LightningModule):
     def _forward(self, batch: Batch) -> Tensor:
         """The last hidden state, without a key-value cache."""
         if batch.groups:
-            self._attend(packing.NAME)
-            options = {"position_ids": packing.positions(batch), "groups": batch.groups}
+            self._attend(self.packed_attention)
+            places = {"position_ids": packing.positions(batch), "starts": packing.starts(batch)}
+            options: dict[str, Any] = {**places, "groups": batch.groups}
         else:
             self._attend(self._own_attention)
             # padding is on the right, so the model's own positions start at the first real token
@@ -241,3 +251,28 @@ class Probe(LightningModule):
             return False
         finally:
             self._attend(self._own_attention)
+
+    @torch.inference_mode()
+    def choose_packed_attention(self) -> None:
+        """One call a layer instead of one for each length, where this device's kernel gives vectors that are as good.
+
+        As good means: no more than twice as far from those in float32, in any layer. The trial needs the weights on the
+        device, so it comes after `_prove`; it holds for all weights of the architecture.
+        """
+        self._tried_on, self.packed_attention = self.device, packing.NAME
+        if not varlen.possible(self.device, next(self.model.parameters()).dtype):
+            return
+        packing.register()
+        varlen.register()
+        batch = proof.Sample(self.model).packed
+        with proof.computing_in_float32(self.model, self.anatomy.blocks):
+            wide = self._tried(batch)
+        by_length = self._tried(batch)
+        self.packed_attention = varlen.NAME
+        try:
+            if proof.as_close(self._tried(batch), by_length, wide):
+                return
+        except Exception as error:
+            if is_full(error):
+                raise
+        self.packed_attention = packing.NAME

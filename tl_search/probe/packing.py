@@ -7,6 +7,7 @@ and no model's code is repeated here.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -48,28 +49,43 @@ def attention(
     Raises:
         NotImplementedError: the model passes a mask or a bias.
     """
-    if attention_mask is not None or any(options.get(name) is not None for name in _UNKNOWN):
-        raise NotImplementedError("this attention takes neither masks nor biases")
-    causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
+    refuse_unknown(attention_mask, options)
+    one_way = causal(module, is_causal)
     parts = []
     for texts, length, start in _places(groups):
         part = slice(start, start + texts * length)
         # head token size → text head token size
         q, k, v = (x[0, :, part].unflatten(1, (texts, length)).transpose(0, 1) for x in (query, key, value))
         out = functional.scaled_dot_product_attention(
-            q, k, v, is_causal=causal and length > 1, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
+            q, k, v, is_causal=one_way and length > 1, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
         )
         parts.append(out.transpose(1, 2).flatten(0, 1))
     return torch.cat(parts)[None], None
 
 
+def refuse_unknown(attention_mask: Tensor | None, options: Mapping[str, Any]) -> None:
+    """NotImplementedError for a mask, and for what some models add to their attention."""
+    if attention_mask is not None or any(options.get(name) is not None for name in _UNKNOWN):
+        raise NotImplementedError("this attention takes neither masks nor biases")
+
+
+def causal(module: torch.nn.Module, is_causal: bool | None) -> bool:
+    """Whether a token sees only what stands before it: the call says so, or else the module."""
+    return getattr(module, "is_causal", True) if is_causal is None else is_causal
+
+
 def register() -> None:
-    """Make the function known to transformers under `NAME`, and have it build no mask for it. May be repeated."""
+    """Make the function known to transformers under `NAME`. May be repeated."""
+    make_known(NAME, attention)
+
+
+def make_known(name: str, function: Callable[..., Any]) -> None:
+    """Give transformers an attention function, for which it builds no mask."""
     from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface
 
-    AttentionInterface.register(NAME, attention)
-    AttentionMaskInterface.register(NAME, lambda *args, **options: None)
+    AttentionInterface.register(name, function)
+    AttentionMaskInterface.register(name, lambda *args, **options: None)
 
 
 def packable(model: Any) -> int:
@@ -90,10 +106,16 @@ def packable(model: Any) -> int:
     return min(reach.get(kind) or 0 for kind in kinds)
 
 
+def starts(batch: Batch) -> Int[Tensor, " text+1"]:
+    """Where each text of a packed batch begins in its row, and where the last one ends; int32."""
+    return functional.pad(batch.lengths.cumsum(0), (1, 0)).int()
+
+
 def positions(batch: Batch) -> Int[Tensor, "1 token"]:
     """The position of each token in its text, from 0."""
-    counts = [torch.arange(length, device=batch.ids.device).repeat(texts) for texts, length in batch.groups]
-    return torch.cat(counts)[None]
+    row = torch.arange(batch.ids.shape[1], device=batch.ids.device)
+    first = starts(batch)[:-1].long()
+    return (row - first.repeat_interleave(batch.lengths, output_size=len(row)))[None]
 
 
 def rectangles(states: Float[Tensor, "1 token width"], batch: Batch) -> list[Rectangle]:

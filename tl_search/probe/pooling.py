@@ -43,3 +43,30 @@ def pool(
     if pooling is Pooling.max:
         return states.amax(1)
     return torch.bmm((weight / weight.sum(1, keepdim=True))[:, None], states)[:, 0]
+
+
+def pool_packed(
+    states: Float[Tensor, "token width"], starts: Int[Tensor, " text+1"], pooling: Pooling
+) -> Float[Tensor, "text width"]:
+    """The same from texts that stand end to end, without a call for each length.
+
+    Args:
+        states: Of any dtype.
+        starts: Where each text begins, and where the last one ends; every text has at least one token.
+        pooling: How.
+    """
+    starts = starts.long()
+    first, lengths = starts[:-1], starts.diff()
+    if pooling is Pooling.cls:
+        return states[first].float()
+    if pooling is Pooling.last:
+        return states[starts[1:] - 1].float()
+    states = states.float()
+    if pooling is Pooling.max:
+        return torch.segment_reduce(states, "max", offsets=starts)
+    if pooling is Pooling.mean:
+        return torch.segment_reduce(states, "mean", offsets=starts)
+    place = torch.arange(len(states), device=states.device)
+    weight = place - first.repeat_interleave(lengths, output_size=len(states)) + 1.0
+    total = lengths * (lengths + 1) / 2
+    return torch.segment_reduce(states * weight[:, None], "sum", offsets=starts) / total[:, None]

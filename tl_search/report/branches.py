@@ -12,7 +12,6 @@ from tl_search.runs.layout import RunPaths
 from tl_search.runs.parent import Parent
 from tl_search.runs.record import RunRecord
 
-
 _USUAL = ("keep", "level")  # policies that go on as the parent would
 
 
