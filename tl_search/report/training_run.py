@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tl_search.errors.printable import printable
+from tl_search.report.branches import branch_tree
 from tl_search.report.sentences import count, tags_line
 from tl_search.report.table_look import plain_table
 from tl_search.runs.index import WrittenRevision, read_index
@@ -67,6 +68,8 @@ def print_revisions(folder: Path, console: Console) -> None:
         console.print(Text(printable(tags_line(record.tags))))
     if revisions:
         console.print(table)
+    if (tree := branch_tree(folder)) is not None:
+        console.print(tree, soft_wrap=True)
     if RunPaths(folder).tensorboard.is_dir():
         console.print(Text(f"\nCurves: tensorboard --logdir {printable(RunPaths(folder).tensorboard)}"), soft_wrap=True)
 
