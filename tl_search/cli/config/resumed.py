@@ -97,7 +97,9 @@ def resumed(config: DictConfig, hydra: Any) -> DictConfig:
     named = {name_of(override) for override in given}
     if run is not None and BRANCH in named:
         raise BadInput(f"{BRANCH}: must be left out with resume=PATH, which goes on with a run that has begun")
-    recorded = _record(run) if run is not None else _record(parent.run, BRANCH) if parent else DictConfig({})
+    source = parent.run if run is None and parent is not None else run
+    assert source is not None
+    recorded = _record(source, BRANCH if run is None else "resume")
     own = {BRANCH, POLICIES} if run is None else set()  # a parent may itself be a branch
     merged = copy.deepcopy(config)
     with readable(), open_dict(merged):
@@ -106,7 +108,7 @@ def resumed(config: DictConfig, hydra: Any) -> DictConfig:
                 merged[key] = recorded[key]
         _relink(merged, recorded)
         for key in SHARED:  # its tokens lie there, wherever this command is given; unless they are gone
-            if key in recorded and key not in named and _is_there(key, recorded[key], run):
+            if key in recorded and key not in named and _is_there(key, recorded[key], source):
                 merged[key] = recorded[key]
         if run is None and parent is not None:
             merged[BRANCH] = str(parent)
