@@ -24,7 +24,7 @@ def test_the_estimate_for_known_texts_is_the_cost_that_the_search_writes(plan, f
     assert (work.assumed, work.chosen) == ((), True)
     assert Seconds.of(prices.exhaustive(*plane.shape)) == plane.exhaustive
     assert plan().budget.most(prices, *plane.shape) >= Outcome.read(finished / "run").cost.search.total
-    texts = suite.texts(suite.selection_split).values()
+    texts = suite.texts(suite.selection()).values()
     assert work.texts == len({text for listed in texts for text in listed})
 
 

@@ -163,10 +163,17 @@ class Suite:
 
         with _settings_named("selection_split"):
             found = {
-                name: texts_here(name, self.selection_split, self.subsets.get(name), folder, self.skip_nulls)
-                for name in self.names
+                name: texts_here(
+                    name,
+                    self.selection_splits.get(name, self.selection_split),
+                    subset,
+                    folder,
+                    self.skip_nulls,
+                    self._place,
+                )
+                for name, subset in self.tasks.items()
             }
-        others = {name: kind(name)[0] for name, here in found.items() if here is None}
+        others = {name: kind(name, self._place)[0] for name, here in found.items() if here is None}
         return [here for here in found.values() if here is not None], others
 
     def training_texts(self) -> dict[str, tuple[str, ...]]:

@@ -46,7 +46,7 @@ def texts_of(task: TaskSpec, folder: Path | None = None) -> tuple[str, ...]:
 
 
 def texts_here(
-    name: str, split: str, subset: str | None, folder: Path, skip_nulls: bool = False
+    name: str, split: str, subset: str | None, folder: Path, skip_nulls: bool = False, place: Path | None = None
 ) -> tuple[TaskSpec, tuple[str, ...]] | None:
     """The task and its `task_texts`, if nothing must be downloaded for them.
 
@@ -54,10 +54,11 @@ def texts_here(
     Raises ValueError if there is no such task, split or subset.
     """
     if name in task_names():
-        return describe(name, split, subset, skip_nulls), task_texts(name, split, subset, None, skip_nulls)
-    if split not in kind(name)[1]:  # whether it has this one is known from its data alone
+        task = describe(name, split, subset, skip_nulls, place)
+        return task, texts_of(task)
+    if split not in kind(name, place)[1]:  # whether it has this one is known from its data alone
         return None
-    task = describe(name, split, subset, skip_nulls)
+    task = describe(name, split, subset, skip_nulls, place)
     found = _read(folder / f"{digest(task.identity(), 32)}.json", task)
     return None if found is None else (task, tuple(found))
 

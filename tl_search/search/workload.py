@@ -46,4 +46,4 @@ def work_of(suite: Suite | None, otherwise: Workload, folder: Path) -> Work:
     assumed = {name: TaskSize(kind, otherwise.texts, characters, (name,)) for name, kind in others.items()}
     texts = sum(len(part) for part in counted.parts.values()) + len(assumed) * otherwise.texts
     sizes = {**counted.sizes(), **assumed}
-    return Work({name: sizes[name] for name in suite.names}, texts, tuple(assumed), True)
+    return Work({name: sizes[name] for name in suite.tasks}, texts, tuple(assumed), True)
