@@ -260,7 +260,7 @@ def caveats(findings: Findings) -> list[str]:
             f"{chosen}The intervals are bootstrap confidence intervals over test items. They do not tell how much the "
             "scores would vary with other training seeds or other datasets."
         )
-        found += [*_winners_curse(outcome), *_official(outcome), *_superseded(plane)]
+        found += [*_winners_curse(outcome, plane.same_split), *_official(outcome), *_superseded(plane)]
         if plane.is_control(outcome.named.arm):
             found.append(
                 f"The best arm is a control ({control_name(plane, outcome.named.arm)}): for these tasks, what the "
@@ -292,10 +292,10 @@ def caveats(findings: Findings) -> list[str]:
     return found
 
 
-def _winners_curse(outcome: Outcome) -> list[str]:
+def _winners_curse(outcome: Outcome, same: bool) -> list[str]:
     """How much the chosen arm falls from the data that chose it to held-out data, beside an arm that nobody chose."""
     chosen, other = outcome.best.fall, outcome.final_last.fall
-    if chosen is None or other is None or outcome.best.arm == outcome.final_last.arm:
+    if same or chosen is None or other is None or outcome.best.arm == outcome.final_last.arm:
         return []
     return [
         f"Winner's curse: the arm that the search chose scores {points(outcome.best.selection.objective or 0)} on "
