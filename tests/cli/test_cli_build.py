@@ -34,7 +34,7 @@ def test_the_word_none_survives_yaml_reading_it_as_null():
 
 
 def test_nested_nodes_are_built_first_also_inside_a_mapping():
-    stage = {"_target_": "tl_search.plane.curriculum.Stage", "name": "whole", "losses": {"next_token": 1}}
+    stage = {"_target_": "tl_search.plane.curriculum.Stage", "name": "whole", "weights": {"next_token": 1}}
     built = build(node(curriculum={"_target_": "tl_search.plane.curriculum.Curriculum", "stages": {"whole": stage}}))
     assert built["curriculum"] == Curriculum({"whole": Stage("whole", 0, {"next_token": 1.0})})
 

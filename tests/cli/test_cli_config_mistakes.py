@@ -22,12 +22,12 @@ MISTAKES = [
     ("train schedule.min_checkpoint_interval=null", "schedule.min_checkpoint_interval: must be an integer, got None"),
     ("train optimizer.betas=[0.9]", "optimizer.betas: must be a list of 2, got 1"),
     (
-        "train curriculum.stages.whole.losses.next_token=-1",
+        "train curriculum.stages.whole.weights.next_token=-1",
         "losses.next_token: must be a finite",
     ),
     (
-        "train curriculum.stages.whole.losses.next_token=x",
-        "stages.whole.losses.next_token: must be a number",
+        "train curriculum.stages.whole.weights.next_token=x",
+        "stages.whole.weights.next_token: must be a number",
     ),
     ("train curriculum.stages.whole=3", "curriculum.stages.whole: must be a Stage"),
     ("train trainer.max_step=5", "trainer.max_step: unknown key; did you mean max_steps?"),

@@ -155,6 +155,7 @@ def _train(
 
     from tl_search.training.callbacks.batch_seed import BatchSeed
     from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
+    from tl_search.training.callbacks.curriculum_stages import CurriculumStages
     from tl_search.training.callbacks.curves import TrainingCurves
     from tl_search.training.callbacks.early_end import EarlyEnd
     from tl_search.training.callbacks.ema import Ema
@@ -166,7 +167,7 @@ def _train(
     from tl_search.training.callbacks.unmoved import UnmovedWeights
     from tl_search.training.module import CausalLM
 
-    total, steps = timeline.total, {*due}
+    total, steps, every = timeline.total, {*due}, int(plan.trainer.get("log_every_n_steps") or 10)
     asked = {name: entry for name, entry in plan.callbacks.items() if entry is not None}
     bests = {name: entry for name, entry in asked.items() if isinstance(entry, Best)}
     others = {name: callback_of(name, entry) for name, entry in asked.items() if not isinstance(entry, Best)}
@@ -192,6 +193,7 @@ def _train(
                 on_train_start=lambda *_: signals.listen("saving at the end of this step"),
                 on_train_end=lambda *_: signals.listen("finishing the run, whose last step is done"),
             ),
+            CurriculumStages(timeline, every),
             SettingsCard(said, record.tags if record else ()),
             Measurements(),
             BatchSeed(plan.seed),
@@ -201,7 +203,7 @@ def _train(
             scheduled,  # Lightning moves all Checkpoint callbacks to the end, in this order
             *(others.get(name) or BestCheckpoint(bests[name], name, run) for name in asked),
             *([EarlyEnd(scheduled)] if any(isinstance(found, EarlyStopping) for found in others.values()) else []),
-            TrainingCurves(int(plan.trainer.get("log_every_n_steps") or 10), timeline),
+            TrainingCurves(every, timeline),
             ResumeState(plan.checkpoint, run),
         ]
         done = -1 if state is None else start

@@ -12,15 +12,16 @@ from tl_search.runs.identity import Decides, decisions, plain
 from tl_search.runs.target import AUTO
 from tl_search.training.callback_checks import check_kinds, check_monitors
 from tl_search.training.callbacks.best import Best, check_entries
-from tl_search.training.data import BlockLoader, Text, count_blocks, held_out_batches
+from tl_search.training.data import FROM_THE_START, BlockLoader, Origin, Text, count_blocks, held_out_batches
 from tl_search.training.entries import CallbackEntry, LoggerEntry
 from tl_search.training.limits import deciding, limited
 from tl_search.training.model import ModelConfig
 from tl_search.training.optim import LrPolicy, OptimizerConfig
 from tl_search.training.packing import PackedText
 from tl_search.training.retention import Checkpointing, RevisionWeights
+from tl_search.training.stage_data import BatchForm, check_data
 from tl_search.training.terms import check_terms
-from tl_search.training.tokens import TokenizerConfig
+from tl_search.training.tokens import TokenizerConfig, rows
 from tl_search.training.trainer import FREE, check_trainer, device_count
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class TrainingPlan:
         tokenizer: How text becomes tokens.
         data: The text and how it is divided into batches.
         schedule: At which steps a revision is written.
-        curriculum: The weights of the loss terms at each step.
+        curriculum: The weights of the loss terms, and the data parameters, at each step.
         optimizer: Ours, or a mapping with the `_target_` of one of torch's.
         trainer: Arguments of Lightning's Trainer; `max_steps`, or `max_epochs`, says how long the run is.
         callbacks: Name → one of ours, a Lightning callback, a mapping with the `_target_` of one, or None.
@@ -94,6 +95,7 @@ class TrainingPlan:
         if self.checkpoint.weights is RevisionWeights.ema and self.ema_decay is None:
             raise ValueError("ema_decay: must be given, since checkpoint.weights=ema, got null")
         check_terms(self.curriculum)
+        check_data(self.curriculum, self.model.context)
         check_trainer(self.trainer)
         tried = "debug=true" if self.debug else "trainer.fast_dev_run" if self.trainer.get("fast_dev_run") else ""
         if tried and self.resume != AUTO:
@@ -119,13 +121,18 @@ class TrainingPlan:
     def batches_per_step(self) -> int:
         return int(self.trainer.get("accumulate_grad_batches") or 1)
 
-    def loader(self, packed: PackedText, rank: int = 0) -> BlockLoader:
+    def loader(self, packed: PackedText, rank: int = 0, origin: Origin = FROM_THE_START) -> BlockLoader:
         """The training batches of one rank. Raises ValueError when the text does not fill one step."""
-        text, context = self.data, self.model.context
+        text, context, seed = self.data, self.model.context, self.seed if origin.seed is None else origin.seed
         return BlockLoader(
-            packed.train, context, text.batch_size, self.batches_per_step, self.seed, text.drop_last, rank,
-            self.devices, text.workers, self.trainer.get("limit_train_batches"),
+            packed.train, context, text.batch_size, self.batches_per_step, seed, text.drop_last, rank,
+            self.devices, text.workers, self.trainer.get("limit_train_batches"), origin, self.form_at,
+            rows(packed.tokenizer),
         )  # fmt: skip
+
+    def form_at(self, step: int) -> BatchForm:
+        """What the batch after `step` completed steps is like."""
+        return BatchForm.of(self.curriculum.stage_at(step).data, self.model.context)
 
     def held_out(self, packed: PackedText) -> "list[Tensor]":
         """Batches for the eval loss, int64 (block, context + 1). Raises ValueError where there is none."""

@@ -11,6 +11,7 @@ from tl_search.cli.config.allowlist import whole_numbers
 from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.renamed import first_named
 from tl_search.cli.config.tags import TAGS
+from tl_search.plane.curriculum import placed
 from tl_search.runs.identity import Decides, decisions, named
 from tl_search.store.keys import digest
 from tl_search.training.trainer import FREE, device_count
@@ -48,6 +49,8 @@ def identity(config: DictConfig, command: str) -> dict[str, Any]:
         kept["extraction"]["dtype"] = _settled(kept["extraction"].get("dtype", "auto"), accelerator)
     if (kept.get("metrics") or {}).get("columns") in (None, "none"):
         kept.pop("metrics", None)  # how nothing is measured makes no difference
+    if isinstance(kept.get("curriculum"), Mapping):
+        kept["curriculum"] = placed(kept["curriculum"])
     if kept.get("callbacks"):
         kept["callbacks"] = _acting(kept["callbacks"])
     if kept.get("trainer"):

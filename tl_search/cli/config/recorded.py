@@ -15,7 +15,7 @@ from tl_search.cli.config.choices import CHOICES, chosen
 from tl_search.cli.config.folders import first_part
 from tl_search.cli.config.naming import deciding_keys, run_digest
 from tl_search.cli.config.plugged import KEY
-from tl_search.cli.config.renamed import first_named
+from tl_search.cli.config.renamed import first_named, renewed
 from tl_search.cli.config.tags import tags_of
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.secrets import redact
@@ -89,8 +89,9 @@ def read(run: Path) -> DictConfig:
         recorded = read_settings(run)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    _check_plain(OmegaConf.to_container(recorded, resolve=False), RunPaths(run).config)
-    return recorded
+    tree = OmegaConf.to_container(recorded, resolve=False)
+    _check_plain(tree, RunPaths(run).config)
+    return OmegaConf.create(renewed(tree))
 
 
 def _lost(run: Path) -> str:
