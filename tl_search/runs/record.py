@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from tl_search.runs.layout import HEALED_BY, RunPaths
+from tl_search.runs.parent import Parent
 from tl_search.store.atomic import write_json
 from tl_search.store.typed_json import from_plain, read_record, reading, write_record
 
@@ -75,7 +76,7 @@ class RunRecord:
     data: Mapping[str, str] | None = None
     weights: str | None = None
     history: tuple[Mapping[str, Any], ...] = ()
-    parent: Mapping[str, Any] | None = None
+    parent: Parent | None = None
     plugins: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     varied: str = ""

@@ -90,17 +90,23 @@ def newest_state(run: Path) -> tuple[Path, int] | None:
 
 
 def find_state(run: Path, name: str | None) -> Path:
-    """The folder of the state `stepN` or `best`; None is the newest.
+    """The folder of the state `stepN` or `best`; None is the newest, and so is one that the run was set back to.
 
     Raises:
         ValueError: there is none of that name; the message lists the names that there are.
     """
+    states = states_of(run)
+    if states and (name is None or is_set_back(run, name)):
+        return states[0][0]
+    return named_state(run, name or BEST)
+
+
+def named_state(run: Path, name: str) -> Path:
+    """The folder of the state `stepN` or `best`, also while the run goes on from it. Raises as `find_state`."""
     paths = RunPaths(run)
     names = [folder.name for folder, _ in states_of(run)]
     if not names:
         raise ValueError(f"resume: {run} has no training state to continue from")
-    if name is None or is_set_back(run, name):
-        return paths.states / names[0]
     if name == BEST:
         pointer = paths.pointer(BEST)
         if not pointer.is_file():
@@ -118,7 +124,11 @@ def whole_state(run: Path, name: str | None) -> tuple[Path, int]:
     Raises:
         ValueError: it is not there, or it is damaged; the message names those that may be used instead.
     """
-    folder = find_state(run, name)
+    return whole(run, find_state(run, name))
+
+
+def whole(run: Path, folder: Path) -> tuple[Path, int]:
+    """The file of the state in a folder, and its step, likewise."""
     step = step_of(folder.name)
     assert step is not None
     try:

@@ -10,6 +10,7 @@ from tl_search.plane.curriculum import Curriculum
 from tl_search.plane.schedule import Schedule
 from tl_search.runs.identity import Decides, decisions, plain
 from tl_search.runs.target import AUTO
+from tl_search.training.branch import Branch
 from tl_search.training.callback_checks import check_kinds, check_monitors
 from tl_search.training.callbacks.best import Best, check_entries
 from tl_search.training.data import FROM_THE_START, BlockLoader, Origin, Text, count_blocks, held_out_batches
@@ -56,6 +57,8 @@ class TrainingPlan:
         lr_policy: What the learning rate does when the run's length changes.
         cache: Folder for tokens, which several runs may share; None keeps them in the run directory.
         debug: Whether the plan is only tried, with a small model and for a few steps (`training/rehearsal.py`).
+        branch_from: `RUN@stepN` or `RUN@best`: the run begins with this state of another run; None begins anew.
+        branch: What such a run takes over.
 
     Raises:
         ValueError: naming the setting that is wrong.
@@ -79,10 +82,12 @@ class TrainingPlan:
     lr_policy: LrPolicy = LrPolicy.keep
     cache: Path | None = None
     debug: bool = False
+    branch_from: str | None = None
+    branch: Branch = field(default_factory=Branch)
 
     # of `trainer`, each argument decides for itself, and `checkpoint.weights` decides weights
     DECIDES: ClassVar = {
-        "weights": "model tokenizer data curriculum optimizer trainer seed ema_decay compile",
+        "weights": "model tokenizer data curriculum optimizer trainer seed ema_decay compile branch_from branch",
         "steps": "schedule",
         "files": "callbacks checkpoint eval_interval",
         "free": "logger resume lr_policy cache debug",
@@ -100,6 +105,10 @@ class TrainingPlan:
         tried = "debug=true" if self.debug else "trainer.fast_dev_run" if self.trainer.get("fast_dev_run") else ""
         if tried and self.resume != AUTO:
             raise ValueError(f"resume: must be left out with {tried}, which keeps nothing of a run, got {self.resume}")
+        if tried and self.branch_from is not None:
+            raise ValueError(f"branch_from: must be left out with {tried}, which begins anew, got {self.branch_from}")
+        if self.branch_from is None and self.branch != Branch():
+            raise ValueError("branch: must be left out without branch_from=RUN@stepN, since it says how a run branches")
         check_entries(self.callbacks)
         for room in ("callbacks", "logger"):
             for name, entry in getattr(self, room).items():
@@ -157,6 +166,9 @@ class TrainingPlan:
     def identity(self) -> dict[str, Any]:
         """The settings that decide weights and steps, as plain values; the others may change when a run goes on."""
         parts = {name: plain(getattr(self, name)) for name, what in decisions(type(self)).items() if what in _PLANNED}
+        del parts["branch_from"]  # the record's entry of the parent says more
+        if self.branch_from is None:
+            del parts["branch"]
         given = deciding(self.trainer)
         trainer = {key: plain(value) for key, value in given.items() if key not in {"_target_", *FREE}}
         if self.devices > 1:  # each reads a batch of its own

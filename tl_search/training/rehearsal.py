@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tl_search.plane.schedules.every import EverySchedule
 from tl_search.plane.schedules.none import NoSchedule
 from tl_search.text.excerpt import Excerpt
+from tl_search.training.stage_data import fitted
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
@@ -45,6 +46,7 @@ def rehearsed(plan: "TrainingPlan") -> "TrainingPlan":
     return replace(
         plan,
         model=model,
+        curriculum=fitted(plan.curriculum, model.context),
         data=replace(
             data,
             corpus=Excerpt(data.corpus, max(_LEAST, _PER_TOKEN * needed)),

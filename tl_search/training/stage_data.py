@@ -4,14 +4,15 @@ A batch is made of its step's parameters wherever it is made: the loader knows t
 number. So a worker process that prepares batches ahead needs no word when a stage begins.
 """
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from tl_search.errors.nearest import did_you_mean
-from tl_search.plane.curriculum import Curriculum
+from tl_search.plane.curriculum import Curriculum, Stage
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,6 +64,18 @@ def check_data(curriculum: Curriculum, context: int) -> None:
             BatchForm.of(stage.data, context)
         except ValueError as error:
             raise ValueError(f"curriculum.stages.{name}.data.{error}") from error
+
+
+def fitted(curriculum: Curriculum, context: int) -> Curriculum:
+    """A curriculum for a model with another context, whose sequences may have to be shorter."""
+
+    def fit(stage: Stage) -> Stage:
+        length = stage.data.get("sequence_length")
+        return (
+            replace(stage, data={**stage.data, "sequence_length": math.gcd(int(length), context)}) if length else stage
+        )
+
+    return replace(curriculum, stages={name: fit(stage) for name, stage in curriculum.stages.items()})
 
 
 def formed(blocks: "Tensor", form: BatchForm, seeds: Sequence[int], vocabulary: int) -> "Tensor":

@@ -89,10 +89,14 @@ def device_count(given: Mapping[str, Any]) -> int:
     raise ValueError(f"trainer.devices: must be a number >= 1, a list of device numbers or auto, got {devices!r}")
 
 
-def last_step(trainer: Mapping[str, Any], steps_per_epoch: int) -> int:
-    """The last step of a run: the lower of `max_steps` and `max_epochs`, where both are given."""
+def last_step(trainer: Mapping[str, Any], steps_per_epoch: int, begins: int = 0) -> int:
+    """The last step of a run: the lower of `max_steps` and `max_epochs`, where both are given.
+
+    Args:
+        begins: The step from which epochs are counted; above 0 in a branch that begins the text anew.
+    """
     steps, epochs = trainer.get("max_steps") or -1, trainer.get("max_epochs") or -1
-    return min(limit for limit in (steps, epochs * steps_per_epoch) if limit > 0)
+    return min(limit for limit in (steps, begins * (epochs > 0) + epochs * steps_per_epoch) if limit > 0)
 
 
 def make_trainer(
