@@ -85,10 +85,9 @@ def test_the_record_says_whose_state_it_was_and_what_is_different(parent, tmp_pa
 
 def test_the_plane_of_a_branch_begins_at_its_first_step(parent, tmp_path):
     run = tmp_path / "run"
-    fit(branched(parent)[0], run)
-    assert next(line.step for line in read_index(run)) == 8
-    assert same(weights(run, "step8"), weights(parent[0], "step8"))
-    assert [revision.step for revision in RunCheckpoints(str(run)).listed()] == [8, 12, 14]
+    fit(branched(parent, 12)[0], run)
+    assert same(weights(run, "step12"), weights(parent[0], "step12"))
+    assert [revision.step for revision in RunCheckpoints(str(run)).listed()] == [12, 13, 14]
 
 
 def test_a_cut_branch_goes_on_by_itself_even_when_its_parent_is_gone(parent, tmp_path):
@@ -123,7 +122,7 @@ def test_skipping_what_has_passed_keeps_the_parents_values_until_the_next_stage(
     late = dict(PLAN.curriculum.stage_at(8).weights)
     assert witness.weights == {step: late if step < 10 else {"next_token": 2} for step in range(8, 14)}
     assert {batch.dim() for batch in witness.batches.values()} == {2}
-    assert [line.stage for line in read_index(tmp_path / "run")] == ["late", "c", "c"]
+    assert [line.stage for line in read_index(tmp_path / "run")] == ["late", "late", "c", "c", "c"]
 
 
 def test_a_branch_of_a_branch_has_the_stage_that_its_parent_had(parent, tmp_path):

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from tl_search.cli import commands
 from tl_search.cli.command import Command
+from tl_search.cli.config import run_folder  # noqa: F401  it makes the names of directories of trainings
 from tl_search.cli.config.build import build
 from tl_search.cli.config.compose import CommandLine
 from tl_search.cli.config.preflight import Job

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tl_search.errors.printable import printable
+from tl_search.report.branches import branch_tree
 from tl_search.report.sentences import count, tags_line
 from tl_search.runs.index import WrittenRevision, read_index
 from tl_search.runs.layout import RunPaths
@@ -70,6 +71,8 @@ def print_revisions(folder: Path, console: Console) -> None:
         console.print(Text(printable(tags_line(record.tags))))
     if revisions:
         console.print(table)
+    if (tree := branch_tree(folder)) is not None:
+        console.print(tree, soft_wrap=True)
     if RunPaths(folder).tensorboard.is_dir():
         console.print(Text(f"Curves: tensorboard --logdir {printable(RunPaths(folder).tensorboard)}"), soft_wrap=True)
 

@@ -151,14 +151,14 @@ def differences(before: Any, now: Any, limit: int = 8) -> str:
     old, new = flat(before), flat(now)
     keys = [key for key in {**old, **new} if old.get(key, "absent") != new.get(key, "absent")]
     said = [
-        f"{_typed(key) or 'value'} was {old.get(key, 'absent')!r}, now {new.get(key, 'absent')!r}"
+        f"{typed(key) or 'value'} was {old.get(key, 'absent')!r}, now {new.get(key, 'absent')!r}"
         for key in keys[:limit]
     ]
     more = [f"and {len(keys) - limit} more"] if len(keys) > limit else []
     return "; ".join([*said, *more])
 
 
-def _typed(key: str) -> str:
+def typed(key: str) -> str:
     """A setting of a plan as a person types it now."""
     return re.sub(r"^(curriculum\.stages\..+)\.losses\b", r"\1.weights", key)
 

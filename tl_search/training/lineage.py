@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from tl_search.plane.curriculum import Curriculum, Stage
-from tl_search.runs.identity import differences, flat
+from tl_search.runs.identity import differences, flat, typed
 from tl_search.runs.parent import Parent
 from tl_search.runs.places import put_back
 from tl_search.runs.record import RunRecord
 from tl_search.runs.states import named_state, states_of, verified, whole
-from tl_search.runs.target import BEST, Target
+from tl_search.runs.target import Target
 from tl_search.training.branch import DataOrder, OnRestore, OptimizerState
 from tl_search.training.data import FROM_THE_START, Origin
 from tl_search.training.extend import phases
@@ -106,7 +106,7 @@ class Source:
             digest=self.record.digest,
             step=self.step,
             sha256=self.sha256,
-            changed=changes(self.plan, plan),
+            changed={typed(key): values for key, values in changes(self.plan, plan).items()},
             stage={"name": stage.name, "weights": dict(stage.weights), "data": dict(stage.data)},
             order={"seed": plan.seed, **asdict(self.order(plan))},
             phases=tuple(
@@ -254,16 +254,3 @@ def _of_a_branch() -> Iterator[None]:
     except ValueError as error:
         said = str(error).replace("resume: ", "branch_from: ", 1)
         raise ValueError(said.replace("must be a run, RUN@stepN or RUN/checkpoints/stepN", _FORM)) from error
-
-
-def resolved(text: str) -> str:
-    """What `branch_from` names, as an absolute path with the step: `best` may be another step tomorrow.
-
-    Raises:
-        ValueError: there is no such run, or it has no best state.
-    """
-    target = Target.parse(text)
-    with _of_a_branch():
-        check_run(target.run)
-        name = named_state(target.run, BEST).name if target.name == BEST else target.name
-    return str(Target(target.run.resolve(), name))

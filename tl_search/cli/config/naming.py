@@ -8,6 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from tl_search.cli import commands
 from tl_search.cli.config.allowlist import whole_numbers
+from tl_search.cli.config.ancestry import KEY as BRANCH
+from tl_search.cli.config.ancestry import POLICIES, ancestor
 from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.renamed import first_named
 from tl_search.cli.config.tags import TAGS
@@ -49,6 +51,10 @@ def identity(config: DictConfig, command: str) -> dict[str, Any]:
         kept["extraction"]["dtype"] = _settled(kept["extraction"].get("dtype", "auto"), accelerator)
     if (kept.get("metrics") or {}).get("columns") in (None, "none"):
         kept.pop("metrics", None)  # how nothing is measured makes no difference
+    if kept.get(BRANCH) is None:
+        kept = {key: value for key, value in kept.items() if key not in (BRANCH, POLICIES)}
+    else:
+        kept[BRANCH] = ancestor(str(kept[BRANCH]))
     if isinstance(kept.get("curriculum"), Mapping):
         kept["curriculum"] = placed(kept["curriculum"])
     if kept.get("callbacks"):

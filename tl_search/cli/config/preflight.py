@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tl_search.cli.command import Command
+from tl_search.cli.config import run_folder  # noqa: F401  it makes the names of directories of trainings
 from tl_search.cli.config.allowlist import check_targets, walk
 from tl_search.cli.config.build import build
 from tl_search.cli.config.compose import CommandLine, compose_job, configs, jobs

@@ -11,7 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from tl_search import plugins
 from tl_search.cli import commands
-from tl_search.cli.config.choices import CHOICES, chosen
+from tl_search.cli.config.ancestry import CHOICES, settle
+from tl_search.cli.config.choices import chosen
 from tl_search.cli.config.folders import first_part
 from tl_search.cli.config.naming import deciding_keys, run_digest
 from tl_search.cli.config.plugged import KEY
@@ -71,7 +72,7 @@ def renew(folder: Path, command: str, config: DictConfig) -> None:
     path = RunPaths(folder).config
     kept = _resolved(config, command, (*_ALSO, *([KEY] if config.get(KEY) else [])))
     if commands.find(command).resumes:
-        kept[CHOICES] = chosen(None if _lost(folder) else read(folder).get(CHOICES) or {})
+        kept[CHOICES] = chosen(None if _lost(folder) else read(folder).get(CHOICES) or {}, config)
     write_text(path, redact(OmegaConf.to_yaml(OmegaConf.create(kept))))
     _tag(folder, config)
 
@@ -133,6 +134,7 @@ def _resolved(config: DictConfig, command: str, also: tuple[str, ...] = ()) -> d
         for key in SHARED:
             if config.get(key):
                 config[key] = str(Path(config[key]).resolve())
+        settle(config)
         for key, anywhere in PLACES.items():
             if isinstance(place := OmegaConf.select(config, key), str):
                 OmegaConf.update(config, key, anywhere(place))
