@@ -11,8 +11,9 @@ from tiny_run import At, PowerCut, cut, plan, same, weights
 from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.runs.index import read_index
 from tl_search.training.callbacks.curriculum_stages import CurriculumStages
-from tl_search.training.data import BlockLoader, Origin
+from tl_search.training.data import BlockLoader
 from tl_search.training.fit import fit
+from tl_search.training.ordered import Origin
 from tl_search.training.stage_data import BatchForm, check_data, formed
 
 # 14 steps of batches of 4 blocks of 16 tokens, 6 steps in an epoch: stages begin in the middle of epochs and at none.

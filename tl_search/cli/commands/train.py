@@ -38,9 +38,9 @@ def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
     names = {field.name for field in fields(TrainingPlan)}
     planned = construct(TrainingPlan, {name: part for name, part in parts.items() if name in names})
     try:
-        planned.data.corpus.check()
+        planned.data.check()
     except ValueError as error:
-        raise ValueError(f"data.corpus.{error}") from error
+        raise ValueError(f"data.{error}") from error
     start, most = Start.parse(planned.resume), planned.trainer.get("max_steps") or -1
     if (
         planned.branch_from is not None
