@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from tl_search.store.keys import digest
 from tl_search.text.paths import absolute
 from tl_search.training.peptide.data import PackedSpectra, SpectrumData
 from tl_search.training.peptide.form import SpectrumForm
 from tl_search.training.peptide.reading import check_path, file_digest, read_spectra
-from tl_search.training.peptide.residues import Residues
 from tl_search.training.peptide.spectrum import Spectrum
 from tl_search.training.peptide.synthetic import key_of
 
@@ -81,7 +80,7 @@ class AnnotatedSpectra(SpectrumData):
     def fingerprint(self, recorded: Mapping[str, str]) -> str:
         return file_digest(self.path)
 
-    def pack(self, tokenizer: Residues, cache: Path, recorded: Mapping[str, str] | None, context: int) -> PackedSpectra:
+    def pack(self, tokenizer: Any, cache: Path, recorded: Mapping[str, str] | None, context: int) -> PackedSpectra:
         read = read_spectra(self.path, tokenizer, context - 1, self.max_peaks)
         held = [one for one in read.spectra if _is_held_out(one, self.validation_share)]
         train = [one for one in read.spectra if not _is_held_out(one, self.validation_share)]

@@ -6,12 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from tl_search.errors.limits import at_least
 from tl_search.training.peptide.form import SpectrumForm
 from tl_search.training.peptide.pyteomics import part
-from tl_search.training.peptide.residues import Residues
 from tl_search.training.peptide.spectrum import Spectrum
 from tl_search.training.tokens import digest_of
 
@@ -119,8 +118,8 @@ class SpectrumData(ABC):
         """A digest of everything that decides the spectra, beside the vocabulary and the model."""
 
     @abstractmethod
-    def pack(self, tokenizer: Residues, cache: Path, recorded: Mapping[str, str] | None, context: int) -> PackedSpectra:
-        """The spectra. Nothing is cached; arguments are as for text. Raises ValueError."""
+    def pack(self, tokenizer: Any, cache: Path, recorded: Mapping[str, str] | None, context: int) -> PackedSpectra:
+        """The spectra; arguments are as for text, and the tokenizer is a `Residues`. Raises ValueError."""
 
     @abstractmethod
     def excerpt(self, tokens: int, batches: int, evaluates: bool) -> Self:

@@ -42,8 +42,8 @@ class SyntheticSpectra(SpectrumData):
     """Spectra of random peptides.
 
     The validation sets `clean` and `noisy` have the same peptides and differ in `noisy` alone. They depend on
-    `validation_seed`, not on the run's seed, so runs of all seeds are measured on the same spectra. The eval loss is that
-    of both sets together.
+    `validation_seed`, not on the run's seed, so runs of all seeds are measured on the same spectra. The eval loss is
+    that of both sets together.
 
     Args:
         spectra: Spectra in an epoch; each epoch has new ones.
@@ -116,7 +116,8 @@ class SyntheticSpectra(SpectrumData):
     def longest(self, context: int) -> int:
         if self.max_length > context - 1:
             raise ValueError(
-                f"data.max_length: must be below model.context, {context}, which also holds the end, got {self.max_length}"
+                f"data.max_length: must be below model.context, {context}, which also counts the end, got "
+                f"{self.max_length}"
             )
         return self.max_length
 
@@ -129,9 +130,10 @@ class SyntheticSpectra(SpectrumData):
         """What draws the peptides."""
         return Generator(residues, self.ions, self.losses, self.min_length)
 
-    def pack(self, tokenizer: Residues, cache: Path, recorded: Mapping[str, str] | None, context: int) -> PackedSpectra:
+    def pack(self, tokenizer: Any, cache: Path, recorded: Mapping[str, str] | None, context: int) -> PackedSpectra:
         generator, seed = self.generator(tokenizer), self.validation_seed
-        peptides, noisy = {}, SpectrumForm.of(self.noisy, self.max_length, self.min_length)
+        peptides: dict[bytes, Spectrum] = {}
+        noisy = SpectrumForm.of(self.noisy, self.max_length, self.min_length)
         for number in range(self.validation_spectra):
             peptide = generator.peptide(stream(seed, "validation", number), self.max_length, {*peptides})
             peptides[key_of(peptide)] = generator.spectrum(peptide, stream(seed, "validation spectrum", number))

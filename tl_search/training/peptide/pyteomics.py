@@ -7,14 +7,14 @@ AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 
 
 def part(name: str) -> ModuleType:
-    """A module of pyteomics. Raises ValueError where it is not installed."""
+    """A module of pyteomics. Raises ValueError where it, or what it needs to read mzML, is not installed."""
     from importlib import import_module
 
     try:
+        for needed in ("lxml", "psims") if name == "mzml" else ():
+            import_module(needed)
         return import_module(f"pyteomics.{name}")
     except ModuleNotFoundError as error:
-        if error.name not in ("pyteomics", "lxml", f"pyteomics.{name}"):
-            raise
         raise ValueError(f"data: needs {error.name}, which pip install tl-search[peptide] installs") from error
 
 
