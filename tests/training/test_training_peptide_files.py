@@ -11,7 +11,7 @@ from tl_search.training.peptide.form import SpectrumForm
 from tl_search.training.peptide.reading import check_path, read_spectra
 from tl_search.training.peptide.residues import Residues
 
-RESIDUES = Residues({"C[Carbamidomethyl]": "H3C2NO", "M[Oxidation]": "O", "[Acetyl]-": "H2C2O"})
+RESIDUES = Residues(("C[Carbamidomethyl]=H3C2NO", "M[Oxidation]=O", "[Acetyl]-=H2C2O"))
 
 
 def ions(sequence="PEPTIDE", charge="2+", mz="400.6873", peaks="148.06 10\n227.10 40\n324.16 20\n"):
@@ -99,7 +99,7 @@ def test_peptides_that_are_held_out_are_in_no_training_spectrum_and_stages_limit
     form = SpectrumForm(4)
     taken = [packed.source.spectrum(form, 0, 0, number).peptide for number in range(packed.source.count)]
     assert max(map(len, taken)) == 4
-    with pytest.raises(ValueError, match="max_length: must leave a peptide of the files, got 2"):
+    with pytest.raises(ValueError, match="max_length: must be an integer from 3 to 5, got 2"):
         packed.source.check(SpectrumForm(2))
 
 

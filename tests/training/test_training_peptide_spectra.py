@@ -12,7 +12,7 @@ from tl_search.training.peptide.residues import Residues
 from tl_search.training.peptide.spectrum import Spectrum, cleaned
 from tl_search.training.peptide.synthetic import key_of
 
-RESIDUES = Residues({"C[Carbamidomethyl]": "H3C2NO", "[Acetyl]-": "H2C2O"})
+RESIDUES = Residues(("C[Carbamidomethyl]=H3C2NO", "[Acetyl]-=H2C2O"))
 DATA = SyntheticSpectra(validation_spectra=40, spectra=50)
 NOISE = SpectrumForm(18, peak_dropout=0.3, mass_error_ppm=15.0, noise_peaks=10)
 

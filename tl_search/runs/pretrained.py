@@ -57,6 +57,14 @@ def load_model(source: str | Path, kind: str = "AutoModel", *, config: Any = Non
     return auto.from_pretrained(source, config=config, trust_remote_code=False, weights_only=True, **options)
 
 
+def register(config: type, model: type) -> None:
+    """Makes `load_config` and `load_model` know a kind of model that is of this package, by its `model_type`."""
+    from transformers import AutoConfig, AutoModel
+
+    AutoConfig.register(config.model_type, config, exist_ok=True)  # type: ignore[attr-defined]  # every config has it
+    AutoModel.register(config, model, exist_ok=True)
+
+
 def load_tokenizer(source: str | Path, **where: Any) -> Any:
     """A tokenizer; arguments and errors as for `load_config`."""
     from transformers import AutoTokenizer

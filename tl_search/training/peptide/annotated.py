@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from tl_search.errors.limits import at_least
 from tl_search.store.keys import digest
 from tl_search.text.paths import absolute
 from tl_search.training.peptide.data import PackedSpectra, SpectrumData
@@ -37,8 +38,7 @@ class AnnotatedSource:
         return [len(one.peptide) for one in self.spectra]
 
     def check(self, form: SpectrumForm) -> None:
-        if not bisect_right(self.lengths, form.max_length):
-            raise ValueError(f"max_length: must leave a peptide of the files, got {form.max_length}")
+        form.check(max(form.max_length, self.lengths[-1]), self.lengths[0])
 
     def spectrum(self, form: SpectrumForm, seed: int, epoch: int, number: int) -> Spectrum:
         """The spectrum of the number; in the place of one whose peptide is too long, one that is short enough."""
@@ -51,21 +51,24 @@ class AnnotatedSpectra(SpectrumData):
 
     Args:
         path: A file, a folder or a pattern such as `spectra/*.mgf`; it is made absolute.
+        validation_spectra: At most so many of the spectra that are held out are measured.
         validation_share: Share of the peptides that are held out, with all their spectra, 0 to below 1; 0 measures no
             eval loss.
     """
 
     path: str
     validation_share: float = 0.2
+    validation_spectra: int = 512
 
     DECIDES: ClassVar[Mapping[str, str]] = {
         **SpectrumData.DECIDES,
-        "weights": f"{SpectrumData.DECIDES['weights']} path validation_share",
+        "weights": f"{SpectrumData.DECIDES['weights']} path validation_share validation_spectra",
     }
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "path", absolute(self.path))
+        at_least(1, validation_spectra=self.validation_spectra)
         if not 0 <= self.validation_share < 1:
             raise ValueError(f"validation_share: must be at least 0 and below 1, got {self.validation_share}")
 
@@ -91,7 +94,7 @@ class AnnotatedSpectra(SpectrumData):
             )
         return PackedSpectra(
             AnnotatedSource(tuple(sorted(train, key=lambda one: len(one.peptide)))),
-            {"held_out": tuple(held)} if held else {},
+            {"held_out": tuple(held[:: -(-len(held) // self.validation_spectra)])} if held else {},
             ("held_out",),
             tokenizer.build(),
             self.fingerprint({}),
@@ -100,7 +103,8 @@ class AnnotatedSpectra(SpectrumData):
         )
 
     def excerpt(self, tokens: int, batches: int, evaluates: bool) -> Self:
-        return replace(self, validation_share=self.validation_share if evaluates else 0.0)
+        most = min(self.validation_spectra, batches * self.batch_size)
+        return replace(self, validation_share=self.validation_share if evaluates else 0.0, validation_spectra=most)
 
 
 def _is_held_out(spectrum: Spectrum, share: float) -> bool:

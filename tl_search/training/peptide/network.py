@@ -6,12 +6,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
+from tl_search.runs.pretrained import register
 from tl_search.training.peptide.fragments import PROTON, WATER
 from tl_search.training.peptide.residues import END, START, UNKNOWN
 from tl_search.training.peptide.spectrum import SpectrumBatch
 
+_HEAVIER = 1.0  # Da by which a peptide may be heavier than its precursor
 _SHORTEST, _LONGEST = 0.01, 10_000.0  # Da: wavelengths of the masses' encoding
 
 
@@ -131,7 +133,10 @@ class SpectrumToPeptide(PreTrainedModel):
 
     @torch.no_grad()
     def write(self, batch: SpectrumBatch) -> list[list[int]]:
-        """The peptides' token ids, always with the most probable next token; a peptide has at least one residue."""
+        """The peptides' token ids, always with the most probable next token.
+
+        A peptide has at least one residue, and ends where it is heavier than the precursor.
+        """
         states, gone = self.encode(batch)
         seen = torch.full_like(batch.tokens[:, :1], START)
         while seen.shape[1] <= self.config.max_tokens and not bool((seen == END).any(1).all()):
@@ -139,11 +144,11 @@ class SpectrumToPeptide(PreTrainedModel):
             logits[:, [*range(END), *range(END + 1, UNKNOWN + 1)]] = -torch.inf
             if seen.shape[1] == 1:
                 logits[:, END] = -torch.inf
-            seen = torch.cat([seen, logits.argmax(-1, keepdim=True)], 1)
+            heavy = self.masses[seen].sum(1) + WATER > batch.mass + _HEAVIER
+            after = torch.where(heavy | (seen == END).any(1), END, logits.argmax(-1))
+            seen = torch.cat([seen, after[:, None]], 1)
         rows = [row[1:] for row in seen.tolist()]
         return [row[: row.index(END)] if END in row else row for row in rows]
 
 
-# so that the one door to models (`runs/pretrained.py`) finds the class of a revision
-AutoConfig.register(SpectrumConfig.model_type, SpectrumConfig, exist_ok=True)
-AutoModel.register(SpectrumConfig, SpectrumToPeptide, exist_ok=True)
+register(SpectrumConfig, SpectrumToPeptide)

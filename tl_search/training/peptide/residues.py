@@ -1,8 +1,8 @@
 """The vocabulary: amino acids, their modified forms and modifications of the first residue, each with its mass."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PAD, START, END, UNKNOWN = 0, 1, 2, 3  # token ids, which any vocabulary of residues begins with
 _SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
 # An amino acid with its modifications, or a modification of the peptide's first end, as ProForma writes them.
+_MODIFICATION = re.compile(r"(?:\[[^\]]+\]-|[ACDEFGHIKLMNPQRSTVWY]\[[^\]]+\])=(?:[A-Z][a-z]?(?:-?\d+)?)+")
 TOKEN = re.compile(r"\[[^\]]+\]-|[A-Z](?:\[[^\]]+\])*")
 
 
@@ -26,32 +27,38 @@ class Residues:
     Isoleucine and leucine are two tokens of one mass: no spectrum of this kind tells them apart.
 
     Args:
-        modifications: A modified residue such as `M[Oxidation]`, or a modification of the first residue's end such as
-            `[Acetyl]-` → the formula of the atoms that it adds, such as `O` or `H-3N-1` (which takes some away).
+        modifications: `NAME=FORMULA` each. A name is that of a modified residue, as in `M[Oxidation]=O`, or of a
+            modification of the first residue's end, as in `[Acetyl]-=H2C2O`. The formula is that of the atoms which
+            it adds; `H-3N-1` takes some away.
 
     Raises:
         ValueError: an entry is neither, or its formula is none.
     """
 
-    modifications: Mapping[str, str] = field(default_factory=dict)
+    modifications: tuple[str, ...] = ()
 
     DECIDES: ClassVar = {"weights": "modifications"}
     TASK: ClassVar = "peptide"
 
     def __post_init__(self) -> None:
-        for name, formula in self.modifications.items():
-            if not re.fullmatch(r"\[[^\]]+\]-|[ACDEFGHIKLMNPQRSTVWY]\[[^\]]+\]", name):
-                raise ValueError(f"modifications: must name a residue such as M[Oxidation] or [Acetyl]-, got {name!r}")
-            if not re.fullmatch(r"(?:[A-Z][a-z]?(?:-?\d+)?)+", formula):
-                raise ValueError(f"modifications: {name} must have a formula such as C2H2O, got {formula!r}")
+        object.__setattr__(self, "modifications", tuple(self.modifications))
+        for entry in self.modifications:
+            if not _MODIFICATION.fullmatch(entry):
+                raise ValueError(f"modifications: must be like M[Oxidation]=O or [Acetyl]-=H2C2O, got {entry!r}")
+        if len(self.formulas()) < len(self.modifications):
+            raise ValueError(f"modifications: must name each only once, got {list(self.modifications)}")
+
+    def formulas(self) -> dict[str, str]:
+        """Modified residue, or modification of the first end → the formula of what it adds."""
+        return {entry.rpartition("=")[0]: entry.rpartition("=")[2] for entry in self.modifications}
 
     def tokens(self) -> tuple[str, ...]:
         """All tokens in the order of their ids."""
-        return (*_SPECIAL, *AMINO_ACIDS, *sorted(self.modifications))
+        return (*_SPECIAL, *AMINO_ACIDS, *sorted(self.formulas()))
 
     def masses(self) -> np.ndarray:
         """Monoisotopic mass of every token in Da (token,), float64; that of special tokens is 0."""
-        return _masses(tuple(self.modifications.items()))
+        return _masses(self.modifications)
 
     def first_only(self) -> np.ndarray:
         """Whether a token modifies the first residue's end, and stands before it (token,)."""
@@ -78,12 +85,12 @@ class Residues:
 
 
 @lru_cache
-def _masses(modifications: tuple[tuple[str, str], ...]) -> np.ndarray:
-    plain = residue_masses()
+def _masses(modifications: tuple[str, ...]) -> np.ndarray:
+    plain, formulas = residue_masses(), Residues(modifications).formulas()
     found = dict(plain)
-    for name, formula in modifications:
+    for name, formula in formulas.items():
         found[name] = composition_mass(formula) + (0.0 if name.endswith("-") else plain[name[0]])
-    tokens = (*AMINO_ACIDS, *sorted(dict(modifications)))
+    tokens = (*AMINO_ACIDS, *sorted(formulas))
     masses = np.array([0.0] * len(_SPECIAL) + [found[token] for token in tokens])
     masses.flags.writeable = False
     return masses
