@@ -21,7 +21,7 @@ test: .venv/.ready
 
 test-slow: .venv/.ready
 	$(BIN)/pip install -q -c constraints.txt -e ".[dev,published]"
-	$(BIN)/python -m pytest -rs
+	TL_EXAMPLES=thorough $(BIN)/python -m pytest -rs
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

@@ -203,11 +203,6 @@ def test_the_branches_of_a_family_have_the_steps_and_tokens_that_it_gives_them(h
     )
 
 
-def test_a_family_whose_checkpoints_are_no_branches_is_refused():
-    with pytest.raises(ValueError, match="the checkpoints of MultiBERTs are repositories of their own"):
-        HubCheckpoints(("google/multiberts-seed_0",)).revisions()
-
-
 def test_a_family_is_all_its_models():
     assert HubCheckpoints(family="multiberts").repositories == tuple(f"google/multiberts-seed_{n}" for n in range(5))
     assert len(HubCheckpoints(family="pythia").repositories) == 18

@@ -73,8 +73,8 @@ def test_what_was_fetched_is_found_by_other_programs_and_without_a_network(hub, 
     for revision in revisions[:2]:
         online.fetch(revision)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    broken = published_to()._cache.snapshot("0" * 40)
-    shutil.copytree(online._cache.snapshot(online._cache.named["step0"]), broken)
+    broken = published_to()._hub.cache.snapshot("0" * 40)
+    shutil.copytree(online._hub.cache.snapshot(online._hub.cache.named["step0"]), broken)
     (broken / "config.json").unlink()
     (broken / "config.json").write_text("[1]")
     (broken.parents[1] / "refs" / "step5").write_text("0" * 40)
@@ -191,5 +191,5 @@ def test_a_copy_of_the_cache_is_not_made(hub, published_to):
     shutil.copytree(step(hub, 0), step(hub, 5))  # the same weights under another name
     for revision in source.revisions():
         source.fetch(revision)
-    blobs = [path for path in (source._cache.folder / "blobs").iterdir() if path.stat().st_size > 40_000]
+    blobs = [path for path in (source._hub.cache.folder / "blobs").iterdir() if path.stat().st_size > 40_000]
     assert len(blobs) == len(source.revisions()) == 3

@@ -2,9 +2,9 @@
 
 import huggingface_hub
 import pytest
+from checkpoints.hub_search import search_in
 from probe.tiny_models import make
 
-from tl_search.cli.main import main
 from tl_search.runs.outcome import Outcome
 
 ONE = 47_192 / 10**9  # GB of one revision
@@ -12,28 +12,8 @@ ONE = 47_192 / 10**9  # GB of one revision
 
 @pytest.fixture
 def search(hub, tmp_path, monkeypatch):
-    """Search it in a working directory of its own; the exit code and the run."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("HF_HUB_OFFLINE")
-
-    def run(*words):
-        code = main(
-            [
-                *(
-                    "search",
-                    "checkpoints=hub",
-                    "checkpoints.models=[tiny]",
-                    "checkpoints.cache=cache",
-                    "sampling=dense",
-                ),
-                *("tasks.names=[TinySTS]", "extraction.max_length=16", "probe.accelerator=cpu", "budget.share=1"),
-                *("confirm.resamples=100", *words),
-            ]
-        )
-        runs = [path for path in (tmp_path / "runs" / "search").iterdir() if path.is_dir()]
-        return code, runs[-1] if runs else None
-
-    return run
+    """Search it; the exit code and the run."""
+    return lambda *words: search_in(tmp_path, monkeypatch, "checkpoints.models=[tiny]", "sampling=dense", *words)
 
 
 def test_a_search_within_a_quota_says_what_it_left_out(hub, search, tiny, capsys):

@@ -23,7 +23,7 @@ MISTAKES = [
     ("train optimizer.betas=[0.9]", "optimizer.betas: must be a list of 2, got 1"),
     (
         "train curriculum.stages.whole.weights.next_token=-1",
-        "losses.next_token: must be a finite",
+        "weights.next_token: must be a finite",
     ),
     (
         "train curriculum.stages.whole.weights.next_token=x",
@@ -32,6 +32,7 @@ MISTAKES = [
     ("train curriculum.stages.whole=3", "curriculum.stages.whole: must be a Stage"),
     ("train trainer.max_step=5", "trainer.max_step: unknown key; did you mean max_steps?"),
     ("train +trainer.max_tim=5", "trainer.max_tim: unknown key; did you mean max_time?"),
+    ("train model.width=1000000000", "model.width: must be <= 1,000,000, got 1000000000"),
     ("train trainer.max_steps=0", "trainer.max_steps: must be >= 1, got 0"),
     ("train trainer.max_steps=many", "trainer.max_steps: must be an integer, got 'many'"),
     ("train trainer.precision=fp7", "trainer.precision: must be one of 32-true, "),
@@ -85,10 +86,23 @@ MISTAKES = [
     ("train trainer.gradient_clip_algoritm=norm", "did you mean +trainer.gradient_clip_algorithm?"),
     ("train max_steps=5", "max_steps: unknown key; did you mean trainer.max_steps?"),
     ("train +max_steps=5", "max_steps: unknown key; did you mean trainer.max_steps?"),
-    ("train trainer.lr=1", "trainer.lr: unknown key; did you mean optimizer.lr?"),
+    ("train trainer.lr=1", "trainer.lr: unknown key; did you mean optimizer.lr or branch.lr?"),
     ("train data=files data.path=a", "data.path: unknown key; did you mean data.corpus.path?"),
     ("train sampling=log", "sampling: is a setting of tl search, tl run and tl revisions, not of tl train"),
     ("search . trainer.max_steps=4", "trainer: is a setting of tl train, tl run and tl schedule, not of tl search"),
+    ("search . trainer.fast_dev_run=true", "not of tl search; debug=true tries a search"),
+    ("train +trainer.fast_dev_run=true", "+trainer.fast_dev_run: is in the config already, so that it is set without"),
+    ("train task=STSBenchmark", "tasks: is a setting of tl search and tl run, not of tl train"),
+    ("train data=hub data.corpus.name=rows.jsonl", "data.corpus.name: there is no file rows.jsonl"),
+    (
+        "train trainer.accumulate_grad_batches=4 +callbacks.a={_target_:lightning.pytorch.callbacks."
+        "GradientAccumulationScheduler,scheduling:{0:4}}",
+        "callbacks.a: must be left out with trainer.accumulate_grad",
+    ),
+    (
+        "search . tasks.names=StdlibTypoClassification",
+        "must be a list, got 'StdlibTypoClassification'; [StdlibTypoClass",
+    ),
     ("report . sampling=log", "sampling: is a setting of tl search, tl run and tl revisions, not of tl report"),
     ("train schedule@schedule.also=log", "schedule@schedule.also: is no group of options of tl train; did you mean "),
     ("train ~data.corpus.pth", "~data.corpus.pth: cannot be removed, since it does not exist"),

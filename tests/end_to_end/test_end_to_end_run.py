@@ -73,6 +73,7 @@ def test_a_run_trains_searches_and_tells(undisturbed):
     assert steps[-1] == 14
 
 
+@pytest.mark.slow
 def test_the_same_command_again_changes_nothing_and_is_quick(undisturbed):
     runs, _ = undisturbed
     before = {path: path.stat().st_mtime_ns for path in runs.rglob("*.json") if "report" not in path.parts}
@@ -116,6 +117,7 @@ def test_a_run_killed_three_times_ends_with_the_same_answer(undisturbed, tmp_pat
     assert (only(tmp_path / "train") / weights).read_bytes() == (only(reference / "train") / weights).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_sweep_of_four_shares_one_training_and_every_score(undisturbed):
     runs, _ = undisturbed
     scored = {path: path.stat().st_mtime_ns for path in runs.glob("ledger/??/*.json")}

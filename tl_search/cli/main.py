@@ -126,7 +126,7 @@ def _carry_out(name: str, words: list[str]) -> int:
     from tl_search.cli.launch import launch
 
     command = commands.find(name)
-    line = parse(name, words, command.bare)
+    line = parse(name, command.rewrite(words), command.bare)
     line = with_choices(line) if command.resumes else line
     if line.runs_nothing:
         return launch(line, [])

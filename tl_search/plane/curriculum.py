@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from tl_search.errors.limits import at_least, not_negative
+from tl_search.errors.limits import LARGEST_RATE, MOST_STEPS, between, not_negative
 
 CURRENT = "current"  # the option that stands for the curriculum of the checkpoint from which a training goes on
 
@@ -36,9 +36,9 @@ class Stage:
     FIRST: ClassVar = {"weights": "losses"}  # how a run's record names a field
 
     def __post_init__(self) -> None:
-        at_least(0, start=self.start)
-        at_least(1, steps=self.steps)
-        not_negative(**{f"weights.{term}": weight for term, weight in self.weights.items()})
+        between(0, MOST_STEPS, start=self.start)
+        between(1, MOST_STEPS, steps=self.steps)
+        not_negative(LARGEST_RATE, **{f"weights.{term}": weight for term, weight in self.weights.items()})
 
     @property
     def first(self) -> int:

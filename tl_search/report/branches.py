@@ -12,6 +12,8 @@ from tl_search.runs.layout import RunPaths
 from tl_search.runs.parent import Parent
 from tl_search.runs.record import RunRecord
 
+_USUAL = ("keep", "level")  # policies that go on as the parent would
+
 
 def branch_tree(run: Path) -> Tree | None:
     """A run with its ancestors, and all of their branches; None for a run that has neither a parent nor a branch.
@@ -90,7 +92,10 @@ def _label(run: Path, record: RunRecord | None) -> str:
     start = []
     if record.parent:
         rooms = dict.fromkeys(key.partition(".")[0] for key in record.parent.changed)
-        start = [f"from step {record.parent.step:,}", f"other {', '.join(rooms)}" if rooms else "nothing changed"]
+        policies = (record.plan or {}).get("branch") or {}
+        chosen = [f"{name} {value}" for name, value in policies.items() if name != "class" and value not in _USUAL]
+        changed = [f"other {', '.join(rooms)}"] if rooms else [] if chosen else ["nothing changed"]
+        start = [f"from step {record.parent.step:,}", *changed, *chosen]
     reached = [] if row.step is None else [f"step {row.step:,}"]
     loss = [] if row.eval_loss is None else [f"lowest eval loss {row.eval_loss:.4f}"]
     return " · ".join([run.name, *start, " at ".join([row.state, *reached]), *loss])

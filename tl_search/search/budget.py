@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tl_search.errors.limits import between
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -25,8 +27,7 @@ class Budget:
     def __post_init__(self) -> None:
         if self.share is not None and not 0 < self.share <= 1:  # also refuses NaN
             raise ValueError(f"share: must be above 0 and at most 1, got {self.share:g}")
-        if self.pulls is not None and self.pulls < 1:
-            raise ValueError(f"pulls: must be >= 1, got {self.pulls}")
+        between(1, 10**9, pulls=self.pulls)
 
     def is_spent(self, pulls: int, seconds: float, exhaustive: float) -> bool:
         """Whether the next pull is one too many, after `pulls` decisions of the policy.

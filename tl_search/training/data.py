@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import between
 from tl_search.text.corpus import Corpus, Reading, fingerprint
 from tl_search.text.excerpt import Excerpt
 from tl_search.training.ordered import FROM_THE_START, OrderedLoader, Origin, stream
@@ -52,7 +52,8 @@ class Text:
     }
 
     def __post_init__(self) -> None:
-        at_least(1, batch_size=self.batch_size, validation_batches=self.validation_batches)
+        between(1, 10**6, batch_size=self.batch_size)
+        between(1, 10**9, validation_batches=self.validation_batches)
         if not 0 <= self.workers <= MOST_WORKERS:
             raise ValueError(f"workers: must be from 0 to {MOST_WORKERS}, got {self.workers}")
         if not 0 <= self.validation_share < 1:

@@ -198,7 +198,9 @@ def _train(
         callbacks = [
             # first of all, since the others may take long: Lightning's own handlers end the run without saving
             LambdaCallback(
-                on_train_start=lambda *_: signals.listen("saving at the end of this step"),
+                on_train_start=lambda *_: signals.listen(
+                    f"{'ending' if plan.debug else 'saving'} at the end of this step"
+                ),
                 on_train_end=lambda *_: signals.listen("finishing the run, whose last step is done"),
             ),
             CurriculumStages(timeline, every),

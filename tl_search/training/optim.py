@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from tl_search.errors.limits import at_least, not_negative
+from tl_search.errors.limits import LARGEST_RATE, MOST_STEPS, between, not_negative
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -142,8 +142,9 @@ class AdamW:
         for name in ("lr", "eps"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: must be a finite number > 0, got {getattr(self, name)}")
-        not_negative(weight_decay=self.weight_decay)
-        at_least(0, warmup_steps=self.warmup_steps)
+        not_negative(LARGEST_RATE, weight_decay=self.weight_decay)
+        between(0, MOST_STEPS, warmup_steps=self.warmup_steps)
+        between(0, LARGEST_RATE, lr=self.lr, eps=self.eps)
         if not 0 <= self.final_share <= 1:
             raise ValueError(f"final_share: must be from 0 to 1, got {self.final_share}")
 

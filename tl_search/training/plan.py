@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import MOST_STEPS, between
 from tl_search.plane.curriculum import Curriculum
 from tl_search.plane.schedule import Schedule
 from tl_search.runs.identity import Decides, decisions, plain
@@ -98,7 +98,7 @@ class TrainingPlan:
     }
 
     def __post_init__(self) -> None:
-        at_least(1, eval_interval=self.eval_interval)
+        between(1, MOST_STEPS, eval_interval=self.eval_interval)
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ValueError(f"ema_decay: must be above 0 and below 1, or null, got {self.ema_decay}")
         if self.checkpoint.weights is RevisionWeights.ema and self.ema_decay is None:

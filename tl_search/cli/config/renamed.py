@@ -29,6 +29,7 @@ _FIRST = {now: first for first, now in NOW.items()}
 # this value a digest does not know them.
 ADDED: Mapping[str, Mapping[str, Any]] = {
     "tl_search.checkpoints.folder.FolderCheckpoints": {"suspects": False},
+    "tl_search.checkpoints.run.RunCheckpoints": {"suspects": False},
     "tl_search.scoring.suites.Suite": Suite.ADDED,
     "tl_search.checkpoints.hub.HubCheckpoints": {"suspects": False, "family": None},
     "tl_search.plane.sampling.Sparse": {"first": False},

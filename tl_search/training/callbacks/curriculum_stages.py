@@ -1,16 +1,17 @@
 """Applies the curriculum: the loss weights of the present stage, whenever a stage begins and when training starts."""
 
+import sys
 from dataclasses import asdict
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from tl_search.errors.printable import printable
 from tl_search.plane.curriculum import Stage
 from tl_search.runs.identity import plain
 from tl_search.store.keys import digest
 from tl_search.training.callbacks.each_batch import EachBatch
-from tl_search.training.callbacks.evaluation import say
 from tl_search.training.timeline import Timeline
 
 
@@ -65,7 +66,8 @@ class CurriculumStages(EachBatch):
                 told = f"step {step}: stage **{stage.name}** ({place} of {curriculum.name or 'the curriculum'}) begins"
                 logger.experiment.add_text("curriculum", f"{told}; weights: {weights}; data: {data}", step)
         if trainer.is_global_zero and len(curriculum.stages) > 1:
-            say(step, f"stage {stage.name} ({place})", f"weights: {weights}", f"data: {data}")
+            told = f"stage {stage.name} ({place}) begins at step {step:,} · weights: {weights} · data: {data}"
+            print(printable(told), file=sys.stderr, flush=True)
 
     def state_dict(self) -> dict[str, Any]:
         curriculum, step = self.timeline.curriculum, max(self.step, 0)

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import between
 from tl_search.store.keys import digest
 from tl_search.text.paths import absolute
 from tl_search.training.peptide.data import PackedSpectra, SpectrumData
@@ -68,7 +68,7 @@ class AnnotatedSpectra(SpectrumData):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "path", absolute(self.path))
-        at_least(1, validation_spectra=self.validation_spectra)
+        between(1, 10**6, validation_spectra=self.validation_spectra)
         if not 0 <= self.validation_share < 1:
             raise ValueError(f"validation_share: must be at least 0 and below 1, got {self.validation_share}")
 

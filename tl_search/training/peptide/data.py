@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import between
 from tl_search.training.peptide.form import SpectrumForm
 from tl_search.training.peptide.pyteomics import part
 from tl_search.training.peptide.spectrum import Spectrum
@@ -89,7 +89,7 @@ class SpectrumData(ABC):
     TASK: ClassVar = "peptide"
 
     def __post_init__(self) -> None:
-        at_least(1, max_peaks=self.max_peaks, batch_size=self.batch_size)
+        between(1, 10**6, max_peaks=self.max_peaks, batch_size=self.batch_size)
         if not 0 <= self.workers <= MOST_WORKERS:
             raise ValueError(f"workers: must be from 0 to {MOST_WORKERS}, got {self.workers}")
 

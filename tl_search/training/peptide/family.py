@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import between
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -37,8 +37,10 @@ class PeptideTransformer:
     TASK: ClassVar = "peptide"
 
     def __post_init__(self) -> None:
-        at_least(1, blocks=self.blocks, heads=self.heads, feed_forward=self.feed_forward, max_charge=self.max_charge)
-        at_least(2, width=self.width, context=self.context)
+        between(1, 10**6, heads=self.heads, feed_forward=self.feed_forward)
+        between(1, 10_000, blocks=self.blocks, max_charge=self.max_charge)
+        between(2, 10**6, width=self.width)
+        between(2, 1001, context=self.context)
         if self.width % self.heads or self.width % 2:
             raise ValueError(f"width: must be even and a multiple of heads {self.heads}, got {self.width}")
         if not 0 <= self.dropout < 1:

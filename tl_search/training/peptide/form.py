@@ -57,8 +57,8 @@ class SpectrumForm:
         """Raises ValueError for a value that cannot be."""
         if type(self.max_length) is not int or not shortest <= self.max_length <= longest:
             raise ValueError(f"max_length: must be an integer from {shortest} to {longest}, got {self.max_length!r}")
-        if type(self.noise_peaks) is not int or self.noise_peaks < 0:
-            raise ValueError(f"noise_peaks: must be an integer >= 0, got {self.noise_peaks!r}")
+        if type(self.noise_peaks) is not int or not 0 <= self.noise_peaks <= 10**6:
+            raise ValueError(f"noise_peaks: must be an integer from 0 to 1,000,000, got {self.noise_peaks!r}")
         for name in ("peak_dropout", "suppression"):
             if not _number(value := getattr(self, name)) or not 0 <= value < 1:
                 raise ValueError(f"{name}: must be at least 0 and below 1, got {value!r}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import between
 from tl_search.errors.nearest import did_you_mean
 from tl_search.store.keys import digest
 from tl_search.text.paths import absolute
@@ -82,9 +82,10 @@ class SyntheticSpectra(SpectrumData):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.annotated is not None:
             object.__setattr__(self, "annotated", absolute(self.annotated))
-        at_least(1, spectra=self.spectra)
-        at_least(2, min_length=self.min_length)  # a single residue has no fragments
-        at_least(0, validation_spectra=self.validation_spectra)
+        between(1, 10**9, spectra=self.spectra)
+        between(2, 1000, min_length=self.min_length, max_length=self.max_length)  # a single residue has no fragments
+        between(0, 10**6, validation_spectra=self.validation_spectra)
+        between(0, 2**63, validation_seed=self.validation_seed)
         if self.max_length < self.min_length:
             raise ValueError(f"max_length: must be at least min_length {self.min_length}, got {self.max_length}")
         if not self.ions or len({*self.ions}) < len(self.ions):
