@@ -24,7 +24,7 @@ from tl_search.training.peptide.data import SpectrumData
 from tl_search.training.peptide.task import PeptideTask
 from tl_search.training.retention import Checkpointing, RevisionWeights
 from tl_search.training.stage_data import check_data
-from tl_search.training.task import Packed, Task, task_named
+from tl_search.training.task import LANGUAGE, Packed, Task, task_named
 from tl_search.training.terms import check_terms
 from tl_search.training.tokens import TokenizerConfig
 from tl_search.training.trainer import FREE, check_trainer, device_count
@@ -124,6 +124,8 @@ class TrainingPlan:
             for name, entry in getattr(self, room).items():
                 if isinstance(entry, str | bool | int | float | list):
                     raise ValueError(f"{room}.{name}: must be a node with its _target_, or null, got {entry!r}")
+                if self.task.name != LANGUAGE and getattr(entry, "PUBLISHES", None):
+                    raise ValueError(f"{room}.{name}: must be null, since it embeds texts; data is of {self.task.name}")
         check_kinds(self.callbacks, any(entry is not None for entry in self.logger.values()), self.batches_per_step)
         check_monitors(self.callbacks, self.evaluates, self.task.publishes if self.evaluates else ())
 

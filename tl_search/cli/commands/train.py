@@ -102,7 +102,8 @@ def execute(plan: "TrainingPlan", folder: Path, config: DictConfig, wait: float 
         else:
             fit(plan, folder, accepted=lambda: _renew(folder, config))
     if not is_tried(config):
-        log.info("%s: the training is complete; to search it: tl search %s", folder, folder)
+        more = f"; to search it: tl search {folder}" if plan.task.name == "language" else ""
+        log.info("%s: the training is complete%s", folder, more)
     return DONE
 
 
