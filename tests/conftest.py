@@ -30,7 +30,9 @@ def tiny() -> Iterator[dict[str, type]]:
 
     real, names = evaluation.get_task, catalogue.mteb_names
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "get_task", lambda name: tiny_tasks.TASKS.get(name, lambda: real(name))())
+        patch.setattr(
+            evaluation, "get_task", lambda name, folder=None: tiny_tasks.TASKS.get(name, lambda: real(name, folder))()
+        )
         patch.setattr(catalogue, "mteb_names", lambda: {**names(), **dict.fromkeys(tiny_tasks.TASKS, False)})
         yield tiny_tasks.TASKS
 

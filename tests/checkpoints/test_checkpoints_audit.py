@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 
 import pytest
 
@@ -92,6 +93,15 @@ def test_a_hub_that_refuses_is_one_line(pythia, capsys, fault, code, said):
     found, out, err = revisions(capsys, "available=true", "checkpoints.patience=0")
     assert (found, out, err.count("\n")) == (code, "", 1)
     assert said in err
+
+
+@pytest.mark.parametrize(("request_for", "words"), [("/refs", "available=true"), ("/tree/", "audit=true")])
+def test_a_silent_hub_ends_lists_and_audits_as_it_ends_searches(pythia, capsys, request_for, words):
+    pythia.faults = {request_for: ["stall"] * 99}
+    began = time.monotonic()
+    found, _, err = revisions(capsys, words, "checkpoints.patience=300", "checkpoints.silence=0.5")
+    assert (found, "nothing came for 0.5 s" in err) == (75, True), err
+    assert time.monotonic() - began < 8
 
 
 def test_tags_commits_and_sibling_repositories_are_found_as_their_families_publish_them(hub):

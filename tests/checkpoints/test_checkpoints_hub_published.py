@@ -115,3 +115,48 @@ def test_a_family_without_any_checkpoint_on_the_hub_is_one_line(siblings, tmp_pa
         ValueError, match="multiberts-seed_1 has no repositories with weights that are named as MultiBERTs"
     ):
         source("google/multiberts-seed_1", tmp_path).revisions()
+
+
+STAGED = "HuggingFaceTB/SmolLM3-3B-checkpoints"
+
+
+@pytest.fixture
+def staged(family_hub, models):
+    names = ("stage1-step-40000", "stage3-step-4720000", "lc-4k-to-32k-step-4000")
+    for model, name in zip(models, names, strict=True):
+        shutil.copytree(model, family_hub.root / STAGED / name)
+    (family_hub.root / STAGED / "main").mkdir()
+    (family_hub.root / STAGED / "main" / "config.json").write_text("{}")
+    return family_hub
+
+
+def test_listed_names_of_stages_are_found_in_any_spelling_and_left_out_where_the_hub_lacks_them(
+    staged, tmp_path, tiny, monkeypatch, capsys
+):
+    asked = "stage1_step40000,stage2-step-3480000,lc-4k-to-32k-step-4000,lc-4k-to-32k-step-8000"
+    words = (f"checkpoints.models=[{STAGED}]", "sampling=list", f"sampling.revisions=[{asked}]")
+    code, run = search_in(tmp_path, monkeypatch, *words)
+    assert code == 3
+    plane = SearchedPlane.read(run)
+    assert [one.name for one in plane.revisions] == ["stage1-step-40000", "lc-4k-to-32k-step-4000"]
+    left = [line.split(":")[0] for line in plane.left_out]
+    assert left == ["main", "stage2-step-3480000", "lc-4k-to-32k-step-8000"]
+    assert "stage1_step40000: read as stage1-step-40000, which is how SmolLM3 writes it" in capsys.readouterr().err
+
+
+def test_a_branch_main_that_is_meant_to_hold_no_checkpoint_is_not_missed(staged, tmp_path):
+    found = source(STAGED, tmp_path)
+    assert len(found.revisions()) == 3
+    assert found.skipped() == ()
+
+
+def test_a_listed_name_that_the_family_cannot_have_is_refused_before_anything_is_written(
+    staged, tmp_path, monkeypatch, capsys
+):
+    words = (f"checkpoints.models=[{STAGED}]", "sampling=list", "sampling.revisions=[stage1-stepp-40000]")
+    code, run = search_in(tmp_path, monkeypatch, *words)
+    assert (code, run, staged.asked) == (2, None, [])
+    told = (
+        "sampling.revisions: 'stage1-stepp-40000' is no name of a checkpoint of SmolLM3; did you mean stage1-step-40000"
+    )
+    assert told in capsys.readouterr().err

@@ -69,7 +69,7 @@ def test_on_two_tasks_a_trained_layer_beats_every_token_embedding_and_every_rand
     assert first.step == 0
     suite = plan.tasks
     tasks = suite.confirmation()
-    texts = SuiteTexts(tasks, suite.texts(suite.confirmation_split))
+    texts = SuiteTexts(tasks, suite.texts(tasks))
     stores = ArrayStore(plan.embeddings), Ledger(plan.ledger)
     worker = LocalWorker(Prefetch(plan.checkpoints.fetch), plane, texts, ProbeSession(plan.probe), *stores)
     controls = {arm: None for arm in plane.arms() if arm.layer == 0 or arm.revision == first}

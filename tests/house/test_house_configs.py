@@ -70,7 +70,11 @@ def test_every_option_of_every_group_builds(group, tmp_path):
             "data/mgf": [f"data.path={tmp_path}"],
             **{option: ["data=peptide"] for option in ("tokenizer/residues", "model/peptide", *PEPTIDE_CURRICULA)},
             "schedule/explicit": ["schedule.checkpoint_schedule=[1]"],
-            "sampling/list": ["sampling.revisions=[main]"]}  # fmt: skip
+            "sampling/list": ["sampling.revisions=[main]"],
+            "tasks/folder": [f"tasks.folder={tmp_path}"]}  # fmt: skip
+    if group == "tasks":
+        (tmp_path / "Mine").mkdir()
+        (tmp_path / "Mine" / "task.yaml").write_text("type: STS")
     with configs():
         for path in sorted((ROOT / "conf" / group).glob("*.yaml")):
             place = (

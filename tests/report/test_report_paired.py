@@ -34,5 +34,5 @@ def test_one_seed_shows_nothing():
 
 
 def test_values_that_are_no_pairs_are_refused():
-    with pytest.raises(ValueError, match=r"^pairs: must be of one value each, got 2 and 1$"):
+    with pytest.raises(ValueError, match=r"^pairs must have one value of each arm, got 2 and 1$"):
         difference([1.0, 2.0], [1.0])

@@ -59,7 +59,8 @@ def test_a_task_from_another_folder_is_found_and_scored(elsewhere, monkeypatch):
     monkeypatch.setenv("TL_PLUGINS", "elsewhere")
     assert task_names()[-2:] == ("ParitySTS", "OtherName")
     suite = Suite(["ParitySTS"])
-    (task,), texts = suite.selection(), suite.texts("selection")["ParitySTS"]
+    (task,) = suite.selection()
+    texts = suite.texts((task,))["ParitySTS"]
     vectors = {
         text_digest(text): np.array([1.0 + n, 0.0] if text[0] == "b" else [1.0, n % 2])
         for text in texts

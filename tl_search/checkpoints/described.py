@@ -8,7 +8,6 @@ from tl_search.checkpoints.refs import Ref
 from tl_search.checkpoints.repository import MissingError, Repository, UnreadableError
 from tl_search.checkpoints.weights import gap
 from tl_search.runs import digests
-from tl_search.store.keys import check_name
 
 _REQUESTS = 8  # at a time
 
@@ -31,7 +30,7 @@ def contents(
     def content(name: str) -> Content | str:
         hub = hubs[refs[name].repository]
         try:
-            return _content(hub, check_name(name, "revision", folders=True), refs[name].commit)
+            return _content(hub, name, refs[name].commit)
         except MissingError:  # HTTP 404; other errors are raised
             why = f"{hub.name} no longer has it"
         except UnreadableError as error:

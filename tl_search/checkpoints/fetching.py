@@ -34,6 +34,7 @@ def fetched(hub: Repository, revision: Revision, ref: Ref, room: Callable[[], No
 
 def _fetched(hub: Repository, revision: Revision, ref: Ref, room: Callable[[], None] | None) -> Path:
     folder = hub.cache.snapshot(ref.commit)
+    hub.code(ref.commit, revision.name)  # which lets it run, if the person does
     for again in (False, True):
         if not offline():
             try:
@@ -53,7 +54,7 @@ def _fetched(hub: Repository, revision: Revision, ref: Ref, room: Callable[[], N
 def _download(hub: Repository, name: str, commit: str, again: bool) -> None:
     """Download a commit's files that are not in the cache; with `again` also those that are."""
     weights = hub.weights(commit, name)
-    for file in hub.others(commit, name):
+    for file in (*hub.code(commit, name), *hub.others(commit, name)):
         hub.download(commit, name, file, again)
     for file, listed in weights.items():
         hub.download(commit, name, file, again, listed)

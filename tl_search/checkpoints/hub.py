@@ -22,6 +22,7 @@ from tl_search.errors.kinds import BadInput
 from tl_search.errors.limits import MOST_SECONDS, between
 from tl_search.plane.revision import Revision
 from tl_search.runs import digests
+from tl_search.store.keys import is_name
 from tl_search.store.manifest import DamagedError
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class HubCheckpoints:
     """Branches and tags named by their step (`step1000`, `step200-tokens1B`, …), and `main`.
+
+    Models of a family in the registry have what the family publishes: branches or tags with names of its own, commits
+    with titles, or sibling repositories.
 
     Their commits are looked up once and used from then on. The digests of a revision come from the checksums that the
     Hub lists, so no weights are downloaded for them. The environment variable HF_TOKEN gives the token for gated
@@ -73,6 +77,8 @@ class HubCheckpoints:
         if not self.models:
             raise ValueError("models: must be at least one, got none")
         part = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+        if not re.fullmatch(part, self.organisation) or ".." in self.organisation:
+            raise ValueError(f"organisation: must be a name like EleutherAI, got {self.organisation!r}")
         for repository in self.repositories:
             if not re.fullmatch(f"{part}/{part}", repository) or ".." in repository:
                 raise ValueError(f"models: must be named like EleutherAI/pythia-410m, got {repository!r}")
@@ -146,7 +152,8 @@ class HubCheckpoints:
         held, lost = self._cached() if offline() else self._listed()
         found, suspect = from_names(held, self.suspects, self._place)
         if not found:
-            raise ValueError(f"checkpoints.models: {self.repository} has no {self._checkpoints}")
+            near = registry.near(self.repository) if self._family is None else ""
+            raise ValueError(f"checkpoints.models: {self.repository} has no {self._checkpoints}{near}")
         if [revision.name for revision in found] == ["main"] and not self.only_main:
             raise ValueError(
                 f"checkpoints.models: of {self.repository} nothing but main can be read, which is one checkpoint "
@@ -228,7 +235,10 @@ class HubCheckpoints:
 
     def shape(self) -> ModelShape:
         name = self.revisions()[-1].name
-        return shape_of(self._hub_of(name).download(self._refs[name].commit, name, digests.CONFIG).parent)
+        hub, commit = self._hub_of(name), self._refs[name].commit
+        for file in hub.code(commit, name):
+            hub.download(commit, name, file)
+        return shape_of(hub.download(commit, name, digests.CONFIG).parent)
 
     @cached_property
     def _refs(self) -> Mapping[str, Ref]:
@@ -244,7 +254,7 @@ class HubCheckpoints:
         return placed
 
     def _is_one(self, name: str) -> bool:
-        return name == "main" or self._place(name) is not None
+        return name == "main" or (is_name(name) and self._place(name) is not None)
 
     def _place(self, name: str) -> tuple[int, int | None] | None:
         """(Step from the beginning of training, tokens if known) that a name tells, as its family means it."""

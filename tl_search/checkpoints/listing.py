@@ -9,7 +9,8 @@ from tl_search.checkpoints.offered import Offer, told
 from tl_search.checkpoints.refs import Ref
 from tl_search.checkpoints.repository import Access, Repository, offline
 from tl_search.checkpoints.source import has_place
-from tl_search.plane.revision import Revision, check_name, step_of, tokens_of
+from tl_search.plane.revision import Revision, step_of, tokens_of
+from tl_search.store.keys import is_name
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ def position(name: str, family: Family | None, model: str) -> int | None:
 
 
 def _is_place(name: str, family: Family | None, model: str) -> bool:
+    if not is_name(name):
+        return False
     return has_place(name) if family is None else family.place(name, model) is not None
 
 
@@ -81,7 +84,7 @@ def _on_the_axis(refs: Mapping[str, Ref], family: Family | None, model: str) -> 
         elif last not in steps.values():
             steps["main"] = last
     by_step = {steps[name]: name for name in sorted(steps, reverse=True)}
-    return tuple(Revision(check_name(by_step[step]), step, _tokens(by_step[step], family, model))
+    return tuple(Revision(by_step[step], step, _tokens(by_step[step], family, model))
                  for step in sorted(by_step))  # fmt: skip
 
 

@@ -9,11 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tl_search.checkpoints import registry
 from tl_search.checkpoints.cache import HubCache
 from tl_search.checkpoints.client import AnswerError, Watch
 from tl_search.checkpoints.resume import into_cache
 from tl_search.checkpoints.retry import patiently
-from tl_search.runs import digests
+from tl_search.runs import digests, trusted
 from tl_search.store.atomic import read_json
 from tl_search.store.manifest import file_digest
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 PUBLIC = "https://huggingface.co"  # the Hub itself
 _AGAIN = "remove it, so that it is downloaded again"
 _FIELD = "checkpoints.models"  # the setting that a refusal is about
-_INDEX = {".safetensors": "model.safetensors.index.json", ".bin": "pytorch_model.bin.index.json"}
 _downloading = threading.Lock()
 
 
@@ -123,8 +123,14 @@ class Repository:
     def others(self, commit: str, revision: str) -> list[str]:
         """The names of the other files that a model is loaded with; never weights of another format."""
         files, weights = self.files(commit, revision), self.weights(commit, revision)
-        indexes = {_INDEX[Path(name).suffix] for name in weights}
+        indexes = {digests.INDEXES[Path(name).suffix] for name in weights}
         return [name for name in (*indexes, digests.CONFIG, *digests.TOKENIZER) if name in files]
+
+    def code(self, commit: str, revision: str) -> list[str]:
+        """The names of the files with a model's own code, if the person lets it run; from now on it may be run."""
+        if not trusted.grant(self.name, commit, self.cache.snapshot(commit)) or offline():
+            return []
+        return [name for name in self.files(commit, revision) if name.endswith(".py") and "/" not in name]
 
     def sha256(self, commit: str, revision: str, file: Any) -> str:
         """The sha256 of a file: the Hub lists it for large files, a small file is downloaded."""
@@ -225,7 +231,7 @@ class Repository:
         if answer.status == 404 and what != "its branches":
             return MissingError(f"{name}: {what} is not on the Hub (any more)")
         if answer.status == 404 or answer.code == "RepoNotFound":
-            return RefusedError(f"{_FIELD}: {name} is not on the Hub, or private (HF_TOKEN)")
+            return RefusedError(f"{_FIELD}: {name} is not on the Hub, or private (HF_TOKEN){registry.near(name)}")
         if answer.status == 401:
             return RefusedError(
                 f"{_FIELD}: {name}: {what}: the Hub asks who you are (401); is HF_TOKEN set, and valid?"

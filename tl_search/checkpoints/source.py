@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 from tl_search.checkpoints.content import Content, foreign
 from tl_search.plane.revision import Revision, step_of, tokens_of
 from tl_search.runs.model_files import check_config
-from tl_search.runs.pretrained import load_config
+from tl_search.runs.pretrained import empty_model
 
 log = logging.getLogger(__name__)
 
@@ -234,14 +234,9 @@ def shape_of(folder: Path) -> ModelShape:
     Raises:
         ValueError: config.json describes no model that transformers knows, or none with text in it.
     """
-    import torch
-    from transformers import AutoModel
-
     check_config(folder)
     try:
-        config = load_config(folder, local_files_only=True)
-        with torch.device("meta"):
-            model = text_model(AutoModel.from_config(config, attn_implementation="eager", trust_remote_code=False))
+        model = text_model(empty_model(folder))
         sizes = model.config.num_hidden_layers, model.config.hidden_size
     except Exception as error:  # the library builds what the file says, so it can be anything
         reason = str(error).strip().partition("\n")[0]

@@ -110,8 +110,9 @@ def _dispatch(words: list[str]) -> int:
 
 def _run(name: str, rest: list[str]) -> int:
     from tl_search.cli.config.plugged import plugged
+    from tl_search.cli.config.trusting import trusting
 
-    with plugged(rest) as words:
+    with plugged(rest) as own, trusting(own) as words:
         return _carry_out(name, words)
 
 

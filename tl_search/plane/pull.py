@@ -15,12 +15,14 @@ class TaskSpec:
     Args:
         name: mteb's name of the task.
         revision: Revision of its dataset; the task with other data is another task.
-        split: On which it is scored: selection and confirmation data are different splits.
+        split: On which it is scored: selection and confirmation data are different splits. `test-half-1` is a half.
         type: mteb's type: Classification, Clustering, Retrieval, …
         main_score: Name of the metric that counts.
-        subset: mteb's hf_subset.
+        subset: mteb's hf_subset; of several, which a comma separates, the score is the mean.
         mteb: Version of the evaluator.
         skip_nulls: Whether rows without a value are left out, which makes it another task where there are some.
+        folder: The folder of a person's own tasks that it comes from. Its data count, not its place.
+        superseded_by: The task that mteb has now in its stead.
     """
 
     name: str
@@ -32,8 +34,15 @@ class TaskSpec:
     seed: int = 42
     mteb: str = ""
     skip_nulls: bool = False
+    folder: str | None = field(default=None, compare=False)
+    superseded_by: str | None = field(default=None, compare=False)
 
-    OPTIONAL: ClassVar = ("skip_nulls",)
+    OPTIONAL: ClassVar = ("skip_nulls", "folder", "superseded_by")
+
+    @property
+    def subsets(self) -> tuple[str, ...]:
+        """The subsets that it is scored on, one by one."""
+        return tuple(self.subset.split(","))
 
     def identity(self) -> dict[str, Any]:
         return {

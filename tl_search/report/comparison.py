@@ -17,7 +17,7 @@ from tl_search.store.outside import read_yaml
 _CLASS = "_target_"
 # What columns and headings say, and what decides nothing, at any depth below these keys.
 _SHOWN = {"checkpoints", f"bandit.{_CLASS}", f"sampling.{_CLASS}", "tasks.names", "tasks.confirmation_split"}
-_IDLE = {"runs", "cache", "ledger", "embeddings", "logger", "choices", "plugins", "name", "tags"}
+_IDLE = {"runs", "cache", "ledger", "embeddings", "logger", "choices", "plugins", "trust_remote_code", "name", "tags"}
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def difference(arm: Sequence[float], other: Sequence[float], level: float = 0.95
         ValueError: the two have different numbers of values, or none.
     """
     if len(arm) != len(other) or not arm:
-        raise ValueError(f"pairs: must be of one value each, got {len(arm)} and {len(other)}")
+        raise ValueError(f"pairs must have one value of each arm, got {len(arm)} and {len(other)}")
     gaps = np.asarray(arm, dtype=float) - np.asarray(other, dtype=float)
     mean, count = float(gaps.mean()), len(gaps)
     if count == 1:

@@ -156,7 +156,10 @@ def _searched(row: Row) -> Mapping[str, Any]:
         "split": plane.confirmation_split,
         "model": plane.model,
         "revisions": len(plane.revisions),
-        "like": json.dumps([tasks, dict(plane.weights), plane.confirmation_split, plane.same_split], sort_keys=True),
+        "like": json.dumps(
+            [tasks, dict(plane.weights), plane.confirmation_splits or plane.confirmation_split, plane.same_split],
+            sort_keys=True,
+        ),
     }
     if not plane.tasks:
         return known

@@ -211,11 +211,22 @@ def stopped_sentence(findings: Findings) -> str:
     return f"The search stopped because {why}{ended}."
 
 
+def export_sentence(findings: Findings) -> str:
+    """How the answer becomes a model that others load."""
+    return f"To use it as a sentence-transformers model: tl export {findings.folder} to=FOLDER"
+
+
+def not_searched(lines: Sequence[str]) -> list[str]:
+    """Which revisions were left out, and why."""
+    found = [f"Not searched: {line}." for line in lines[:LISTED]]
+    more = len(lines) - LISTED
+    return [*found, f"Not searched: {more} more, which are in plane.json."] if more > 0 else found
+
+
 def remarks(outcome: Outcome, extraction: Mapping[str, Any]) -> list[str]:
     """What the search met on its way: revisions left out, files made anew, texts that were cut."""
-    found = [f"Not searched: {line}." for line in outcome.revisions_left_out[:LISTED]]
-    if (more := len(outcome.revisions_left_out) - LISTED) > 0:
-        found.append(f"Not searched: {more} more, which are in result.json.")
+    found = not_searched(outcome.revisions_left_out)
+    found += [f"{one.sentence}." for one in outcome.suspect]
     if outcome.healed:
         counts = ", ".join(count(number, HEALED.get(what, what)) for what, number in outcome.healed.items())
         found.append(f"Damaged files were found and made anew: {counts}.")
@@ -236,10 +247,11 @@ def caveats(findings: Findings) -> list[str]:
             "Nothing here is confirmed on held-out data yet. The score of the arm that was chosen on selection data is "
             "too high on that data, on average."
         )
+        found += not_searched(plane.left_out)
     else:
         chosen = (
-            "The arm was chosen and reported on the same data (tasks.allow_same_split), so its score and its gains are "
-            "too high. "
+            "The arm was chosen and reported on the same data (tasks.allow_same_split, or "
+            "tasks.selection_split=official), so its score and its gains are too high. "
             if plane.same_split
             else "The arm was chosen on selection data and its score is from confirmation data that the search never "
             "saw. "
@@ -248,6 +260,7 @@ def caveats(findings: Findings) -> list[str]:
             f"{chosen}The intervals are bootstrap confidence intervals over test items. They do not tell how much the "
             "scores would vary with other training seeds or other datasets."
         )
+        found += [*_winners_curse(outcome), *_official(outcome), *_superseded(plane)]
         if plane.is_control(outcome.named.arm):
             found.append(
                 f"The best arm is a control ({control_name(plane, outcome.named.arm)}): for these tasks, what the "
@@ -277,3 +290,34 @@ def caveats(findings: Findings) -> list[str]:
         "search the same on every machine."
     )
     return found
+
+
+def _winners_curse(outcome: Outcome) -> list[str]:
+    """How much the chosen arm falls from the data that chose it to held-out data, beside an arm that nobody chose."""
+    chosen, other = outcome.best.fall, outcome.final_last.fall
+    if chosen is None or other is None or outcome.best.arm == outcome.final_last.arm:
+        return []
+    return [
+        f"Winner's curse: the arm that the search chose scores {points(outcome.best.selection.objective or 0)} on "
+        f"selection data and {points(outcome.best.confirmation.objective)} on held-out data, a difference of "
+        f"{signed(chosen)}. The last layer of the final checkpoint, which was not chosen, differs by {signed(other)}, "
+        f"since the data differ; {signed(chosen - other)} is the estimate of what the choice itself added."
+    ]
+
+
+def _official(outcome: Outcome) -> list[str]:
+    arms = (("the chosen arm", outcome.best), ("the final checkpoint's last layer", outcome.final_last),
+            ("its best layer", outcome.final_best))  # fmt: skip
+    scores = [(who, one.official.objective) for who, one in arms if one.official is not None]
+    told = [f"{who} {points(value)}" for who, value in scores if value is not None]
+    if len(told) < len(arms):
+        return []
+    return [
+        f"On the whole official splits, as others report them: {', '.join(told)}. Half of these items chose the arm, "
+        "so they do not show that it is better."
+    ]
+
+
+def _superseded(plane: SearchedPlane) -> list[str]:
+    old = [f"{task.name} (now {task.superseded_by})" for task in plane.tasks if task.superseded_by]
+    return [f"Superseded tasks, of which mteb has newer versions: {', '.join(old)}."] if old else []

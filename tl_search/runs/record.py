@@ -64,6 +64,7 @@ class RunRecord:
         parent: The run and the state that it was branched from; None for a run that was not branched.
         plugins: Packages of the user's own whose classes the run has been allowed to use, whenever it was started.
         tags: Words of the user's own, which decide nothing; those that a command named last.
+        trusted: Models whose own code the run has been allowed to run, whenever it was started (`runs/trusted.py`).
         varied: The end of `name` that says what the command line changed.
     """
 
@@ -80,8 +81,9 @@ class RunRecord:
     plugins: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     varied: str = ""
+    trusted: tuple[str, ...] = ()
 
-    OPTIONAL = ("tags", "plugins", "varied", "plan", "data", "weights", "history", "parent")
+    OPTIONAL = ("tags", "plugins", "trusted", "varied", "plan", "data", "weights", "history", "parent")
     HEALED_BY: ClassVar[str] = f"copy it back, or {HEALED_BY}"
 
     def __post_init__(self) -> None:

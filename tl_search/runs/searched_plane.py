@@ -48,12 +48,14 @@ class SearchedPlane:
         extraction: How a text becomes a vector (`Extraction.identity`).
         tasks: The suite on its selection split.
         confirmation_split: On which finalists are measured.
-        same_split: Whether that is the selection split too.
+        confirmation_splits: By task, where it is not the same for all.
+        same_split: Whether finalists are measured on data that arms were selected on.
         weights: By task: its part in the objective.
         costs: Prices.
         exhaustive: What scoring every cell would cost.
         seed: Random seed of the policy.
         versions: Package → version that it ran with.
+        left_out: What the checkpoint source said of each revision that it left out, when the search was last started.
     """
 
     model: str
@@ -63,14 +65,16 @@ class SearchedPlane:
     extraction: Mapping[str, Any] = field(default_factory=dict)
     tasks: tuple[TaskSpec, ...] = ()
     confirmation_split: str | None = None
+    confirmation_splits: Mapping[str, str] = field(default_factory=dict)
     same_split: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
     costs: Prices = field(default_factory=lambda: Prices(0.0, {}, {}))
     exhaustive: Seconds = Seconds(0.0, 0.0, 0.0)
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=versions)
+    left_out: tuple[str, ...] = ()
 
-    OPTIONAL = ("confirmation_split", "costs", "exhaustive", "seed")
+    OPTIONAL = ("confirmation_split", "confirmation_splits", "costs", "exhaustive", "seed", "left_out")
     HEALED_BY: ClassVar[str] = HEALED_BY
 
     def __post_init__(self) -> None:
@@ -94,7 +98,7 @@ class SearchedPlane:
         path = RunPaths(run).plane
         if path.exists():
             before = type(self).read(run)
-            names = [one.name for one in fields(self) if one.name != "versions"]
+            names = [one.name for one in fields(self) if one.name not in ("versions", "left_out")]
             changed = [name for name in names if getattr(before, name) != getattr(self, name)]
             if changed:
                 what = changed_revisions(before.revisions, self.revisions)

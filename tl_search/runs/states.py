@@ -11,6 +11,7 @@ from tl_search.plane.revision import step_of
 from tl_search.runs.index import forget_after, read_index
 from tl_search.runs.layout import SETTINGS, STATE, RunPaths
 from tl_search.runs.pointers import Named, pointers
+from tl_search.runs.signed import check_signed, sign
 from tl_search.runs.target import BEST
 from tl_search.store.atomic import remove_folder, write_dir, write_json, write_text
 from tl_search.store.manifest import DamagedError, read_manifest, verify, write_manifest
@@ -32,7 +33,7 @@ def save_state(run: Path, step: int, facts: Mapping[str, Any], settings: str, wr
     with write_dir(paths.state(step)) as aside:
         write(aside / STATE)
         write_text(aside / SETTINGS, settings)
-        write_manifest(aside, **facts)
+        sign(run, paths.state(step).name, write_manifest(aside, **facts))
     _point_to_newest(paths, step)
 
 
@@ -142,8 +143,10 @@ def whole(run: Path, folder: Path) -> tuple[Path, int]:
 
 
 def _check(folder: Path, step: int) -> None:
-    """Raises DamagedError if a state is not whole, or of another step than its name says."""
-    if verified(folder).get("step") != step:
+    """Raises DamagedError if a state is not whole, not as it was written, or of another step than its name says."""
+    manifest = verified(folder)
+    check_signed(folder, manifest)
+    if manifest.get("step") != step:
         raise DamagedError(f"{folder}: is of another step than its name says")
 
 

@@ -25,8 +25,12 @@ from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.scoring.catalogue import get_task
+from tl_search.scoring.fetching import fetching
+from tl_search.scoring.halves import half
+from tl_search.scoring.labels import read_labels_once
 from tl_search.scoring.randomness import undisturbed_randomness
-from tl_search.scoring.rows import check_rows, leave_out_nulls
+from tl_search.scoring.rows import check_classes, check_rows, leave_out_nulls
+from tl_search.scoring.splits import CONFIRMATION, OFFICIAL, ROLES, official_split, pair, parted
 
 BATCH = 1024  # texts per call of the encoder; large, because looking vectors up is cheap and each call is not
 
@@ -45,23 +49,29 @@ class Evaluation:
     seconds: float
 
 
-def describe(name: str, split: str, subset: str | None = None, skip_nulls: bool = False) -> TaskSpec:
+def describe(
+    name: str, split: str, subset: str | None = None, skip_nulls: bool = False, folder: Path | None = None
+) -> TaskSpec:
     """Everything that identifies a score of this task: its data, its seed and the version of its evaluator.
 
     Args:
-        split: One of the task's eval_splits, or another split of its data set.
-        subset: mteb's hf_subset; may be left out where the task has only one.
+        split: One of the task's eval_splits, another split of its data set, a half of one, or what a split is for,
+            as `splits` says.
+        subset: mteb's hf_subset, or several with commas between them; may be left out where the task has only one.
         skip_nulls: Whether rows without a value are left out; otherwise they are refused.
+        folder: A folder of a person's own tasks, in which the name is looked up first.
 
     Raises:
         ValueError: there is no such task, split or subset, or the task's classifier is trained on this split.
     """
-    task = get_task(name)
+    task = get_task(name, folder)
     subset = _subset(name, subset, list(task.hf_subsets))
-    if split not in task.metadata.eval_splits:
-        if split == getattr(task, "train_split", None) and not getattr(task, "is_cross_validation", False):
+    split = _meant(task, split, subset, skip_nulls, folder)
+    whole, part = parted(split)
+    if part is not None or split not in task.metadata.eval_splits:
+        if whole == getattr(task, "train_split", None) and not getattr(task, "is_cross_validation", False):
             raise ValueError(f"split: must not be {split!r} of {name}: its classifier is trained on that split")
-        _loaded(name, split, subset, skip_nulls)
+        _loaded(name, split, subset, skip_nulls, folder)
     return TaskSpec(
         name=name,
         revision=str(task.metadata.dataset["revision"]),
@@ -72,7 +82,31 @@ def describe(name: str, split: str, subset: str | None = None, skip_nulls: bool 
         seed=task.seed,
         mteb=version("mteb"),
         skip_nulls=skip_nulls,
+        folder=None if folder is None else str(folder),
+        superseded_by=task.superseded_by,
     )
+
+
+def _meant(task: Any, split: str, subset: str, skip_nulls: bool, folder: Path | None) -> str:
+    """The split that is meant by what it is for."""
+    name, known = task.metadata.name, task.metadata.eval_splits
+    if split not in ROLES or split in known:
+        return split
+    if split == OFFICIAL:
+        return official_split(name, known)
+
+    def in_data(loaded: str) -> list[str]:
+        data = _loaded(name, loaded, subset, skip_nulls, folder)
+        of_each = [set(split_data(data, one)) for one in subset.split(",")]
+        return sorted(set.intersection(*of_each))
+
+    return pair(task, in_data)[split == CONFIRMATION]
+
+
+def kind(name: str) -> tuple[str, tuple[str, ...]]:
+    """mteb's type of a task, and its eval_splits, which are known without its data. Raises ValueError as `describe`."""
+    about = get_task(name).metadata
+    return str(about.type), tuple(about.eval_splits)
 
 
 def fresh_task(spec: TaskSpec) -> Any:
@@ -83,16 +117,16 @@ def fresh_task(spec: TaskSpec) -> Any:
     """
     if spec.mteb != version("mteb"):
         raise ValueError(f"mteb: must be {spec.mteb} for {spec.name}, got {version('mteb')}")
-    loaded = _loaded(spec.name, spec.split, spec.subset, spec.skip_nulls)
+    folder = spec.folder and Path(spec.folder)
+    loaded = _loaded(spec.name, spec.split, spec.subset, spec.skip_nulls, folder or None)
     if spec.revision != str(loaded.metadata.dataset["revision"]):
         raise ValueError(
             f"task: {spec.name} must have revision {spec.revision}, got {loaded.metadata.dataset['revision']}"
         )
     task = copy.deepcopy(loaded)  # the copy shares the data but has its own random state
     task.check_if_dataset_is_superseded = lambda: None  # mteb has warned already, when the task was loaded
-    if spec.type == "Classification":  # metrics index the labels very often, and a data set reads its column each time
-        calculate = task._calculate_scores
-        task._calculate_scores = lambda labels, predicted: calculate(np.asarray(list(labels)), predicted)
+    if spec.type == "Classification":
+        read_labels_once(task)
     return task
 
 
@@ -123,9 +157,10 @@ def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path |
         )
         seconds = time.monotonic() - started
     result = _as_written(results.task_results[0])
-    value = result["scores"][spec.split][0]["main_score"]
-    if value is None or not math.isfinite(value):
+    values = [scores["main_score"] for scores in result["scores"][spec.split]]
+    if not values or any(one is None or not math.isfinite(one) for one in values):
         raise ValueError(f"{spec.name}: its {spec.main_score} is not a number for these vectors")
+    value = sum(values) / len(values)  # as mteb's own mean of a task's subsets
     return Evaluation(result, round(float(value), 6), seconds)
 
 
@@ -156,33 +191,46 @@ def _subset(name: str, subset: str | None, known: list[str]) -> str:
     if subset is None:
         listed = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
         raise ValueError(f"subset: {name} has {len(known)} ({listed}), so one must be named")
-    if subset not in known:
-        raise ValueError(must_be_one_of("subset", subset, known))
-    return subset
+    named = [one.strip() for one in subset.split(",")]
+    for one in named:
+        if one not in known:
+            raise ValueError(must_be_one_of("subset", one, known))
+    return ",".join(dict.fromkeys(named))
 
 
 @lru_cache(maxsize=64)
-def _loaded(name: str, split: str, subset: str, skip_nulls: bool) -> Any:
+def _loaded(name: str, split: str, subset: str, skip_nulls: bool, folder: Path | None = None) -> Any:
     """The task with its data, not evaluated yet. It is loaded once, since loading may change its random state."""
+    whole, part = parted(split)
+    if part is not None:
+        task = copy.deepcopy(_loaded(name, whole, subset, skip_nulls, folder))
+        for one in subset.split(","):
+            data = split_data(task, one)
+            data[split] = half(task, data[whole], part)
+            check_classes(task, data, split)
+        return task.filter_eval_splits([split])
     with undisturbed_randomness(), _quiet():
-        task = get_task(name).filter_eval_splits([split])
-        task.hf_subsets = [subset]
+        task = get_task(name, folder).filter_eval_splits([split])
+        task.hf_subsets = subset.split(",")
         task.check_if_dataset_is_superseded()
-        try:
-            task.load_data()
-        except (KeyError, ValueError) as error:
-            if split in task.metadata.eval_splits:
-                raise
-            known = must_be_one_of(f"split: {name}", split, sorted(task.metadata.eval_splits))
-            raise ValueError(f"{known} ({error})") from error
+        with fetching(task):
+            try:
+                task.load_data()
+            except (KeyError, ValueError) as error:
+                if split in task.metadata.eval_splits:
+                    raise
+                known = must_be_one_of(f"split: {name}", split, sorted(task.metadata.eval_splits))
+                raise ValueError(f"{known} ({error})") from error
         if hasattr(task, "convert_v1_dataset_format_to_v2"):  # older retrieval tasks store their data differently
             task.convert_v1_dataset_format_to_v2(num_proc=None)
-    data = split_data(task, subset)
-    if split not in data:
-        raise ValueError(must_be_one_of(f"split: {name}", split, sorted(data)))
-    if skip_nulls:
-        leave_out_nulls(task, data, split)
-    check_rows(task, data, split)
+    for one in subset.split(","):
+        data = split_data(task, one)
+        if split not in data:
+            raise ValueError(must_be_one_of(f"split: {name}", split, sorted(data)))
+        if skip_nulls:
+            leave_out_nulls(task, data, split)
+        check_rows(task, data, split)
+        check_classes(task, data, split)
     return task
 
 

@@ -16,7 +16,7 @@ thresholds or similarities are too high on drawn items, in which noise is repeat
 import json
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,8 @@ def confirm_cell(
     if resamples < 1:
         raise ValueError(f"resamples: must be >= 1, got {resamples}")
     check_confirmable(task)
+    if len(task.subsets) > 1:
+        return _several(arm, task, vectors, resamples, seed)
     encoder, run = VectorEncoder(arm, vectors), fresh_task(task)
     with tempfile.TemporaryDirectory() as folder:
         watch = _Watch(task, run, encoder, Path(folder))
@@ -77,6 +79,18 @@ def confirm_cell(
     if items.centred:
         values += evaluation.value - values.mean()
     return Score(arm, task, evaluation.value, evaluation.seconds, evaluation.result), values
+
+
+def _several(
+    arm: Arm, task: TaskSpec, vectors: Mapping[str, np.ndarray], resamples: int, seed: int
+) -> tuple[Score, np.ndarray]:
+    """A task on several subsets: its score is their mean, and items are drawn within each."""
+    from tl_search.scoring.encoder import VectorEncoder
+
+    parts = [replace(task, subset=subset) for subset in task.subsets]
+    copies = [confirm_cell(arm, part, vectors, resamples, seed)[1] for part in parts]
+    whole = evaluate(task, VectorEncoder(arm, vectors))
+    return Score(arm, task, whole.value, whole.seconds, whole.result), np.mean(copies, axis=0)
 
 
 def check_confirmable(task: TaskSpec) -> None:

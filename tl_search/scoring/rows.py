@@ -40,6 +40,27 @@ def check_rows(task: Any, data: Mapping[str, Any], split: str) -> None:
                         )
 
 
+def check_classes(task: Any, data: Mapping[str, Any], split: str) -> None:
+    """Check that a task which tells classes apart has at least two, where it learns and where it is measured.
+
+    Raises:
+        ValueError: all labels of a split are the same; the message names task, split, column and label.
+    """
+    if task.metadata.type not in ("Classification", "PairClassification", "Clustering"):
+        return
+    column = task.label_column_name
+    for name in _splits(task, split):
+        table = data.get(name)
+        if table is None or column not in _names(table) or not len(table):
+            continue
+        labels = {repr(part) for value in table[column] for part in _parts(value)}
+        if len(labels) == 1:
+            raise ValueError(
+                f"{task.metadata.name}: split {name}, column {column}: must have at least two classes, got only "
+                f"{shorten(labels.pop(), 60)}; leave the task out of tasks.names, or name another split"
+            )
+
+
 def leave_out_nulls(task: Any, data: MutableMapping[str, Any], split: str) -> None:
     """Leave out rows in which a text or a label is missing, of the splits that `check_rows` reads, and tell how many.
 

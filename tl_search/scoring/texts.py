@@ -4,7 +4,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from tl_search.plane.pull import TaskSpec
-from tl_search.scoring.evaluation import describe, evaluate, fresh_task, split_data
+from tl_search.scoring.catalogue import task_names
+from tl_search.scoring.evaluation import describe, evaluate, fresh_task, kind, split_data
 from tl_search.scoring.rows import tell_blank
 from tl_search.store.atomic import write_json
 from tl_search.store.keys import digest
@@ -16,6 +17,11 @@ _TEXTS = 4 << 30  # bytes of a file of texts, which only this machine writes
 def task_texts(
     name: str, split: str, subset: str | None = None, folder: Path | None = None, skip_nulls: bool = False
 ) -> tuple[str, ...]:
+    """As `texts_of`, for a task that is described by its name, split and subset as `describe` does."""
+    return texts_of(describe(name, split, subset, skip_nulls), folder)
+
+
+def texts_of(task: TaskSpec, folder: Path | None = None) -> tuple[str, ...]:
     """The texts that mteb's evaluation of the task asks an encoder for, each once, in the order of the first request.
 
     They include the training texts that a classifier samples. A document's text begins with its title, as mteb joins
@@ -25,9 +31,7 @@ def task_texts(
 
     Args:
         folder: Where the list is stored for other processes; a damaged file is replaced. None stores nothing.
-        skip_nulls: Whether rows without a value are left out.
     """
-    task = describe(name, split, subset, skip_nulls)
     path = folder and folder / f"{digest(task.identity(), 32)}.json"
     texts = _read(path, task) if path else None
     if texts is None:
@@ -36,8 +40,26 @@ def task_texts(
             write_json(path, {"task": task.identity(), "digest": digest(texts, 32), "texts": texts})
     if not all(text.strip() for text in texts):
         loaded = fresh_task(task)
-        tell_blank(loaded, split_data(loaded, task.subset), task.split)
+        for subset in task.subsets:
+            tell_blank(loaded, split_data(loaded, subset), task.split)
     return tuple(texts)
+
+
+def texts_here(
+    name: str, split: str, subset: str | None, folder: Path, skip_nulls: bool = False
+) -> tuple[TaskSpec, tuple[str, ...]] | None:
+    """The task and its `task_texts`, if nothing must be downloaded for them.
+
+    They are known of tasks that are embedded here, and of those whose list an earlier search stored in `folder`.
+    Raises ValueError if there is no such task, split or subset.
+    """
+    if name in task_names():
+        return describe(name, split, subset, skip_nulls), task_texts(name, split, subset, None, skip_nulls)
+    if split not in kind(name)[1]:  # whether it has this one is known from its data alone
+        return None
+    task = describe(name, split, subset, skip_nulls)
+    found = _read(folder / f"{digest(task.identity(), 32)}.json", task)
+    return None if found is None else (task, tuple(found))
 
 
 @lru_cache(maxsize=64)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tl_search.errors.limits import between
+from tl_search.plane.costs import CostTable
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,14 @@ class Budget:
         limit = math.inf if self.share is None else self.share * exhaustive
         within = seconds <= limit * (1 + 1e-9)  # sums of the same prices in another order differ in the last digits
         return not within or (self.pulls is not None and pulls >= self.pulls)
+
+    def most(self, table: CostTable, columns: int, layers: int) -> float:
+        """The most seconds of the cost table that a search spends before the leader's last tasks and the confirmation.
+
+        The final column is scored whatever the budget. A pull is at most a new column with one layer of all tasks.
+        """
+        exhaustive, final = (table.exhaustive(number, layers).total for number in (columns, 1))
+        limit = exhaustive if self.share is None else self.share * exhaustive
+        if self.pulls is not None:
+            limit = min(limit, final + self.pulls * table.exhaustive(1, 1).total)
+        return min(exhaustive, max(final, limit))

@@ -61,7 +61,8 @@ class LivePlane(LiveColumns):
 
     def prepare(self) -> None:
         tasks = self.tasks
-        self._suite = SuiteTexts(tasks.selection(), tasks.texts(tasks.selection_split, self.ledger / "texts"))
+        selection = tasks.selection()
+        self._suite = SuiteTexts(selection, tasks.texts(selection, self.ledger / "texts"))
         self._weights = self.objective.weights(self._suite.tasks)
 
     def identity(self) -> dict[str, Any]:

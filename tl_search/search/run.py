@@ -25,15 +25,18 @@ from tl_search.runs.outcome import Charged, Cut, Finalist, Gains, Outcome, Searc
 from tl_search.runs.record import Done
 from tl_search.runs.searched_plane import Prices, SearchedPlane, Seconds
 from tl_search.scoring.ledger import Ledger
+from tl_search.scoring.splits import share_data
 from tl_search.scoring.suites import Suite
 from tl_search.search.alike import warn_of_equal_columns
+from tl_search.search.apart import standing_apart, warn_of_columns_apart
 from tl_search.search.budget import Budget
 from tl_search.search.column import LocalWorker
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
 from tl_search.search.finished import check_unchanged, listening, what_is_lost
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_texts
-from tl_search.search.picked import lacking, picked, tell_nearest
+from tl_search.search.official import Official
+from tl_search.search.picked import lacking, missed, picked, tell_nearest
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
@@ -99,7 +102,7 @@ class SearchPlan:
 def run_search(plan: SearchPlan, folder: Path) -> int:
     """Search the plane and leave the answer in `folder`; the same call resumes what was interrupted.
 
-    Returns 0, or 3 when some cell could not be scored.
+    Returns 0, or 3 when some cell could not be scored, or a revision is left out that the sampling asks for.
     """
     done = Done.read(folder)
     with listening() as left_out:
@@ -110,10 +113,11 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
         plane = survey(plan)
     tell_nearest(plan.checkpoints, plan.sampling)
     absent = lacking(plan.checkpoints, plan.sampling)
+    incomplete = bool(absent or missed(plan.checkpoints, plan.sampling))
     from tl_search.probe.session import ProbeSession
 
     with ProbeSession(plan.probe) as session:
-        return _search(plan, plane, (*left_out, *absent), INCOMPLETE if absent else DONE, folder, session)
+        return _search(plan, plane, (*left_out, *absent), INCOMPLETE if incomplete else DONE, folder, session)
 
 
 def _still_holds(plan: SearchPlan, folder: Path, done: Done) -> bool:
@@ -147,25 +151,27 @@ def _search(
         texts = draw_texts(plan.tasks.training_texts(), plan.metrics)
         measurements = ColumnMeasurements(plane, texts, plan.metrics, session, prefetch, paths.metrics)
     parameters, extraction = plan.checkpoints.shape().parameters, plane.extraction.identity()
-    searched_plane = SearchedPlane(plane.model, plane.revisions, plane.n_layers, parameters, extraction)
+    searched_plane = SearchedPlane(
+        plane.model, plane.revisions, plane.n_layers, parameters, extraction, left_out=left_out
+    )
     if plan.metrics.only and measurements is not None:
         searched_plane.begin(folder)
         failed = measurements.measure(plane.revisions)
         exit_code = INCOMPLETE if failed else least
         Done(exit_code, {"unmeasured": failed}).write(folder)
         return exit_code
-    selection = _texts(plan, plan.tasks.selection(), plan.tasks.selection_split)
-    held_out = _texts(plan, plan.tasks.confirmation(), plan.tasks.confirmation_split)
+    selection, held_out = _texts(plan, plan.tasks.selection()), _texts(plan, plan.tasks.confirmation())
     for task in held_out.tasks:
         check_confirmable(task)
-    weights = plan.objective.weights(selection.tasks)
+    weights, reported_on = plan.objective.weights(selection.tasks), [task.split for task in held_out.tasks]
     table = plan.costs.table(parameters, selection.sizes())
     exhaustive = table.exhaustive(len(plane.revisions), len(plane.layers))
     replace(
         searched_plane,
         tasks=selection.tasks,
-        confirmation_split=plan.tasks.confirmation_split,
-        same_split=plan.tasks.same_split,
+        confirmation_split=reported_on[0] if len(set(reported_on)) == 1 else plan.tasks.confirmation_split,
+        confirmation_splits=dict(zip(weights, reported_on, strict=True)) if len(set(reported_on)) > 1 else {},
+        same_split=any(share_data(task.split, split) for task, split in zip(selection.tasks, reported_on, strict=True)),
         weights=dict(weights),
         costs=Prices(table.load, dict(table.embed), dict(table.score)),
         exhaustive=Seconds.of(exhaustive),
@@ -190,6 +196,8 @@ def _search(
     log.info("search ended (%s) after %d pulls; now the finalists are confirmed", stopped, len(trajectory.steps))
 
     warn_of_equal_columns(search.points)
+    suspect = standing_apart(search.points, plane.revisions)
+    warn_of_columns_apart(suspect)
     finalists = choose(search, plan.confirm.controls)
     costs = plan.costs.table(parameters, held_out.sizes())
     confirmation = Confirmation(worker.on(held_out), held_out.tasks, weights, plan.confirm, costs)
@@ -202,12 +210,15 @@ def _search(
         healed=worker.healed(),
         texts_cut=_both(worker.texts_cut(), confirmation.worker.texts_cut()),
         searched=about,
+        suspect=suspect,
     )
     if result.healed:
         counts = ", ".join(f"{what}: {number}" for what, number in result.healed.items())
         log.warning("damaged files were found and made anew: %s", counts)
+    official = Official(worker, confirmation, plan.ledger / "texts")
+    result = official.added(result, finalists)
     exit_code = INCOMPLETE if search.failures or confirmation.failures else least
-    worker.ledger.export([*search.used, *confirmation.used], paths.scores)
+    worker.ledger.export([*search.used, *confirmation.used, *official.used], paths.scores)
     result.write(folder)
     if measurements is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
@@ -223,11 +234,12 @@ def survey(plan: SearchPlan) -> Plane:
 
     Raises:
         ValueError: no time axis to search, since there are fewer than two revisions, which measuring alone does not
-            need; or the probe's device is not here.
+            need, and neither does a search that was told to be content with `main`; or the probe's device is not here.
     """
     check_device(plan.probe)
     revisions = picked(plan.checkpoints, plan.sampling)
-    if len(revisions) < 2 and not plan.metrics.only:
+    content = plan.metrics.only or getattr(plan.checkpoints, "only_main", False)
+    if len(revisions) < 2 and not content:
         few = f"{plan.checkpoints.model} has {len(revisions)} revision(s)"
         raise ValueError(f"checkpoints: {few}; a search needs two (metrics.only=true measures one)")
     extraction = settled(plan.extraction, plan.probe.accelerator)
@@ -253,8 +265,8 @@ def choose(search: Search, with_controls: bool) -> Finalists:
     return Finalists(best, final[-1], max(whole, key=whole.__getitem__), trained, tuple(controls) * with_controls)
 
 
-def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...], split: str) -> SuiteTexts:
-    return SuiteTexts(tasks, plan.tasks.texts(split, plan.ledger / "texts"))
+def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...]) -> SuiteTexts:
+    return SuiteTexts(tasks, plan.tasks.texts(tasks, plan.ledger / "texts"))
 
 
 def _both(selection: Cut | None, confirmation: Cut | None) -> Cut | None:

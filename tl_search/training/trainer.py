@@ -59,7 +59,7 @@ def check_trainer(given: Mapping[str, Any]) -> None:
         value = default if given.get(name) is None else given[name]
         if not isinstance(value, int) or isinstance(value, bool):
             raise ValueError(f"trainer.{name}: must be an integer, got {value!r}")
-        between(1 if name == "accumulate_grad_batches" else -1, _MOST[name], **{f"trainer.{name}": value})
+        between(1 if name == "accumulate_grad_batches" else -math.inf, _MOST[name], **{f"trainer.{name}": value})
     between(0, MOST_STEPS, **{"trainer.log_every_n_steps": given.get("log_every_n_steps")})
     between(0, MOST_STEPS, **{"trainer.fast_dev_run": given.get("fast_dev_run")})
     if max(given.get("max_steps") or -1, given.get("max_epochs") or -1) < 1:

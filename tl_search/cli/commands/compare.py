@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
@@ -12,14 +12,14 @@ from tl_search.cli import commands
 from tl_search.cli.command import Command
 from tl_search.cli.config.compose import SETTING, CommandLine, parse, quoted
 from tl_search.cli.config.convert import convert
-from tl_search.cli.config.preflight import Job, preflight
-from tl_search.cli.config.resumed import with_choices
-from tl_search.cli.launch import launch
 from tl_search.errors.exit_codes import DONE
 from tl_search.errors.nearest import no_folder
 from tl_search.plane.revision import step_of
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.target import Target
+
+if TYPE_CHECKING:
+    from tl_search.cli.config.preflight import Job
 
 _OWN = ("base", "curricula", "seeds", "settings", "runs", "output", "plugins", "hydra")
 _MADE = ("branch_from", "resume", "curriculum", "seed", "branch.data")  # settings of the arms that this command makes
@@ -119,7 +119,7 @@ def execute(plan: ComparePlan, folder: Path, config: DictConfig) -> int:
     return DONE
 
 
-def _run_of(job: Job) -> Path:
+def _run_of(job: "Job") -> Path:
     """The run of a job; where two jobs mean the same, it has the name that the first one gave it."""
     digest = job.folder.name.rpartition("-")[2]
     alike = (path for path in sorted(job.folder.parent.glob(f"*-{digest}")) if path.is_dir())
@@ -153,8 +153,12 @@ def _base(plan: ComparePlan, base: str, shared: Sequence[str]) -> tuple[str, int
     return str(Target(jobs[0].folder.resolve(), f"step{step}")), code
 
 
-def _train(words: Sequence[str]) -> tuple[list[Job], int]:
+def _train(words: Sequence[str]) -> "tuple[list[Job], int]":
     """Carry out a line of `tl train`; its jobs, all checked before the first one starts, and its exit code."""
+    from tl_search.cli.config.preflight import preflight
+    from tl_search.cli.config.resumed import with_choices
+    from tl_search.cli.launch import launch
+
     line: CommandLine = with_choices(parse("train", words))
     jobs = preflight(line, commands.find("train"))
     return jobs, launch(line, jobs)

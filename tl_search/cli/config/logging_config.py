@@ -2,6 +2,7 @@
 
 import codecs
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -12,6 +13,8 @@ from tl_search.errors.nearest import suggest
 CLASSES = ("logging.StreamHandler", "logging.FileHandler", "logging.NullHandler", "colorlog.ColoredFormatter")
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 LOG_FOLDER = "${hydra.runtime.output_dir}/"
+
+_LOG = r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.log"  # no other file of a run
 
 _TOP = ("version", "formatters", "handlers", "loggers", "root", "disable_existing_loggers", "incremental")
 # What may stand in each entry. Others, such as `()` of a handler, `filters` and `.`, call functions or set attributes.
@@ -55,6 +58,8 @@ def check_logging(given: Any, path: str) -> None:
 def _check_entry(entry: Any, path: str, kind: str) -> None:
     for key, value in _mapping(entry, path, _ENTRIES[kind]).items():
         where = f"{path}.{key}"
+        if "://" in str(value) and key not in ("stream", "()", "class", "filename"):
+            raise BadInput(f"{where}: must not name an object, got {value}")
         convert(value, _TYPES[key], where)
         if key in ("()", "class"):
             _one_of(value, CLASSES, where)
@@ -62,10 +67,8 @@ def _check_entry(entry: Any, path: str, kind: str) -> None:
             _one_of(value, STREAMS, where)
         elif key == "style":
             _one_of(value, ("%", "$"), where)  # the other one reads attributes of what is logged
-        elif key == "filename" and not (str(value).startswith(LOG_FOLDER) and ".." not in str(value)):
-            raise BadInput(f"{where}: must be in the run directory ({LOG_FOLDER}…), got {value}")
-        elif "://" in str(value):
-            raise BadInput(f"{where}: must not name an object, got {value}")
+        elif key == "filename" and not re.fullmatch(re.escape(LOG_FOLDER) + _LOG, str(value)):
+            raise BadInput(f"{where}: must be in the run directory ({LOG_FOLDER}NAME.log), got {value}")
 
 
 def _check_names(top: Mapping[str, Any], path: str) -> None:

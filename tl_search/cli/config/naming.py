@@ -14,6 +14,7 @@ from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.renamed import first_named
 from tl_search.cli.config.tags import TAGS
 from tl_search.plane.curriculum import placed
+from tl_search.runs import trusted
 from tl_search.runs.identity import Decides, decisions, named
 from tl_search.store.keys import digest
 from tl_search.training.trainer import FREE, device_count
@@ -35,7 +36,7 @@ def known_keys(command: str) -> set[str]:
     """All top-level settings of a command."""
     found = commands.find(command)
     fields = {name for cls in found.parts() for name in decisions(cls)}
-    common = {"hydra", "runs", "name", "resume", "launchers", "experiments", TAGS, KEY}
+    common = {"hydra", "runs", "name", "resume", "launchers", "experiments", TAGS, KEY, trusted.KEY}
     return {*fields, *found.settings, *common, *found.places}
 
 

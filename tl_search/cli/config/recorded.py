@@ -20,6 +20,7 @@ from tl_search.cli.config.renamed import first_named, renewed
 from tl_search.cli.config.tags import tags_of
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.secrets import redact
+from tl_search.runs import trusted
 from tl_search.runs.identity import differences
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.places import PLACES
@@ -45,7 +46,9 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
         renew(folder, command, config)
         name, changed = first_part(folder, config, command)
         who = command, name, digest, config.get("seed")
-        RunRecord(*who, plugins=plugins.allowed(), tags=tags_of(config), varied=changed).write(folder)
+        RunRecord(
+            *who, plugins=plugins.allowed(), tags=tags_of(config), varied=changed, trusted=trusted.allowed()
+        ).write(folder)
     elif record.digest != digest:
         raise BadInput(
             f"{folder}: holds a run with other settings ({_differences(folder, config, command)}); "
@@ -60,11 +63,14 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
 
 
 def permit(folder: Path) -> None:
-    """Add the packages whose code may run now to those that the run has recorded; it never allows one by itself."""
+    """Add the packages and models whose code may run now to those that the run has recorded; it never allows any."""
     record = RunRecord.read(folder)
-    more = [name for name in plugins.allowed() if record and name not in record.plugins]
-    if record and more:
-        replace(record, plugins=(*record.plugins, *more)).write(folder)
+    if record is None:
+        return
+    packages = tuple(dict.fromkeys((*record.plugins, *plugins.allowed())))
+    models = tuple(dict.fromkeys((*record.trusted, *trusted.allowed())))
+    if (packages, models) != (record.plugins, record.trusted):
+        replace(record, plugins=packages, trusted=models).write(folder)
 
 
 def renew(folder: Path, command: str, config: DictConfig) -> None:

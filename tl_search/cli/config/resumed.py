@@ -7,6 +7,7 @@ then applied to the recorded settings.
 """
 
 import copy
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from tl_search.cli.config.choices import check_choices, name_of, parsed, place_o
 from tl_search.cli.config.compose import CommandLine
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.naming import deciding_keys
+from tl_search.cli.config.outputs import is_allowed, is_in_use
 from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.recorded import SHARED, read
 from tl_search.cli.config.renamed import current
@@ -27,6 +29,7 @@ from tl_search.cli.config.searchpath import conf_dir
 from tl_search.cli.config.tags import TAGS
 from tl_search.errors.kinds import BadInput
 from tl_search.plane.curriculum import CURRENT
+from tl_search.runs import trusted
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.target import Start, Target
 from tl_search.training.start import check_run
@@ -34,7 +37,7 @@ from tl_search.training.start import check_run
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
-_OF_THIS_COMMAND = {"resume", "lr_policy", "launchers", "name", "hydra", BRANCH, TAGS, KEY, *SHARED}
+_OF_THIS_COMMAND = {"resume", "lr_policy", "launchers", "name", "hydra", BRANCH, TAGS, KEY, trusted.KEY, *SHARED}
 _STARTS = ("resume", BRANCH)  # settings that name a run whose settings are taken over
 
 
@@ -94,7 +97,9 @@ def resumed(config: DictConfig, hydra: Any) -> DictConfig:
     named = {name_of(override) for override in given}
     if run is not None and BRANCH in named:
         raise BadInput(f"{BRANCH}: must be left out with resume=PATH, which goes on with a run that has begun")
-    recorded = _record(run) if run is not None else _record(parent.run, BRANCH) if parent else DictConfig({})
+    source = parent.run if run is None and parent is not None else run
+    assert source is not None
+    recorded = _record(source, BRANCH if run is None else "resume")
     own = {BRANCH, POLICIES} if run is None else set()  # a parent may itself be a branch
     merged = copy.deepcopy(config)
     with readable(), open_dict(merged):
@@ -103,7 +108,7 @@ def resumed(config: DictConfig, hydra: Any) -> DictConfig:
                 merged[key] = recorded[key]
         _relink(merged, recorded)
         for key in SHARED:  # its tokens lie there, wherever this command is given; unless they are gone
-            if key in recorded and key not in named and (recorded[key] is None or Path(recorded[key]).is_dir()):
+            if key in recorded and key not in named and _is_there(key, recorded[key], source):
                 merged[key] = recorded[key]
         if run is None and parent is not None:
             merged[BRANCH] = str(parent)
@@ -111,6 +116,20 @@ def resumed(config: DictConfig, hydra: Any) -> DictConfig:
                 merged.runs = str(parent.run.parents[1])
         _override(merged, config, hydra.runtime.choices, recorded.get(CHOICES) or {}, given, run is None)
     return merged
+
+
+def _is_there(key: str, place: str | None, run: Path) -> bool:
+    """Whether a folder of a record is still there, and is one into which the run of somebody else may lead."""
+    if place is None or not Path(place).is_dir():
+        return place is None
+    if is_in_use(key, place) or is_allowed(place, (), run.resolve().parent.parent):
+        return True
+    warnings.warn(
+        f"{key}: {place} is left out, since it is neither in the working directory nor beside the run, and no such "
+        f"folder yet; if it is yours: {key}={place}",
+        stacklevel=2,
+    )
+    return False
 
 
 def _relink(merged: DictConfig, recorded: DictConfig) -> None:

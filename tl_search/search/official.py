@@ -1,0 +1,82 @@
+"""The finalists' scores on whole official splits, as others report them, where arms were chosen on a half of one.
+
+They are computed once, after confirmation, from vectors that selection and confirmation have on disk. They are no
+evidence that one arm is better than another: half of the items chose the arm.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tl_search.errors.secrets import redact
+from tl_search.plane.arm import Arm
+from tl_search.plane.pull import Score, TaskSpec
+from tl_search.runs.outcome import Outcome, Selected
+from tl_search.scoring.splits import parted
+from tl_search.search.column import LocalWorker
+from tl_search.search.confirm import Confirmation, Finalists
+from tl_search.search.texts import SuiteTexts
+from tl_search.store.keys import text_digest
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Official:
+    """Scores on whole splits.
+
+    Args:
+        selection: Scores on the selection split; it has vectors of the first half.
+        confirmation: Its worker has vectors of the second half.
+        texts: Where lists of texts are kept.
+
+    Attributes:
+        used: The scores that were added, for the run's own files.
+    """
+
+    selection: LocalWorker
+    confirmation: Confirmation
+    texts: Path
+    used: list[Score] = field(default_factory=list)
+
+    def added(self, outcome: Outcome, finalists: Finalists) -> Outcome:
+        """The outcome with the official scores of its three finalists; as it is where no split was halved."""
+        tasks = {task.name: task for task in self.confirmation.tasks if task.name not in self.confirmation.left_out}
+        if not any(_halved(task) for task in tasks.values()):
+            return outcome
+        arms = {"best": finalists.best, "final_last": finalists.final_last, "final_best": finalists.final_best}
+        found = {arm: self._points(arm, tasks) for arm in dict.fromkeys(arms.values())}
+        parts = {name: replace(getattr(outcome, name), official=found[arm]) for name, arm in arms.items()}
+        return replace(outcome, **parts)
+
+    def _points(self, arm: Arm, tasks: Mapping[str, TaskSpec]) -> Selected:
+        confirmed, points = self.confirmation.confirmed(arm).tasks, dict[str, float]()
+        for name, task in tasks.items():
+            try:
+                points[name] = self._whole(arm, task) if _halved(task) else confirmed[name]
+            except ValueError as error:
+                log.warning("%s on the whole of %s failed: %s", arm.label, name, redact(str(error)))
+        weights = {name: self.confirmation.weights[name] for name in tasks}
+        objective = sum(weights[name] * value for name, value in points.items()) / sum(weights.values())
+        return Selected(round(objective, 4) if points.keys() == tasks.keys() else None, points)
+
+    def _whole(self, arm: Arm, task: TaskSpec) -> float:
+        from tl_search.scoring.evaluation import score_cell
+        from tl_search.scoring.texts import texts_of
+
+        whole, ledger = replace(task, split=parted(task.split)[0]), self.selection.ledger
+        score = ledger.get(arm, whole)
+        if score is None:
+            first = next(one for one in self.selection.suite.tasks if one.name == task.name)
+            vectors = {**self.selection.vectors(arm, first), **self.confirmation.worker.vectors(arm, task)}
+            lacking = tuple(text for text in texts_of(whole, self.texts) if text_digest(text) not in vectors)
+            if lacking:  # such as clustering tasks that draw some of the texts at hand
+                vectors |= self.selection.on(SuiteTexts((whole,), {whole.name: lacking})).vectors(arm, whole)
+            score = ledger.put(score_cell(arm, whole, vectors))
+        self.used.append(score)
+        return round(100 * score.value, 4)
+
+
+def _halved(task: TaskSpec) -> bool:
+    return parted(task.split)[1] is not None
