@@ -16,6 +16,7 @@ from tl_search.plugins import OURS
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = sorted(path for path in (ROOT / "conf").rglob("*.yaml") if "hydra" not in path.parts)
+PEPTIDE_CURRICULA = [f"curriculum/peptide_{kind}" for kind in ("early", "phased", "final")]
 STUDIES = sorted((ROOT / "experiments").rglob("*.yaml"))
 
 
@@ -32,7 +33,7 @@ def test_every_node_lists_every_field_of_its_class(path):
             module, _, name = node["_target_"].rpartition(".")
             cls = getattr(importlib.import_module(module), name)
             fields = {field.name for field in dataclasses.fields(cls) if field.init}
-            assert set(node) - {"_target_"} == fields, f"{path}{where}"
+            assert set(node) - {"_target_", "defaults"} == fields, f"{path}{where}"
 
 
 @pytest.mark.parametrize("path", CONF, ids=short)
@@ -60,11 +61,14 @@ def test_there_are_studies():
 
 @pytest.mark.parametrize("group", sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir()))
 def test_every_option_of_every_group_builds(group, tmp_path):
+    (tmp_path / "some.mgf").touch()
     if group == "hydra":
         return
     command = "train" if group in {"model", "tokenizer", "data", "schedule", "curriculum", "optimizer", "trainer",
                                    "callbacks", "logger", "checkpoint"} else "search"  # fmt: skip
     gaps = {"data/files": [f"data.corpus.path={ROOT / 'README.md'}"], "data/hub": ["data.corpus.name=x"],
+            "data/mgf": [f"data.path={tmp_path}"],
+            **{option: ["data=peptide"] for option in ("tokenizer/residues", "model/peptide", *PEPTIDE_CURRICULA)},
             "schedule/explicit": ["schedule.checkpoint_schedule=[1]"],
             "sampling/list": ["sampling.revisions=[main]"],
             "tasks/folder": [f"tasks.folder={tmp_path}"]}  # fmt: skip

@@ -1,6 +1,7 @@
 """Stages: every value holds from the very step at which its stage begins, also after a restore and in workers."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from tiny_run import At, PowerCut, cut, plan, same, weights
 from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.runs.index import read_index
 from tl_search.training.callbacks.curriculum_stages import CurriculumStages
-from tl_search.training.data import BlockLoader, Origin
+from tl_search.training.data import BlockLoader
 from tl_search.training.fit import fit
-from tl_search.training.stage_data import BatchForm, check_data, formed
+from tl_search.training.ordered import Origin
+from tl_search.training.stage_data import NAMES, BatchForm, check_data, formed
 
 # 14 steps of batches of 4 blocks of 16 tokens, 6 steps in an epoch: stages begin in the middle of epochs and at none.
 STAGES = Curriculum(
@@ -187,4 +189,4 @@ def test_an_order_that_begins_later_is_one_of_later_steps():
 )
 def test_data_parameters_that_the_task_does_not_have_are_refused(data, said):
     with pytest.raises(ValueError, match=rf"^curriculum\..*{said}"):
-        check_data(Curriculum({"a": Stage(data=data)}), 16)
+        check_data(Curriculum({"a": Stage(data=data)}), NAMES, partial(BatchForm.of, context=16))

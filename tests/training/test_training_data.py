@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tl_search.training.data import BlockLoader, held_out_batches, stream, take_blocks
+from tl_search.training.data import BlockLoader, held_out_batches, take_blocks
+from tl_search.training.ordered import stream
 
 TOKENS = np.arange(101, dtype=np.uint16)  # 20 blocks of 5, each beginning with its own number × 5
 

@@ -9,6 +9,7 @@ from tl_search.text.paths import absolute, local
 
 # Each such setting, and how it is written so that it can be found from any working directory.
 PLACES: Mapping[str, Callable[[str], str]] = {
+    "data.path": absolute,
     "data.corpus.path": absolute,
     "data.corpus.name": local,
     "tokenizer.name": local,

@@ -78,6 +78,14 @@ def empty_model(source: Path) -> Any:
         return AutoModel.from_config(config, attn_implementation="eager", trust_remote_code=is_trusted(source))
 
 
+def register(config: type, model: type) -> None:
+    """Makes `load_config` and `load_model` know a kind of model that is of this package, by its `model_type`."""
+    from transformers import AutoConfig, AutoModel
+
+    AutoConfig.register(config.model_type, config, exist_ok=True)  # type: ignore[attr-defined]  # every config has it
+    AutoModel.register(config, model, exist_ok=True)
+
+
 def load_tokenizer(source: str | Path, **where: Any) -> Any:
     """A tokenizer; arguments and errors as for `load_config`."""
     from transformers import AutoTokenizer

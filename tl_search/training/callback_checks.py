@@ -1,6 +1,6 @@
 """Checks the callbacks that a config asks for, before anything heavy is loaded: each must be able to act."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tl_search.errors.nearest import did_you_mean
@@ -81,15 +81,16 @@ def check_kinds(callbacks: Mapping[str, Any], logs: bool, batches_per_step: int)
             )
 
 
-def check_monitors(callbacks: Mapping[str, Any], held_out: bool) -> None:
+def check_monitors(callbacks: Mapping[str, Any], held_out: bool, more: Sequence[str] = ()) -> None:
     """Raises ValueError for an early stopping whose measurement nothing in the run publishes.
 
     Args:
         callbacks: Name → entry, as in a plan.
-        held_out: Whether text is held out, so that the eval loss is measured.
+        held_out: Whether something is held out, so that the eval loss is measured.
+        more: How the names of the task's other measurements begin.
     """
     asked = {name: entry for name, entry in callbacks.items() if entry is not None}
-    rooms = [room for entry in asked.values() if (room := getattr(entry, "PUBLISHES", None))]
+    rooms = [*more, *(room for entry in asked.values() if (room := getattr(entry, "PUBLISHES", None)))]
     if any(_may_publish(entry) for entry in asked.values()):
         return
     known = {*_EVAL} if held_out else set[str]()

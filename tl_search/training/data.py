@@ -1,19 +1,16 @@
 """Batches of token blocks. Which blocks are in a batch depends on the seed, the epoch and the batch's number alone."""
 
-import signal
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from tl_search.errors.limits import between
-from tl_search.store.keys import digest
-from tl_search.text.corpus import Corpus
-from tl_search.training.interrupts import SIGNALS
-from tl_search.training.limits import limited
+from tl_search.text.corpus import Corpus, Reading, fingerprint
+from tl_search.text.excerpt import Excerpt
+from tl_search.training.ordered import FROM_THE_START, OrderedLoader, Origin, stream
 from tl_search.training.packing import PackedText, pack, rules_of
 from tl_search.training.stage_data import BatchForm, formed
 from tl_search.training.tokens import TokenizerConfig
@@ -22,6 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MOST_WORKERS = 256  # processes
+_LEAST = 200_000  # characters, so that a tokenizer has something to learn from
+_PER_TOKEN = 16  # characters that even a long token has on average
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,40 @@ class Text:
         if not 0 <= self.validation_share < 1:
             raise ValueError(f"validation_share: must be at least 0 and below 1, got {self.validation_share}")
 
+    @property
+    def remote(self) -> str | None:
+        """What must be downloaded before the text can be read."""
+        return self.corpus.remote
+
+    def check(self) -> None:
+        """Quickly look for mistakes, without reading the text. Raises ValueError: `corpus.field: must be X, got Y`."""
+        try:
+            self.corpus.check()
+        except ValueError as error:
+            raise ValueError(f"corpus.{error}") from error
+
+    def fingerprint(self, recorded: Mapping[str, str]) -> str:
+        """A digest of what is trained on, as the record of a run has it under `corpus`."""
+        return fingerprint(Reading(self.corpus, rules_of(recorded)))[0]
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether there is text for the eval loss."""
+        return self.validation_share > 0
+
+    def excerpt(self, tokens: int, batches: int, evaluates: bool) -> "Text":
+        """The beginning of the text, for a run that is only tried.
+
+        Args:
+            tokens: So many there are at least.
+            batches: Most batches for the eval loss.
+            evaluates: Whether it is measured at all.
+        """
+        corpus = Excerpt(self.corpus, max(_LEAST, _PER_TOKEN * tokens))
+        if not evaluates:
+            return replace(self, corpus=corpus, validation_share=0.0)
+        return replace(self, corpus=corpus, validation_batches=min(self.validation_batches, batches))
+
     def pack(
         self, tokenizer: TokenizerConfig, cache: Path, recorded: Mapping[str, str] | None = None, context: int = 0
     ) -> PackedText:
@@ -72,81 +105,21 @@ class Text:
         return pack(self.corpus, tokenizer, self.validation_share, cache, rules_of(recorded), context + 1)
 
 
-def stream(seed: int, *names: str | int) -> int:
-    """A seed for one use of randomness, derived from the run's seed; different names give independent seeds."""
-    return int(digest([seed, *names], 15), 16)
-
-
 def count_blocks(tokens: int, context: int) -> int:
     """Blocks of `context` predicted tokens in so many tokens; neighbouring blocks share one token."""
     return max(0, (tokens - 1) // context)
 
 
-def steps_in_epoch(blocks: int, blocks_per_step: int, drop_last: bool = True) -> int:
-    """Optimizer steps of one pass over the blocks; without `drop_last` an incomplete last step is completed."""
-    return blocks // blocks_per_step if drop_last else -(-blocks // blocks_per_step)
-
-
-def limited_steps(steps: int, batches_per_step: int, limit: float | None) -> int:
-    """The whole steps of an epoch with a limit as in `BlockLoader`. Raises ValueError when none is left."""
-    left = limited(steps * batches_per_step, limit)
-    if left < batches_per_step:
-        raise ValueError(
-            f"trainer.limit_train_batches: must leave a step of {batches_per_step} batches, got {limit}, which leaves "
-            f"{left} of {steps * batches_per_step}"
-        )
-    return left // batches_per_step
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where the order of a run's blocks begins; a branch may begin it anew in the middle of a training.
-
-    Args:
-        seed: Random seed of the order and of the noise; None is the run's own.
-        epoch: Number of the first pass over the text.
-        step: Completed steps at which it begins.
-    """
-
-    seed: int | None = None
-    epoch: int = 0
-    step: int = 0
-
-    def epoch_at(self, step: int, steps_per_epoch: int) -> int:
-        """Completed passes over the text after `step` steps."""
-        return self.epoch + (step - self.step) // steps_per_epoch
-
-
-FROM_THE_START = Origin()
-
-
-class BlockLoader:
-    """Batches of blocks, int64 (block, context + 1), in a new random order every epoch.
+class BlockLoader(OrderedLoader):
+    """Batches of blocks, int64 (block, context + 1), as `OrderedLoader` orders them.
 
     A batch has the form of its step (`stage_data.BatchForm`), which may cut blocks into shorter sequences.
-
-    It counts the batches that were consumed, not those that workers have prepared; Lightning saves this count, so a
-    resumed run goes on with the very next batch, with any number of workers. With several ranks each takes its part
-    of the same order, so a step has the same blocks as on one device with a batch of their common size.
 
     Args:
         tokens: The training text, (token,); neighbouring blocks share one token.
         context: Predicted tokens of a block.
-        batch_size: Blocks in a batch, on every rank.
-        batches_per_step: Number of batches in an optimizer step, on every rank.
-        seed: Random seed of the order.
-        drop_last: As in `Text`.
-        rank: Rank of this process.
-        ranks: How many there are.
-        workers: Processes that prepare batches.
-        limit: Most batches of an epoch on every rank, or the share of them, as Lightning's `limit_train_batches`; None
-            sets no limit. An epoch has whole steps, and each epoch reads other blocks.
-        origin: Where the order begins; its seed is not used.
         form_at: Completed steps → the form of the batches of the next one; None leaves blocks as they are.
         vocabulary: Number of tokens from which noise is drawn.
-
-    Raises:
-        ValueError: the text does not fill one step, or the limit leaves none.
     """
 
     def __init__(
@@ -165,97 +138,22 @@ class BlockLoader:
         form_at: "Callable[[int], BatchForm] | None" = None,
         vocabulary: int = 1,
     ) -> None:
-        self.tokens, self.context, self.batch_size, self.seed = tokens, context, batch_size, seed
-        self.rank, self.ranks, self.workers = rank, ranks, workers
-        self.blocks = count_blocks(len(tokens), context)
-        self.steps = steps_in_epoch(self.blocks, batch_size * batches_per_step * ranks, drop_last)
-        if not self.steps:
-            devices = f" × {ranks} devices" if ranks > 1 else ""
-            raise ValueError(
-                f"data: must fill a step of {batch_size} × {batches_per_step} blocks of {context} tokens{devices}, "
-                f"got {len(tokens)} tokens ({self.blocks} blocks)"
-            )
-        self.steps = limited_steps(self.steps, batches_per_step, limit)
-        self.length = self.steps * batches_per_step
-        self.batches_per_step, self.origin, self.form_at, self.vocabulary = (
-            batches_per_step,
-            origin,
-            form_at,
-            vocabulary,
-        )
-        self.epoch, self.position = origin.epoch, 0
-        self._known: tuple[int, np.ndarray] | None = None  # an epoch and its order
+        blocks = count_blocks(len(tokens), context)
+        super().__init__(
+            blocks, f"blocks of {context} tokens", f"{len(tokens)} tokens ({blocks} blocks)", batch_size,
+            batches_per_step, seed, drop_last, rank, ranks, workers, limit, origin,
+        )  # fmt: skip
+        self.tokens, self.context, self.form_at, self.vocabulary = tokens, context, form_at, vocabulary
 
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> "Iterator[Tensor]":
-        # a generator, so nothing runs before the first batch: Lightning calls iter() before it restores the state
-        take, places = partial(self._batch, self.epoch), range(self.position, self.length)
-        for batch in _made_ahead(take, places, self.workers) if self.workers else map(take, places):
-            self.position += 1
-            if self.position == self.length:  # the state saved after an epoch's last batch is the next one's start
-                self.epoch, self.position = self.epoch + 1, 0
-            yield batch
-
-    def _batch(self, epoch: int, place: int) -> "Tensor":
-        places = self.places(epoch, place)
+    def make(self, epoch: int, batch: int) -> "Tensor":
+        places = self.places(epoch, batch)
         blocks = take_blocks(self.tokens, places, self.context)
         if self.form_at is None:
             return blocks
-        form = self.form_at(self.step_of(epoch, place))
+        form = self.form_at(self.step_of(epoch, batch))
         # of the block and not of its place in the batch, so that it is the same on any number of devices
         seeds = [stream(self.seed, "noise", epoch, int(place)) for place in places] if form.noise else []
         return formed(blocks, form, seeds, self.vocabulary)
-
-    def step_of(self, epoch: int, batch: int) -> int:
-        """Completed steps when a batch is trained on."""
-        return self.origin.step + (epoch - self.origin.epoch) * self.steps + batch // self.batches_per_step
-
-    def places(self, epoch: int, batch: int) -> "np.ndarray[Any, Any]":
-        """The blocks of a batch of this rank, as indices into the training text."""
-        first = (batch * self.ranks + self.rank) * self.batch_size
-        return self._order(epoch).take(range(first, first + self.batch_size), mode="wrap")
-
-    def _order(self, epoch: int) -> "np.ndarray[Any, Any]":
-        if self._known is None or self._known[0] != epoch:
-            self._known = epoch, np.random.default_rng(stream(self.seed, "order", epoch)).permutation(self.blocks)
-        return self._known[1]
-
-    def state_dict(self) -> dict[str, int]:
-        return {"epoch": self.epoch, "position": self.position, **self._plan()}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Raises ValueError when the state was saved with other data, since its position then means another batch."""
-        for key, value in self._plan().items():
-            if state[key] != value:
-                raise ValueError(f"data: {key} was {state[key]} when the run was saved, got {value}")
-        self.epoch, self.position = state["epoch"], state["position"]
-
-    def _plan(self) -> dict[str, int]:
-        return {"blocks": self.blocks, "length": self.length, "batch_size": self.batch_size, "seed": self.seed}
-
-
-def _made_ahead(take: "Callable[[int], Tensor]", places: range, workers: int) -> "Iterator[Tensor]":
-    """`take(place)` of each place in turn, prepared by `workers` processes, which end with the iterator."""
-    import torch
-    from torch.utils.data import DataLoader
-
-    loader: DataLoader[Tensor] = DataLoader(
-        places,  # type: ignore[arg-type]  # a range has all that is asked for here
-        batch_size=None,
-        collate_fn=take,  # type: ignore[arg-type]  # of one place, not of several samples
-        num_workers=workers,
-        worker_init_fn=_deaf,
-        generator=torch.Generator(),  # otherwise it would draw from the global one
-    )
-    return iter(loader)
-
-
-def _deaf(_: int) -> None:
-    """Workers ignore signals to the process group: the run decides, and workers end when it tells them or is gone."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def held_out_batches(tokens: np.ndarray, context: int, batch_size: int, batches: int) -> "list[Tensor]":

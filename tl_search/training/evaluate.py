@@ -20,10 +20,9 @@ from tl_search.training.quiet import quiet
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
-    from torch import Tensor
 
-    from tl_search.training.packing import PackedText
     from tl_search.training.plan import TrainingPlan
+    from tl_search.training.task import Packed
 
 # Nats. Sums of 32-bit numbers differ by so much between machines and thread counts; those of 16 bits by far more.
 _TOLERANCE, _TOLERANCE_16 = 1e-4, 2e-2
@@ -87,14 +86,14 @@ def evaluate(plan: "TrainingPlan", run: Path, name: str) -> Reproduction:
         why = "was written between two evaluations" if plan.evaluates else no_loss
         raise ValueError(f"run: {run}@{name} has no recorded eval loss to compare with: {why}")
     with quiet():
-        loss = _measured(plan, folder, plan.held_out(_text(plan, run)))
+        loss = _measured(plan, folder, plan.held_out(_data(plan, run)))
     with fitting(folder / NAME):
         step, recorded = from_plain(int, facts["step"], "step"), from_plain(float, facts["eval_loss"], "eval_loss")
     wide = str(plan.trainer.get("precision", "32-true")).startswith(("32", "64"))
     return Reproduction(name, step, loss, recorded, _TOLERANCE if wide else _TOLERANCE_16)
 
 
-def _text(plan: "TrainingPlan", run: Path) -> "PackedText":
+def _data(plan: "TrainingPlan", run: Path) -> "Packed":
     record = RunRecord.read(run)
     before = record.data if record else None
     packed = packed_text(plan, plan.cache, RunPaths(run).cache, recorded=before)
@@ -103,16 +102,14 @@ def _text(plan: "TrainingPlan", run: Path) -> "PackedText":
     return packed
 
 
-def _measured(plan: "TrainingPlan", folder: Path, held_out: "list[Tensor]") -> float:
+def _measured(plan: "TrainingPlan", folder: Path, held_out: list[Any]) -> float:
     from torch.utils.data import DataLoader
 
-    from tl_search.runs.pretrained import load_model
     from tl_search.training.callbacks.evaluation import mean_loss
-    from tl_search.training.module import CausalLM
 
     with loading(folder):
-        model = load_model(folder, "AutoModelForCausalLM", dtype="float32", local_files_only=True)
-    module = CausalLM(model, timeline_of(plan, Horizon(1), 1), optimizer_of(plan.optimizer))
+        model = plan.task.load(folder)
+    module = plan.task.module(model, timeline_of(plan, Horizon(1), 1), optimizer_of(plan.optimizer))
     trainer = _trainer(plan.trainer.get("accelerator") or "auto", plan.trainer.get("precision"))
     losses: Any = trainer.predict(module, DataLoader(held_out, batch_size=None))  # type: ignore[arg-type]
     return mean_loss(losses, held_out)

@@ -17,7 +17,6 @@ from tl_search.runs.layout import RunPaths
 from tl_search.runs.places import moved
 from tl_search.runs.record import Done, RunRecord
 from tl_search.store.keys import digest
-from tl_search.text.corpus import Reading, fingerprint
 from tl_search.training.optim import LrPolicy, Phase, horizon_warning, phases_of
 from tl_search.training.packing import rules_of
 from tl_search.training.plan import TrainingPlan
@@ -111,7 +110,7 @@ def check_text(run: Path, plan: TrainingPlan) -> None:
         return
     for place in moved(record.plan, now):
         if place.startswith("data."):
-            part, found = "corpus", fingerprint(Reading(plan.data.corpus, rules_of(record.data)))[0]
+            part, found = "corpus", plan.data.fingerprint(record.data)
         else:
             part, found = "tokenizer", digest_of(plan.tokenizer.build(()), rules_of(record.data))
         if found != record.data[part]:
@@ -129,9 +128,9 @@ def check_same_text(run: Path, plan: TrainingPlan) -> None:
     record = RunRecord.read(run)
     if record is None or record.data is None:
         return
-    if plan.data.corpus.remote is not None:
-        log.info("%s: its text was not compared with %s", run, plan.data.corpus.remote)
-    elif fingerprint(Reading(plan.data.corpus, rules_of(record.data)))[0] != record.data["corpus"]:
+    if plan.data.remote is not None:
+        log.info("%s: its text was not compared with %s", run, plan.data.remote)
+    elif plan.data.fingerprint(record.data) != record.data["corpus"]:
         raise ValueError(
             f"data.corpus: must be the text that {run} was trained with, got text that was changed since; "
             "to train with it, use another folder (name=OTHER)"

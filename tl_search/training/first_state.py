@@ -8,19 +8,19 @@ from typing import Any
 from tl_search.runs.states import save_state
 from tl_search.store.atomic import require_space
 from tl_search.training.branch import DataOrder, OptimizerState
-from tl_search.training.data import stream
 from tl_search.training.entries import optimizer_of
 from tl_search.training.full_state import load_state
 from tl_search.training.lineage import Source, changes
-from tl_search.training.packing import PackedText
+from tl_search.training.ordered import stream
 from tl_search.training.plan import TrainingPlan
 from tl_search.training.revisions import settings
+from tl_search.training.task import Packed
 from tl_search.training.timeline import Timeline
 
 _PART_OF_THE_MODEL = ("Ema",)  # callbacks whose memory is of the model, and not of the run
 
 
-def write_first_state(plan: TrainingPlan, packed: PackedText, run: Path, timeline: Timeline, source: Source) -> None:
+def write_first_state(plan: TrainingPlan, packed: Packed, run: Path, timeline: Timeline, source: Source) -> None:
     """Write the state of the branch's first step into its run directory; from there it resumes like any other run.
 
     Weights, their average and the number of steps are the parent's. What callbacks remember, such as the best
@@ -60,7 +60,7 @@ def _begun_anew(loops: Mapping[str, Any], place: Mapping[str, int]) -> dict[str,
 
 
 def _optimized(
-    plan: TrainingPlan, packed: PackedText, timeline: Timeline, step: int, state: Mapping[str, Any]
+    plan: TrainingPlan, packed: Packed, timeline: Timeline, step: int, state: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The entries of an optimizer with the branch's settings, with or without what the parent's has gathered.
 

@@ -23,7 +23,6 @@ from tl_search.store.lock import RunLock
 from tl_search.training.callbacks.best import Best
 from tl_search.training.compiling import compiled
 from tl_search.training.context import RunContext
-from tl_search.training.data import stream
 from tl_search.training.entries import callback_of, loggers_of, optimizer_of
 from tl_search.training.extend import check_length, check_same_text, extension, is_done, phases
 from tl_search.training.first_state import write_first_state
@@ -33,8 +32,8 @@ from tl_search.training.idle import idle
 from tl_search.training.interrupts import Interrupts, Stopped
 from tl_search.training.lineage import Lineage
 from tl_search.training.memory import enough_memory
+from tl_search.training.ordered import stream
 from tl_search.training.own_parts import answering, is_ours
-from tl_search.training.packing import PackedText
 from tl_search.training.plan import TrainingPlan
 from tl_search.training.quiet import quiet
 from tl_search.training.ranks import start_ranks
@@ -43,6 +42,7 @@ from tl_search.training.retention import RevisionWeights
 from tl_search.training.revisions import settings
 from tl_search.training.saving import BackgroundWriter
 from tl_search.training.start import check_start, restore_bests, settle, starting_state
+from tl_search.training.task import Packed
 from tl_search.training.timeline import Timeline
 from tl_search.training.trainer import EndedEarly, check_end, make_trainer
 from tl_search.training.trial import check_parts
@@ -141,7 +141,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
 
 def _train(
     plan: TrainingPlan,
-    packed: PackedText,
+    packed: Packed,
     folder: Path,
     timeline: Timeline,
     state: Path | None,
@@ -174,7 +174,6 @@ def _train(
     from tl_search.training.callbacks.scheduled_checkpoint import ScheduledCheckpoint
     from tl_search.training.callbacks.settings_card import SettingsCard
     from tl_search.training.callbacks.unmoved import UnmovedWeights
-    from tl_search.training.module import CausalLM
 
     total, steps, every = timeline.total, {*due}, int(plan.trainer.get("log_every_n_steps") or 10)
     asked = {name: entry for name, entry in plan.callbacks.items() if entry is not None}
@@ -182,7 +181,7 @@ def _train(
     others = {name: callback_of(name, entry) for name, entry in asked.items() if not isinstance(entry, Best)}
     with enough_memory("model"):
         model = plan.model.build(packed.tokenizer, stream(plan.seed, "weights"))
-    module = CausalLM(model, timeline, optimizer_of(plan.optimizer))
+    module = plan.task.module(model, timeline, optimizer_of(plan.optimizer))
     averaged = plan.checkpoint.weights is RevisionWeights.ema
     measured = {*steps, *range(0, total, plan.eval_interval)}
     evaluation = Evaluation(plan.held_out(packed), measured, averaged)
@@ -211,6 +210,7 @@ def _train(
             *([] if plan.ema_decay is None else [Ema(plan.ema_decay)]),
             UnmovedWeights(measured, min(getattr(plan.optimizer, "warmup_steps", 0), total)),
             evaluation,
+            *plan.task.measures(plan, packed, measured, averaged),
             scheduled,  # Lightning moves all Checkpoint callbacks to the end, in this order
             *(others.get(name) or BestCheckpoint(bests[name], name, run) for name in asked),
             *([EarlyEnd(scheduled)] if any(isinstance(found, EarlyStopping) for found in others.values()) else []),

@@ -11,11 +11,11 @@ from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import Schedule, warning
 from tl_search.runs.record import RunRecord
 from tl_search.runs.target import Start
-from tl_search.text.corpus import Corpus
-from tl_search.training.data import FROM_THE_START, Origin, count_blocks, limited_steps, steps_in_epoch
+from tl_search.training.data import Text, count_blocks
 from tl_search.training.estimate import vocabulary
 from tl_search.training.optim import Phase, phases_of
-from tl_search.training.packing import PackedText
+from tl_search.training.ordered import FROM_THE_START, Origin, limited_steps, steps_in_epoch
+from tl_search.training.task import Packed
 from tl_search.training.timeline import Timeline
 from tl_search.training.tokens import rows
 from tl_search.training.trainer import last_step
@@ -83,7 +83,8 @@ def timeline_of(
 ) -> Timeline:
     """What holds at each step of a plan's run; without phases the learning rate follows one curve."""
     phases, blocks = phases or phases_of((), horizon.total), _blocks_per_step(plan)
-    return Timeline(horizon, steps_per_epoch, blocks, plan.model.context, plan.curriculum, phases, origin)
+    unit, form = plan.task.unit(plan), plan.task.form_of(plan)
+    return Timeline(horizon, steps_per_epoch, blocks, unit, plan.curriculum, phases, origin, form)
 
 
 def measure_epoch(plan: "TrainingPlan") -> Epoch:
@@ -91,15 +92,16 @@ def measure_epoch(plan: "TrainingPlan") -> Epoch:
 
     Writes only to a cache that exists already. Raises ValueError when the text does not fill one step.
     """
-    if plan.data.corpus.remote is not None:
-        return _estimated(plan, plan.data.corpus)
+    if isinstance(plan.data, Text) and plan.data.remote is not None:
+        return _estimated(plan, plan.data)
     run = Start.parse(plan.resume).run
     record = RunRecord.read(run) if run else None
     packed = packed_text(plan, plan.cache, recorded=record.data if record else None)
     return Epoch(plan.loader(packed).steps, rows(packed.tokenizer))
 
 
-def _estimated(plan: "TrainingPlan", corpus: Corpus) -> Epoch:
+def _estimated(plan: "TrainingPlan", text: Text) -> Epoch:
+    corpus = text.corpus
     try:
         documents, total = corpus.glimpse(SAMPLE)
     except OSError as error:  # without network, the rest can still be told
@@ -112,9 +114,9 @@ def _estimated(plan: "TrainingPlan", corpus: Corpus) -> Epoch:
         return Epoch(None, known, f"nobody says how many documents {corpus.remote} has")
     encoded = tokenizer.backend_tokenizer.encode_batch_fast(documents, add_special_tokens=False)
     per_document = sum(len(encoding.ids) + 1 for encoding in encoded) / len(documents)  # + 1: the end-of-text token
-    tokens = int(per_document * total * (1 - plan.data.validation_share))
+    tokens = int(per_document * total * (1 - text.validation_share))
     blocks = count_blocks(tokens, plan.model.context)
-    steps = steps_in_epoch(blocks, _blocks_per_step(plan), plan.data.drop_last)
+    steps = steps_in_epoch(blocks, _blocks_per_step(plan), text.drop_last)
     steps = limited_steps(max(1, steps), plan.batches_per_step, plan.trainer.get("limit_train_batches"))
     return Epoch(steps, known, f"from the first {len(documents)} of {total} documents")
 
@@ -123,8 +125,8 @@ def _blocks_per_step(plan: "TrainingPlan") -> int:
     return plan.data.batch_size * plan.batches_per_step * plan.devices
 
 
-def packed_text(plan: "TrainingPlan", *caches: Path | None, recorded: Mapping[str, str] | None = None) -> PackedText:
-    """The plan's tokens, from the first of the caches that is there; where none is, nothing is left on disk.
+def packed_text(plan: "TrainingPlan", *caches: Path | None, recorded: Mapping[str, str] | None = None) -> Packed:
+    """The plan's data, ready to be read, from the first of the caches that is there; without one nothing stays on disk.
 
     `recorded` is as in `Text.pack`.
     """

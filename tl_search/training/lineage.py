@@ -17,10 +17,10 @@ from tl_search.runs.record import RunRecord
 from tl_search.runs.states import named_state, states_of, verified, whole
 from tl_search.runs.target import Target
 from tl_search.training.branch import DataOrder, OnRestore, OptimizerState
-from tl_search.training.data import FROM_THE_START, Origin
 from tl_search.training.extend import phases
 from tl_search.training.full_state import load_state
 from tl_search.training.optim import branched_phases, horizon_warning
+from tl_search.training.ordered import FROM_THE_START, Origin
 from tl_search.training.plan import TrainingPlan
 from tl_search.training.start import check_run, check_state
 from tl_search.training.trainer import last_step

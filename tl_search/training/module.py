@@ -1,5 +1,6 @@
-"""The Lightning module: losses, gradients and optimizer. When something is saved or measured is up to callbacks."""
+"""The Lightning modules: losses, gradients and optimizer. When something is saved or measured is up to callbacks."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,40 +11,35 @@ from transformers import PreTrainedModel
 
 from tl_search.training.losses.next_token import loss as next_token
 from tl_search.training.optim import OptimizerConfig
+from tl_search.training.task import LANGUAGE
 from tl_search.training.terms import loss_term
 from tl_search.training.timeline import Timeline
 
 
-class CausalLM(LightningModule):
-    """A causal language model under the loss terms that the current stage weighs.
+class Trained(LightningModule):
+    """A model under the loss terms that the current stage weighs. What a batch is, a subclass for each task says.
 
     Args:
-        model: A transformers model with a language-model head.
+        model: The network, which revisions hold.
         timeline: The loss terms of all stages, and the learning rate's phase at each step.
+        task: Whose loss terms they are.
     """
 
-    def __init__(self, model: PreTrainedModel, timeline: Timeline, optimizer: OptimizerConfig) -> None:
+    def __init__(self, model: PreTrainedModel, timeline: Timeline, optimizer: OptimizerConfig, task: str) -> None:
         super().__init__()
         self.model, self.timeline, self.optimizer = model, timeline, optimizer
         stages = timeline.curriculum.stages.values()
-        self.terms = {name: loss_term(name) for stage in stages for name in stage.weights}
+        self.terms = {name: loss_term(name, task) for stage in stages for name in stage.weights}
         self.weights: Mapping[str, float] = {}  # of the present stage, which the callback CurriculumStages sets
         self.grad_norm: Tensor | None = None  # of the latest step, before clipping; left on the device
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Logits (text, token, vocabulary) of tokens (text, token)."""
-        return self.model(input_ids=tokens, use_cache=False).logits
-
-    def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
+    def weighted(self, *arguments: Any) -> dict[str, Tensor]:
         """The weighted sum of the stage's terms as `loss`, and each term by its name; scalars.
 
         Args:
-            batch: (text, length + 1) tokens: every token but the first is a target. With noise (2, text, length + 1):
-                what the model sees, and the text as it is.
+            arguments: What every term is given.
         """
-        seen, text = batch if batch.dim() == 3 else (batch, batch)
-        logits, targets = self(seen[:, :-1]), text[:, 1:]
-        terms = {name: self.terms[name](logits, targets) for name, weight in self.weights.items() if weight > 0}
+        terms = {name: self.terms[name](*arguments) for name, weight in self.weights.items() if weight > 0}
         loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
         return {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
 
@@ -53,14 +49,11 @@ class CausalLM(LightningModule):
         for group, highest, share in zip(rate.optimizer.param_groups, rate.base_lrs, rate.lr_lambdas, strict=True):
             group["lr"] = highest * share(rate.last_epoch)
 
-    def held_out_loss(self, batch: Tensor) -> Tensor:
-        """Cross-entropy of the next token in nats, of (text, length + 1) tokens; the same in all stages."""
-        logits, targets = self(batch[:, :-1]), batch[:, 1:]
-        # text by text, so that the logits stay in the cache: it saves a fifth of the time of a small model's evaluation
-        texts = zip(logits.split(1), targets.split(1), strict=True)
-        return torch.stack([next_token(*text) for text in texts]).mean()
+    @abstractmethod
+    def held_out_loss(self, batch: Any) -> Tensor:
+        """The eval loss of a batch, in nats per token; the same in all stages."""
 
-    def predict_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
         return self.held_out_loss(batch)
 
     def configure_gradient_clipping(
@@ -77,3 +70,32 @@ class CausalLM(LightningModule):
         """The optimizer, with a learning rate that follows the step."""
         optimizer, rate = self.optimizer.build(self.model, self.timeline.phase_at)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
+
+
+class CausalLM(Trained):
+    """A causal language model: a transformers model with a language-model head."""
+
+    def __init__(self, model: PreTrainedModel, timeline: Timeline, optimizer: OptimizerConfig) -> None:
+        super().__init__(model, timeline, optimizer, LANGUAGE)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Logits (text, token, vocabulary) of tokens (text, token)."""
+        return self.model(input_ids=tokens, use_cache=False).logits
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
+        """The weighted sum of the stage's terms as `loss`, and each term by its name; scalars.
+
+        Args:
+            batch: (text, length + 1) tokens: every token but the first is a target. With noise (2, text, length + 1):
+                what the model sees, and the text as it is.
+        """
+        seen, text = batch if batch.dim() == 3 else (batch, batch)
+        logits, targets = self(seen[:, :-1]), text[:, 1:]
+        return self.weighted(logits, targets)
+
+    def held_out_loss(self, batch: Tensor) -> Tensor:
+        """Cross-entropy of the next token in nats, of (text, length + 1) tokens; the same in all stages."""
+        logits, targets = self(batch[:, :-1]), batch[:, 1:]
+        # text by text, so that the logits stay in the cache: it saves a fifth of the time of a small model's evaluation
+        texts = zip(logits.split(1), targets.split(1), strict=True)
+        return torch.stack([next_token(*text) for text in texts]).mean()

@@ -13,24 +13,28 @@ from tl_search.runs.target import AUTO
 from tl_search.training.branch import Branch
 from tl_search.training.callback_checks import check_kinds, check_monitors
 from tl_search.training.callbacks.best import Best, check_entries
-from tl_search.training.data import FROM_THE_START, BlockLoader, Origin, Text, count_blocks, held_out_batches
+from tl_search.training.data import Text
 from tl_search.training.entries import CallbackEntry, LoggerEntry
-from tl_search.training.limits import deciding, limited
+from tl_search.training.language import LanguageTask
+from tl_search.training.limits import deciding
 from tl_search.training.model import ModelConfig
 from tl_search.training.optim import LrPolicy, OptimizerConfig
-from tl_search.training.packing import PackedText
+from tl_search.training.ordered import FROM_THE_START, OrderedLoader, Origin
+from tl_search.training.peptide.data import SpectrumData
+from tl_search.training.peptide.task import PeptideTask
 from tl_search.training.retention import Checkpointing, RevisionWeights
-from tl_search.training.stage_data import BatchForm, check_data
+from tl_search.training.stage_data import check_data
+from tl_search.training.task import LANGUAGE, Packed, Task, task_named
 from tl_search.training.terms import check_terms
-from tl_search.training.tokens import TokenizerConfig, rows
+from tl_search.training.tokens import TokenizerConfig
 from tl_search.training.trainer import FREE, check_trainer, device_count
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
     from lightning.pytorch.loggers import Logger
-    from torch import Tensor
 
 _PLANNED = (Decides.weights, Decides.steps)
+_TASKS: Mapping[str, Task] = {task.name: task for task in (LanguageTask(), PeptideTask())}
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class TrainingPlan:
     Args:
         model: Settings of a model family.
         tokenizer: How text becomes tokens.
-        data: The text and how it is divided into batches.
+        data: What is trained on and how it is divided into batches; it says which task the training is for.
         schedule: At which steps a revision is written.
         curriculum: The weights of the loss terms, and the data parameters, at each step.
         optimizer: Ours, or a mapping with the `_target_` of one of torch's.
@@ -66,7 +70,7 @@ class TrainingPlan:
 
     model: ModelConfig
     tokenizer: TokenizerConfig
-    data: Text
+    data: Text | SpectrumData
     schedule: Schedule
     curriculum: Curriculum
     optimizer: OptimizerConfig | Mapping[str, Any]
@@ -99,8 +103,14 @@ class TrainingPlan:
             raise ValueError(f"ema_decay: must be above 0 and below 1, or null, got {self.ema_decay}")
         if self.checkpoint.weights is RevisionWeights.ema and self.ema_decay is None:
             raise ValueError("ema_decay: must be given, since checkpoint.weights=ema, got null")
-        check_terms(self.curriculum)
-        check_data(self.curriculum, self.model.context)
+        for place in ("model", "tokenizer"):
+            if (other := task_named(getattr(self, place))) != self.task.name:
+                raise ValueError(
+                    f"{place}: must be of the task of data, {self.task.name}, got one of {other}, "
+                    f"{type(getattr(self, place)).__name__}"
+                )
+        check_terms(self.curriculum, self.task.name)
+        check_data(self.curriculum, self.task.data_parameters, self.task.form_of(self))
         check_trainer(self.trainer)
         tried = "debug=true" if self.debug else "trainer.fast_dev_run" if self.trainer.get("fast_dev_run") else ""
         if tried and self.resume != AUTO:
@@ -114,8 +124,10 @@ class TrainingPlan:
             for name, entry in getattr(self, room).items():
                 if isinstance(entry, str | bool | int | float | list):
                     raise ValueError(f"{room}.{name}: must be a node with its _target_, or null, got {entry!r}")
+                if self.task.name != LANGUAGE and getattr(entry, "PUBLISHES", None):
+                    raise ValueError(f"{room}.{name}: must be null, since it embeds texts; data is of {self.task.name}")
         check_kinds(self.callbacks, any(entry is not None for entry in self.logger.values()), self.batches_per_step)
-        check_monitors(self.callbacks, held_out=self.evaluates)
+        check_monitors(self.callbacks, self.evaluates, self.task.publishes if self.evaluates else ())
 
     @property
     def devices(self) -> int:
@@ -124,44 +136,24 @@ class TrainingPlan:
     @property
     def evaluates(self) -> bool:
         """Whether the eval loss is measured."""
-        return self.data.validation_share > 0 and self.trainer.get("limit_val_batches") != 0
+        return self.data.holds_out and self.trainer.get("limit_val_batches") != 0
 
     @property
     def batches_per_step(self) -> int:
         return int(self.trainer.get("accumulate_grad_batches") or 1)
 
-    def loader(self, packed: PackedText, rank: int = 0, origin: Origin = FROM_THE_START) -> BlockLoader:
-        """The training batches of one rank. Raises ValueError when the text does not fill one step."""
-        text, context, seed = self.data, self.model.context, self.seed if origin.seed is None else origin.seed
-        return BlockLoader(
-            packed.train, context, text.batch_size, self.batches_per_step, seed, text.drop_last, rank,
-            self.devices, text.workers, self.trainer.get("limit_train_batches"), origin, self.form_at,
-            rows(packed.tokenizer),
-        )  # fmt: skip
+    @property
+    def task(self) -> Task:
+        """What is learned; the data say it."""
+        return _TASKS[task_named(self.data)]
 
-    def form_at(self, step: int) -> BatchForm:
-        """What the batch after `step` completed steps is like."""
-        return BatchForm.of(self.curriculum.stage_at(step).data, self.model.context)
+    def loader(self, packed: Packed, rank: int = 0, origin: Origin = FROM_THE_START) -> OrderedLoader:
+        """The training batches of one rank. Raises ValueError when the data do not fill one step."""
+        return self.task.loader(self, packed, rank, origin)
 
-    def held_out(self, packed: PackedText) -> "list[Tensor]":
-        """Batches for the eval loss, int64 (block, context + 1). Raises ValueError where there is none."""
-        text, context = self.data, self.model.context
-        if not self.evaluates:
-            return []
-        limit, most = self.trainer.get("limit_val_batches"), text.validation_batches
-        most = min(most, -(-count_blocks(len(packed.validation), context) // text.batch_size))
-        left = limited(most, limit)
-        if most and not left:
-            raise ValueError(
-                f"trainer.limit_val_batches: must leave a batch, got {limit} of {most}; 0 measures no eval loss"
-            )
-        found = held_out_batches(packed.validation, context, text.batch_size, left)
-        if not found:
-            raise ValueError(
-                f"data.validation_share: must hold out a block of {context} tokens, got {text.validation_share} "
-                f"({len(packed.validation)} tokens); 0 measures no eval loss"
-            )
-        return found
+    def held_out(self, packed: Packed) -> list[Any]:
+        """Batches for the eval loss. Raises ValueError where there is none."""
+        return self.task.held_out(self, packed) if self.evaluates else []
 
     def identity(self) -> dict[str, Any]:
         """The settings that decide weights and steps, as plain values; the others may change when a run goes on."""

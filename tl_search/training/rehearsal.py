@@ -5,16 +5,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tl_search.plane.schedules.every import EverySchedule
-from tl_search.text.excerpt import Excerpt
-from tl_search.training.stage_data import fitted
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
 
 STEPS = 3  # of fast_dev_run=true
 _DEBUG_STEPS, _DEBUG_EVERY, _BATCH = 4, 2, 2
-_LEAST = 200_000  # characters, so that a tokenizer has something to learn from
-_PER_TOKEN = 16  # characters that even a long token has on average
 
 
 def steps_of(plan: "TrainingPlan") -> int:
@@ -46,13 +42,8 @@ def rehearsed(plan: "TrainingPlan") -> "TrainingPlan":
     return replace(
         plan,
         model=model,
-        curriculum=fitted(plan.curriculum, model.context),
-        data=replace(
-            data,
-            corpus=Excerpt(data.corpus, max(_LEAST, _PER_TOKEN * needed)),
-            validation_batches=min(data.validation_batches, steps) if plan.evaluates else data.validation_batches,
-            validation_share=data.validation_share if plan.evaluates else 0.0,
-        ),
+        curriculum=plan.task.fitted(plan.curriculum, model.context),
+        data=data.excerpt(needed, steps, plan.evaluates),
         schedule=EverySchedule(interval=_DEBUG_EVERY if plan.debug else steps),
         eval_interval=steps,
         trainer=trainer,

@@ -5,7 +5,7 @@ number. So a worker process that prepares batches ahead needs no word when a sta
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -51,17 +51,22 @@ class BatchForm:
 NAMES = tuple(sorted(one.name for one in fields(BatchForm)))
 
 
-def check_data(curriculum: Curriculum, context: int) -> None:
-    """Checks that every stage sets known data parameters to possible values. Raises ValueError naming the stage."""
+def check_data(curriculum: Curriculum, names: Sequence[str], form_of: Callable[[Mapping[str, Any]], Any]) -> None:
+    """Checks that every stage sets known data parameters to possible values. Raises ValueError naming the stage.
+
+    Args:
+        names: The parameters that the task has.
+        form_of: Makes the form of a stage's parameters, as in `Task.form_of`.
+    """
     for name, stage in curriculum.stages.items():
         for given in stage.data:
-            if given not in NAMES:
+            if given not in names:
                 raise ValueError(
-                    f"curriculum.stages.{name}.data: must name data parameters out of {', '.join(NAMES)}, got "
-                    f"{given!r}{did_you_mean(given, NAMES)}"
+                    f"curriculum.stages.{name}.data: must name data parameters out of {', '.join(names)}, got "
+                    f"{given!r}{did_you_mean(given, names)}"
                 )
         try:
-            BatchForm.of(stage.data, context)
+            form_of(stage.data)
         except ValueError as error:
             raise ValueError(f"curriculum.stages.{name}.data.{error}") from error
 

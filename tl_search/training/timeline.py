@@ -1,12 +1,13 @@
 """What holds at a step of a training run."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.plane.horizon import Horizon
-from tl_search.training.data import FROM_THE_START, Origin
 from tl_search.training.optim import Phase
+from tl_search.training.ordered import FROM_THE_START, Origin
 from tl_search.training.stage_data import BatchForm
 
 
@@ -20,10 +21,11 @@ class Timeline:
         horizon: The run's last step and the ends of its epochs.
         steps_per_epoch: Optimizer steps of one pass over the text.
         blocks_per_step: Blocks of text in all batches of one step, on all devices together.
-        context: Predicted tokens of a block.
+        context: Predicted tokens of a block; of a spectrum, of which blocks consist in peptide sequencing, 1.
         curriculum: The stages.
         phases: Phases of the learning rate: one, and one more for each change of the run's length.
         origin: Where the order of the blocks begins.
+        form: A stage's data parameters → all of them, as the task has them; None for a language model.
     """
 
     horizon: Horizon
@@ -33,6 +35,7 @@ class Timeline:
     curriculum: Curriculum
     phases: tuple[Phase, ...]
     origin: Origin = FROM_THE_START
+    form: Callable[[Mapping[str, Any]], Any] | None = None
 
     @property
     def total(self) -> int:
@@ -60,9 +63,10 @@ class Timeline:
             **{f"curriculum/data/{name}": float(value) for name, value in asdict(self.form_at(step)).items()},
         }
 
-    def form_at(self, step: int) -> BatchForm:
+    def form_at(self, step: int) -> Any:
         """What the batch after `step` completed steps is like."""
-        return BatchForm.of(self.stage_at(step).data, self.context)
+        data = self.stage_at(step).data
+        return BatchForm.of(data, self.context) if self.form is None else self.form(data)
 
     def phase_at(self, step: int) -> Phase:
         """The learning rate's phase in which the step after `step` completed ones is trained: the latest that began."""

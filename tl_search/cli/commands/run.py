@@ -15,7 +15,10 @@ FOREVER = float("inf")
 
 def plan(parts: Mapping[str, Any]) -> tuple[Any, Any]:
     """The training and the search; of a training that is only tried, the search is, too. Raises ValueError."""
-    training, searching = train.plan(parts), search.assemble(parts)
+    training = train.plan(parts)
+    if training.task.name != "language":
+        raise ValueError(f"data: must be text with tl run, which searches, got data of the task {training.task.name}")
+    searching = search.assemble(parts)
     return training, replace(searching, debug=searching.debug or bool(training.trainer.get("fast_dev_run")))
 
 

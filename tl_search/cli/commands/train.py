@@ -38,9 +38,9 @@ def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
     names = {field.name for field in fields(TrainingPlan)}
     planned = construct(TrainingPlan, {name: part for name, part in parts.items() if name in names})
     try:
-        planned.data.corpus.check()
+        planned.data.check()
     except ValueError as error:
-        raise ValueError(f"data.corpus.{error}") from error
+        raise ValueError(f"data.{error}") from error
     start, most = Start.parse(planned.resume), planned.trainer.get("max_steps") or -1
     if (
         planned.branch_from is not None
@@ -102,7 +102,8 @@ def execute(plan: "TrainingPlan", folder: Path, config: DictConfig, wait: float 
         else:
             fit(plan, folder, accepted=lambda: _renew(folder, config))
     if not is_tried(config):
-        log.info("%s: the training is complete; to search it: tl search %s", folder, folder)
+        more = f"; to search it: tl search {folder}" if plan.task.name == "language" else ""
+        log.info("%s: the training is complete%s", folder, more)
     return DONE
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from tl_search.training.data import stream
+from tl_search.training.ordered import stream
 
 
 class BatchSeed(Callback):

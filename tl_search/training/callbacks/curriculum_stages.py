@@ -1,6 +1,7 @@
 """Applies the curriculum: the loss weights of the present stage, whenever a stage begins and when training starts."""
 
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
@@ -56,10 +57,10 @@ class CurriculumStages(EachBatch):
 
     def _mark(self, trainer: Trainer, stage: Stage, step: int) -> None:
         """Put the boundary on TensorBoard's TEXT page, and say it, where there is more than one stage."""
-        curriculum, form = self.timeline.curriculum, self.timeline.form_at(step)
+        curriculum, form = self.timeline.curriculum, asdict(self.timeline.form_at(step))
         place = f"{curriculum.index_at(step) + 1} of {len(curriculum.stages)}"
         weights = ", ".join(f"{term} {weight:g}" for term, weight in stage.weights.items())
-        data = f"sequence_length {form.sequence_length}, noise {form.noise:g}"
+        data = ", ".join(f"{name} {value:g}" for name, value in form.items())
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 told = f"step {step}: stage **{stage.name}** ({place} of {curriculum.name or 'the curriculum'}) begins"

@@ -2,7 +2,8 @@
 
 import math
 import sys
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set, Sized
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -24,10 +25,10 @@ class Evaluation(EachBatch):
     one measures for all.
 
     Args:
-        batches: Held-out blocks, int64 (block, context + 1) each; without any, nothing is measured.
+        batches: Held-out batches, as the task has them; without any, nothing is measured.
     """
 
-    def __init__(self, batches: list[Tensor], due: Set[int], averaged: bool = False) -> None:
+    def __init__(self, batches: list[Any], due: Set[int], averaged: bool = False) -> None:
         self.batches, self.due, self.averaged = batches, due, averaged
 
     def act(self, trainer: Trainer, module: LightningModule) -> None:
@@ -44,17 +45,24 @@ class Evaluation(EachBatch):
             say(step, loss_words(loss))
 
     def _measure(self, trainer: Trainer, trained: LightningModule) -> float:
-        ema = Ema.of(trainer) if self.averaged else None
-        module: Any = trained if ema is None else ema.module
-        module.eval()
-        with torch.no_grad(), trainer.precision_plugin.val_step_context():
+        with measuring(trainer, trained, self.averaged) as module:
             losses = [module.held_out_loss(batch.to(trained.device)) for batch in self.batches]
-        module.train()
         return mean_loss(losses, self.batches)
 
 
-def mean_loss(losses: Sequence[Tensor], batches: Sequence[Tensor]) -> float:
-    """The mean over all blocks of batches (block, token), of each batch's mean."""
+@contextmanager
+def measuring(trainer: Trainer, trained: LightningModule, averaged: bool) -> Iterator[Any]:
+    """Within the block, the module whose weights are measured: the trained one, or its average; without gradients."""
+    ema = Ema.of(trainer) if averaged else None
+    module: Any = trained if ema is None else ema.module
+    module.eval()
+    with torch.no_grad(), trainer.precision_plugin.val_step_context():
+        yield module
+    module.train()
+
+
+def mean_loss(losses: Sequence[Tensor], batches: Sequence[Sized]) -> float:
+    """The mean over all items of batches, of each batch's mean."""
     sums = [loss * len(batch) for loss, batch in zip(losses, batches, strict=True)]
     return float(torch.stack(sums).sum()) / sum(map(len, batches))
 

@@ -1,0 +1,82 @@
+"""The task of language modelling: blocks of text, of which every token but the first is predicted."""
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tl_search.plane.curriculum import Curriculum
+from tl_search.training.data import BlockLoader, count_blocks, held_out_batches
+from tl_search.training.limits import limited
+from tl_search.training.ordered import Origin
+from tl_search.training.packing import PackedText
+from tl_search.training.stage_data import NAMES, BatchForm, fitted
+from tl_search.training.task import LANGUAGE, Planned, Task
+from tl_search.training.tokens import rows
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback, LightningModule
+    from torch import Tensor
+
+    from tl_search.training.optim import OptimizerConfig
+    from tl_search.training.timeline import Timeline
+
+
+class LanguageTask(Task):
+    """Next-token prediction with any model that transformers' `AutoModelForCausalLM` loads."""
+
+    name = LANGUAGE
+    data_parameters: Sequence[str] = NAMES
+    publishes: Sequence[str] = ()
+
+    def form_of(self, plan: Planned) -> Callable[[Mapping[str, Any]], BatchForm]:
+        return partial(BatchForm.of, context=plan.model.context)
+
+    def fitted(self, curriculum: Curriculum, context: int) -> Curriculum:
+        return fitted(curriculum, context)
+
+    def unit(self, plan: Planned) -> int:
+        return int(plan.model.context)
+
+    def loader(self, plan: Planned, packed: PackedText, rank: int, origin: Origin) -> BlockLoader:
+        text, seed = plan.data, plan.seed if origin.seed is None else origin.seed
+        return BlockLoader(
+            packed.train, plan.model.context, text.batch_size, plan.batches_per_step, seed, text.drop_last, rank,
+            plan.devices, text.workers, plan.trainer.get("limit_train_batches"), origin,
+            partial(_form_at, plan.curriculum, plan.model.context), rows(packed.tokenizer),
+        )  # fmt: skip
+
+    def held_out(self, plan: Planned, packed: PackedText) -> "list[Tensor]":
+        """Batches for the eval loss, int64 (block, context + 1). Raises ValueError where there is none."""
+        text, context = plan.data, plan.model.context
+        limit, most = plan.trainer.get("limit_val_batches"), text.validation_batches
+        most = min(most, -(-count_blocks(len(packed.validation), context) // text.batch_size))
+        left = limited(most, limit)
+        if most and not left:
+            raise ValueError(
+                f"trainer.limit_val_batches: must leave a batch, got {limit} of {most}; 0 measures no eval loss"
+            )
+        found = held_out_batches(packed.validation, context, text.batch_size, left)
+        if not found:
+            raise ValueError(
+                f"data.validation_share: must hold out a block of {context} tokens, got {text.validation_share} "
+                f"({len(packed.validation)} tokens); 0 measures no eval loss"
+            )
+        return found
+
+    def module(self, model: Any, timeline: "Timeline", optimizer: "OptimizerConfig") -> "LightningModule":
+        from tl_search.training.module import CausalLM
+
+        return CausalLM(model, timeline, optimizer)
+
+    def load(self, folder: Path) -> Any:
+        from tl_search.runs.pretrained import load_model
+
+        return load_model(folder, "AutoModelForCausalLM", dtype="float32", local_files_only=True)
+
+    def measures(self, plan: Planned, packed: PackedText, due: Set[int], averaged: bool) -> "list[Callback]":
+        return []
+
+
+def _form_at(curriculum: Curriculum, context: int, step: int) -> BatchForm:
+    return BatchForm.of(curriculum.stage_at(step).data, context)
