@@ -14,7 +14,6 @@ from tl_search.cli.config.preflight import check
 from tl_search.cli.main import main
 
 CSV = "lightning.pytorch.loggers.CSVLogger"
-STATES = "lightning.pytorch.callbacks.ModelCheckpoint"
 PLACES = {
     "runs: VICTIM": "runs: must be in the run's directories",
     "runs: ../victim": "runs: must be in the run's directories",
@@ -30,8 +29,8 @@ PLACES = {
     f"logger: {{x: {{_target_: {CSV}, save_dir: VICTIM}}}}": "logger.x.save_dir: must be in the run's directories",
     f"logger: {{x: {{_target_: {CSV}, save_dir: logs}}}}": "logger.x.save_dir: must be in the run's directories",
     f"logger: {{x: {{_target_: {CSV}, name: ../../../../victim}}}}": "logger.x.name: must be in the run's directories",
-    f"callbacks: {{x: {{_target_: {STATES}, dirpath: linked}}}}": "callbacks.x.dirpath: must be in the run's",
-    f"callbacks: {{x: {{_target_: {STATES}, filename: ../../victim}}}}": "callbacks.x.filename: must be in the run's",
+    f"logger: {{x: {{_target_: {CSV}, save_dir: linked}}}}": "logger.x.save_dir: must be in the run's",
+    f"logger: {{x: {{_target_: {CSV}, version: ../../victim}}}}": "logger.x.version: must be in the run's",
     "trainer: {profiler: {_target_: lightning.pytorch.profilers.SimpleProfiler, dirpath: VICTIM}}": "dirpath: must",
 }
 
@@ -70,8 +69,8 @@ def test_a_file_to_be_written_is_named_by_the_person(here, shared, refused):
 def test_a_person_says_any_place(victim, here, shared):
     scratch = here.parent / "scratch"
     shared("experiments/mine.yaml", f"# @package _global_\nruns: {victim}\n")
-    words = [f"runs={scratch}", f"ledger={victim}", f"+callbacks.x={{_target_: {STATES}}}"]
-    words += [f"+callbacks.x.dirpath={victim}", "experiments=mine"]
+    words = [f"runs={scratch}", f"ledger={victim}", f"+logger.x={{_target_: {CSV}}}"]
+    words += [f"+logger.x.save_dir={victim}", "experiments=mine"]
     line = parse("train", [*SMALL, *words])
     with configs():
         job = check(commands.find("train"), compose_job("train", line.overrides), line.overrides)

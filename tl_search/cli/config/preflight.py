@@ -1,7 +1,7 @@
 """Checks every job of a command line before the first one starts and before anything is written."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from tl_search.cli.config.compose import CommandLine, compose_job, configs, jobs
 from tl_search.cli.config.environment import check_servers, tell_endpoint
 from tl_search.cli.config.hydra_errors import readable, unknown_key
 from tl_search.cli.config.naming import known_keys
+from tl_search.cli.config.outputs import check_outputs
 from tl_search.cli.config.plugged import check_word
 from tl_search.cli.config.purpose import KEY as PURPOSE
 from tl_search.cli.config.resumed import resumed, target
 from tl_search.cli.config.secrets import check_secrets
 from tl_search.cli.config.tags import tags_of
+from tl_search.cli.config.trusting import check_trust
 from tl_search.errors.kinds import BadInput
 from tl_search.runs.links import refuse_links
 
@@ -41,18 +43,19 @@ class Job:
 def preflight(line: CommandLine, command: Command) -> list[Job]:
     """Compose, check and build every job of a command line. Raises BadInput for the first mistake of any of them."""
     with configs():
-        checked = [check(command, compose_job(command.name, overrides)) for overrides in jobs(line)]
+        checked = [check(command, compose_job(command.name, words), line.overrides) for words in jobs(line)]
     tell_endpoint([job.plan for job in checked])
     return checked
 
 
-def check(command: Command, config: DictConfig) -> Job:
-    """Build one composed job. Raises BadInput."""
+def check(command: Command, config: DictConfig, said: Sequence[str] = ()) -> Job:
+    """Build one composed job; `said` are the words of the command line. Raises BadInput."""
     if command.resumes:
         config = resumed(config, config.hydra)
     tree = OmegaConf.to_container(config, resolve=False)
     assert isinstance(tree, dict)
     check_word(config)
+    check_trust(config)
     check_targets(tree)  # type: ignore[arg-type]  # the keys of a primary config are names
     check_servers(config)
     check_secrets(config)
@@ -70,13 +73,16 @@ def check(command: Command, config: DictConfig) -> Job:
         raise BadInput(f"seed: must be an integer from 0 to 2**32 - 1, got {parts['seed']!r}")
     try:
         planned = command.plan(parts)
-        return Job(config, _folder(config, parts, command), planned)
+        folder = _folder(config, parts, command)
+        beside = [folder.resolve().parent.parent] if command.resumes and target(parts).run is not None else []
+        check_outputs(config, parts, folder, said, *beside)
+        return Job(config, folder, planned)
     except ValueError as error:
         raise BadInput(str(error)) from error
 
 
 def _check_places(tree: Mapping[Any, Any]) -> None:
-    """Refuse an empty path, which would be the working directory, and in a config file `~/x`, a folder named `~`."""
+    """Refuse an empty path, which would be the working directory, and `~/models` in a file, a folder named `~`."""
     for path, key, value in walk({name: node for name, node in tree.items() if name != "hydra"}):
         where = f"{path}.{key}" if path else key
         if value == "" and key in _PLACES:
@@ -92,6 +98,8 @@ def _folder(config: DictConfig, parts: Mapping[str, Any], command: Command) -> P
     with readable():
         alone = Path(config.hydra.run.dir)
         swept = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
+    if "runs" in parts and command.makes_run and not _below(config.hydra.sweep.dir, Path(parts["runs"])):
+        raise BadInput(f"hydra.sweep.dir: must be in runs={parts['runs']}, got {config.hydra.sweep.dir}")
     if alone.resolve() != swept.resolve():
         raise BadInput(
             "hydra.run.dir: must be left out, since the settings decide it; runs=FOLDER sets the folder of all runs"
