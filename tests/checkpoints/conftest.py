@@ -1,3 +1,3 @@
-from checkpoints.hub_fixtures import hub, published
+from checkpoints.hub_fixtures import family_hub, hub, published
 
-__all__ = ["hub", "published"]
+__all__ = ["family_hub", "hub", "published"]

@@ -1,8 +1,10 @@
-"""A loopback Hub with one published model, for the tests of sources."""
+"""Loopback Hubs, one of them with a published model, for the tests of sources."""
 
 import shutil
+from contextlib import contextmanager
 
 import pytest
+from checkpoints.family_hub import FamilyHub
 from checkpoints.loopback_hub import LoopbackHub
 from probe.tiny_models import make
 
@@ -19,15 +21,30 @@ def published(tmp_path_factory):
     return root
 
 
-@pytest.fixture
-def hub(published, tmp_path, monkeypatch):
-    """The real client talks to it; nothing but loopback is ever reached."""
+@contextmanager
+def served(kind, root, monkeypatch):
+    """A server of a folder of models; the real client talks to it, and nothing but loopback is ever reached."""
     import huggingface_hub
 
-    shutil.copytree(published, tmp_path / "served" / MODEL)
-    server = LoopbackHub(tmp_path / "served")
+    server = kind(root)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("HF_ENDPOINT", server.url)
     yield server
-    huggingface_hub.close_session()
+    huggingface_hub.close_session()  # else its connections are closed, and that is logged, during another test
     server.close()
+
+
+@pytest.fixture
+def hub(published, tmp_path, monkeypatch):
+    """A Hub with the published model."""
+    shutil.copytree(published, tmp_path / "served" / MODEL)
+    with served(LoopbackHub, tmp_path / "served", monkeypatch) as server:
+        yield server
+
+
+@pytest.fixture
+def family_hub(tmp_path, monkeypatch):
+    """A Hub with nothing on it, which also has tags, titles of commits, and sibling repositories."""
+    (tmp_path / "served").mkdir()
+    with served(FamilyHub, tmp_path / "served", monkeypatch) as server:
+        yield server

@@ -2,9 +2,9 @@
 
 import json
 import shutil
+import time
 
 import pytest
-from checkpoints.family_hub import FamilyHub
 
 from tl_search.checkpoints import registry
 from tl_search.checkpoints.hub import HubCheckpoints
@@ -16,17 +16,9 @@ SPARSE = (1000, 2000, 5000, 10000, 20000, 40000, 80000, 143000)
 
 
 @pytest.fixture
-def hub(tmp_path, monkeypatch):
-    import huggingface_hub
-
-    (tmp_path / "served").mkdir()
-    server = FamilyHub(tmp_path / "served")
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setenv("HF_ENDPOINT", server.url)
+def hub(family_hub, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    yield server
-    huggingface_hub.close_session()  # else its connections are closed, and that is logged, during another test
-    server.close()
+    return family_hub
 
 
 def serve(hub, repository, name, weights="own", shards=0, layers=6):
@@ -103,6 +95,15 @@ def test_a_hub_that_refuses_is_one_line(pythia, capsys, fault, code, said):
     assert said in err
 
 
+@pytest.mark.parametrize(("request_for", "words"), [("/refs", "available=true"), ("/tree/", "audit=true")])
+def test_a_silent_hub_ends_lists_and_audits_as_it_ends_searches(pythia, capsys, request_for, words):
+    pythia.faults = {request_for: ["stall"] * 99}
+    began = time.monotonic()
+    found, _, err = revisions(capsys, words, "checkpoints.patience=300", "checkpoints.silence=0.5")
+    assert (found, "nothing came for 0.5 s" in err) == (75, True), err
+    assert time.monotonic() - began < 8
+
+
 def test_tags_commits_and_sibling_repositories_are_found_as_their_families_publish_them(hub):
     bloom, pico, bert = "bigscience/bloom-560m-intermediate", "pico-lm/pico-decoder-tiny", "google/multiberts-seed_0"
     for step in (1000, 10000):
@@ -114,7 +115,7 @@ def test_tags_commits_and_sibling_repositories_are_found_as_their_families_publi
                                    ("commit-of-1000", "Saving Learning Dynamics Data (val) -- Step 500")]}}  # fmt: skip
     for step in ("0k", "20k"):
         serve(hub, f"{bert}-step_{step}", "main")
-    found = {name: listed(HubCheckpoints((name,)), name) for name in (bloom, pico, bert)}
+    found = {name: listed(HubCheckpoints((name,)).access, name) for name in (bloom, pico, bert)}
     assert [(revision.name, revision.step) for revision in found[bloom].offer.revisions] == [
         ("global_step1000", 1000),
         ("global_step10000", 10000),
@@ -197,7 +198,7 @@ def test_a_model_of_no_family_is_asked_for_by_the_general_names(hub, capsys):
     for name in ("step0", "checkpoint-500", "main"):
         serve(hub, "EleutherAI/other", name)
     assert registry.family_of("EleutherAI/other") is None
-    found = listed(HubCheckpoints(("other",)), "EleutherAI/other").offer
+    found = listed(HubCheckpoints(("other",)).access, "EleutherAI/other").offer
     assert [(revision.name, revision.step) for revision in found.revisions] == [
         ("step0", 0),
         ("checkpoint-500", 500),

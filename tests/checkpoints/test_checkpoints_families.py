@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tl_search.checkpoints import registry
 from tl_search.checkpoints.naming import Naming, Place
 from tl_search.errors.kinds import BadInput
+from tl_search.plane.revision import step_of
 from tl_search.runs.layout import RunPaths
 
 FAMILIES = [registry.named(name) for name in registry.names()]
@@ -208,3 +209,9 @@ def test_the_family_in_the_readme_is_one(tmp_path):
     assert list(family.models) == ["owl-small", "owl-large"]
     assert family.place("main", "owl-small") == Place(50_000, 50_000 * 524_288)
     assert len(family.known("owl-large")) == 51
+
+
+@pytest.mark.parametrize("name", ["step" + "9" * 19, "step" + "9" * 5000, "stage1-step1-tokens" + "9" * 30 + "B"])
+def test_a_number_that_no_file_could_hold_is_no_checkpoints(name):
+    assert [family.place(name) for family in FAMILIES] == [None] * len(FAMILIES)
+    assert step_of(name) is None

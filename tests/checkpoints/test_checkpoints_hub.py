@@ -8,9 +8,12 @@ import pytest
 from probe.tiny_models import in_shards, make
 
 from tl_search.checkpoints.hub import HubCheckpoints
+from tl_search.checkpoints.listing import listed
 from tl_search.checkpoints.retry import UnreachableError
 from tl_search.plane.revision import Revision
+from tl_search.plane.sampling import Listed
 from tl_search.runs.digests import folder_digests
+from tl_search.search.picked import check_names
 from tl_search.store.manifest import DamagedError
 
 
@@ -145,6 +148,12 @@ def test_a_model_that_is_not_there_is_named(hub, name):
         HubCheckpoints((name,)).revisions()
 
 
+def test_a_model_that_is_nearly_one_of_the_registry_gets_a_hint(hub):
+    for name, meant in (("pythia-411m", "EleutherAI/pythia-410m"), ("google/pythia-70m", "EleutherAI/pythia-70m")):
+        with pytest.raises(ValueError, match=rf"is not on the Hub, or private \(HF_TOKEN\); did you mean {meant}\?$"):
+            HubCheckpoints((name,)).revisions()
+
+
 def test_a_gated_model_says_how_to_get_in(hub, source):
     hub.gated.add("EleutherAI/tiny")
     with pytest.raises(ValueError, match="is gated; accept its terms and set HF_TOKEN"):
@@ -164,6 +173,29 @@ def test_a_revision_that_was_not_listed_is_refused(source):
         source.fetch(Revision("step7", 7))
 
 
+TRICKS = ("../x", "/etc/passwd", "a\0b", "x" * 300, "..", "a/../../b", "", " ", "ä")
+
+
+@pytest.mark.parametrize("name", TRICKS)
+@pytest.mark.parametrize("model", ["EleutherAI/pythia-70m", "HuggingFaceTB/SmolLM3-3B-checkpoints"])
+def test_a_listed_name_with_a_trick_is_refused_without_asking(hub, model, name):
+    with pytest.raises(ValueError, match=r"^sampling\.revisions: .* is no name of a checkpoint of .* \(its names: "):
+        check_names(HubCheckpoints((model,)), Listed((name,)))
+    assert not hub.asked
+
+
+def test_names_on_the_hub_that_could_be_no_file_or_no_number_are_left_out(hub, source, tmp_path, caplog):
+    """The server may name anything; what it names becomes the name of files, and its numbers are written to files."""
+    real, names = hub.branches, ("../../step5", "step" + "9" * 90, "step" + "9" * 200, "step5\0", "step1/../../x")
+    hub.branches = lambda name: {**real(name), **dict.fromkeys(names, "1" * 40)}
+    assert [revision.step for revision in source.revisions()] == [0, 1, 1000]
+    assert all(name in caplog.text for name in names[:2])
+    assert not [path for path in hub.asked if "1" * 40 in path]
+    found = listed(source.access, "EleutherAI/tiny")
+    assert set(found.others) == set(names)
+    assert {path.name for path in tmp_path.iterdir()} <= {"served", "cache"}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -174,6 +206,9 @@ def test_a_revision_that_was_not_listed_is_refused(source):
         ({"models": ("a/b/../c",)}, "models: must be named like"),
         ({"models": ("a/b/c",)}, "models: must be named like"),
         ({"models": ("-x",)}, "models: must be named like"),
+        *(({"models": (name,)}, "models: must be named like") for name in TRICKS),
+        *(({"organisation": name}, "organisation: must be a name like EleutherAI, got ") for name in TRICKS),
+        *(({"family": name}, "family: there is no family ") for name in TRICKS),
         ({"patience": float("nan")}, "patience: must be"),
     ],
 )
@@ -201,11 +236,6 @@ def test_the_branches_of_a_family_have_the_steps_and_tokens_that_it_gives_them(h
     assert "it-SFT: left out, since the step is read from the name, which must be that of a checkpoint of SmolLM3" in (
         caplog.text
     )
-
-
-def test_a_family_whose_checkpoints_are_no_branches_is_refused():
-    with pytest.raises(ValueError, match="the checkpoints of MultiBERTs are repositories of their own"):
-        HubCheckpoints(("google/multiberts-seed_0",)).revisions()
 
 
 def test_a_family_is_all_its_models():

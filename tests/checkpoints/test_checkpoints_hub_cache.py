@@ -13,8 +13,10 @@ from safetensors.torch import load_file
 
 from tl_search.checkpoints.cache import HubCache
 from tl_search.checkpoints.hub import HubCheckpoints
+from tl_search.cli.main import main
 from tl_search.runs.digests import folder_digests
 from tl_search.search.prefetch import Prefetch
+from tl_search.store.atomic import read_json
 
 WEIGHTS = 47_192 / 10**9  # GB of one revision of the published model
 
@@ -73,8 +75,8 @@ def test_what_was_fetched_is_found_by_other_programs_and_without_a_network(hub, 
     for revision in revisions[:2]:
         online.fetch(revision)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    broken = published_to()._cache.snapshot("0" * 40)
-    shutil.copytree(online._cache.snapshot(online._cache.named["step0"]), broken)
+    broken = published_to()._hub.cache.snapshot("0" * 40)
+    shutil.copytree(online._hub.cache.snapshot(online._hub.cache.named["step0"]), broken)
     (broken / "config.json").unlink()
     (broken / "config.json").write_text("[1]")
     (broken.parents[1] / "refs" / "step5").write_text("0" * 40)
@@ -85,6 +87,28 @@ def test_what_was_fetched_is_found_by_other_programs_and_without_a_network(hub, 
     assert offline.revisions() == revisions[:2]
     assert folder_digests(offline.fetch(revisions[1])) == (revisions[1].weights, revisions[1].tokenizer)
     assert offline.shape() == shape
+    assert len(hub.asked) == asked
+
+
+def test_without_a_network_the_list_is_that_of_the_cache_and_says_so(hub, published_to, monkeypatch, tmp_path, capsys):
+    online = published_to()
+    for revision in online.revisions()[1:]:
+        online.fetch(revision)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.chdir(tmp_path)
+    asked, here = len(hub.asked), tmp_path / "cache"
+    words = ("revisions", "checkpoints.models=[tiny]", f"checkpoints.cache={here}", "sampling=all")
+    assert main([*words, "available=true", "output=there.json"]) == 0
+    out = capsys.readouterr().out
+    assert "EleutherAI/tiny: 2 of 2 revisions: step1, step1000\n" in out
+    assert f"offline, with weights in the cache {here}: 2 checkpoints, 2 of them on one time axis" in out
+    told = read_json(tmp_path / "there.json")["models"]["EleutherAI/tiny"]
+    assert told["offline_cache"] == str(here)
+    assert set(told["available"]) == {"step1", "step1000"}
+    assert main(["revisions", "checkpoints.models=[pythia-14m]", f"checkpoints.cache={here}", "available=true"]) == 2
+    assert "EleutherAI/pythia-14m: its branches: cannot be requested while HF_HUB_OFFLINE is set" in (
+        capsys.readouterr().err
+    )
     assert len(hub.asked) == asked
 
 
@@ -191,5 +215,5 @@ def test_a_copy_of_the_cache_is_not_made(hub, published_to):
     shutil.copytree(step(hub, 0), step(hub, 5))  # the same weights under another name
     for revision in source.revisions():
         source.fetch(revision)
-    blobs = [path for path in (source._cache.folder / "blobs").iterdir() if path.stat().st_size > 40_000]
+    blobs = [path for path in (source._hub.cache.folder / "blobs").iterdir() if path.stat().st_size > 40_000]
     assert len(blobs) == len(source.revisions()) == 3

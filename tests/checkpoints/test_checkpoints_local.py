@@ -143,7 +143,7 @@ def test_two_models_at_one_step_are_refused():
 )
 def test_of_copies_the_one_is_kept_that_the_weights_belong_to(contents, kept):
     names = {step: step if step == "main" else f"step{step}" for step in contents}
-    found = from_names({names[step]: Content(content, "t") for step, content in contents.items()})
+    found, _ = from_names({names[step]: Content(content, "t") for step, content in contents.items()})
     assert {revision.name: revision.weights for revision in found} == {names[step]: kept[step] for step in kept}
 
 
@@ -166,6 +166,27 @@ def test_of_copies_the_one_is_kept_that_the_weights_belong_to(contents, kept):
 def test_a_shard_of_a_step_far_away_is_foreign_and_a_frozen_part_is_not(shards, found):
     parts = {f"step{step}": tuple(pair) for step, pair in enumerate(shards.split())}
     assert foreign([Revision(name, step) for step, name in enumerate(parts)], parts) == found
+
+
+def test_a_run_with_a_shard_of_a_step_far_away_is_searched_without_that_revision(published, tmp_path, caplog):
+    for step in (0, 1, 1000):
+        folder = shutil.copytree(published / f"step{step}", tmp_path / "run" / "revisions" / f"step{step}")
+        tensors = load_file(folder / "model.safetensors")
+        (folder / "model.safetensors").unlink()
+        parts = sorted(tensors)[::2], sorted(tensors)[1::2]
+        for number, names in enumerate(parts, 1):
+            save_file({name: tensors[name] for name in names}, folder / f"model-0000{number}-of-00002.safetensors")
+    last, first = folder, tmp_path / "run" / "revisions" / "step0"
+    shutil.copy(last / "model-00002-of-00002.safetensors", first)
+    for step in (0, 1, 1000):
+        folder = first.with_name(f"step{step}")
+        write_manifest(folder)
+        add_revision(tmp_path / "run", folder, name=folder.name, step=step, tokens=step, epoch=0, stage="only")
+    found = RunCheckpoints(str(tmp_path / "run")).revisions()
+    assert [revision.name for revision in found] == ["step1", "step1000"]
+    assert "step0: left out, since part of the weights is that of step1000" in caplog.text
+    assert len(RunCheckpoints(str(tmp_path / "run"), suspects=True).revisions()) == 3
+    assert "step0: kept, though part of the weights is that of step1000" in caplog.text
 
 
 @pytest.mark.parametrize("form", ["another header", "another order", "pickle"])

@@ -34,7 +34,7 @@ def test_the_word_none_survives_yaml_reading_it_as_null():
 
 
 def test_nested_nodes_are_built_first_also_inside_a_mapping():
-    stage = {"_target_": "tl_search.plane.curriculum.Stage", "name": "whole", "losses": {"next_token": 1}}
+    stage = {"_target_": "tl_search.plane.curriculum.Stage", "name": "whole", "weights": {"next_token": 1}}
     built = build(node(curriculum={"_target_": "tl_search.plane.curriculum.Curriculum", "stages": {"whole": stage}}))
     assert built["curriculum"] == Curriculum({"whole": Stage("whole", 0, {"next_token": 1.0})})
 
@@ -45,8 +45,18 @@ def test_a_mapping_field_is_checked_value_by_value():
 
 
 def test_a_missing_field_without_a_default_is_named():
-    with pytest.raises(BadInput, match=r"^stage\.name: must be given"):
-        build(node(stage={"_target_": "tl_search.plane.curriculum.Stage"}))
+    with pytest.raises(BadInput, match=r"^curriculum\.stages: must be given"):
+        build(node(curriculum={"_target_": "tl_search.plane.curriculum.Curriculum"}))
+
+
+def test_a_stage_needs_no_class_of_its_own_since_all_stages_have_the_same():
+    cls = "tl_search.plane.curriculum.Curriculum"
+    built = build(
+        node(curriculum={"_target_": cls, "stages": {"a": {"steps": 3}, "b": {"weights": {"next_token": 2}}}})
+    )
+    assert built["curriculum"] == Curriculum({"a": Stage("a"), "b": Stage("b", 3, {"next_token": 2.0})})
+    with pytest.raises(BadInput, match=r"^curriculum\.stages\.a\.stepz: unknown key; did you mean steps\?"):
+        build(node(curriculum={"_target_": cls, "stages": {"a": {"stepz": 3}}}))
 
 
 def test_an_unknown_class_of_a_known_module_gets_the_nearest_name():

@@ -23,3 +23,14 @@ def test_a_search_on_a_device_that_is_not_there_is_refused(folder, monkeypatch, 
     assert main(["search", "checkpoints=folder", "checkpoints.path=models", *words]) == 2
     assert capfd.readouterr().err == f"error: {sentence}\n"
     assert not [path for path in folder.rglob("*") if path.is_file() and "models" not in path.parts]
+
+
+@pytest.mark.parametrize("accelerator", ["gpu", "cuda", "mps"])
+def test_a_training_on_a_device_that_is_not_there_is_refused(folder, monkeypatch, capfd, accelerator):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert main(["train", f"trainer.accelerator={accelerator}"]) == 2
+    said = capfd.readouterr().err
+    assert said.startswith("error: trainer.accelerator: no ")
+    assert said.endswith(f" device here; must be auto or cpu, got {accelerator}\n")
+    assert not list(folder.iterdir())

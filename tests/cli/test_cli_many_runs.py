@@ -133,6 +133,10 @@ def test_one_run_has_a_row_only_when_a_format_is_given(old_searches, told):
     [
         (("report", "a", "format=cvs"), "error: format: must be table, csv or json, got 'cvs'; did you mean csv?"),
         (("list", ".", "format=[csv]"), "error: format: must be table, csv or json, got ['csv']"),
+        (
+            ("report", "."),
+            "error: run: . is not a run directory (it holds neither run.json nor plane.json); tl report ./*",
+        ),
         (("report", "a", "b"), "error: run: b is not a run directory"),
         (("report", "a", "multirun.yaml", "notes.txt"), "error: run: must be a run directory, got notes.txt, which is"),
         (("report", "a", "aa"), "error: run: there is no folder aa"),

@@ -88,6 +88,8 @@ UNABLE = [
     (callback("EMAWeightAveraging"), "callbacks.mine: must not be EMAWeightAveraging, whose average no revision"),
     (callback("BackboneFinetuning"), "callbacks.mine: must not be BackboneFinetuning, since the model has no"),
     (callback("ModelPruning", "pruning_fn: l1_unstructured"), "callbacks.mine: must not be ModelPruning, since revisi"),
+    (callback("ModelCheckpoint", "save_top_k: 3"), "callbacks.mine: must not be ModelCheckpoint, since a run goes on"),
+    (callback("OnExceptionCheckpoint", "dirpath: a"), "callbacks.mine: must not be OnExceptionCheckpoint, since a run"),
     (callback("TQDMProgressBar"), "callbacks.mine: must not be TQDMProgressBar, since callbacks.progress shows"),
     (callback("ThroughputMonitor", "batch_size_fn: 3"), "callbacks.mine: must not be ThroughputMonitor, which needs a"),
     (callback("LearningRateMonitor"), "callbacks.mine: LearningRateMonitor needs a logger, such as logger=tensorboard"),
@@ -109,6 +111,7 @@ UNABLE = [
         logger("CSVLogger", "flush_logs_every_n_steps: often"),
         "logger.mine.flush_logs_every_n_steps: must be an integer,",
     ),
+    ("+trainer.profiler={dirpath: a}", "trainer.profiler: must be a value or a node with its _target_, got {'dirpath'"),
     ("trainer.log_every_n_steps=often", "trainer.log_every_n_steps: must be an integer, got 'often'"),
 ]
 
@@ -135,7 +138,11 @@ EARLY = "monitor: eval/loss"
         ([logger("MLFlowLogger")], "logger.mine: Requirement 'mlflow"),
         ([logger("CometLogger")], "logger.mine: Requirement 'comet-ml"),
         ([*sgd("AdamW"), "optimizer.lr=-1"], "optimizer: Invalid learning rate: -1"),
-        (["model.width=1000000000"], "model: must fit into this machine's memory of"),
+        (
+            ["+trainer.profiler={_target_: lightning.pytorch.profilers.XLAProfiler}"],
+            "trainer.profiler: Requirement 'torch_xla",
+        ),
+        (["model.width=1000000"], "model: must fit into this machine's memory of"),
     ],
 )
 def test_what_cannot_be_made_is_told_before_the_text_is_read(train, words, told):

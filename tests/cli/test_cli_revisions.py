@@ -60,11 +60,25 @@ def test_the_counts_are_those_of_the_documents(revisions):
 
 
 def test_disk_and_costs_follow_from_the_sizes(revisions):
-    found = counts(revisions, "work.tasks=2", "work.texts=10", "share=0.5")["pythia-410m"]
+    found = counts(revisions, "work.tasks=2", "work.texts=10", "budget.share=0.5")["pythia-410m"]
     assert (found["download"], found["scratch"]) == (8 * 911_331_328, 2 * 911_331_328)
     assert found["embeddings"] == 8 * 25 * 1024 * 4 * 20
     assert found["exhaustive"] == pytest.approx(8 * found["one"], abs=0.01)
     assert found["budget"] == pytest.approx(found["exhaustive"] / 2, abs=0.01)
+
+
+def test_the_chosen_tasks_are_counted_and_what_is_assumed_is_said(revisions):
+    found = json.loads(revisions("tasks=stdlib_quick", "format=json")[0])["models"]["EleutherAI/pythia-410m"]
+    assumed = json.loads(revisions("format=json")[0])["models"]["EleutherAI/pythia-410m"]
+    assert (found["assumed"], assumed["assumed"]) == (["costs", "metrics"], ["work", "costs", "metrics"])
+    assert 0 < found["counts"]["exhaustive"] < assumed["counts"]["exhaustive"]
+    out, _ = revisions("tasks=stdlib_quick", "budget.pulls=3")
+    told = " ".join(out.split())
+    assert "by which a search decides, for 4 tasks, whose " in told
+    assert "at most with budget.share=0.25 and budget.pulls=3. The confirmation is not in them." in told
+    assert "for 7 tasks, which are assumed to have 2,000 texts of 200 characters (work.*)" in " ".join(
+        revisions()[0].split()
+    )
 
 
 def test_the_table_has_a_line_for_each_model_and_one_for_all(revisions):
@@ -148,6 +162,8 @@ def test_what_it_finds_is_written_to_a_file(revisions):
         (["checkpoints.models=[]"], "checkpoints.models: must be at least one, got none"),
         (["checkpoints.models=[../x]"], "checkpoints.models: must be named like"),
         (["checkpoints.models=[gpt2]"], "checkpoints: no revisions of EleutherAI/gpt2 are known: .*available=true"),
+        (["checkpoints.models=[pythia-411m]"], "this model .*; did you mean EleutherAI/pythia-410m.; available=true"),
+        (["checkpoints.models=[pythia/pythia-70m]"], "did you mean EleutherAI/pythia-70m"),
         (["checkpoints.models=[LLM360/K2]"], "checkpoints: no revisions of LLM360/K2 are known: K2 is in the registry"),
         (
             ["sampling=list", "sampling.revisions=[stepp1000]"],
@@ -159,7 +175,9 @@ def test_what_it_finds_is_written_to_a_file(revisions):
         (["sampling=uniform", "sampling.interval=0"], "sampling.interval: must be >= 1, got 0"),
         (["sampling=dense", "sampling.interval=-5"], "sampling.interval: must be >= 0, got -5"),
         (["format=tabel"], "format: must be one of table, .* got 'tabel'; did you mean table"),
-        (["share=0"], "share: must be above 0 and at most 1, got 0"),
+        (["budget.share=0"], "budget.share: must be above 0 and at most 1, got 0"),
+        (["tasks.names=[Stdlib]", "tasks=stdlib"], "tasks.names: no task 'Stdlib'; did you mean"),
+        (["tasks=stdlib", "tasks.selection_split=test"], "tasks.selection_split: "),
         (["work.tasks=0"], "work.tasks: must be >= 1, got 0"),
         (["output=x.csv"], "output: must be a file that ends in .json, got x.csv"),
         (["checkpoints=folder", "checkpoints.path=nowhere"], "checkpoints.path: there is no folder nowhere"),

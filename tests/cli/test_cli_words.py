@@ -1,6 +1,7 @@
 """Words as people type them: paths with ~, numbers like 1e3, special characters, flags; and readers that have gone."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +71,9 @@ def test_a_run_whose_path_holds_an_equals_sign_is_a_run(folder, capsys):
 def test_info_alone_is_all_of_it(folder, capfd, words):
     assert main(["schedule", *words]) == 0
     assert list(folder.iterdir()) == []
-    assert "Default" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "Default" in said
+    assert not re.search(r"\\[nt]", said)  # its lines are lines
 
 
 @pytest.mark.parametrize("word", ["--shell-completion", "-sc", "--hydra-help"])

@@ -201,7 +201,7 @@ validation_batches: 2
     "curriculum/sharp": """
 _target_: tl_search.plane.curriculum.Curriculum
 stages:
-  sharp: {_target_: tl_search.plane.curriculum.Stage, name: sharp, start: 0, losses: {next_token: 1.0, sharpness: 0.1}}
+  sharp: {_target_: tl_search.plane.curriculum.Stage, name: sharp, start: 0, weights: {next_token: 1.0, sharpness: 0.1}}
 """,
     "checkpoints/archive": "{_target_: archive.Archive, root: '???', folders: [step2, step4, step8]}",
     "sampling/ends": "{_target_: theirs.samplings.ends.Ends}",
@@ -334,7 +334,7 @@ def test_without_permission_each_is_refused_in_one_line(outside, trained):
         "data=numbers": "data.corpus._target_: theirs.corpora.numbers.Numbers is not allowed here",
         "model=small_gpt2": "model._target_: theirs.families.small_gpt2.SmallGPT2 is not allowed here",
         "schedule=halves": "schedule._target_: theirs.schedules.halves.Halves is not allowed here",
-        "curriculum=sharp": "curriculum.stages.sharp.losses: must name terms out of log_normaliser, next_token, got",
+        "curriculum=sharp": "curriculum.stages.sharp.weights: must name terms out of log_normaliser, next_token, got",
         "checkpoints=archive": "checkpoints._target_: archive.Archive is not allowed here",
         "sampling=ends": "sampling._target_: theirs.samplings.ends.Ends is not allowed here",
         "tasks=parity": "tasks.names: no task 'ParitySTS'",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from tl_search.cli.config.build import build
+from tl_search.plane.curriculum import CURRENT
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.pull import TaskSpec
 from tl_search.plane.revision import Revision
@@ -22,6 +23,8 @@ def made(group):
     """Option → object, built as the command line builds it; a setting that must be given is a list of one step."""
     objects = {}
     for path in sorted((CONF / group).glob("*.yaml")):
+        if (group, path.stem) == ("curriculum", CURRENT):  # stands for one of a checkpoint
+            continue
         node = OmegaConf.load(path)
         missing = {key: [LISTED] for key in node if OmegaConf.is_missing(node, key)}
         objects[path.stem] = build(OmegaConf.create({group: OmegaConf.merge(node, missing)}))[group]
@@ -92,9 +95,9 @@ def test_a_sampling_picks_in_order_from_what_there_is_with_the_last_one(name, re
 @given(step=st.integers(0, 10**6))
 def test_a_curriculum_has_one_stage_at_every_step_which_has_begun(name, step):
     stage = CURRICULA[name].stage_at(step)
-    assert stage.start <= step
-    assert any(weight > 0 for weight in stage.losses.values())
-    assert CURRICULA[name].stage_at(stage.start) == stage
+    assert stage.first <= step
+    assert any(weight > 0 for weight in stage.weights.values())
+    assert CURRICULA[name].stage_at(stage.first) == stage
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

@@ -11,6 +11,7 @@ from tl_search.cli import commands
 from tl_search.cli.config.allowlist import walk
 from tl_search.cli.config.compose import compose_job, configs, parse
 from tl_search.cli.config.preflight import check
+from tl_search.plane.curriculum import CURRENT
 from tl_search.plugins import OURS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +78,8 @@ def test_every_option_of_every_group_builds(group, tmp_path):
                 if command == "train" or (group, path.stem) == ("checkpoints", "hub")
                 else [f"checkpoints.path={tmp_path}"]
             )
+            if (group, path.stem) == ("curriculum", CURRENT):  # stands for one of a checkpoint
+                continue
             more = gaps.get(f"{group}/{path.stem}", [])
             job = compose_job(command, [f"{group}={path.stem}", *place, *more])
             assert check(commands.find(command), job).plan, path

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "tl_search"
 DOORS = {
     "from_pretrained": {"runs/pretrained.py"},
     "AutoConfig": {"runs/pretrained.py"},
+    "from_config": {"runs/pretrained.py", "training/model.py"},  # the latter of our own settings
     "AutoTokenizer": {"runs/pretrained.py"},
     "load_from_checkpoint": set(),
     "unsafe_load": set(),
@@ -63,8 +64,9 @@ def test_pickles_and_yaml_are_read_without_running_them():
     assert wrong == []
 
 
-def test_nothing_trusts_remote_code():
+def test_remote_code_is_trusted_where_a_person_has_said_so_and_nowhere_else():
     for path, nodes in sources():
         for node in nodes:
             if isinstance(node, ast.keyword) and node.arg == "trust_remote_code":
-                assert ast.unparse(node.value) == "False", path
+                asked = path == "runs/pretrained.py" and ast.unparse(node.value) in ("is_trusted(source)", "trust")
+                assert asked or ast.unparse(node.value) == "False", path

@@ -285,6 +285,22 @@ def test_tokens_are_known_by_all_that_changes_them(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "wrong",
+    [{"ids": np.array([-1, 2])}, {"ids": np.array([1, 2, 3])}, {"lengths": np.array([2])},
+     {"ids": np.array([[1], [2]])}, {"cut": np.empty(0, np.int64)}, {"ids": np.array([0.5, 1.0])}],
+)  # fmt: skip
+def test_stored_tokens_that_cannot_be_those_of_the_texts_are_made_again(tmp_path, wrong):
+    folder, store, cache = make(tmp_path / "model"), ArrayStore(tmp_path / "tokens"), tokens.TokenCache()
+    first = cache.tokens(REVISION, folder, ["a", "b"], PLAIN, None, store)
+    kept = {"ids": np.array(first.ids), "lengths": np.array([1, 1]), "cut": np.array([0])}
+    (path,) = store.folder.glob("*/*.safetensors")
+    store.put(path.stem, {**kept, **wrong})
+    again = cache.tokens(REVISION, folder, ["a", "b"], PLAIN, None, store)
+    assert [row.tolist() for row in again.rows] == [row.tolist() for row in first.rows]
+    assert store.damaged == [path.stem]
+
+
+@pytest.mark.parametrize(
     ("accelerator", "sentence"),
     [("cuda", "accelerator: no CUDA device here"), ("mps", "accelerator: no MPS device here"),
      ("gpu", "accelerator: no CUDA or MPS device here")],

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 import transformers
-from probe.tiny_models import make, make_nested
+from probe.tiny_models import in_shards, make, make_nested
 
 from tl_search.checkpoints.source import ModelShape, shape_of
 from tl_search.probe.loading import load_model, load_tokenizer, swap_weights
@@ -45,6 +45,39 @@ def test_a_models_weights_do_not_change_with_the_file_that_they_came_from(tmp_pa
         with file.open("r+b") as opened:  # the same file, and as long: a shorter one would end the test's process
             opened.write(bytes(file.stat().st_size))
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_weights_in_shards_are_swapped_in_place(tmp_path):
+    """Between shards, and between shards and a single file, as where one checkpoint was saved in another way."""
+    model, wanted = load_model(make(tmp_path / "single", seed=1), torch.float32), {}
+    for seed in (2, 3):
+        folder = make(tmp_path / f"shards{seed}", seed=seed)
+        assert len(in_shards(folder)) > 2
+        wanted = load_model(folder, torch.float32).state_dict()
+        memory = {name: tensor.data_ptr() for name, tensor in model.state_dict().items()}
+        assert swap_weights(model, folder)
+        assert {name: tensor.data_ptr() for name, tensor in model.state_dict().items()} == memory
+        assert all(torch.equal(tensor, wanted[name]) for name, tensor in model.state_dict().items())
+    assert swap_weights(model, tmp_path / "single")
+    assert not all(torch.equal(tensor, wanted[name]) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("index", ["{}", '{"weight_map": {"a": "../single/model.safetensors"}}', '{"weight_map": [1]}'])
+def test_an_index_that_names_no_shards_of_the_folder_swaps_nothing(tmp_path, index):
+    model, folder = load_model(make(tmp_path / "single", seed=1), torch.float32), make(tmp_path / "shards", seed=2)
+    in_shards(folder)
+    (folder / "model.safetensors.index.json").write_text(index)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    assert not swap_weights(model, folder)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_damaged_shard_is_named(tmp_path):
+    model, folder = load_model(make(tmp_path / "single", seed=1), torch.float32), make(tmp_path / "shards", seed=2)
+    second = in_shards(folder)[1]
+    second.write_bytes(b"<html>")
+    with pytest.raises(ValueError, match=rf"{second.name}: damaged"):
+        swap_weights(model, folder)
 
 
 def test_tied_weights_stay_tied(tmp_path):

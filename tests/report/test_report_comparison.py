@@ -124,11 +124,18 @@ def test_settings_of_another_class_are_not_listed_one_by_one(tmp_path, capsys):
     policies = ("{_target_: x.UCB, beta: 2}", "{_target_: x.TS, draws: 4, width: 3}")
     losses = ("{_target_: y.Mean}", "{_target_: y.CategoryMean, by: type}")
     runs = [
-        search(tmp_path / name, 40.0, f"bandit: {policy}\nobjective: {loss}\nsampling: {{_target_: z.Sparse}}\n")
-        for name, policy, loss in zip("ab", policies, losses, strict=True)
+        search(
+            tmp_path / name,
+            40.0,
+            f"bandit: {policy}\nobjective: {loss}\nsampling: {{_target_: z.Sparse}}\nschedule: {{_target_: {when}}}\n",
+        )
+        for name, policy, loss, when in zip("ab", policies, losses, ("s.LogSchedule", "s.Every"), strict=True)
     ]
     found = records(capsys, "json", *runs)
-    assert [one["varied"] for one in found] == [{"objective": "mean"}, {"objective": "categorymean"}]
+    assert [one["varied"] for one in found] == [
+        {"objective": "mean", "schedule": "log"},
+        {"objective": "categorymean", "schedule": "every"},
+    ]
     assert [one["sampling"] for one in found] == ["sparse", "sparse"]
 
 

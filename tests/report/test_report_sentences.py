@@ -198,3 +198,14 @@ def test_numbers_read_well():
     shares = {0: "0 %", 0.0004: "less than 0.1 %", 0.0123: "1.2 %", 0.4951: "50 %", 1: "100 %"}
     assert {value: percent(value) for value in shares} == shares
     assert [signed(value) for value in (1.234, -0.001, 0.0, -2)] == ["+1.23", "0.00", "0.00", "-2.00"]
+
+
+def test_a_column_that_looks_like_another_model_is_told(tmp_path):
+    apart = {"revision": "step64", "neighbours": ["step3", "step512"], "points": 7.26, "limit": 2.04, "scores": 40}
+    found = edited(tmp_path, lambda value: value.update(suspect=[apart]), pulls=4)
+    told = (
+        "step64 looks like another model: its scores are 7.3 points above those of both step3 and step512 "
+        "(median of 40), and by the rest of the plane 2.0 would be the most."
+    )
+    assert told in caveats(found)
+    assert told in flat(printed(found))

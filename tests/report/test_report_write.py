@@ -7,8 +7,9 @@ import sys
 import pytest
 from synthetic_run import write_search_run, write_training_run
 
+from tl_search.report.listing import print_listing
 from tl_search.report.training_run import read_revisions
-from tl_search.report.write import write_report
+from tl_search.report.write import print_table, write_report
 
 
 def scalars(folder):
@@ -153,3 +154,13 @@ def test_outside_a_terminal_a_table_is_as_wide_as_its_words(tmp_path, capsys, mo
     write_report(tmp_path)
     rows = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("step")]
     assert [stage in row for row in rows] == [whole] * 5
+
+
+def test_a_table_begins_with_its_headers_and_nothing_ends_with_an_empty_line(tmp_path, capsys):
+    run = write_training_run(tmp_path / "runs" / "train" / "a")
+    for show in (lambda: print_listing(tmp_path), lambda: print_table([run]), lambda: write_report(run)):
+        show()
+        lines = capsys.readouterr().out.splitlines()
+        head = next(place for place, line in enumerate(lines) if line.startswith(("run ", "revision ")))
+        assert head < 2
+        assert all(line.strip() for line in lines)

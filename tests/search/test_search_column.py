@@ -2,6 +2,8 @@
 
 import pickle
 
+import numpy as np
+
 from tl_search.bandits.policy import Problem
 from tl_search.bandits.random import Random
 from tl_search.bandits.stopping import Stopping
@@ -98,3 +100,19 @@ def test_a_search_runs_with_a_worker_that_only_keeps_the_protocol(tmp_path):
     assert elsewhere.expected == elsewhere.ran[4:]  # every guess of a policy that no score changes comes true
     assert search.failures == {(plane.arm(REVISIONS[1], 2), name): "no vectors" for name in ("A", "B")}
     assert search.objective(plane.arm(REVISIONS[0], 2)) == 20.0
+
+
+def test_vectors_that_cannot_be_those_of_the_texts_are_made_again(plan):
+    worker = local_worker(plan())
+    revision, task = worker.plane.revisions[1], worker.suite.tasks[0]
+    job = ColumnJob(revision, (Cell(0, task),))
+    first = worker.run_column(job)
+    (path,) = [path for path in worker.embeddings.folder.glob("*/*.safetensors") if path.parent.parent.name != "tokens"]
+    layers = worker.embeddings.get(path.stem)
+    wrong = {name: np.full((3, 2), np.nan, np.float32) for name in layers}
+    worker.embeddings.put(path.stem, wrong)  # as a folder that somebody shares may hold it, with sums that fit
+    (worker.ledger.path(worker.plane.arm(revision, 0), task)).unlink()
+    again = worker.run_column(job)
+    assert [score.value for score in again.scores.values()] == [score.value for score in first.scores.values()]
+    assert worker.embeddings.damaged == [path.stem]
+    assert worker.embeddings.get(path.stem).keys() == layers.keys()

@@ -65,6 +65,12 @@ def test_embeds_every_text_of_a_column_once_and_scores_every_cell_once(plan, tmp
     # beside the leader's objective stands another objective, or a score that is named; never a mean over other tasks
     assert lines
     assert all(re.search(r" tasks?, (objective [\d.]+|Tiny\w+ [\d.]+) · leader step", line) for line in lines)
+    leaders = [
+        step["recommended"] for step in json.loads((tmp_path / "run/bandit_state.json").read_text())["trajectory"]
+    ]
+    for line, leader in zip(lines, leaders, strict=True):
+        spread = f" ± {leader['sd']:.1f}" if leader["sd"] else ""
+        assert f" {leader['mean']:.1f}{spread} · " in line  # one standard deviation, as everywhere
     assert set(count.values()) == {1}
     assert {key[0] for key in count} == {"pass", "cell"}
     before = count.copy()

@@ -3,8 +3,12 @@
 from pathlib import Path
 
 import pytest
+from runs.conftest import old_runs  # noqa: F401  a fixture
 
 from tl_search.cli.main import main
+from tl_search.runs import index
+
+TRAINING, SEARCH = "runs/train/longer-9a5d7c9c", "runs/search/found-c55e6c1c"
 
 SMALL = (
     *("trainer.max_steps=2", "trainer.accelerator=cpu", "logger=none", "tokenizer=bytes", "model.width=16"),
@@ -70,3 +74,11 @@ def refused(here, marker, capsys):
 def train(refused):
     """A `tl train` that would take a second, with what is shared on top."""
     return lambda *words: refused("train", *SMALL, *words)
+
+
+@pytest.fixture
+def study(old_runs, monkeypatch):  # noqa: F811
+    """The working directory, with two runs that somebody shared: a training and a search."""
+    monkeypatch.chdir(old_runs)
+    monkeypatch.setattr(index, "_told", set())
+    return old_runs

@@ -1,6 +1,7 @@
 """A training state whose parts have the wrong shape is refused, also when its manifest fits; no claim is believed."""
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import torch
 from runs.conftest import old_runs  # noqa: F401  a fixture
 
 from tl_search.cli.main import main
-from tl_search.runs import index
+from tl_search.runs import index, signed
 from tl_search.runs.index import read_index
 from tl_search.runs.layout import RunPaths
+from tl_search.runs.states import newest_state, states_of, whole_state
 from tl_search.store.archives import check_archive
 from tl_search.store.manifest import NAME, write_manifest
 from tl_search.training.full_state import load_state
@@ -195,3 +197,39 @@ def test_a_changed_line_of_the_index_is_noticed(study, caplog):
     sign(RunPaths(TRAINING).revision("step4"))
     assert {line.name: line.tokens for line in read_index(TRAINING)}["step4"] == 128
     assert "step4 is not as it was written" in caplog.text
+
+
+def test_what_a_states_manifest_says_is_kept_a_second_time(trained, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run, symlinks=True)
+    folder, step = states_of(run)[0]
+    facts = {name: fact for name, fact in json.loads((folder / NAME).read_text()).items() if name != "files"}
+    assert whole_state(run, folder.name) == (folder / "state.ckpt", step)
+    sign(folder, for_good=True)
+    with pytest.raises(ValueError, match=r"MANIFEST\.json: is not as it was written \(states\.jsonl says so\)"):
+        whole_state(run, folder.name)
+    with pytest.warns(UserWarning, match="is not as it was written"):
+        assert newest_state(run)[1] < step  # it goes into quarantine, and an older one is used
+    assert "for_good" not in facts
+
+
+def test_a_run_from_before_goes_on_without_that(file):
+    assert not RunPaths(TRAINING).signed.exists()
+    assert whole_state(TRAINING, "step6") == (file, 6)
+
+
+def test_a_state_counts_whose_second_writing_was_killed(trained, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run, symlinks=True)
+    folder, _ = states_of(run)[0]
+    signed.sign(run, folder.name, {"files": {}, "step": 7})  # and then no state of that name came
+    assert whole_state(run, None)[0].parent == folder
+
+
+@pytest.mark.parametrize("line", ["[]", '{"name": "../../x", "manifest": "a"}', '{"name": 3}'])
+def test_a_damaged_line_is_one_line(trained, tmp_path, line):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run, symlinks=True)
+    RunPaths(run).signed.write_text(line + "\n")
+    with pytest.raises(ValueError, match=r"states\.jsonl: line 1: damaged"):
+        whole_state(run, None)

@@ -1,8 +1,10 @@
 """Arrays under keys."""
 
 import errno
+import hashlib
 import json
 import os
+import resource
 
 import numpy as np
 import pytest
@@ -41,6 +43,38 @@ def test_a_header_of_another_shape_is_noticed_and_the_entry_removed(store, heade
     assert store.mapped("abc") is None
     assert store.damaged == ["abc"]
     assert "abc" not in store
+
+
+ZEROS = b"\0" * 16
+HOSTILE = {
+    "half numbers": ({"dtype": "F16", "shape": [8], "data_offsets": [0, 16]}, ZEROS),
+    "numbers that numpy has not": ({"dtype": "BF16", "shape": [8], "data_offsets": [0, 16]}, ZEROS),
+    "more numbers than bytes": ({"dtype": "F32", "shape": [10**9, 10**9], "data_offsets": [0, 16]}, ZEROS),
+    "no numbers, but many": ({"dtype": "F32", "shape": [0, 2**63], "data_offsets": [0, 0]}, b""),
+}
+
+
+@pytest.mark.parametrize(("entry", "data"), HOSTILE.values(), ids=HOSTILE)
+def test_arrays_that_this_store_never_writes_are_removed(store, entry, data):
+    about = {"layer": hashlib.sha256(data).hexdigest(), "note:key": "abc"}
+    header = json.dumps({"__metadata__": about, "layer": entry}).encode()
+    for read in (store.get, store.mapped, store.whole, store.notes):
+        store.path("abc").write_bytes(len(header).to_bytes(8, "little") + header + data)
+        assert not read("abc")
+
+
+@pytest.mark.parametrize("size", [2**60, 90 << 20])
+def test_a_header_that_claims_much_takes_no_memory_for_it(store, size):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    store.path("abc").write_bytes(size.to_bytes(8, "little") + b"{}")
+    assert store.get("abc") is None
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KiB
+
+
+def test_a_pipe_is_not_waited_for(store):
+    store.path("abc").unlink()
+    os.mkfifo(store.path("abc"))
+    assert store.get("abc") is None
 
 
 def test_a_folder_in_the_place_of_an_entry_is_named(store):

@@ -43,7 +43,8 @@ def test_speed_memory_and_the_rest_are_logged(logged):
     found = curves(logged)
     names = {"loss", "next_token", "log_normaliser", "perplexity", "lr", "grad_norm", "tokens_seen", "epoch"}
     expected = {f"train/{name}" for name in names} | CLOCKS | {"eval/loss", "eval/perplexity", "eval/best_loss"}
-    assert found.keys() == expected
+    held = {"stage", "weights/next_token", "weights/log_normaliser", "data/sequence_length", "data/noise"}
+    assert found.keys() == expected | {f"curriculum/{name}" for name in held}
     assert [step for step, _ in found["train/loss"]] == [1, 3, 6, 9, 12]
     assert all(value > 0 for name in CLOCKS for _, value in found[name])
 
@@ -170,3 +171,19 @@ def test_a_run_that_goes_on_within_the_same_second_is_read_after_what_it_goes_on
     assert [tuple(point) for point in curves(tmp_path)["value"]] == [(0, 2.0), (1, 3.0)]
     files = [*(tmp_path / "tensorboard").glob("events*")]
     assert len({file.name.split(".")[3] for file in files}) == len(files) == 3  # the seconds of their beginning
+
+
+def test_the_start_of_a_stage_is_marked_once_whatever_the_run_was_stopped_for(logged, finished, tmp_path):
+    run = tmp_path / "run"
+    with pytest.raises(PowerCut):
+        fit(plan(finished.parent, **LOGGED, trainer=EVERY_THREE, callbacks={"cut": At(9, cut)}), run)
+    fit(plan(finished.parent, **LOGGED, trainer=EVERY_THREE), run)
+    for each in (logged, run):
+        events = EventAccumulator(str(each / "tensorboard")).Reload()
+        marks = [(at.step, at.tensor_proto.string_val[0].decode()) for at in events.Tensors("curriculum/text_summary")]
+        assert [step for step, _ in marks] == [0, 5]
+        said = "stage **late** (2 of 2 of the curriculum) begins; weights: next_token 1, log_normaliser 0.1"
+        assert said in marks[1][1]
+        found = curves(each)
+        assert found["curriculum/stage"] == [(0, 0), (3, 0), (5, 1), (6, 1), (9, 1), (12, 1)]
+        assert [value for _, value in found["curriculum/data/sequence_length"]] == [16] * 6

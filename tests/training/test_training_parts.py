@@ -115,10 +115,10 @@ def test_loss_terms_are_what_their_names_say():
 
 
 def test_an_unknown_term_is_refused_with_the_nearest_name():
-    with pytest.raises(ValueError, match=r"^curriculum\.stages\.a\.losses: .*did you mean next_token\?"):
-        check_terms(Curriculum({"a": Stage("a", losses={"next_tokens": 1.0})}))
+    with pytest.raises(ValueError, match=r"^curriculum\.stages\.a\.weights: .*did you mean next_token\?"):
+        check_terms(Curriculum({"a": Stage("a", weights={"next_tokens": 1.0})}))
     with pytest.raises(ValueError, match="weight > 0"):
-        check_terms(Curriculum({"a": Stage("a", losses={"next_token": 0.0})}))
+        check_terms(Curriculum({"a": Stage("a", weights={"next_token": 0.0})}))
 
 
 def test_a_state_that_cannot_be_written_leaves_the_old_one(tmp_path):

@@ -37,12 +37,12 @@ def fresh(outside, script):
 
 def test_terms_are_checked_without_loading_them(outside):
     with pytest.raises(ValueError, match=r"log_normaliser, next_token, sharpness, got 'sharpnes'; did you mean sharpn"):
-        check_terms(Curriculum({"a": Stage("a", losses={"sharpnes": 1.0})}))
+        check_terms(Curriculum({"a": Stage("a", weights={"sharpnes": 1.0})}))
     code = """
         import sys
         from tl_search.plane.curriculum import Curriculum, Stage
         from tl_search.training.terms import check_terms
-        check_terms(Curriculum({"a": Stage("a", losses={"next_token": 1.0, "sharpness": 1.0})}))
+        check_terms(Curriculum({"a": Stage("a", weights={"next_token": 1.0, "sharpness": 1.0})}))
         print(sorted({"torch", "mine.losses.sharpness"} & set(sys.modules)))
     """
     assert fresh(outside, code) == "[]\n"

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import normalizers, processors
 from transformers import AutoTokenizer
 
 from tl_search.text.files import TextFiles
 from tl_search.training.families.pythia import Pythia
 from tl_search.training.packing import pack
-from tl_search.training.tokens import ByteTokenizer, PretrainedTokenizer, TrainedTokenizer, rows
+from tl_search.training.tokens import ByteTokenizer, PretrainedTokenizer, TrainedTokenizer, digest_of, rows
 
 BYTES = ByteTokenizer().build()
 TEXTS = ["the cat sat on the mat, " * 20, "der Löwe schläft heute, " * 20, "and a third text " * 20]
@@ -27,6 +28,31 @@ def corpus(tmp_path):
 def test_a_byte_is_a_token_and_its_value_the_tokens_id():
     assert BYTES("aé\n")["input_ids"] == [97, 0xC3, 0xA9, 10]
     assert (len(BYTES), BYTES.eos_token_id) == (257, 256)
+
+
+def lowercased(tokenizer):
+    tokenizer.backend_tokenizer.normalizer = normalizers.Lowercase()
+
+
+def opened_with_a_token(tokenizer):
+    closing = processors.TemplateProcessing(single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", 256)])
+    tokenizer.backend_tokenizer.post_processor = closing
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lowercased,
+        opened_with_a_token,
+        lambda tokenizer: tokenizer.add_tokens(["the cat"]),
+        lambda tokenizer: tokenizer.add_special_tokens({"eos_token": "<|other|>"}),
+    ],
+)
+def test_whatever_changes_the_ids_of_documents_makes_another_text(change):
+    changed = ByteTokenizer().build()
+    assert digest_of(changed) == digest_of(BYTES)
+    change(changed)
+    assert digest_of(changed) != digest_of(BYTES)
 
 
 @given(st.text())

@@ -17,6 +17,7 @@ from tl_search.bandits.knowledge_gradient import KnowledgeGradient
 from tl_search.bandits.policy import Policy, PolicyConfig, Problem
 from tl_search.bandits.posterior import ONE_GROUP, SEVERAL_GROUPS, Posterior
 from tl_search.bandits.task_groups import group_score, group_weights, task_groups
+from tl_search.errors.limits import between
 from tl_search.plane.arm import Plane
 from tl_search.plane.pull import Observation, Pull, Recommendation
 
@@ -182,8 +183,7 @@ class GPConfig(PolicyConfig, ABC):
         cuts = tuple(self.shares)
         if any(not 0 < share < 1 for share in cuts) or list(cuts) != sorted(set(cuts)):
             raise ValueError(f"shares: must rise between 0 and 1, got {list(cuts)}")
-        if self.first < 1:
-            raise ValueError(f"first: must be >= 1, got {self.first}")
+        between(1, 10**6, first=self.first)
         object.__setattr__(self, "shares", cuts)
 
     @abstractmethod

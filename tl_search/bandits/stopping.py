@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from tl_search.bandits.policy import Policy
+from tl_search.errors.limits import between
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ class Stopping:
     def __post_init__(self) -> None:
         if not self.epsilon >= 0:  # also refuses NaN
             raise ValueError(f"epsilon: must be >= 0, got {self.epsilon:g}")
+        between(0, 10**9, epsilon=self.epsilon)
         if self.confidence is not None and not 0 < self.confidence <= 1:
             raise ValueError(f"confidence: must be in (0, 1] or null, got {self.confidence:g}")
-        if self.draws < 1:
-            raise ValueError(f"draws: must be >= 1, got {self.draws}")
+        between(1, 10**5, draws=self.draws)
 
     def should_stop(self, policy: Policy) -> bool:
         """Whether the search may end now.

@@ -13,6 +13,7 @@ import numpy as np
 
 from tl_search.bandits.gp import GPConfig
 from tl_search.bandits.posterior import Posterior
+from tl_search.errors.limits import between
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,7 @@ class TS(GPConfig):
     DECIDES: ClassVar = {"files": "draws"}
 
     def __post_init__(self) -> None:
-        if self.draws < 1:
-            raise ValueError(f"draws: must be >= 1, got {self.draws}")
+        between(1, 10**5, draws=self.draws)
         super().__post_init__()
 
     def rank(self, posterior: Posterior, generator: np.random.Generator) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 from tl_search.bandits.gp import GPConfig
 from tl_search.bandits.posterior import Posterior
+from tl_search.errors.limits import between
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,7 @@ class UCB(GPConfig):
     DECIDES: ClassVar = {"files": "beta"}
 
     def __post_init__(self) -> None:
-        if not self.beta >= 0:  # also refuses NaN
-            raise ValueError(f"beta: must be >= 0, got {self.beta:g}")
+        between(0, 10**9, beta=self.beta)
         super().__post_init__()
 
     def rank(self, posterior: Posterior, generator: np.random.Generator) -> np.ndarray:

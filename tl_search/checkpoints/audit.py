@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tl_search.checkpoints.content import foreign
-from tl_search.checkpoints.hub import HubCheckpoints
-from tl_search.checkpoints.listing import Listing, Ref, position
+from tl_search.checkpoints.listing import Listing, position
+from tl_search.checkpoints.refs import Ref
+from tl_search.checkpoints.repository import Access, Repository
 from tl_search.checkpoints.source import owner_of
 from tl_search.plane.revision import Revision
 from tl_search.runs import digests
@@ -71,17 +72,17 @@ class Stored:
 Files = Mapping[str, Stored]
 
 
-def audit(source: HubCheckpoints, listing: Listing, cache: Path | None) -> tuple[Finding, ...]:
+def audit(access: Access, listing: Listing, cache: Path | None) -> tuple[Finding, ...]:
     """The mistakes in what the Hub lists of a model, in training order.
 
     Args:
-        source: How the Hub is asked.
+        access: How the Hub is asked.
         cache: A folder for what the Hub lists of a commit, which never changes; None keeps nothing.
 
     Raises:
         UnreachableError: the Hub did not answer.
     """
-    hub = HubCheckpoints((listing.offer.model,), cache=source.cache, patience=source.patience)
+    hub = Repository(listing.offer.model, access)
     refs = listing.refs
     with ThreadPoolExecutor(REQUESTS) as pool:
         files = dict(zip(refs, pool.map(lambda ref: _files(hub, ref, cache), refs.values()), strict=True))
@@ -104,7 +105,7 @@ def _in_order(listing: Listing) -> list[str]:
     return sorted(listing.refs, key=key)
 
 
-def _files(hub: HubCheckpoints, ref: Ref, cache: Path | None) -> Files:
+def _files(hub: Repository, ref: Ref, cache: Path | None) -> Files:
     """The files of a commit, by name, without those in folders."""
     fixed = re.fullmatch("[0-9a-f]{40}", ref.commit) is not None
     kept = cache / "hub" / ref.repository.replace("/", "--") / f"{ref.commit}.json" if cache and fixed else None
@@ -191,19 +192,13 @@ def _sizes(names: Sequence[str], files: Mapping[str, Files]) -> Iterator[Finding
             yield Finding(Kind.size, name, f"the weights are {size:,} bytes, those of most revisions {usual:,}")
 
 
-def _layers(
-    hub: HubCheckpoints, listing: Listing, names: Sequence[str], files: Mapping[str, Files]
-) -> Iterator[Finding]:
+def _layers(hub: Repository, listing: Listing, names: Sequence[str], files: Mapping[str, Files]) -> Iterator[Finding]:
     """Configs with another number of layers; each different config is downloaded once."""
     configs = {files[name][digests.CONFIG].hash: name for name in names if digests.CONFIG in files[name]}
 
     def layers(name: str) -> int | None:
         ref = listing.refs[name]
-        path = hub.asked(
-            f"the config of {name}",
-            lambda api: api.hf_hub_download(ref.repository, digests.CONFIG, revision=ref.commit, cache_dir=hub.cache),
-        )
-        return _layers_in(Path(path))
+        return _layers_in(hub.beside(ref.repository).download(ref.commit, name, digests.CONFIG))
 
     with ThreadPoolExecutor(REQUESTS) as pool:
         counted = dict(zip(configs, pool.map(layers, configs.values()), strict=True))

@@ -1,4 +1,4 @@
-"""A model's revisions in the cache of the Hub's client: what lies there, what is in use, and what may go.
+"""A model's revisions in the cache of the Hub's client: what lies there, and what is in use.
 
 The layout is the client's own. Beside its locks there is one more file for each commit that is used (`COMMIT.used`). A
 process holds a shared `flock` on it while it reads the commit's files; whoever wants to remove their weights must have
@@ -6,24 +6,25 @@ it alone. On file systems that ignore `flock`, a revision may be evicted while a
 fails and is repeated by the same command.
 """
 
-import errno
 import fcntl
-import logging
 import os
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from tl_search.runs.digests import has_settings, is_model, weight_files
+from tl_search.runs.digests import has_settings, is_model
 from tl_search.store.atomic import write_text
 
-log = logging.getLogger(__name__)
 
-GB = 10**9
+def cached_repositories(folder: str | None, prefix: str) -> list[str]:
+    """The names of the models in a cache that begin with `prefix`, sorted."""
+    root = HubCache(folder, prefix).folder
+    found = root.parent.glob("models--*")
+    return sorted(path.name.removeprefix("models--").replace("--", "/", 1) for path in found
+                  if path.name.startswith(root.name))  # fmt: skip
 
 
 class HubCache:
@@ -61,11 +62,20 @@ class HubCache:
             if not ref.is_file() or ref.read_text() != commit:
                 write_text(ref, commit)
 
-    def missing(self, files: Iterable[Any]) -> int:
-        """The size in bytes of those of a commit's files that must be downloaded."""
-        blobs = self.folder / "blobs"
+    def blob(self, digest: str) -> Path:
+        """The place of a file's content."""
+        return self.folder / "blobs" / digest
+
+    def part(self, digest: str) -> Path:
+        """The place of what has come of a file's content."""
+        return self.folder / "blobs" / f"{digest}.incomplete"
+
+    def missing(self, files: Iterable[Any]) -> tuple[int, list[Path]]:
+        """The size in bytes of what must be downloaded of a commit's files, and the parts of them that are here."""
         names = {(file.lfs.sha256 if file.lfs else file.blob_id): file.size or 0 for file in files}
-        return sum(size for name, size in names.items() if not (blobs / str(name)).exists())
+        lacking = {name: size for name, size in names.items() if not self.blob(name).exists()}
+        parts = [part for part in map(self.part, lacking) if part.exists()]
+        return sum(lacking.values()) - sum(part.stat().st_size for part in parts), parts
 
     def use(self, commit: str) -> bool:
         """Say that this process works with a commit from now on, and no longer with the one before.
@@ -80,6 +90,13 @@ class HubCache:
                 if mark is not None:
                     mark.close()
         return is_model(self.snapshot(commit))
+
+    def leave(self) -> None:
+        """Say that this process works with none of its commits any more."""
+        with self._guard:
+            (_, mark), self._used = self._used, ("", None)
+            if mark is not None:
+                mark.close()
 
     def is_used(self, commit: str) -> bool:
         """Whether this process works with it."""
@@ -105,68 +122,6 @@ class HubCache:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def make_room(self, needed: int, limit: float, last: str, wait: float) -> None:
-        """Remove weights that no process uses, those first whose last use is longest ago, until the rest fits.
-
-        Args:
-            needed: Bytes that will be downloaded.
-            limit: Bytes that the model may take.
-            last: The commit of the final revision, which every search needs most and which goes last.
-            wait: Seconds to wait for other processes to be done with what they use.
-
-        Raises:
-            OSError: (EDQUOT) processes use so much that the rest would not fit.
-        """
-        deadline = time.monotonic() + wait
-        while not self._evict(needed, limit, last):
-            if time.monotonic() >= deadline:
-                full = f"checkpoints.cache_gb={limit / GB:g} is taken by revisions that are in use"
-                raise OSError(errno.EDQUOT, full, str(self.folder))
-            time.sleep(0.2)
-
-    def _evict(self, needed: int, limit: float, last: str) -> bool:
-        """Remove as much as is needed and possible. Returns whether there is room now."""
-        with self.settled():
-            while self._taken() + needed > limit:
-                if not self._remove_one(last):
-                    return False
-        return True
-
-    def _taken(self) -> int:
-        blobs = self.folder / "blobs"
-        return sum(path.stat().st_size for path in blobs.iterdir()) if blobs.is_dir() else 0
-
-    def _remove_one(self, last: str) -> bool:
-        """Remove the weights of the least useful commit, but for files that other commits have too.
-
-        Returns:
-            Whether there was a commit with weights that no process uses.
-        """
-        from huggingface_hub import scan_cache_dir
-
-        def usefulness(revision: Any) -> tuple[bool, float]:
-            mark = self.locks / f"{revision.commit_hash}.used"
-            return revision.commit_hash == last, mark.stat().st_mtime if mark.exists() else revision.last_modified
-
-        scanned = scan_cache_dir(self.root)
-        here = self.root.resolve() / self.folder.name
-        found = [repo.revisions for repo in scanned.repos if repo.repo_path == here]
-        for warning in scanned.warnings:
-            if str(here) in str(warning):
-                log.warning("%s: nothing in it can be removed: %s", self.folder, warning)
-        for revision in sorted(found[0], key=usefulness) if found else ():
-            names = weight_files(file.file_name for file in revision.files)
-            weights = [file for file in revision.files if file.file_name in names]
-            if weights:
-                with self._alone(revision.commit_hash) as alone:
-                    if alone:
-                        removal = scanned.delete_files(*weights)
-                        freed, commit = removal.expected_freed_size_str, revision.commit_hash[:12]
-                        log.info("%s: removing the weights of %s (%s)", self.folder, commit, freed)
-                        removal.execute()
-                        return True
-        return False
-
     def _mark(self, commit: str) -> IO[str] | None:
         """A file whose lock says, until it is closed, that the commit is in use; None where files cannot be made."""
         try:
@@ -179,7 +134,7 @@ class HubCache:
         return mark
 
     @contextmanager
-    def _alone(self, commit: str) -> Iterator[bool]:
+    def alone(self, commit: str) -> Iterator[bool]:
         """Whether no process uses the commit; none begins to before the block ends."""
         self.locks.mkdir(parents=True, exist_ok=True)
         with (self.locks / f"{commit}.used").open("a") as mark:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from tl_search.checkpoints.content import folder_contents
 from tl_search.checkpoints.source import NAMED, LocalCheckpoints, from_names, has_place, left_out
@@ -18,12 +17,8 @@ class FolderCheckpoints(LocalCheckpoints):
 
     Args:
         path: The folder that contains these subfolders.
-        suspects: Whether revisions are kept that have a shard of another step.
+        suspects: As for every local source.
     """
-
-    suspects: bool = False
-
-    DECIDES: ClassVar = {"files": "suspects"}
 
     def check(self) -> None:
         root = Path(self.path)
@@ -44,7 +39,7 @@ class FolderCheckpoints(LocalCheckpoints):
         left_out(placed - models, f"the folder holds no model ({CONFIG} and model.safetensors)")
         read = {name: folders[name] for name in sorted(models & placed) if has_settings(folders[name])}
         left_out(models & placed - read.keys(), f"its {CONFIG} or that of its tokenizer cannot be read")
-        found = from_names(folder_contents(read), self.suspects)
+        found, _ = from_names(folder_contents(read), self.suspects)
         if not found:
             raise ValueError(
                 f"checkpoints.path: must hold models in folders named {NAMED}, got {self.path!r}, without any"

@@ -1,41 +1,39 @@
-"""The revisions of a model that are published on the Hugging Face Hub as branches and tags named by their step."""
+"""The revisions of a model that are published on the Hugging Face Hub, as its family publishes them."""
 
 import logging
 import re
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
-from tl_search.checkpoints import registry
-from tl_search.checkpoints.cache import GB, HubCache
+from tl_search.checkpoints import refs, registry
 from tl_search.checkpoints.content import Content, folder_contents
+from tl_search.checkpoints.described import contents
 from tl_search.checkpoints.family import Family, Published
-from tl_search.checkpoints.repository import MissingError, RefusedError, Repository, UnreadableError
+from tl_search.checkpoints.fetching import fetched
+from tl_search.checkpoints.quota import Quota
+from tl_search.checkpoints.refs import Ref
+from tl_search.checkpoints.repository import Access, RefusedError, Repository, offline
 from tl_search.checkpoints.source import NAMED, ModelShape, from_names, in_the_name, left_out, shape_of
-from tl_search.checkpoints.weights import check_weights, gap
+from tl_search.checkpoints.weights import check_weights
 from tl_search.errors.kinds import BadInput
+from tl_search.errors.limits import MOST_SECONDS, between
 from tl_search.plane.revision import Revision
 from tl_search.runs import digests
-from tl_search.store.keys import check_name
+from tl_search.store.keys import is_name
 from tl_search.store.manifest import DamagedError
 
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
-
-# Requests at a time while revisions are listed.
-_REQUESTS = 8
-_fetching = threading.Lock()  # so that two downloads do not both count on the same room
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class HubCheckpoints:
     """Branches and tags named by their step (`step1000`, `step200-tokens1B`, …), and `main`.
+
+    Models of a family in the registry have what the family publishes: branches or tags with names of its own, commits
+    with titles, or sibling repositories.
 
     Their commits are looked up once and used from then on. The digests of a revision come from the checksums that the
     Hub lists, so no weights are downloaded for them. The environment variable HF_TOKEN gives the token for gated
@@ -79,6 +77,8 @@ class HubCheckpoints:
         if not self.models:
             raise ValueError("models: must be at least one, got none")
         part = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+        if not re.fullmatch(part, self.organisation) or ".." in self.organisation:
+            raise ValueError(f"organisation: must be a name like EleutherAI, got {self.organisation!r}")
         for repository in self.repositories:
             if not re.fullmatch(f"{part}/{part}", repository) or ".." in repository:
                 raise ValueError(f"models: must be named like EleutherAI/pythia-410m, got {repository!r}")
@@ -89,6 +89,7 @@ class HubCheckpoints:
         for name, value in (("file_timeout", self.file_timeout), ("cache_gb", self.cache_gb)):
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name}: must be a finite number > 0, got {value}")
+        between(0, MOST_SECONDS, patience=self.patience, file_timeout=self.file_timeout, cache_gb=self.cache_gb)
 
     @property
     def model(self) -> str:
@@ -125,6 +126,11 @@ class HubCheckpoints:
         """What is fetched from the Hub."""
         return self.repository
 
+    @property
+    def access(self) -> Access:
+        """How the Hub is asked."""
+        return Access(self.cache, self.patience, self.silence, self.file_timeout)
+
     def revisions(self) -> tuple[Revision, ...]:
         """The revisions that have weights; others are left out with a warning.
 
@@ -132,50 +138,50 @@ class HubCheckpoints:
             ValueError: there is no such model, access to it is denied, or its revisions are not what the settings ask.
             UnreachableError: the Hub did not answer.
         """
-        return self._revisions
+        return self._found[0]
+
+    def skipped(self) -> tuple[Revision, ...]:
+        """The checkpoints that `revisions` leaves out since they are missing, unreadable or suspect, by rising step.
+
+        Raises as `revisions`.
+        """
+        return self._found[1]
 
     @cached_property
-    def _revisions(self) -> tuple[Revision, ...]:
-        _ = self._family  # one that a search cannot use is refused before anything is asked
-        contents = self._cached() if self._offline else self._listed()
-        found = from_names(contents, self.suspects, self._place)
+    def _found(self) -> tuple[tuple[Revision, ...], tuple[Revision, ...]]:
+        held, lost = self._cached() if offline() else self._listed()
+        found, suspect = from_names(held, self.suspects, self._place)
         if not found:
-            raise ValueError(
-                f"checkpoints.models: {self.repository} has no branches with weights that are named {NAMED}"
-            )
+            near = registry.near(self.repository) if self._family is None else ""
+            raise ValueError(f"checkpoints.models: {self.repository} has no {self._checkpoints}{near}")
         if [revision.name for revision in found] == ["main"] and not self.only_main:
             raise ValueError(
                 f"checkpoints.models: of {self.repository} nothing but main can be read, which is one checkpoint "
                 "and no training; checkpoints.only_main=true takes it alone"
             )
-        return found
+        last = found[-1].step + 1
+        places = {name: self._place(name) or (last, None) for name in lost if name != "main" or self._has_main}
+        unread = [Revision(name, step, tokens) for name, (step, tokens) in places.items()]
+        return found, tuple(sorted((*suspect, *unread), key=lambda revision: revision.step))
 
-    def _listed(self) -> dict[str, Content]:
-        commits, hub = self._commits, self._hub
-        hub.failed = None
-
-        def content(name: str) -> Content | None:
-            try:
-                return self._content(name)
-            except Exception as error:
-                hub.failed = error
-                raise
-
-        with ThreadPoolExecutor(_REQUESTS) as pool:
-            found = dict(zip(commits, pool.map(content, commits), strict=True))
-        hub.failed = None
-        contents = {name: content for name, content in found.items() if content is not None}
-        kinds = {name: hub.weights(commits[name], name) for name in contents}
+    def _listed(self) -> tuple[dict[str, Content], dict[str, str]]:
+        """What the Hub's list says of the revisions, and of the unreadable ones why; these are told."""
+        places, self._hub.failures[:] = self._refs, []
+        held, lost = contents(self._hubs, places, self.strict_revisions)
+        for name, why in lost.items():
+            left_out([name], why)
+        kinds = {name: self._hub_of(name).weights(places[name].commit, name) for name in held}
         check_weights(self.repository, kinds, self.allow_pickle, self.cache_gb)
-        return contents
+        return held, lost
 
-    def _cached(self) -> dict[str, Content]:
-        """The contents of what is in the cache, read from the files themselves."""
-        names = sorted(name for name in self._cache.named if name == "main" or self._place(name))
-        if not names:
+    def _cached(self) -> tuple[dict[str, Content], dict[str, str]]:
+        """The same of what is in the cache, read from the files themselves."""
+        if not self._refs:
             self._hub.commits()  # which says that there is no asking
-        log.info("%s: offline, %d revisions in the cache %s", self.repository, len(names), self._cache.root)
-        return folder_contents({name: self._cache.snapshot(self._cache.named[name]) for name in names})
+        root = self._hub.cache.root
+        log.info("%s: offline, %d revisions in the cache %s", self.repository, len(self._refs), root)
+        folders = {name: self._hub_of(name).cache.snapshot(ref.commit) for name, ref in sorted(self._refs.items())}
+        return folder_contents(folders), {}
 
     def fetch(self, revision: Revision) -> Path:
         """The revision's folder in the cache; files that are missing there are downloaded.
@@ -187,45 +193,30 @@ class HubCheckpoints:
             UnreachableError: the Hub did not answer.
             OSError: the disk, or `cache_gb`, is full.
         """
-        if revision.name not in self._commits:
+        ref = self._refs.get(revision.name)
+        if ref is None:
             raise ValueError(f"revision: {revision.name} is not a revision of {self.repository}")
+        hub = self._hubs[ref.repository]
+
+        def room() -> None:
+            needed, parts = hub.cache.missing(hub.weights(ref.commit, revision.name).values())
+            wait = self.patience if hub.cache.is_used(ref.commit) else 0.0  # what is fetched ahead can wait
+            last = self._refs[self.revisions()[-1].name].commit
+            self._quota(self.cache_gb or 0.0).make_room(needed, parts, last, wait)
+
         try:
-            turn = _fetching if self.cache_gb is not None else nullcontext()
-            with turn, self._cache.held(self._commits[revision.name]):
-                return self._fetched(revision)
+            folder = fetched(hub, revision, ref, room if self.cache_gb is not None else None)
         except RefusedError as error:  # not a fault of this revision alone
             raise BadInput(str(error)) from error
         except DamagedError as error:
             if self.strict_revisions:
                 raise BadInput(f"{error} (checkpoints.strict_revisions=true)") from error
             raise
+        hub.cache.name("main" if ref.repository != self.repository else revision.name, ref.commit)
+        return folder
 
-    def _fetched(self, revision: Revision) -> Path:
-        name, commit = revision.name, self._commits[revision.name]
-        folder = self._cache.snapshot(commit)
-        for again in (False, True):
-            if not self._offline:
-                try:
-                    self._complete(name, commit, again)
-                except MissingError as error:
-                    raise DamagedError(str(error)) from error
-            with suppress(ValueError):  # no weights: another process has removed them in this moment
-                if digests.folder_digests(folder) == (revision.weights, revision.tokenizer):
-                    with self._cache.settled():
-                        if digests.is_model(folder):
-                            self._cache.name(name, commit)
-                            return folder
-        raise DamagedError(f"{folder}: {name} is not what the Hub lists, though it was downloaded twice")
-
-    def _complete(self, name: str, commit: str, again: bool) -> None:
-        """Download a commit's files that are not in the cache; with `again` also those that are."""
-        weights = self._hub.weights(commit, name)
-        if self.cache_gb is not None:
-            wait = self.patience if self._cache.is_used(commit) else 0.0  # what is fetched ahead can wait
-            last = self._commits[self._revisions[-1].name]
-            self._cache.make_room(self._cache.missing(weights.values()), self.cache_gb * GB, last, wait)
-        for file in (*self._hub.others(commit, name), *weights):
-            self._hub.download(commit, name, file, again)
+    def _quota(self, limit: float) -> Quota:
+        return Quota([hub.cache for hub in self._hubs.values()], limit)
 
     def using(self, revision: Revision) -> bool:
         """Say that this process works with a revision from now on, so that no process removes its weights.
@@ -233,86 +224,73 @@ class HubCheckpoints:
         Returns:
             Whether its weights are in the cache.
         """
-        return revision.name in self._commits and self._cache.use(self._commits[revision.name])
+        ref = self._refs.get(revision.name)
+        if ref is None:
+            return False
+        here = self._hubs[ref.repository].cache.use(ref.commit)
+        for name, hub in self._hubs.items():
+            if name != ref.repository:
+                hub.cache.leave()
+        return here
 
     def shape(self) -> ModelShape:
-        name = self._revisions[-1].name
-        return shape_of(self._hub.download(self._commits[name], name, digests.CONFIG).parent)
+        name = self.revisions()[-1].name
+        hub, commit = self._hub_of(name), self._refs[name].commit
+        for file in hub.code(commit, name):
+            hub.download(commit, name, file)
+        return shape_of(hub.download(commit, name, digests.CONFIG).parent)
 
     @cached_property
-    def _commits(self) -> Mapping[str, str]:
-        """Revision's name → commit, ordered by name. Kept, because a branch may change while a search runs."""
-        if self._offline:
-            return self._cache.named
-        family, commits = self._family, self._hub.commits()
-        placed = {name: commits[name] for name in sorted(commits) if name == "main" or self._place(name)}
-        named = NAMED if family is None else f"that of a checkpoint of {family.title} on one time axis"
-        left_out(commits.keys() - placed.keys(), f"the step is read from the name, which must be {named}")
+    def _refs(self) -> Mapping[str, Ref]:
+        """Revision's name → place, ordered by name. Kept, because a branch may change while a search runs."""
+        if offline():
+            found = refs.in_the_cache(self._hub, self._family)
+            return {name: found[name] for name in sorted(found) if self._is_one(name)}
+        found = refs.on_the_hub(self._hub, self._family)
+        placed = {name: found[name] for name in sorted(found) if self._is_one(name)}
+        if self._family is None or self._family.published is not Published.repositories:  # others are other models
+            named = NAMED if self._family is None else f"that of a checkpoint of {self._family.title} on one time axis"
+            left_out(found.keys() - placed.keys(), f"the step is read from the name, which must be {named}")
         return placed
 
+    def _is_one(self, name: str) -> bool:
+        return name == "main" or (is_name(name) and self._place(name) is not None)
+
     def _place(self, name: str) -> tuple[int, int | None] | None:
-        """(Step from the beginning of training, tokens if known) that a branch's name tells, as its family means it."""
+        """(Step from the beginning of training, tokens if known) that a name tells, as its family means it."""
         family, model, alone = self._family, self.repository.rpartition("/")[2], in_the_name(name)
         if family is None or (alone is not None and family.position(name, model) == alone[0]):
             return alone  # tokens too, so that the plane of an earlier search is the same as now
         position, place = family.position(name, model), family.place(name, model)
         return None if position is None or place is None else (position, place.tokens)
 
-    @cached_property
-    def _family(self) -> Family | None:
-        """The model's family. Raises ValueError if its checkpoints are no branches or tags."""
-        family = registry.family_of(self.repository)
-        if family is not None and family.published in (Published.commits, Published.repositories):
-            raise ValueError(
-                f"checkpoints.models: the checkpoints of {family.title} are {family.published.value} of their own, "
-                "which a search cannot use yet; download them into folders named by their step, and search "
-                "checkpoints=folder"
-            )
-        return family
-
-    def _content(self, name: str) -> Content | None:
-        """What a revision's files hold; None when it is missing or cannot be read, which is told."""
-        try:
-            return self._described(name, self._commits[check_name(name, "revision", folders=True)])
-        except MissingError:  # HTTP 404; other errors are raised
-            why = f"{self.repository} no longer has it"
-        except UnreadableError as error:
-            why = f"in {self.repository} {error}"
-        if self.strict_revisions:
-            raise ValueError(f"checkpoints.strict_revisions: must be false to go on without {name}; {why}")
-        left_out([name], why)
-        return None
-
-    def _described(self, name: str, commit: str) -> Content:
-        hub = self._hub
-        files, weights = hub.files(commit, name), hub.weights(commit, name)
-        if not weights or digests.CONFIG not in files:
-            raise UnreadableError("it has no weights")
-        if missing := gap(weights):
-            raise UnreadableError(f"it lacks weights ({missing})")
-        settings = files.get(digests.TOKENIZER_CONFIG)
-        tokenizer = {file: hub.sha256(commit, name, files[file]) for file in digests.TOKENIZER if file in files}
-        parts = {file: hub.sha256(commit, name, weights[file]) for file in weights}
-        return Content(
-            digests.weights_digest(parts, hub.settings(commit, name, files[digests.CONFIG])),
-            digests.tokenizer_digest(tokenizer, hub.settings(commit, name, settings) if settings else None),
-            tuple(parts.values()),
-        )
+    @property
+    def _has_main(self) -> bool:
+        """Whether the branch `main` is meant to hold a checkpoint."""
+        family = self._family
+        return family is None or family.position("main", self.repository.rpartition("/")[2]) is not None
 
     @property
-    def _offline(self) -> bool:
-        from huggingface_hub import constants
+    def _checkpoints(self) -> str:
+        """What its checkpoints are on the Hub, for messages."""
+        family = self._family
+        if family is None:
+            return f"branches with weights that are named {NAMED}"
+        return f"{family.published.value} with weights that are named as {family.title} names its checkpoints"
 
-        return constants.is_offline_mode()
-
-    def asked(self, what: str, call: "Callable[[HfApi], Any]") -> Any:
-        """What a request gives that is made through the Hub's client; `what` is for messages. Raises as `revisions`."""
-        return self._hub.asked(what, call)
+    @cached_property
+    def _family(self) -> Family | None:
+        return registry.family_of(self.repository)
 
     @cached_property
     def _hub(self) -> Repository:
-        return Repository(self.repository, self.cache, self.patience, self.silence, self.file_timeout)
+        return Repository(self.repository, self.access)
 
     @cached_property
-    def _cache(self) -> HubCache:
-        return HubCache(self.cache, self.repository)
+    def _hubs(self) -> dict[str, Repository]:
+        """The repositories of the model's revisions, by name."""
+        names = dict.fromkeys(ref.repository for ref in self._refs.values())
+        return {name: self._hub.beside(name) for name in names}
+
+    def _hub_of(self, name: str) -> Repository:
+        return self._hubs[self._refs[name].repository]

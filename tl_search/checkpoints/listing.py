@@ -1,29 +1,16 @@
 """What the Hub lists of a model's checkpoints, wherever its family publishes them, by the family's names for them."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from tl_search.checkpoints import registry
-from tl_search.checkpoints.family import Family, Published
-from tl_search.checkpoints.hub import HubCheckpoints
+from tl_search.checkpoints import refs, registry
+from tl_search.checkpoints.family import Family
 from tl_search.checkpoints.offered import Offer, told
+from tl_search.checkpoints.refs import Ref
+from tl_search.checkpoints.repository import Access, Repository, offline
 from tl_search.checkpoints.source import has_place
-from tl_search.plane.revision import Revision, check_name, step_of, tokens_of
-
-
-@dataclass(frozen=True)
-class Ref:
-    """Where a checkpoint lies on the Hub.
-
-    Args:
-        repository: `ORGANISATION/NAME`; another one for each checkpoint where they are sibling repositories.
-        commit: The commit that holds it.
-    """
-
-    repository: str
-    commit: str
+from tl_search.plane.revision import Revision, step_of, tokens_of
+from tl_search.store.keys import is_name
 
 
 @dataclass(frozen=True)
@@ -34,11 +21,13 @@ class Listing:
         refs: Name → place on the Hub, for names that tell a place in training, and for `main`.
         others: Names of branches and tags that are none, sorted.
         offer: Those on one time axis.
+        cache: The folder from which all this is known, if the Hub was not asked.
     """
 
     refs: Mapping[str, Ref]
     others: tuple[str, ...]
     offer: Offer
+    cache: str | None = None
 
     @property
     def lacking(self) -> tuple[str, ...]:
@@ -48,32 +37,30 @@ class Listing:
         return tuple(checkpoint.name for checkpoint in known if checkpoint.name not in self.refs)
 
 
-def listed(source: HubCheckpoints, repository: str) -> Listing:
-    """What the Hub has of a model.
+def listed(access: Access, repository: str) -> Listing:
+    """What the Hub has of a model; while HF_HUB_OFFLINE is set, what its cache has.
 
     Args:
-        source: How the Hub is asked; its cache and its patience are used.
+        access: How the Hub is asked.
         repository: The model.
 
     Raises:
         ValueError: there is no such model, or access to it is denied.
-        UnreachableError: the Hub did not answer.
+        UnreachableError: the Hub did not answer, or there is nothing in the cache.
     """
-    family = registry.family_of(repository)
-    hub = HubCheckpoints((repository,), cache=source.cache, patience=source.patience)
-    published = family.published if family is not None else Published.branches
-    if published is Published.repositories and family is not None:
-        found = _siblings(hub, family)
+    family, hub = registry.family_of(repository), Repository(repository, access)
+    if offline():
+        found = refs.in_the_cache(hub, family)
+        if not found:
+            hub.commits()  # which says that there is no asking
     else:
-        refs = hub.asked("its branches", lambda api: api.list_repo_refs(repository))
-        found = {ref.name: Ref(repository, ref.target_commit) for ref in [*refs.tags, *refs.branches]}
-        if published is Published.commits and family is not None:
-            found |= _commits(hub, family, refs.branches)
+        found = refs.on_the_hub(hub, family)
     model = repository.rpartition("/")[2]
     placed = {name: ref for name, ref in found.items() if name == "main" or _is_place(name, family, model)}
     sizes, notes = (family.models.get(model), told(family, model)) if family else (None, ())
     offer = Offer(repository, _on_the_axis(placed, family, model), sizes, family, True, notes)
-    return Listing(dict(sorted(placed.items())), tuple(sorted(found.keys() - placed.keys())), offer)
+    here = str(hub.cache.root) if offline() else None
+    return Listing(dict(sorted(placed.items())), tuple(sorted(found.keys() - placed.keys())), offer, here)
 
 
 def position(name: str, family: Family | None, model: str) -> int | None:
@@ -82,6 +69,8 @@ def position(name: str, family: Family | None, model: str) -> int | None:
 
 
 def _is_place(name: str, family: Family | None, model: str) -> bool:
+    if not is_name(name):
+        return False
     return has_place(name) if family is None else family.place(name, model) is not None
 
 
@@ -95,7 +84,7 @@ def _on_the_axis(refs: Mapping[str, Ref], family: Family | None, model: str) -> 
         elif last not in steps.values():
             steps["main"] = last
     by_step = {steps[name]: name for name in sorted(steps, reverse=True)}
-    return tuple(Revision(check_name(by_step[step]), step, _tokens(by_step[step], family, model))
+    return tuple(Revision(by_step[step], step, _tokens(by_step[step], family, model))
                  for step in sorted(by_step))  # fmt: skip
 
 
@@ -104,32 +93,3 @@ def _tokens(name: str, family: Family | None, model: str) -> int | None:
         return tokens_of(name)
     place = family.place(name, model)
     return place.tokens if place else None
-
-
-def _commits(hub: HubCheckpoints, family: Family, branches: Any) -> dict[str, Ref]:
-    """Checkpoints that are commits, by their titles; of two with one name, the newest on the first branch."""
-    found: dict[str, Ref] = {}
-    for branch in sorted(branches, key=lambda branch: (branch.name == "main", branch.name)):
-        for commit in _of_branch(hub, branch.name):
-            for naming in family.names:
-                pattern = re.escape(naming.title or "").replace(re.escape("{step}"), r"(\d+)")
-                said = re.fullmatch(pattern, commit.title.strip())
-                if naming.title and said:
-                    name = naming.name(naming.at(int(said[1]), hub.model), hub.model)
-                    found.setdefault(str(name), Ref(hub.repository, commit.commit_id))
-    return found
-
-
-def _of_branch(hub: HubCheckpoints, branch: str) -> Any:
-    return hub.asked(f"the commits of {branch}", lambda api: api.list_repo_commits(hub.repository, revision=branch))
-
-
-def _siblings(hub: HubCheckpoints, family: Family) -> dict[str, Ref]:
-    """Checkpoints that are repositories of their own, by what follows the model's name in theirs."""
-    prefix = f"{hub.repository}-"
-    models = hub.asked(
-        "its sibling repositories",
-        lambda api: list(api.list_models(author=family.organisation, search=prefix.partition("/")[2], full=True)),
-    )
-    return {model.id.removeprefix(prefix): Ref(model.id, model.sha or "main") for model in models
-            if model.id.startswith(prefix)}  # fmt: skip

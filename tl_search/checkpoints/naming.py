@@ -9,6 +9,7 @@ from math import ceil, floor
 from typing import Any
 
 UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+_LARGEST = 2**62  # of steps and of tokens; a name that tells more is no checkpoint's
 _FIELD = re.compile(r"\{(step|tokens|stage)(?::([^}]*))?\}")
 _ROUND = {"up": ceil, "down": floor, "nearest": lambda number: floor(number + Fraction(1, 2))}
 
@@ -131,8 +132,10 @@ class Naming:
         said = found.groupdict()
         step, stage = int(said["step"]) * self.scale, said.get("stage") or self.stage
         if said.get("tokens") is None:
-            return self.at(step, model, stage)
-        return Place(step, int(Fraction(said["tokens"]) * (self.unit or 1)), stage)
+            place = self.at(step, model, stage)
+        else:
+            place = Place(step, int(Fraction(said["tokens"]) * (self.unit or 1)), stage)
+        return place if max(place.step, place.tokens or 0) < _LARGEST else None
 
     def _pattern(self, loose: bool) -> str:
         """The template as a regular expression; a loose one also takes other dashes or none between its words."""
@@ -141,7 +144,7 @@ class Naming:
         for found in _FIELD.finditer(self.template):
             what, how = found.groups()
             pattern += _literal(self.template[end : found.start()], loose) + (dash if what == "step" else "")
-            number = r"\d+(?:\.\d+)?" if what == "tokens" else r"\d+"
+            number = r"\d{1,18}(?:\.\d{1,18})?" if what == "tokens" else r"\d{1,18}"
             pattern += f"(?P<{what}>{self.stage if what == 'stage' else number})"
             pattern += how if what == "tokens" else ""
             end = found.end()

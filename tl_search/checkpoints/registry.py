@@ -14,7 +14,7 @@ from tl_search import plugins
 from tl_search.checkpoints.family import Family, Published
 from tl_search.checkpoints.naming import Naming
 from tl_search.errors.kinds import BadInput
-from tl_search.errors.nearest import suggest
+from tl_search.errors.nearest import nearest_names, suggest
 from tl_search.store.typed_json import fitting, from_plain
 
 _HOME = "tl_search.checkpoints.families"
@@ -41,6 +41,13 @@ def named(name: str) -> Family:
 def family_of(repository: str) -> Family | None:
     """The family whose model `ORGANISATION/MODEL` is; None if the registry has none."""
     return next((family for name in names() if (family := named(name)).has(repository)), None)
+
+
+def near(repository: str) -> str:
+    """The end of a message about a model that is not known: the registry's model with the most similar name, if any."""
+    models = {model: f"{family.organisation}/{model}" for family in map(named, names()) for model in family.models}
+    found = nearest_names(repository.rpartition("/")[2], models, 1, sizes=True)
+    return f"; did you mean {models[found[0]]}?" if found and models[found[0]] != repository else ""
 
 
 def matches(pattern: str, model: str) -> bool:

@@ -4,14 +4,17 @@ import os
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tl_search.checkpoints import registry
+from tl_search.checkpoints.cache import HubCache
 from tl_search.checkpoints.client import AnswerError, Watch
+from tl_search.checkpoints.resume import into_cache
 from tl_search.checkpoints.retry import patiently
-from tl_search.runs import digests
+from tl_search.runs import digests, trusted
 from tl_search.store.atomic import read_json
 from tl_search.store.manifest import file_digest
 
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
 PUBLIC = "https://huggingface.co"  # the Hub itself
 _AGAIN = "remove it, so that it is downloaded again"
 _FIELD = "checkpoints.models"  # the setting that a refusal is about
-_INDEX = {".safetensors": "model.safetensors.index.json", ".bin": "pytorch_model.bin.index.json"}
 _downloading = threading.Lock()
 
 
@@ -47,23 +49,40 @@ class UnreadableError(ValueError):
     """A file is not what its name says."""
 
 
+def offline() -> bool:
+    """Whether HF_HUB_OFFLINE is set, so that nothing is asked."""
+    from huggingface_hub import constants
+
+    return constants.is_offline_mode()
+
+
+@dataclass(frozen=True)
+class Access:
+    """How the Hub is asked; each setting is that of `HubCheckpoints` with this name."""
+
+    cache: str | None
+    patience: float
+    silence: float
+    file_timeout: float
+
+
 @dataclass
 class Repository:
     """A model on the server that HF_ENDPOINT names, else on the Hugging Face Hub.
 
     Args:
         name: With its organisation.
-        cache: The folder for downloads; None uses the Hub client's own cache.
-        patience, silence, file_timeout: As in `HubCheckpoints`.
-        failed: Why nothing more should be asked: with many requests under way, each would wait for as long again.
+        failures: If there is one, nothing more is asked: with many requests under way, each would wait for as long
+            again.
     """
 
     name: str
-    cache: str | None
-    patience: float
-    silence: float
-    file_timeout: float
-    failed: Exception | None = None
+    access: Access
+    failures: list[Exception] = field(default_factory=list)
+
+    def beside(self, name: str) -> "Repository":
+        """Another repository of the same model."""
+        return self if name == self.name else replace(self, name=name)
 
     def asked(self, what: str, call: "Callable[[HfApi], Any]") -> Any:
         """What a request gives that is made through the Hub's client; `what` is for messages. Raises as `_ask`."""
@@ -72,11 +91,18 @@ class Repository:
     def commits(self) -> dict[str, str]:
         """Branch or tag → commit."""
         refs = self._ask(lambda: self._api.list_repo_refs(self.name), "its branches")
-        commits = {ref.name: ref.target_commit for ref in [*refs.tags, *refs.branches]}
-        for name, commit in commits.items():
-            if not re.fullmatch("[0-9a-f]{40}", str(commit)):  # it becomes the name of a folder
-                raise RefusedError(f"{_FIELD}: {self.name}: the commit of {name} is {commit!r}, so this is no Hub")
-        return commits
+        return {ref.name: self.checked(ref.name, ref.target_commit) for ref in [*refs.tags, *refs.branches]}
+
+    def history(self, branch: str) -> list[tuple[str, str]]:
+        """(Commit, title) of each commit of a branch, the newest first."""
+        commits = self._ask(lambda: self._api.list_repo_commits(self.name, revision=branch), f"the commits of {branch}")
+        return [(commit.commit_id, commit.title) for commit in commits]
+
+    def checked(self, name: str, commit: object) -> str:
+        """A commit that the Hub names, which becomes the name of a folder. Raises RefusedError if it is none."""
+        if not re.fullmatch("[0-9a-f]{40}", str(commit)):
+            raise RefusedError(f"{_FIELD}: {self.name}: the commit of {name} is {commit!r}, so this is no Hub")
+        return str(commit)
 
     def files(self, commit: str, revision: str) -> dict[str, Any]:
         """File's name → what the Hub says of it: its size, and the sha256 of a large one. Asked for once."""
@@ -97,8 +123,14 @@ class Repository:
     def others(self, commit: str, revision: str) -> list[str]:
         """The names of the other files that a model is loaded with; never weights of another format."""
         files, weights = self.files(commit, revision), self.weights(commit, revision)
-        indexes = {_INDEX[Path(name).suffix] for name in weights}
+        indexes = {digests.INDEXES[Path(name).suffix] for name in weights}
         return [name for name in (*indexes, digests.CONFIG, *digests.TOKENIZER) if name in files]
+
+    def code(self, commit: str, revision: str) -> list[str]:
+        """The names of the files with a model's own code, if the person lets it run; from now on it may be run."""
+        if not trusted.grant(self.name, commit, self.cache.snapshot(commit)) or offline():
+            return []
+        return [name for name in self.files(commit, revision) if name.endswith(".py") and "/" not in name]
 
     def sha256(self, commit: str, revision: str, file: Any) -> str:
         """The sha256 of a file: the Hub lists it for large files, a small file is downloaded."""
@@ -122,18 +154,28 @@ class Repository:
                 self._blobs[file.blob_id] = self.download(commit, revision, file.rfilename)
             return self._blobs[file.blob_id]
 
-    def download(self, commit: str, revision: str, file: str, again: bool = False) -> Path:
+    def download(self, commit: str, revision: str, file: str, again: bool = False, large: Any = None) -> Path:
         """The local path of a file, downloaded if it is not in the cache, or `again`.
 
         Of several processes that want it, one downloads it, and the others wait; it gets its name when it is whole.
+
+        Args:
+            large: What the Hub lists of a large file, whose download goes on where an earlier one was cut off.
         """
 
         def download() -> str:
+            if large is not None and not again:
+                into_cache(self.cache, self._api, commit, file, large)
             return self._api.hf_hub_download(
-                self.name, file, revision=commit, cache_dir=self.cache, force_download=again
+                self.name, file, revision=commit, cache_dir=self.access.cache, force_download=again
             )
 
-        return Path(self._ask(download, f"{file} of {revision}", self.file_timeout))
+        return Path(self._ask(download, f"{file} of {revision}", self.access.file_timeout))
+
+    @cached_property
+    def cache(self) -> HubCache:
+        """Its part of the cache."""
+        return HubCache(self.access.cache, self.name)
 
     @cached_property
     def _described(self) -> dict[str, dict[str, Any]]:
@@ -162,11 +204,12 @@ class Repository:
         """
         from huggingface_hub import errors
 
-        if self.failed is not None:
-            raise self.failed
-        watch = Watch(self.silence, whole or self.patience + self.silence)
+        if self.failures:
+            raise self.failures[0]
+        patience, silence = self.access.patience, self.access.silence
+        watch = Watch(silence, whole or patience + silence)
         try:
-            return patiently(call, f"{self.name}: {what}", self.patience, watch)
+            return patiently(call, f"{self.name}: {what}", patience, watch)
         except AnswerError as error:
             raise self._meaning(error, what) from error
         except errors.LocalEntryNotFoundError as error:  # the answer has no commit or no checksum
@@ -188,7 +231,7 @@ class Repository:
         if answer.status == 404 and what != "its branches":
             return MissingError(f"{name}: {what} is not on the Hub (any more)")
         if answer.status == 404 or answer.code == "RepoNotFound":
-            return RefusedError(f"{_FIELD}: {name} is not on the Hub, or private (HF_TOKEN)")
+            return RefusedError(f"{_FIELD}: {name} is not on the Hub, or private (HF_TOKEN){registry.near(name)}")
         if answer.status == 401:
             return RefusedError(
                 f"{_FIELD}: {name}: {what}: the Hub asks who you are (401); is HF_TOKEN set, and valid?"

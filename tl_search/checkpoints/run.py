@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tl_search.checkpoints.source import LocalCheckpoints, has_place, in_training_order, left_out
+from tl_search.checkpoints.source import LocalCheckpoints, has_place, in_training_order, left_out, without_suspects
 from tl_search.plane.revision import Revision
-from tl_search.runs.digests import folder_digests, is_model
+from tl_search.runs.digests import folder_digests, is_model, weight_files
 from tl_search.runs.index import read_index
 from tl_search.runs.layout import RunPaths
 from tl_search.store.manifest import DamagedError, verify
@@ -19,6 +19,7 @@ class RunCheckpoints(LocalCheckpoints):
 
     Args:
         path: The run directory.
+        suspects: As for every local source.
     """
 
     def check(self) -> None:
@@ -29,23 +30,25 @@ class RunCheckpoints(LocalCheckpoints):
             raise ValueError(f"path: must be a training run with revisions, got {self.path!r}, {what}")
 
     def listed(self) -> tuple[Revision, ...]:
-        """The revisions in the index whose files exist; others are left out with a warning.
+        """The revisions in the index whose files exist and belong together; others are left out with a warning.
 
         Raises:
             ValueError: there are none.
         """
-        found = []
+        found, parts = [], {}
         for line in read_index(Path(self.path)):
             revision = line.revision
             if self.folder(revision.name).is_dir():
                 found.append(revision)
+                parts[revision.name] = [line.files[name] for name in weight_files(line.files)]
             else:
                 left_out([revision.name], f"{self.folder(revision.name)} is gone")
         if not found:
             raise ValueError(
                 f"checkpoints.path: must be a training run with revisions, got {self.path!r}, which has none"
             )
-        return in_training_order(found)
+        kept, _ = without_suspects(in_training_order(found), parts, self.suspects)
+        return kept
 
     def fetch(self, revision: Revision) -> Path:
         """The revision's folder. Raises DamagedError, which names the file, if it differs from manifest or index."""

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 from tl_search.checkpoints.content import Content, foreign
 from tl_search.plane.revision import Revision, step_of, tokens_of
 from tl_search.runs.model_files import check_config
-from tl_search.runs.pretrained import load_config
+from tl_search.runs.pretrained import empty_model
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +70,17 @@ class CheckpointSource(Protocol):
 
 @dataclass(frozen=True)
 class LocalCheckpoints(ABC):
-    """A source whose revisions lie in folders of this machine; they are listed once."""
+    """A source whose revisions lie in folders of this machine; they are listed once.
+
+    Args:
+        path: The folder.
+        suspects: Whether revisions are kept that have a shard of another step.
+    """
 
     path: str
+    suspects: bool = False
 
-    DECIDES: ClassVar = {"files": "path"}
+    DECIDES: ClassVar = {"files": "path suspects"}
 
     @abstractmethod
     def check(self) -> None:
@@ -130,15 +136,14 @@ def from_names(
     contents: Mapping[str, Content],
     suspects: bool = False,
     place: Callable[[str], tuple[int, int | None] | None] = in_the_name,
-) -> tuple[Revision, ...]:
-    """The revisions of a source that knows their steps only from their names.
+) -> tuple[tuple[Revision, ...], tuple[Revision, ...]]:
+    """The revisions of a source that knows their steps only from their names; those that are left out as suspect.
 
-    The step of `main` is the last step + 1, unless its files equal those of the last step. A revision that has a shard
-    of a step far away (`foreign`) is left out with a warning, or only named if `suspects`.
+    The step of `main` is the last step + 1, unless its files equal those of the last step.
 
     Args:
         contents: Revision's name → its content; every name but `main` tells a place.
-        suspects: Whether such revisions are kept.
+        suspects: Whether revisions are kept that have a shard of a step far away (`without_suspects`).
         place: What a name tells.
     """
     places = {name: told for name in contents if name != "main" and (told := place(name)) is not None}
@@ -149,15 +154,29 @@ def from_names(
         for name, (step, tokens) in places.items()
     )
     revisions = in_training_order(listed, {content.weights: content.same for content in contents.values()})
-    strange = foreign(revisions, {name: content.parts for name, content in contents.items()})
+    return without_suspects(revisions, {name: content.parts for name, content in contents.items()}, suspects)
+
+
+def without_suspects(
+    revisions: Sequence[Revision], parts: Mapping[str, Sequence[str]], keep: bool = False
+) -> tuple[tuple[Revision, ...], tuple[Revision, ...]]:
+    """The revisions without those that have a file of weights of a step far away (`foreign`), with a warning; those.
+
+    Args:
+        revisions: In training order, no two alike.
+        parts: Revision's name → sha256 of its files of weights.
+        keep: Whether they are only named and stay.
+    """
+    strange = foreign(revisions, parts)
     for owner in sorted(set(strange.values())):
         names = [name for name in strange if strange[name] == owner]
         why = f"part of the weights is that of {owner}, but not in the steps between (a mistake in publishing?)"
-        if suspects:
+        if keep:
             log.warning("%s: kept, though %s", ", ".join(names), why)
         else:
             left_out(names, f"{why}; checkpoints.suspects=true keeps such revisions")
-    return tuple(revision for revision in revisions if suspects or revision.name not in strange)
+    kept = tuple(revision for revision in revisions if keep or revision.name not in strange)
+    return kept, tuple(revision for revision in revisions if revision not in kept)
 
 
 def in_training_order(revisions: Iterable[Revision], same: Mapping[str, str] | None = None) -> tuple[Revision, ...]:
@@ -215,14 +234,9 @@ def shape_of(folder: Path) -> ModelShape:
     Raises:
         ValueError: config.json describes no model that transformers knows, or none with text in it.
     """
-    import torch
-    from transformers import AutoModel
-
     check_config(folder)
     try:
-        config = load_config(folder, local_files_only=True)
-        with torch.device("meta"):
-            model = text_model(AutoModel.from_config(config, attn_implementation="eager", trust_remote_code=False))
+        model = text_model(empty_model(folder))
         sizes = model.config.num_hidden_layers, model.config.hidden_size
     except Exception as error:  # the library builds what the file says, so it can be anything
         reason = str(error).strip().partition("\n")[0]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tl_search.checkpoints.cache import GB
+from tl_search.checkpoints.quota import GB
 
 log = logging.getLogger(__name__)
 

@@ -26,6 +26,7 @@ class Command:
         makes_run: Whether it makes a run directory. One that makes none is carried out here, without Hydra's launchers.
         also_takes: Commands whose experiments fit this one, too.
         resumes: Whether `resume=RUN` puts its settings on top of those of an earlier run.
+        rewrite: Puts the words of a command line in the form in which its own settings hold them.
     """
 
     name: str
@@ -42,3 +43,4 @@ class Command:
     makes_run: bool = True
     also_takes: tuple[str, ...] = ()
     resumes: bool = False
+    rewrite: Callable[[Sequence[str]], list[str]] = list

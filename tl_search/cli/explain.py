@@ -29,39 +29,42 @@ CLOSED = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOO
 _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
-def explain(error: BaseException) -> tuple[int, str]:
+def explain(error: BaseException, kept: bool = True) -> tuple[int, str]:
     """The exit code and the message for an error that ended a command; only a bug's message is a traceback.
 
     There is no message where nobody is there to read one. Secrets in it are masked, and names that it quotes escaped.
+
+    Args:
+        kept: Whether the same command can go on with what is on disk, unlike that of a job that was only tried.
     """
-    code, message = _told(error)
+    code, message = _told(error, kept)
     return code, printable_lines(message) if code == BUG or isinstance(error, JobFailed) else printable(message)
 
 
-def _told(error: BaseException) -> tuple[int, str]:
+def _told(error: BaseException, kept: bool) -> tuple[int, str]:
     if isinstance(error, BrokenPipeError):
         return UNHEARD, ""
     if isinstance(error, JobFailed):
         return error.code, error.message
+    later = "; the same command goes on from here" if kept else ""
     if isinstance(error, Requeued) or (isinstance(error, SystemExit) and error.code == TRY_AGAIN):
         told = getattr(error, "__notes__", ())
-        return TRY_AGAIN, "; ".join(told) or "stopped as it was asked to, to be queued again; the same command goes on"
+        again = ", to be queued again; the same command goes on" if kept else ""
+        return TRY_AGAIN, "; ".join(told) or f"stopped as it was asked to{again}"
     # without a code: Lightning's way to end of SIGTERM while it starts
     if isinstance(error, Terminated) or (isinstance(error, SystemExit) and error.code in (None, TERMINATED)):
-        return TERMINATED, "terminated; the same command goes on from here"
+        return TERMINATED, f"terminated{later}"
     if isinstance(error, SystemExit):
         return (error.code if isinstance(error.code, int) else BUG), str(error)
     if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED, "interrupted; the same command goes on from here"
+        return INTERRUPTED, f"interrupted{later}"
     if isinstance(error, LockedError):
         return LOCKED, f"error: {error}"
     passing = next((e for e in chain(error) if isinstance(e, OSError) and e.errno in PASSING), None)
     if passing is not None:
         where = f"{passing.filename}: " if passing.filename else ""
-        return (
-            TRY_AGAIN,
-            f"error: {where}{passing.strerror}; what is on disk is whole, and the same command goes on",
-        )
+        whole = "; what is on disk is whole, and the same command goes on" if kept else ""
+        return TRY_AGAIN, f"error: {where}{passing.strerror}{whole}"
     offline = next((name for name in _OFFLINE if os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE")), None)
     if offline and any(_is_offline(e) for e in chain(error)):
         line = first_line(error)

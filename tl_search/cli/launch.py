@@ -10,12 +10,16 @@ from omegaconf import DictConfig
 
 from tl_search.cli import commands
 from tl_search.cli.command import Command
+from tl_search.cli.config import run_folder  # noqa: F401  it makes the names of directories of trainings
 from tl_search.cli.config.build import build
+from tl_search.cli.config.carried_out import check_slurm
 from tl_search.cli.config.compose import CommandLine
 from tl_search.cli.config.preflight import Job
 from tl_search.cli.config.resumed import resumed
 from tl_search.cli.config.searchpath import conf_dir
+from tl_search.cli.config.tried import is_tried
 from tl_search.cli.explain import explain
+from tl_search.cli.leftovers import no_leftovers
 from tl_search.cli.sweep import sent_away, tell_found, tell_logs
 from tl_search.errors.console import surviving
 from tl_search.errors.door import guarded
@@ -55,7 +59,7 @@ def _run_job(config: DictConfig, hydra: Any, command: Command, folder: Path) -> 
             job = Job(config, folder, command.plan(build(config)))
         code = command.execute(job.plan, folder, job.config)
     except BaseException as error:
-        code, message = explain(error)
+        code, message = explain(error, kept=not is_tried(config))
         if code == BAD_INPUT and not getattr(error, "begun", False):
             _remove_unstarted(folder)
         print(message, end="\n" if message else "", file=sys.stderr, flush=True)
@@ -78,7 +82,11 @@ def one_of_several() -> bool:
 
 def launch(line: CommandLine, jobs: list[Job]) -> int:
     """Run the jobs and give the exit code of them all."""
+    from hydra.types import RunMode
+
     away = sent_away(jobs)
+    if away and jobs[0].config.hydra.mode == RunMode.MULTIRUN:
+        check_slurm(jobs[0].config.hydra.launcher)
     if away:
         tell_logs(jobs)
     try:
@@ -107,7 +115,7 @@ def _launch(line: CommandLine, jobs: list[Job]) -> int:
     os.environ["PYTHONSAFEPATH"] = "1"  # the processes of launchers import nothing that lies in the working directory
     _tell_shell_lines(jobs)
     try:
-        with checked():
+        with checked(), no_leftovers(job.folder for job in jobs):
             hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=line.command)(run_job)()
     except BaseException as error:
         if codes and codes[-1] == TRY_AGAIN and isinstance(error, Requeued):

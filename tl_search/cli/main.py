@@ -110,8 +110,9 @@ def _dispatch(words: list[str]) -> int:
 
 def _run(name: str, rest: list[str]) -> int:
     from tl_search.cli.config.plugged import plugged
+    from tl_search.cli.config.trusting import trusting
 
-    with plugged(rest) as words:
+    with plugged(rest) as own, trusting(own) as words:
         return _carry_out(name, words)
 
 
@@ -126,7 +127,7 @@ def _carry_out(name: str, words: list[str]) -> int:
     from tl_search.cli.launch import launch
 
     command = commands.find(name)
-    line = parse(name, words, command.bare)
+    line = parse(name, command.rewrite(words), command.bare)
     line = with_choices(line) if command.resumes else line
     if line.runs_nothing:
         return launch(line, [])

@@ -18,6 +18,10 @@ from tl_search.errors.secrets import redact
 # What libraries send to a terminal on purpose: colours, and moves of the cursor for the bars of downloads.
 _DRAWING = re.compile(r"(\x1b\[(?:[0-9;]*[mABGK]|\?25[hl])|[\r\n\t])")
 
+# Whose messages have several lines on purpose: Hydra shows whole configs (--info) and lists of jobs. Of all others, a
+# message is one line, so that a name with an end of line in it cannot look like a message of its own.
+_LAYING_OUT = ("hydra", "hydra_plugins")
+
 _guarding = False
 
 
@@ -70,7 +74,8 @@ def guarded() -> Iterator[None]:
 def _masked(record: logging.LogRecord) -> logging.LogRecord:
     """The record with its message, traceback and stack as text that may be shown: a file of a log has no other door."""
     try:
-        record.msg, record.args = printable(record.getMessage()), ()
+        shown = printable_lines if record.name.partition(".")[0] in _LAYING_OUT else printable
+        record.msg, record.args = shown(record.getMessage()), ()
     except Exception:  # its arguments do not fit: the handler says so, and masks nothing that it does not show
         return record
     if record.exc_info and record.exc_info[0] is not None:

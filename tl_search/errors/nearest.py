@@ -8,13 +8,15 @@ from pathlib import Path
 MANY = 16  # options; a longer list is left out of a message where one of them is similar
 
 
-def nearest_names(word: object, options: Iterable[object], most: int) -> list[str]:
+def nearest_names(word: object, options: Iterable[object], most: int, sizes: bool = False) -> list[str]:
     """The options that are similar to the word, the most similar first; upper and lower case are the same.
 
-    An option with other numbers is another thing and no misspelling, as step40 is for step41.
+    An option with other numbers is another thing and no misspelling, as step40 is for step41; but not with `sizes`,
+    where a number is a part of the name, as in pythia-410m.
     """
     numbers = _numbers(str(word))
-    alike = (name for name in map(str, options) if _numbers(name) == numbers or not (numbers and _numbers(name)))
+    alike = (name for name in map(str, options)
+             if sizes or _numbers(name) == numbers or not (numbers and _numbers(name)))  # fmt: skip
     names = {name.lower(): name for name in alike}
     return [names[match] for match in get_close_matches(str(word).lower(), names, most)]
 

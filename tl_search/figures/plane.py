@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 LABELS = 14  # checkpoints that the axis names at most; the others have a small tick
+_IN_A_LINE = 60  # characters of names that fit below the axis without being turned
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,9 @@ def plane_picture(shown: PlaneValues, theme: Theme = LIGHT) -> bytes:
     axes.set_yticks(range(layers), minor=True)
     named = _evenly_spaced(columns, LABELS)
     labels = [_shortened(shown.checkpoints[number]) for number in named]
-    axes.set_xticks(named, labels, rotation=40, ha="right", rotation_mode="anchor")
+    crowded = len(labels) * max(map(len, labels)) > _IN_A_LINE
+    turned: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    axes.set_xticks(named, labels, **turned)
     axes.set_xticks(range(columns), minor=True)
     cell = min(72 * (width - 2.4) / columns, 72 * (height - 2.0) / layers)  # in points, of which an inch has 72
     marks = _mark_arms(axes, shown, theme, cell)

@@ -1,5 +1,6 @@
 """The name of an arm: the name of its revision, and its layer."""
 
+import re
 import reprlib
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -24,3 +25,15 @@ class ArmName(NamedTuple):
         if not isinstance(value, list) or len(value) != 2 or type(value[1]) is not int or not 0 <= value[1] < _LAYERS:
             raise ValueError(f'an arm must be ["revision", layer], got {reprlib.repr(value)}')
         return cls(check_name(value[0], "revision", folders=True), value[1])
+
+    @classmethod
+    def parse(cls, text: str) -> "ArmName":
+        """From what a person types: `step1000:5`, `step1000/5`, or as it is printed, `step1000/layer 5`.
+
+        Raises:
+            ValueError: it is none of these.
+        """
+        found = re.fullmatch(r"(.+)[:/](?:layer )?(\d{1,6})", text)
+        if not found:
+            raise ValueError(f"must be a revision and a layer, like step1000:5, got {text!r}")
+        return cls(check_name(found[1], "revision", folders=True), int(found[2]))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from tl_search.errors.limits import at_least, not_negative
+from tl_search.errors.limits import MOST_SECONDS, between, not_negative
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Cost
 
@@ -102,7 +102,8 @@ class AnalyticCosts:
         for name in ("flops", "read", "characters_per_token"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: must be > 0, got {getattr(self, name)}")
-        not_negative(open=self.open, **{f"score.{kind}": seconds for kind, seconds in self.score.items()})
+            between(0, 1e30, **{name: getattr(self, name)})
+        not_negative(MOST_SECONDS, open=self.open, **{f"score.{kind}": seconds for kind, seconds in self.score.items()})
         if "other" not in self.score:
             raise ValueError("score: needs an entry 'other' for task types that are not named")
 
@@ -151,7 +152,7 @@ class Workload:
     DECIDES: ClassVar = {"free": "tasks texts characters"}
 
     def __post_init__(self) -> None:
-        at_least(1, tasks=self.tasks, texts=self.texts, characters=self.characters)
+        between(1, 10**9, tasks=self.tasks, texts=self.texts, characters=self.characters)
 
     def sizes(self) -> dict[str, TaskSize]:
         """By the name of a task, as cost tables take it."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any, ClassVar
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import between
 
 
 class FinalNorm(Enum):
@@ -78,7 +78,7 @@ class Extraction:
     DECIDES: ClassVar = {"files": "final_norm pooling normalise max_length prompt begin dtype"}
 
     def __post_init__(self) -> None:
-        at_least(1, max_length=self.max_length)
+        between(1, 10**7, max_length=self.max_length)
 
     def identity(self) -> dict[str, Any]:
         """Plain values for keys, reports and exports.

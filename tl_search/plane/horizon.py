@@ -6,7 +6,7 @@ A step is the number of *completed optimizer steps*: 0 is the model before train
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import MOST_STEPS, between
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Horizon:
     epoch_ends: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        at_least(1, total=self.total)
+        between(1, MOST_STEPS, total=self.total)
         if any(later <= earlier for earlier, later in pairwise((0, *self.epoch_ends))):
             raise ValueError(f"epoch_ends: must rise from above 0, got {list(self.epoch_ends)}")
         ends = (*(end for end in self.epoch_ends if end < self.total), self.total)

@@ -34,8 +34,8 @@ class Revision:
 
 # The beginnings of names under which training programs save the model of a step, in the order in which help lists them.
 _NAMED = re.compile(
-    r"(?:step|global_step|checkpoint|ckpt|iter|iteration)[-_]?(?P<step>\d+)"
-    r"(?:[-_]tokens(?P<tokens>\d+(?:\.\d+)?)(?P<unit>[KMBT]))?",
+    r"(?:step|global_step|checkpoint|ckpt|iter|iteration)[-_]?(?P<step>\d{1,18})"
+    r"(?:[-_]tokens(?P<tokens>\d{1,6}(?:\.\d+)?)(?P<unit>[KMBT]))?",
     re.IGNORECASE,
 )
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import MOST_STEPS, between
 from tl_search.errors.nearest import suggest
 from tl_search.plane.revision import Revision, step_of
 
@@ -46,7 +46,7 @@ class Spread:
     DECIDES: ClassVar = {"files": "count first"}
 
     def __post_init__(self) -> None:
-        at_least(2, count=self.count)
+        between(2, 10**6, count=self.count)
 
     def axis(self, step: int) -> float:
         """The coordinate of a step on the axis over which `count` revisions are evenly spread."""
@@ -108,7 +108,7 @@ class Uniform(Spread):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(1, interval=self.interval)
+        between(1, MOST_STEPS, interval=self.interval)
         if self.interval is not None and self.count is not None:
             raise ValueError(f"count: must be null where interval is given, got {self.count}")
 
@@ -142,7 +142,7 @@ class Dense:
     DECIDES: ClassVar = {"files": "interval first"}
 
     def __post_init__(self) -> None:
-        at_least(0, interval=self.interval)
+        between(0, MOST_STEPS, interval=self.interval)
 
     def targets(self, last: int) -> tuple[float, ...]:
         """As in `Spread`; () if the rule names no steps, but distances."""
@@ -192,7 +192,8 @@ class Listed:
         object.__setattr__(self, "revisions", tuple(self.revisions))
         if not self.revisions:
             raise ValueError("revisions: must be at least one name or step, got none")
-        at_least(0, **{f"revisions[{n}]": step for n, step in enumerate(self.revisions) if isinstance(step, int)})
+        steps = {f"revisions[{n}]": step for n, step in enumerate(self.revisions) if isinstance(step, int)}
+        between(0, MOST_STEPS, **steps)
 
     def pick(self, revisions: Sequence[Revision]) -> tuple[Revision, ...]:
         """Those of the listed revisions that there are.

@@ -16,7 +16,7 @@ from enum import Enum
 from typing import ClassVar, Protocol, TypeVar
 
 from tl_search import plugins
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import MOST_STEPS, between
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.spacing import MOST, check_rising, evenly, thin
 
@@ -77,11 +77,11 @@ class SpacedSchedule:
     DECIDES: ClassVar = {"steps": "min_checkpoint_interval checkpoint_schedule also"}
 
     def __post_init__(self) -> None:
-        at_least(0, min_checkpoint_interval=self.min_checkpoint_interval)
+        between(0, MOST_STEPS, min_checkpoint_interval=self.min_checkpoint_interval)
         check_rising("checkpoint_schedule", self.checkpoint_schedule)
         for place, entry in enumerate(self.also):
             if isinstance(entry, int):
-                at_least(0, **{f"also[{place}]": entry})
+                between(0, MOST_STEPS, **{f"also[{place}]": entry})
             if isinstance(entry, str):
                 try:
                     named(entry)
@@ -159,9 +159,7 @@ class EpochSchedule(SpacedSchedule, ABC):
         super().__post_init__()
         count = self.first_epoch_checkpoints
         if not isinstance(count, FirstEpoch):
-            at_least(0, first_epoch_checkpoints=count)
-            if (count or 0) > MOST:
-                raise ValueError(f"first_epoch_checkpoints: must be <= {MOST}, got {count}")
+            between(0, MOST, first_epoch_checkpoints=count)
         if not (self.auto_generate_checkpoints or self.checkpoint_schedule):
             raise ValueError("checkpoint_schedule: must list steps when auto_generate_checkpoints is false, got none")
 

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence, Set
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import MOST_STEPS, between
 
 MOST = 1_000_000  # checkpoints of one schedule; more is a mistake, and would fill the memory
 
@@ -54,7 +54,7 @@ def check_rising(name: str, steps: Sequence[int]) -> None:
     """Raises ValueError, which begins with `name`, at the first step that is negative or not above the one before."""
     before = -1
     for place, step in enumerate(steps):
-        at_least(0, **{f"{name}[{place}]": step})
+        between(0, MOST_STEPS, **{f"{name}[{place}]": step})
         if step <= before:
             raise ValueError(f"{name}[{place}]: must be above {before}, the step before it, got {step}")
         before = step

@@ -1,14 +1,12 @@
 """On which devices and with which batch size the probe runs. No setting here changes a vector or an arm's identity."""
 
-import os
-import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import between
 from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.extraction import Dtype, Extraction
+from tl_search.runs.accelerators import count_of
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 
@@ -38,34 +36,21 @@ class ProbeConfig:
         if self.accelerator not in ACCELERATORS:
             hint = did_you_mean(self.accelerator, ACCELERATORS)
             raise ValueError(f"accelerator: must be one of {', '.join(ACCELERATORS)}, got {self.accelerator!r}{hint}")
-        at_least(1, devices=self.devices, tokens_per_batch=self.tokens_per_batch)
+        between(1, 10**9, devices=self.devices, tokens_per_batch=self.tokens_per_batch)
 
 
 def check_device(probe: ProbeConfig) -> None:
     """Raise ValueError when this machine lacks the devices, so that a search fails before it has begun."""
     if probe.accelerator in ("auto", "cpu") and probe.devices == 1:
         return
-    there = {"cpu": os.cpu_count() or 1, **_accelerators()}  # a CPU counts as one device for each of its cores
-    kinds = ("cuda", "mps") if probe.accelerator in ("auto", "gpu") else (probe.accelerator,)
-    count = max(there[kind] for kind in kinds)
-    if not count and probe.accelerator != "auto":
-        names = " or ".join(kind.upper() for kind in kinds)
-        raise ValueError(f"probe.accelerator: no {names} device here; must be auto or cpu, got {probe.accelerator}")
+    try:
+        count = count_of(probe.accelerator)
+    except ValueError as error:
+        raise ValueError(f"probe.{error}") from error
     if probe.devices > max(count, 1):
         limit = f"between 1 and {count}" if count > 1 else "1"
-        what = "CPU cores" if kinds == ("cpu",) else "GPUs"
+        what = "CPU cores" if probe.accelerator == "cpu" else "GPUs"
         raise ValueError(f"probe.devices: must be {limit} (there are {count} {what}), got {probe.devices}")
-
-
-def _accelerators() -> dict[str, int]:
-    """How many GPUs there are. Torch, which takes seconds, is not imported where Linux has no file of a GPU."""
-    files = ("nvidia*", "nvhost*", "nvgpu*", "nvmap", "kfd", "dxg")
-    if "torch" not in sys.modules and sys.platform == "linux" and not any(any(Path("/dev").glob(f)) for f in files):
-        return {"cuda": 0, "mps": 0}
-    import torch
-
-    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return {"cuda": cuda, "mps": int(torch.backends.mps.is_available())}
 
 
 def settled(extraction: Extraction, accelerator: str) -> Extraction:

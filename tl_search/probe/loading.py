@@ -5,6 +5,7 @@ faster than building a new model.
 """
 
 import logging
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ import torch
 from tl_search.checkpoints.source import text_model
 from tl_search.probe.quiet import quiet
 from tl_search.runs import pretrained
-from tl_search.runs.digests import CONFIG, COPY
+from tl_search.runs.digests import CONFIG, COPY, INDEXES, SAFETENSORS, weight_files
 from tl_search.runs.model_files import first_line, loading
 from tl_search.store.keys import digest
 from tl_search.store.typed_json import read_mapping
 
 log = logging.getLogger(__name__)
+
+_INDEX = INDEXES[".safetensors"]
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -93,34 +96,61 @@ def _own(model: torch.nn.Module) -> None:
 
 @torch.no_grad()
 def swap_weights(model: Any, folder: Path) -> bool:
-    """Copy the folder's weights into the model.
+    """Copy the folder's weights, from one file or from shards, into the model.
 
     Returns:
         Whether names and shapes fit one to one; otherwise the model is left as it is.
 
     Raises:
-        ValueError: the file is damaged.
+        ValueError: a file is damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
-    file = folder / "model.safetensors"
-    if not file.is_file():
+    files = _files(folder)
+    if not files:
         return False
     own = {name: tensor for name, tensor in model.state_dict().items() if not _unused(name)}
     prefix = f"{model.base_model_prefix}."
     with ExitStack() as stack:
-        try:
-            stored = stack.enter_context(safe_open(file, framework="pt"))
-        except SafetensorError as error:
-            raise ValueError(f"{file}: damaged ({first_line(error)})") from error
-        names = {name.removeprefix(prefix): name for name in stored.keys()}  # noqa: SIM118  (not a mapping)
-        if not own.keys() <= names.keys():
-            return False
-        if any(list(tensor.shape) != stored.get_slice(names[name]).get_shape() for name, tensor in own.items()):
+        stored: dict[str, tuple[Any, str]] = {}  # name in the model → where, and under which name
+        for file in files:
+            opened = _opened(file, stack)
+            stored |= {name.removeprefix(prefix): (opened, name) for name in opened.keys()}  # noqa: SIM118  (no mapping)
+        if not own.keys() <= stored.keys():
             return False
         for name, tensor in own.items():
-            tensor.copy_(stored.get_tensor(names[name]))
+            there, key = stored[name]
+            if list(tensor.shape) != there.get_slice(key).get_shape():
+                return False
+        for name, tensor in own.items():
+            there, key = stored[name]
+            tensor.copy_(there.get_tensor(key))
     return True
+
+
+def _files(folder: Path) -> list[Path]:
+    """The safetensors files from which transformers loads a folder's model: one, or the shards that the index names.
+
+    Empty if there are no such files, or if the index names others.
+    """
+    if (folder / SAFETENSORS).is_file():
+        return [folder / SAFETENSORS]
+    if not (folder / _INDEX).is_file():
+        return []
+    named = set(_of_mapping(read_mapping(folder / _INDEX, COPY).get("weight_map")))
+    there = weight_files(path.name for path in folder.iterdir())
+    return [folder / name for name in sorted(named)] if named <= set(there) else []
+
+
+def _of_mapping(value: object) -> Iterable[str]:
+    return map(str, value.values()) if isinstance(value, Mapping) else ()
+
+
+def _opened(file: Path, stack: ExitStack) -> Any:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        return stack.enter_context(safe_open(file, framework="pt"))
+    except SafetensorError as error:
+        raise ValueError(f"{file}: damaged ({first_line(error)})") from error
 
 
 def _unused(name: str) -> bool:

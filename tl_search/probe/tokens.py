@@ -99,11 +99,11 @@ class TokenCache:
             return tokenise(self._tokenizer[1], texts, extraction, limit)
 
         if store is not None:
-            found = _stored(store, key)
+            found = _stored(store, key, len(texts))
             if found is None:
                 fresh = made()
                 store.put(key, {"ids": fresh.ids, "lengths": fresh.lengths, "cut": np.array([fresh.cut])})
-                found = _stored(store, key) or fresh
+                found = _stored(store, key, len(texts)) or fresh
             return found
         if key not in self._lists:
             while len(self._lists) >= _KEPT_LISTS:
@@ -112,9 +112,23 @@ class TokenCache:
         return self._lists[key]
 
 
-def _stored(store: ArrayStore, key: str) -> Tokens | None:
+def _stored(store: ArrayStore, key: str, texts: int) -> Tokens | None:
+    """The tokens of so many texts; an entry that cannot be that is removed, whoever wrote it."""
     arrays = store.mapped(key)
-    return Tokens(arrays["ids"], arrays["lengths"], int(arrays["cut"][0])) if arrays else None
+    if arrays is None:
+        return None
+    ids, lengths, cut = (arrays.get(name) for name in ("ids", "lengths", "cut"))
+    if ids is None or lengths is None or cut is None or not _are_tokens(ids, lengths, cut, texts):
+        store.remove(key)
+        return None
+    return Tokens(ids, lengths, int(cut[0]))
+
+
+def _are_tokens(ids: np.ndarray, lengths: np.ndarray, cut: np.ndarray, texts: int) -> bool:
+    whole = all(array.ndim == 1 and array.dtype.kind == "i" for array in (ids, lengths, cut))
+    if not whole or len(lengths) != texts or len(cut) != 1:
+        return False
+    return bool((lengths >= 0).all() and int(lengths.sum()) == len(ids) and (ids >= 0).all())
 
 
 def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit: int | None = None) -> Tokens:
@@ -129,7 +143,7 @@ def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit
     """
     length = min(extraction.max_length, limit or extraction.max_length)
     begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.cls_token_id
-    own = _first(tokenizer, True) == [begin] != _first(tokenizer, False)
+    own = begins_by_itself(tokenizer)
     add = extraction.begin is BeginToken.always and not own
     if add and begin is None:
         raise ValueError(
@@ -163,6 +177,12 @@ def tokenise(tokenizer: Any, texts: Sequence[str], extraction: Extraction, limit
             lengths[number] = len(row)
         parts.append(np.fromiter(chain.from_iterable(rows), np.int32))
     return Tokens(np.concatenate(parts), lengths, cut)
+
+
+def begins_by_itself(tokenizer: Any) -> bool:
+    """Whether the tokenizer puts its BOS (or CLS) before every text, as one of its special tokens."""
+    begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.cls_token_id
+    return _first(tokenizer, True) == [begin] != _first(tokenizer, False)
 
 
 def _first(tokenizer: Any, special: bool) -> list[int]:

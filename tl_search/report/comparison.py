@@ -17,7 +17,7 @@ from tl_search.store.outside import read_yaml
 _CLASS = "_target_"
 # What columns and headings say, and what decides nothing, at any depth below these keys.
 _SHOWN = {"checkpoints", f"bandit.{_CLASS}", f"sampling.{_CLASS}", "tasks.names", "tasks.confirmation_split"}
-_IDLE = {"runs", "cache", "ledger", "embeddings", "logger", "choices", "plugins", "name", "tags"}
+_IDLE = {"runs", "cache", "ledger", "embeddings", "logger", "choices", "plugins", "trust_remote_code", "name", "tags"}
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,11 @@ def _class(config: Mapping[str, Any], key: str) -> str | None:
 
 
 def _plain(key: str, value: Any) -> Any:
-    return str(value).rpartition(".")[2].lower() if key.endswith(_CLASS) else value
+    """A value as a table shows it; a class by its name without that of its kind, as `schedule=log`."""
+    if not key.endswith(_CLASS):
+        return value
+    name, kind = str(value).rpartition(".")[2].lower(), key.removesuffix(f".{_CLASS}").rpartition(".")[2]
+    return name.removesuffix(kind) or name
 
 
 def as_word(value: Any) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tl_search.report import sentences as say
 from tl_search.report.rows import Row, is_run, read_row
-from tl_search.report.tables import TABLE, facts, print_data, print_rows, text
+from tl_search.report.tables import TABLE, facts, print_damaged, print_data, print_rows, text
 from tl_search.report.write import Terminal
 
 _COLUMNS = ("run", "state", "answer", "tags", "changed")
@@ -24,9 +24,7 @@ def print_listing(folder: Path, form: str = TABLE) -> None:
         console.print(text(f"{folder}: holds no run"), soft_wrap=True)
         return
     print_rows([_said(row) for row in rows], _COLUMNS if any(row.tags for row in rows) else _UNTAGGED, console)
-    for row in rows:
-        if row.error:
-            console.print(text(f"Damaged: {row.error}"), soft_wrap=True)
+    print_damaged(rows, console)
 
 
 _UNTAGGED = tuple(name for name in _COLUMNS if name != "tags")

@@ -211,11 +211,22 @@ def stopped_sentence(findings: Findings) -> str:
     return f"The search stopped because {why}{ended}."
 
 
+def export_sentence(findings: Findings) -> str:
+    """How the answer becomes a model that others load."""
+    return f"To use it as a sentence-transformers model: tl export {findings.folder} to=FOLDER"
+
+
+def not_searched(lines: Sequence[str]) -> list[str]:
+    """Which revisions were left out, and why."""
+    found = [f"Not searched: {line}." for line in lines[:LISTED]]
+    more = len(lines) - LISTED
+    return [*found, f"Not searched: {more} more, which are in plane.json."] if more > 0 else found
+
+
 def remarks(outcome: Outcome, extraction: Mapping[str, Any]) -> list[str]:
     """What the search met on its way: revisions left out, files made anew, texts that were cut."""
-    found = [f"Not searched: {line}." for line in outcome.revisions_left_out[:LISTED]]
-    if (more := len(outcome.revisions_left_out) - LISTED) > 0:
-        found.append(f"Not searched: {more} more, which are in result.json.")
+    found = not_searched(outcome.revisions_left_out)
+    found += [f"{one.sentence}." for one in outcome.suspect]
     if outcome.healed:
         counts = ", ".join(count(number, HEALED.get(what, what)) for what, number in outcome.healed.items())
         found.append(f"Damaged files were found and made anew: {counts}.")
@@ -236,6 +247,7 @@ def caveats(findings: Findings) -> list[str]:
             "Nothing here is confirmed on held-out data yet. The score of the arm that was chosen on selection data is "
             "too high on that data, on average."
         )
+        found += not_searched(plane.left_out)
     else:
         chosen = (
             "The arm was chosen and reported on the same data (tasks.allow_same_split, or "

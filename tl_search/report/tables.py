@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +16,7 @@ from tl_search.errors.printable import printable
 from tl_search.report import sentences as say
 from tl_search.report.comparison import Compared, as_word, compare
 from tl_search.report.rows import Row
+from tl_search.report.table_look import plain_table
 
 TABLE, CSV, JSON = "table", "csv", "json"
 FORMATS = (TABLE, CSV, JSON)
@@ -39,7 +39,8 @@ def print_comparison(rows: Sequence[Row], console: Console, form: str = TABLE) -
         heading = _heading(group)
         again = "; their data, weights or evaluator are not those of the runs above" if heading in told else ""
         told.add(heading)
-        console.print(text(f"\n{len(group)} {heading}{again}"), soft_wrap=not console.is_terminal)
+        apart = "\n" if group is not groups[0] else ""
+        console.print(text(f"{apart}{len(group)} {heading}{again}"), soft_wrap=not console.is_terminal)
         columns = _TRAINING if group[0].row.is_training else _SEARCH
         folder = _common_folder(group)
         said = [{**{name: column(one) for name, column in columns.items()}, "run": _run(one, folder)} for one in group]
@@ -50,27 +51,27 @@ def print_comparison(rows: Sequence[Row], console: Console, form: str = TABLE) -
             each = ", ".join(f"{name} {value}" for name, value in same.items())
             console.print(text(f"The same for all: {each}."), soft_wrap=not console.is_terminal)
         print_rows(said, [name for name in columns if name not in same and any(one[name] for one in said)], console)
-    for row in rows:
-        if row.error:
-            console.print(text(f"Damaged: {row.error}"), soft_wrap=True)
+    print_damaged(rows, console)
     if any(sum(one.row.score is not None for one in group) > 1 for group in groups):
-        console.print(
-            text("Each interval is of one run alone; where two overlap, the table does not show which run is better."),
-            soft_wrap=not console.is_terminal,
-        )
+        alone = "Each interval is of one run alone; where two overlap, the table does not show which run is better."
+        console.print(text(f"\n{alone}"), soft_wrap=not console.is_terminal)
 
 
 def print_rows(said: Sequence[Mapping[str, str]], columns: Iterable[str], console: Console) -> None:
     """Print a table, which is as wide as it needs where no terminal limits it."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     shown = list(columns)
-    for name in shown:
-        table.add_column(name, overflow="fold")
+    table = plain_table(*shown)
     for one in said:
         table.add_row(*(text(one[name]) for name in shown))
     if not console.is_terminal:
         console.width = max(console.width, _width(table, console))
     console.print(table)
+
+
+def print_damaged(rows: Iterable[Row], console: Console) -> None:
+    """Print what is wrong with each run that cannot be read, below a table."""
+    for number, error in enumerate(row.error for row in rows if row.error):
+        console.print(text(f"{'' if number else chr(10)}Damaged: {error}"), soft_wrap=True)
 
 
 def print_data(records: Sequence[Mapping[str, Any]], form: str) -> None:

@@ -1,6 +1,8 @@
 """A search as TensorBoard events: the plane as a picture; score, regret and spent share after every pull."""
 
 import io
+import logging
+import math
 import os
 import shutil
 import tempfile
@@ -47,3 +49,16 @@ def write_events(findings: Findings) -> Path:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return folder
+
+
+def read_curve(folder: Path, name: str) -> dict[int, float]:
+    """Step → value of a curve in a folder of event files; of a step that was logged twice, the last value counts."""
+    if not any(folder.glob("events.out.tfevents.*")):
+        return {}
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    logging.getLogger("tensorboard").setLevel(logging.WARNING)  # it tells where a file ends
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
+    if name not in events.Tags()["scalars"]:
+        return {}
+    return {int(point.step): float(point.value) for point in events.Scalars(name) if math.isfinite(point.value)}

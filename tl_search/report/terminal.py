@@ -1,14 +1,13 @@
 """Prints the summary of a search in a terminal, the answer first. It fits 80 columns and needs no colour."""
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from tl_search.errors.printable import printable
 from tl_search.report import sentences as say
 from tl_search.report.findings import Findings
 from tl_search.report.label_free import Measured
+from tl_search.report.table_look import plain_table
 from tl_search.runs.outcome import Finalist, Gain, Outcome
 
 SHOWN = 8  # skipped cells and verdicts that a terminal shows before it refers to the page
@@ -35,7 +34,9 @@ def print_findings(findings: Findings, console: Console, measured: Measured | No
         print_measured(measured, console)
     if kept:
         page = findings.folder / "report" / "index.html"
-        console.print(_text(f"Report: {page}"), soft_wrap=True)  # a path that is cut in two cannot be clicked
+        console.print(_text(f"\nReport: {page}"), soft_wrap=True)  # a path that is cut in two cannot be clicked
+        if outcome:
+            console.print(_text(say.export_sentence(findings)), soft_wrap=True)
 
 
 def print_measured(measured: Measured, console: Console) -> None:
@@ -46,7 +47,7 @@ def print_measured(measured: Measured, console: Console) -> None:
         console.print(_text(measured.remark))
     if not measured.rows:
         return
-    table = _table("metric", "lowest", "highest", "last layer of\nthe latest\ncheckpoint")
+    table = plain_table("metric", "lowest", "highest", "last layer of\nthe latest\ncheckpoint")
     for row in measured.rows:
         ends = [_text(f"{value:.4g}\n{arm}", keep_lines=True) for value, arm in (row.lowest, row.highest)]
         table.add_row(_text(row.name), *ends, "" if row.final is None else f"{row.final:.4g}")
@@ -56,7 +57,7 @@ def print_measured(measured: Measured, console: Console) -> None:
 
 def _finalists(findings: Findings, outcome: Outcome) -> RenderableType:
     between = f"({say.percent(outcome.confidence)} interval)"
-    table = _table("arm", f"score\n{between}", f"gain of the chosen\n{between}", "in words")
+    table = plain_table("arm", f"score\n{between}", f"gain of the chosen\n{between}", "in words")
     best = outcome.best.arm
     rows: list[tuple[str, Finalist, Gain | None]] = [
         ("chosen by the search", outcome.best, None),
@@ -74,7 +75,8 @@ def _finalists(findings: Findings, outcome: Outcome) -> RenderableType:
 
 
 def _tasks(findings: Findings, outcome: Outcome) -> RenderableType:
-    table = _table("task", "trained arm", "strongest control", f"gain\n({say.percent(outcome.confidence)} interval)")
+    between = f"({say.percent(outcome.confidence)} interval)"
+    table = plain_table("task", "trained arm", "strongest control", f"gain\n{between}")
     for task in outcome.tasks:
         control = say.control_name(findings.plane, task.control.arm)
         table.add_row(
@@ -84,7 +86,7 @@ def _tasks(findings: Findings, outcome: Outcome) -> RenderableType:
             f"{say.signed(task.gain)}\n{say.interval(task.interval, sign=True)}",
         )
     verdicts = [_text(f"- {say.verdict(findings.plane, task)}") for task in outcome.tasks]
-    return Group(_text("\nBest trained arm of each task against its strongest control"), table, *verdicts)
+    return Group(_text("\nBest trained arm of each task against its strongest control"), table, "", *verdicts)
 
 
 def _print_skipped(outcome: Outcome, console: Console) -> None:
@@ -98,7 +100,7 @@ def _print_skipped(outcome: Outcome, console: Console) -> None:
 
 
 def _last_pulls(findings: Findings) -> RenderableType:
-    table = _table("pull", "arm", "spent", "recommended", "estimate")
+    table = plain_table("pull", "arm", "spent", "recommended", "estimate")
     shown = findings.trajectory[-SHOWN:]
     for step in shown:
         told = step.recommended
@@ -110,13 +112,6 @@ def _last_pulls(findings: Findings) -> RenderableType:
             say.estimate(told.mean, told.sd),
         )
     return Group(_text(f"\nThe last {say.count(len(shown), 'pull')}"), table)
-
-
-def _table(*headers: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for header in headers:
-        table.add_column(header, overflow="fold")
-    return table
 
 
 def _text(value: object, style: str = "", keep_lines: bool = False) -> Text:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from tl_search.errors.printable import printable
+from tl_search.report.branches import branch_tree
 from tl_search.report.sentences import count, tags_line
+from tl_search.report.table_look import plain_table
 from tl_search.runs.index import WrittenRevision, read_index
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.pointers import Pointer, pointers
@@ -44,9 +44,7 @@ def print_revisions(folder: Path, console: Console) -> None:
     names = sorted({name for revision in revisions for name in revision.measured})
     others = {name: _records(name, revisions, kept) for name in names}
     by_loss = not others or any(pointer.monitor == "eval/loss" for pointer in kept)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for header in ("revision", "stage"):
-        table.add_column(header, overflow="fold")
+    table = plain_table("revision", "stage")
     for header in ("step", "tokens", "epoch", "eval loss", *["best so far"] * by_loss, *map(printable, others)):
         table.add_column(header, justify="right")
     best = None
@@ -70,8 +68,10 @@ def print_revisions(folder: Path, console: Console) -> None:
         console.print(Text(printable(tags_line(record.tags))))
     if revisions:
         console.print(table)
+    if (tree := branch_tree(folder)) is not None:
+        console.print(tree, soft_wrap=True)
     if RunPaths(folder).tensorboard.is_dir():
-        console.print(Text(f"Curves: tensorboard --logdir {printable(RunPaths(folder).tensorboard)}"), soft_wrap=True)
+        console.print(Text(f"\nCurves: tensorboard --logdir {printable(RunPaths(folder).tensorboard)}"), soft_wrap=True)
 
 
 def _marked(value: float | None, best: bool) -> str:

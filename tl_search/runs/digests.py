@@ -27,6 +27,9 @@ COPY = "copy the model there again"  # what heals a damaged file of a model, as 
 
 # The names of files with weights, in one file or in shards; only one of the two formats is read.
 _SHARD = r"(-\d+-of-\d+)?"
+SAFETENSORS = "model.safetensors"
+# By the end of their names: the file that says in which shard each weight is.
+INDEXES = {".safetensors": f"{SAFETENSORS}.index.json", ".bin": "pytorch_model.bin.index.json"}
 _WEIGHTS = (rf"model{_SHARD}\.safetensors", rf"pytorch_model{_SHARD}\.bin")
 
 # Keys of configs that depend on the program that saved the model; they are not part of the digests.

@@ -12,6 +12,7 @@ The name of a run's directory holds a digest of all settings but the free ones (
 record holds those that decide weights and steps (`plain`).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
@@ -55,7 +56,8 @@ def free_fields(cls: type) -> set[str]:
 def plain(value: Any) -> Any:
     """A config object as plain values, its class named, without its free fields.
 
-    Fields that were added later (the class's `ADDED`) are left out at the value that means what was done before.
+    Fields that were added later (the class's `ADDED`) are left out at the value that means what was done before; those
+    that have another name now have their first one (`FIRST`).
     """
     if isinstance(value, Enum):
         return value.value
@@ -65,10 +67,11 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if is_dataclass(value):
         free, added = free_fields(type(value)), getattr(type(value), "ADDED", {})
+        first = getattr(type(value), "FIRST", {})
         return {
             "class": type(value).__name__,
             **{
-                one.name: plain(getattr(value, one.name))
+                first.get(one.name, one.name): plain(getattr(value, one.name))
                 for one in fields(value)
                 if one.name not in free and not (one.name in added and getattr(value, one.name) == added[one.name])
             },
@@ -147,9 +150,17 @@ def differences(before: Any, now: Any, limit: int = 8) -> str:
     """`optimizer.lr was 0.001, now 0.002; …`, at most `limit` of them."""
     old, new = flat(before), flat(now)
     keys = [key for key in {**old, **new} if old.get(key, "absent") != new.get(key, "absent")]
-    said = [f"{key or 'value'} was {old.get(key, 'absent')!r}, now {new.get(key, 'absent')!r}" for key in keys[:limit]]
+    said = [
+        f"{typed(key) or 'value'} was {old.get(key, 'absent')!r}, now {new.get(key, 'absent')!r}"
+        for key in keys[:limit]
+    ]
     more = [f"and {len(keys) - limit} more"] if len(keys) > limit else []
     return "; ".join([*said, *more])
+
+
+def typed(key: str) -> str:
+    """A setting of a plan as a person types it now."""
+    return re.sub(r"^(curriculum\.stages\..+)\.losses\b", r"\1.weights", key)
 
 
 def flat(value: Any, path: str = "") -> dict[str, Any]:

@@ -76,6 +76,11 @@ class RunPaths:
         """One line per revision."""
         return self.states / "index.jsonl"
 
+    @property
+    def signed(self) -> Path:
+        """Digests of the states' manifests, one line each."""
+        return self.states / "states.jsonl"
+
     def pointer(self, name: str) -> Path:
         """The pointer to the best state by a measurement, for the callback `Best` of that name."""
         return self.states / f"{check_name(name)}.json"

@@ -157,6 +157,34 @@ class Cut:
 
 
 @dataclass(frozen=True)
+class Apart:
+    """A revision whose scores stand apart from those before and after it (`search/apart.py` says by which rule).
+
+    Args:
+        revision: Its name.
+        neighbours: The scored revisions before and after it.
+        points: By how much its scores are above both (negative: below both), in the median.
+        limit: What the rule allows, in points, by the noise and the usual change of the other revisions.
+        scores: How many of its scores could be compared.
+    """
+
+    revision: str
+    neighbours: tuple[str, ...]
+    points: float
+    limit: float
+    scores: int
+
+    @property
+    def sentence(self) -> str:
+        """What a person should know, in one line without a full stop."""
+        side, between = "above" if self.points > 0 else "below", " and ".join(self.neighbours)
+        return (
+            f"{self.revision} looks like another model: its scores are {abs(self.points):.1f} points {side} those of "
+            f"both {between} (median of {self.scores}), and by the rest of the plane {self.limit:.1f} would be the most"
+        )
+
+
+@dataclass(frozen=True)
 class Searched:
     """What was searched, and how: the names of the model, the policy, the sampling and the tasks."""
 
@@ -189,6 +217,7 @@ class Outcome:
         healed: What was damaged on disk and made anew: `scores`, `replicates`, `columns` of vectors → how many.
         texts_cut: Of the final checkpoint's texts; None where its vectors are not on disk.
         searched: What was searched, and how; None in results from before this was written.
+        suspect: Revisions whose scores look like those of another model.
     """
 
     best: Finalist
@@ -209,8 +238,9 @@ class Outcome:
     healed: Mapping[str, int] = field(default_factory=dict)
     texts_cut: Cut | None = None
     searched: Searched | None = None
+    suspect: tuple[Apart, ...] = ()
 
-    OPTIONAL = ("searched", "unmeasured", "revisions_left_out", "healed", "texts_cut")
+    OPTIONAL = ("searched", "unmeasured", "revisions_left_out", "healed", "texts_cut", "suspect")
     HEALED_BY: ClassVar[str] = HEALED_BY
 
     @classmethod

@@ -1,5 +1,7 @@
 """The one door to models and tokenizers that others wrote: whatever their files say, no code of theirs runs.
 
+Only a person can allow it, on the command line and for one commit or folder (`runs/trusted.py`).
+
 transformers lets a model's files choose code in more ways than `trust_remote_code` covers: an attention kernel is
 downloaded by the name that `config.json` gives, a tokenizer's class may be any class of the library, an adapter names
 another model to be loaded. So the files are looked at before transformers sees them.
@@ -7,9 +9,11 @@ another model to be loaded. So the files are looked at before transformers sees 
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tl_search.runs.trusted import is_trusted, refusal
 from tl_search.store.atomic import read_json
 
 # Settings of config.json that choose the code which computes; a name of the library's own code is left out of account.
@@ -32,7 +36,8 @@ def load_config(source: str | Path, **where: Any) -> Any:
     from transformers import AutoConfig
 
     _check_files(source, where)
-    config = AutoConfig.from_pretrained(source, trust_remote_code=False, **where)
+    with _telling_of_code(source):
+        config = AutoConfig.from_pretrained(source, trust_remote_code=is_trusted(source), **where)
     for one in (config, config.get_text_config()):
         one._attn_implementation = None
     return config
@@ -54,7 +59,23 @@ def load_model(source: str | Path, kind: str = "AutoModel", *, config: Any = Non
     where = {key: options[key] for key in ("revision", "cache_dir", "local_files_only") if key in options}
     config = load_config(source, **where) if config is None else config
     auto = getattr(transformers, kind)
-    return auto.from_pretrained(source, config=config, trust_remote_code=False, weights_only=True, **options)
+    trust = is_trusted(source)
+    with _telling_of_code(source):
+        return auto.from_pretrained(source, config=config, trust_remote_code=trust, weights_only=True, **options)
+
+
+def empty_model(source: Path) -> Any:
+    """The model without a head that a folder's config.json describes, on the meta device: it has no weights.
+
+    Raises:
+        ValueError: its files would bring code; or the errors of transformers for what it does not know.
+    """
+    import torch
+    from transformers import AutoModel
+
+    config = load_config(source, local_files_only=True)
+    with torch.device("meta"), _telling_of_code(source):
+        return AutoModel.from_config(config, attn_implementation="eager", trust_remote_code=is_trusted(source))
 
 
 def load_tokenizer(source: str | Path, **where: Any) -> Any:
@@ -62,7 +83,8 @@ def load_tokenizer(source: str | Path, **where: Any) -> Any:
     from transformers import AutoTokenizer
 
     _check_files(source, where)
-    return AutoTokenizer.from_pretrained(source, trust_remote_code=False, **where)
+    with _telling_of_code(source):
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=is_trusted(source), **where)
 
 
 def load_own_tokenizer(folder: Path) -> Any:
@@ -70,6 +92,17 @@ def load_own_tokenizer(folder: Path) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+@contextmanager
+def _telling_of_code(source: str | Path) -> Iterator[None]:
+    """transformers' refusal to run code, in our words, which say how a person allows it."""
+    try:
+        yield
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        raise ValueError(refusal(source)) from error
 
 
 def _check_files(source: str | Path, where: Mapping[str, Any]) -> None:
@@ -87,6 +120,8 @@ def _check_files(source: str | Path, where: Mapping[str, Any]) -> None:
                 raise ValueError(f"{told}: must not choose code that is not transformers' own, got {value!r}")
             if key in _BRINGS and value is not None:
                 raise ValueError(f"{told}: is not supported, since it brings other code or other files")
+            if key == "auto_map" and any("--" in name for name in _texts(value)):
+                raise ValueError(f"{told}: must not name code of another repository, got {value!r}")
             if key == "tokenizer_class" and value is not None and not _TOKENIZER.fullmatch(str(value)):
                 raise ValueError(f"{told}: must be a tokenizer of transformers, got {value!r}")
 
@@ -108,6 +143,11 @@ def _settings(tree: Any) -> Iterator[tuple[str, Any]]:
             left += node.values()
         elif isinstance(node, list):
             left += node
+
+
+def _texts(tree: Any) -> list[str]:
+    inner = tree.values() if isinstance(tree, Mapping) else tree if isinstance(tree, list) else ()
+    return [tree] if isinstance(tree, str) else [text for item in inner for text in _texts(item)]
 
 
 def _file(source: str | Path, name: str, where: Mapping[str, Any]) -> Path | None:

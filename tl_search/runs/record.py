@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from tl_search.runs.layout import HEALED_BY, RunPaths
+from tl_search.runs.parent import Parent
 from tl_search.store.atomic import write_json
 from tl_search.store.typed_json import from_plain, read_record, reading, write_record
 
@@ -63,6 +64,7 @@ class RunRecord:
         parent: The run and the state that it was branched from; None for a run that was not branched.
         plugins: Packages of the user's own whose classes the run has been allowed to use, whenever it was started.
         tags: Words of the user's own, which decide nothing; those that a command named last.
+        trusted: Models whose own code the run has been allowed to run, whenever it was started (`runs/trusted.py`).
         varied: The end of `name` that says what the command line changed.
     """
 
@@ -75,12 +77,13 @@ class RunRecord:
     data: Mapping[str, str] | None = None
     weights: str | None = None
     history: tuple[Mapping[str, Any], ...] = ()
-    parent: Mapping[str, Any] | None = None
+    parent: Parent | None = None
     plugins: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     varied: str = ""
+    trusted: tuple[str, ...] = ()
 
-    OPTIONAL = ("tags", "plugins", "varied", "plan", "data", "weights", "history", "parent")
+    OPTIONAL = ("tags", "plugins", "trusted", "varied", "plan", "data", "weights", "history", "parent")
     HEALED_BY: ClassVar[str] = f"copy it back, or {HEALED_BY}"
 
     def __post_init__(self) -> None:

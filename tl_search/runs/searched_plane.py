@@ -55,6 +55,7 @@ class SearchedPlane:
         exhaustive: What scoring every cell would cost.
         seed: Random seed of the policy.
         versions: Package → version that it ran with.
+        left_out: What the checkpoint source said of each revision that it left out, when the search was last started.
     """
 
     model: str
@@ -71,8 +72,9 @@ class SearchedPlane:
     exhaustive: Seconds = Seconds(0.0, 0.0, 0.0)
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=versions)
+    left_out: tuple[str, ...] = ()
 
-    OPTIONAL = ("confirmation_split", "confirmation_splits", "costs", "exhaustive", "seed")
+    OPTIONAL = ("confirmation_split", "confirmation_splits", "costs", "exhaustive", "seed", "left_out")
     HEALED_BY: ClassVar[str] = HEALED_BY
 
     def __post_init__(self) -> None:
@@ -96,7 +98,7 @@ class SearchedPlane:
         path = RunPaths(run).plane
         if path.exists():
             before = type(self).read(run)
-            names = [one.name for one in fields(self) if one.name != "versions"]
+            names = [one.name for one in fields(self) if one.name not in ("versions", "left_out")]
             changed = [name for name in names if getattr(before, name) != getattr(self, name)]
             if changed:
                 what = changed_revisions(before.revisions, self.revisions)

@@ -11,6 +11,7 @@ from tl_search.plane.revision import step_of
 from tl_search.runs.index import forget_after, read_index
 from tl_search.runs.layout import SETTINGS, STATE, RunPaths
 from tl_search.runs.pointers import Named, pointers
+from tl_search.runs.signed import check_signed, sign
 from tl_search.runs.target import BEST
 from tl_search.store.atomic import remove_folder, write_dir, write_json, write_text
 from tl_search.store.manifest import DamagedError, read_manifest, verify, write_manifest
@@ -32,7 +33,7 @@ def save_state(run: Path, step: int, facts: Mapping[str, Any], settings: str, wr
     with write_dir(paths.state(step)) as aside:
         write(aside / STATE)
         write_text(aside / SETTINGS, settings)
-        write_manifest(aside, **facts)
+        sign(run, paths.state(step).name, write_manifest(aside, **facts))
     _point_to_newest(paths, step)
 
 
@@ -90,17 +91,23 @@ def newest_state(run: Path) -> tuple[Path, int] | None:
 
 
 def find_state(run: Path, name: str | None) -> Path:
-    """The folder of the state `stepN` or `best`; None is the newest.
+    """The folder of the state `stepN` or `best`; None is the newest, and so is one that the run was set back to.
 
     Raises:
         ValueError: there is none of that name; the message lists the names that there are.
     """
+    states = states_of(run)
+    if states and (name is None or is_set_back(run, name)):
+        return states[0][0]
+    return named_state(run, name or BEST)
+
+
+def named_state(run: Path, name: str) -> Path:
+    """The folder of the state `stepN` or `best`, also while the run goes on from it. Raises as `find_state`."""
     paths = RunPaths(run)
     names = [folder.name for folder, _ in states_of(run)]
     if not names:
         raise ValueError(f"resume: {run} has no training state to continue from")
-    if name is None or is_set_back(run, name):
-        return paths.states / names[0]
     if name == BEST:
         pointer = paths.pointer(BEST)
         if not pointer.is_file():
@@ -118,7 +125,11 @@ def whole_state(run: Path, name: str | None) -> tuple[Path, int]:
     Raises:
         ValueError: it is not there, or it is damaged; the message names those that may be used instead.
     """
-    folder = find_state(run, name)
+    return whole(run, find_state(run, name))
+
+
+def whole(run: Path, folder: Path) -> tuple[Path, int]:
+    """The file of the state in a folder, and its step, likewise."""
     step = step_of(folder.name)
     assert step is not None
     try:
@@ -132,8 +143,10 @@ def whole_state(run: Path, name: str | None) -> tuple[Path, int]:
 
 
 def _check(folder: Path, step: int) -> None:
-    """Raises DamagedError if a state is not whole, or of another step than its name says."""
-    if verified(folder).get("step") != step:
+    """Raises DamagedError if a state is not whole, not as it was written, or of another step than its name says."""
+    manifest = verified(folder)
+    check_signed(folder, manifest)
+    if manifest.get("step") != step:
         raise DamagedError(f"{folder}: is of another step than its name says")
 
 

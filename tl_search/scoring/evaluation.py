@@ -103,6 +103,12 @@ def _meant(task: Any, split: str, subset: str, skip_nulls: bool, folder: Path | 
     return pair(task, in_data)[split == CONFIRMATION]
 
 
+def kind(name: str, folder: Path | None = None) -> tuple[str, tuple[str, ...]]:
+    """mteb's type of a task, and its eval_splits, which are known without its data. Raises ValueError as `describe`."""
+    about = get_task(name, folder).metadata
+    return str(about.type), tuple(about.eval_splits)
+
+
 def fresh_task(spec: TaskSpec) -> Any:
     """A copy of the task with its data that has not been evaluated.
 

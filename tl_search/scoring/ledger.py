@@ -97,8 +97,9 @@ class Ledger:
 
     def get_replicates(self, arm: Arm, task: TaskSpec, resamples: int, seed: int) -> np.ndarray | None:
         """The cell's bootstrap replicates (resample,); None when there are none with this number and seed."""
-        arrays = self._replicates.get(_replicates_key(arm, task, resamples, seed))
-        return None if arrays is None else arrays["replicates"]
+        arrays = self._replicates.get(_replicates_key(arm, task, resamples, seed), ["replicates"])
+        drawn = None if arrays is None else arrays["replicates"]
+        return drawn if drawn is not None and drawn.shape == (resamples,) and np.isfinite(drawn).all() else None
 
     def put_replicates(self, arm: Arm, task: TaskSpec, replicates: np.ndarray, seed: int) -> None:
         """Write a cell's replicates (resample,), which were drawn with this seed."""

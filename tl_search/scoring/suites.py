@@ -153,6 +153,29 @@ class Suite:
         with _settings_named("selection_split"):
             return {task.name: texts_of(task, folder) for task in tasks}
 
+    def texts_here(self, folder: Path) -> "tuple[list[tuple[TaskSpec, tuple[str, ...]]], dict[str, str]]":
+        """What is known of the selection split without a download: tasks with their texts; the others' types by name.
+
+        `folder` and errors are as for `scoring.texts.texts_here`.
+        """
+        from tl_search.scoring.evaluation import kind
+        from tl_search.scoring.texts import texts_here
+
+        with _settings_named("selection_split"):
+            found = {
+                name: texts_here(
+                    name,
+                    self.selection_splits.get(name, self.selection_split),
+                    subset,
+                    folder,
+                    self.skip_nulls,
+                    self._place,
+                )
+                for name, subset in self.tasks.items()
+            }
+        others = {name: kind(name, self._place)[0] for name, here in found.items() if here is None}
+        return [here for here in found.values() if here is not None], others
+
     def training_texts(self) -> dict[str, tuple[str, ...]]:
         """Task name → the texts of its training split, for metrics that need no labels.
 

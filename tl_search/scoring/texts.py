@@ -4,7 +4,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from tl_search.plane.pull import TaskSpec
-from tl_search.scoring.evaluation import describe, evaluate, fresh_task, split_data
+from tl_search.scoring.catalogue import task_names
+from tl_search.scoring.evaluation import describe, evaluate, fresh_task, kind, split_data
 from tl_search.scoring.rows import tell_blank
 from tl_search.store.atomic import write_json
 from tl_search.store.keys import digest
@@ -42,6 +43,24 @@ def texts_of(task: TaskSpec, folder: Path | None = None) -> tuple[str, ...]:
         for subset in task.subsets:
             tell_blank(loaded, split_data(loaded, subset), task.split)
     return tuple(texts)
+
+
+def texts_here(
+    name: str, split: str, subset: str | None, folder: Path, skip_nulls: bool = False, place: Path | None = None
+) -> tuple[TaskSpec, tuple[str, ...]] | None:
+    """The task and its `task_texts`, if nothing must be downloaded for them.
+
+    They are known of tasks that are embedded here, and of those whose list an earlier search stored in `folder`.
+    Raises ValueError if there is no such task, split or subset.
+    """
+    if name in task_names():
+        task = describe(name, split, subset, skip_nulls, place)
+        return task, texts_of(task)
+    if split not in kind(name, place)[1]:  # whether it has this one is known from its data alone
+        return None
+    task = describe(name, split, subset, skip_nulls, place)
+    found = _read(folder / f"{digest(task.identity(), 32)}.json", task)
+    return None if found is None else (task, tuple(found))
 
 
 @lru_cache(maxsize=64)

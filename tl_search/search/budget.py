@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tl_search.errors.limits import between
+from tl_search.plane.costs import CostTable
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -25,8 +28,7 @@ class Budget:
     def __post_init__(self) -> None:
         if self.share is not None and not 0 < self.share <= 1:  # also refuses NaN
             raise ValueError(f"share: must be above 0 and at most 1, got {self.share:g}")
-        if self.pulls is not None and self.pulls < 1:
-            raise ValueError(f"pulls: must be >= 1, got {self.pulls}")
+        between(1, 10**9, pulls=self.pulls)
 
     def is_spent(self, pulls: int, seconds: float, exhaustive: float) -> bool:
         """Whether the next pull is one too many, after `pulls` decisions of the policy.
@@ -36,3 +38,14 @@ class Budget:
         limit = math.inf if self.share is None else self.share * exhaustive
         within = seconds <= limit * (1 + 1e-9)  # sums of the same prices in another order differ in the last digits
         return not within or (self.pulls is not None and pulls >= self.pulls)
+
+    def most(self, table: CostTable, columns: int, layers: int) -> float:
+        """The most seconds of the cost table that a search spends before the leader's last tasks and the confirmation.
+
+        The final column is scored whatever the budget. A pull is at most a new column with one layer of all tasks.
+        """
+        exhaustive, final = (table.exhaustive(number, layers).total for number in (columns, 1))
+        limit = exhaustive if self.share is None else self.share * exhaustive
+        if self.pulls is not None:
+            limit = min(limit, final + self.pulls * table.exhaustive(1, 1).total)
+        return min(exhaustive, max(final, limit))

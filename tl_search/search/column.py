@@ -159,6 +159,9 @@ class LocalWorker:
         name, texts, extraction = layer_name(arm.layer), self.suite.parts[owner], self.plane.extraction
         key = column_key(arm.revision, extraction, texts)
         arrays = self.embeddings.get(key, [name])
+        if arrays is not None and not _are_vectors(arrays[name], len(texts)):  # whoever wrote them; its sums may fit
+            self.embeddings.remove(key)
+            arrays = None
         if arrays is None:
             self._embed(arm.revision, owner)
             arrays = self.embeddings.get(key, [name])
@@ -177,3 +180,7 @@ class LocalWorker:
         except ValueError as error:
             self._broken[revision.name, owner] = redact(str(error))
             raise
+
+
+def _are_vectors(array: np.ndarray, texts: int) -> bool:
+    return array.ndim == 2 and len(array) == texts and array.dtype == np.float32 and bool(np.isfinite(array).all())

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.stats import norm
 
+from tl_search.errors.limits import between
 from tl_search.errors.secrets import redact
 from tl_search.plane.arm import Arm
 from tl_search.plane.costs import CostTable, Spending
@@ -43,8 +44,8 @@ class Confirm:
     DECIDES: ClassVar = {"files": "resamples confidence controls seed"}
 
     def __post_init__(self) -> None:
-        if self.resamples < 100:
-            raise ValueError(f"resamples: must be >= 100, got {self.resamples}")
+        between(100, 10**6, resamples=self.resamples)
+        between(0, 2**32 - 1, seed=self.seed)
         if not 0 < self.confidence < 1:
             raise ValueError(f"confidence: must be between 0 and 1, got {self.confidence}")
 

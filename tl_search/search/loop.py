@@ -123,8 +123,10 @@ class Search:
         # the leader's number is its objective, so a mean over fewer tasks must not stand beside it
         some = ", ".join(known[:SHOWN]) + f" and {len(known) - SHOWN} more" * (len(known) > SHOWN)
         found = f"objective {whole:.1f}" if whole is not None else some or "all failed"
+        led = step.recommended
+        estimate = f"{led.mean:.1f}{f' ± {led.sd:.1f}' if led.sd else ''}"  # one standard deviation, as in the report
         log.info(
-            "pull %d: %s, %d task%s, %s · leader %s/layer %d %.1f ± %.1f · %.1f %% of the exhaustive cost",
+            "pull %d: %s, %d task%s, %s · leader %s/layer %d %s · %.1f %% of the exhaustive cost",
             *(step.t, observation.pull.arm.label, len(scores), "s" * (len(scores) != 1), found),
-            *(*step.recommended.arm, step.recommended.mean, 2 * step.recommended.sd, 100 * step.share),
+            *(*led.arm, estimate, 100 * step.share),
         )

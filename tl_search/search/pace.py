@@ -1,9 +1,10 @@
 """When a callback measures the model that is being trained, and how much of the run's time that may take."""
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
+
+from tl_search.errors.limits import MOST_SECONDS, MOST_STEPS, between, not_negative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +33,8 @@ class Pace:
             raise ValueError(f"every: must be >= 1 or null, got {self.every}")
         if self.share is not None and not 0 < self.share <= 1:  # also refuses NaN
             raise ValueError(f"share: must be above 0 and at most 1, or null, got {self.share}")
-        if not 0 <= self.final_seconds < math.inf:
-            raise ValueError(f"final_seconds: must be a finite number >= 0, got {self.final_seconds}")
+        not_negative(MOST_SECONDS, final_seconds=self.final_seconds)
+        between(1, MOST_STEPS, every=self.every)
 
     def due(self, scheduled: Collection[int], last: int) -> frozenset[int]:
         """The steps that are to be measured.

@@ -28,6 +28,7 @@ from tl_search.scoring.ledger import Ledger
 from tl_search.scoring.splits import share_data
 from tl_search.scoring.suites import Suite
 from tl_search.search.alike import warn_of_equal_columns
+from tl_search.search.apart import standing_apart, warn_of_columns_apart
 from tl_search.search.budget import Budget
 from tl_search.search.column import LocalWorker
 from tl_search.search.confirm import Confirm, Confirmation, Finalists
@@ -35,7 +36,7 @@ from tl_search.search.finished import check_unchanged, listening, what_is_lost
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_texts
 from tl_search.search.official import Official
-from tl_search.search.picked import lacking, picked, tell_nearest
+from tl_search.search.picked import lacking, missed, picked, tell_nearest
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
@@ -101,7 +102,7 @@ class SearchPlan:
 def run_search(plan: SearchPlan, folder: Path) -> int:
     """Search the plane and leave the answer in `folder`; the same call resumes what was interrupted.
 
-    Returns 0, or 3 when some cell could not be scored.
+    Returns 0, or 3 when some cell could not be scored, or a revision is left out that the sampling asks for.
     """
     done = Done.read(folder)
     with listening() as left_out:
@@ -112,10 +113,11 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
         plane = survey(plan)
     tell_nearest(plan.checkpoints, plan.sampling)
     absent = lacking(plan.checkpoints, plan.sampling)
+    incomplete = bool(absent or missed(plan.checkpoints, plan.sampling))
     from tl_search.probe.session import ProbeSession
 
     with ProbeSession(plan.probe) as session:
-        return _search(plan, plane, (*left_out, *absent), INCOMPLETE if absent else DONE, folder, session)
+        return _search(plan, plane, (*left_out, *absent), INCOMPLETE if incomplete else DONE, folder, session)
 
 
 def _still_holds(plan: SearchPlan, folder: Path, done: Done) -> bool:
@@ -149,7 +151,9 @@ def _search(
         texts = draw_texts(plan.tasks.training_texts(), plan.metrics)
         measurements = ColumnMeasurements(plane, texts, plan.metrics, session, prefetch, paths.metrics)
     parameters, extraction = plan.checkpoints.shape().parameters, plane.extraction.identity()
-    searched_plane = SearchedPlane(plane.model, plane.revisions, plane.n_layers, parameters, extraction)
+    searched_plane = SearchedPlane(
+        plane.model, plane.revisions, plane.n_layers, parameters, extraction, left_out=left_out
+    )
     if plan.metrics.only and measurements is not None:
         searched_plane.begin(folder)
         failed = measurements.measure(plane.revisions)
@@ -192,6 +196,8 @@ def _search(
     log.info("search ended (%s) after %d pulls; now the finalists are confirmed", stopped, len(trajectory.steps))
 
     warn_of_equal_columns(search.points)
+    suspect = standing_apart(search.points, plane.revisions)
+    warn_of_columns_apart(suspect)
     finalists = choose(search, plan.confirm.controls)
     costs = plan.costs.table(parameters, held_out.sizes())
     confirmation = Confirmation(worker.on(held_out), held_out.tasks, weights, plan.confirm, costs)
@@ -204,6 +210,7 @@ def _search(
         healed=worker.healed(),
         texts_cut=_both(worker.texts_cut(), confirmation.worker.texts_cut()),
         searched=about,
+        suspect=suspect,
     )
     if result.healed:
         counts = ", ".join(f"{what}: {number}" for what, number in result.healed.items())
@@ -227,11 +234,12 @@ def survey(plan: SearchPlan) -> Plane:
 
     Raises:
         ValueError: no time axis to search, since there are fewer than two revisions, which measuring alone does not
-            need; or the probe's device is not here.
+            need, and neither does a search that was told to be content with `main`; or the probe's device is not here.
     """
     check_device(plan.probe)
     revisions = picked(plan.checkpoints, plan.sampling)
-    if len(revisions) < 2 and not plan.metrics.only:
+    content = plan.metrics.only or getattr(plan.checkpoints, "only_main", False)
+    if len(revisions) < 2 and not content:
         few = f"{plan.checkpoints.model} has {len(revisions)} revision(s)"
         raise ValueError(f"checkpoints: {few}; a search needs two (metrics.only=true measures one)")
     extraction = settled(plan.extraction, plan.probe.accelerator)

@@ -72,6 +72,8 @@ class ArrayStore:
         Only these arrays are read: the file of a column holds all layers, and a cell needs one of them.
         """
         path = self.path(key)
+        if path.is_fifo():  # opening it would wait for a writer
+            path.unlink()
         if path.is_dir():  # which is nothing to remove
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         try:
@@ -86,16 +88,23 @@ class ArrayStore:
                 every = [name for name in checksums if not name.startswith(_NOTE)]
                 if not every:
                     raise SafetensorError("no arrays")
-                arrays = {name: file.get_tensor(name) for name in (every if names is None else names)}
+                wanted = every if names is None else names
+                if any(file.get_slice(name).get_dtype() not in _DTYPES for name in wanted):
+                    raise SafetensorError("arrays of another kind")
+                arrays = {name: file.get_tensor(name) for name in wanted}
             if all(_checksum(array) == checksums.get(name) for name, array in arrays.items()):
                 return arrays
         except FileNotFoundError:
             return None
-        except SafetensorError:
+        except (SafetensorError, ValueError):  # the latter: of a shape that numpy cannot make
             pass
-        self.damaged.append(key)
-        path.unlink(missing_ok=True)
+        self.remove(key)
         return None
+
+    def remove(self, key: str) -> None:
+        """Remove a damaged entry, such as one whose arrays cannot be what its key stands for."""
+        self.damaged.append(key)
+        self.path(key).unlink(missing_ok=True)
 
     def mapped(self, key: str) -> dict[str, np.memmap] | None:
         """Like `get`, but the arrays are read-only maps of the file, so only the parts in use take up memory."""

@@ -51,9 +51,15 @@ def check_name(name: Any, what: str = "name", folders: bool = False) -> str:
         ValueError: it is no text of 1 to 96 letters, digits and `._-`, or could leave its folder.
     """
     others = "._/-" if folders else "._-"
-    valid = isinstance(name, str) and re.fullmatch(rf"[A-Za-z0-9_][A-Za-z0-9{others}]{{0,{MAX_NAME - 1}}}", name)
-    if not valid or ".." in name or name.endswith("/"):
+    if not isinstance(name, str) or not is_name(name, folders):
         raise ValueError(
             f"{what}: {reprlib.repr(name)} is no valid name (1 to {MAX_NAME} letters, digits and {others}, no '..')"
         )
     return name
+
+
+def is_name(name: str, folders: bool = True) -> bool:
+    """Whether `check_name` takes it."""
+    others = "._/-" if folders else "._-"
+    fits = re.fullmatch(rf"[A-Za-z0-9_][A-Za-z0-9{others}]{{0,{MAX_NAME - 1}}}", name)
+    return fits is not None and ".." not in name and not name.endswith("/")

@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tl_search.errors.nearest import did_you_mean
 from tl_search.text.corpus import Corpus
-from tl_search.text.paths import local
+from tl_search.text.paths import holds_rows, local
 from tl_search.text.rows import DAMAGED, arguments, bad_file, one_line
 from tl_search.text.rows import place as place_of
 
@@ -46,6 +47,9 @@ class HubDataset(Corpus):
 
     def check(self) -> None:
         place = Path(self.name)
+        if holds_rows(self.name) and not place.exists():
+            beside = (file.name for file in place.parent.iterdir()) if place.parent.is_dir() else ()
+            raise ValueError(f"name: there is no file {self.name}{did_you_mean(place.name, beside)}")
         files = [file for file in (place, *place.rglob("*")) if file.is_file()]
         if place.exists() and not any(file.stat().st_size for file in files):
             raise ValueError(f"name: must hold rows of text, got {self.name}: {len(files)} files of 0 bytes")

@@ -28,7 +28,17 @@ _REFUSED = {
     "TQDMProgressBar": _BAR,
     "RichProgressBar": _BAR,
 }
-_OF_FUNCTIONS = ("LambdaCallback", "ThroughputMonitor")
+_STATES = (
+    "since a run goes on from its own states alone: callbacks.best keeps the best ones (monitor, mode, save_top_k), "
+    "and checkpoint.every_n_scheduled=1 those of all scheduled steps"
+)
+# Callbacks that a config cannot name, although an object of them that a program has made may stand in a plan.
+_NOT_NAMED = {
+    "LambdaCallback": _FUNCTION,
+    "ThroughputMonitor": _FUNCTION,
+    "ModelCheckpoint": _STATES,
+    "OnExceptionCheckpoint": _STATES,
+}
 _LOGS = ("DeviceStatsMonitor", "LearningRateMonitor", "ThroughputMonitor")
 
 
@@ -54,12 +64,16 @@ def check_kinds(callbacks: Mapping[str, Any], logs: bool, batches_per_step: int)
         kind = kind_of(entry)
         if not isinstance(entry, Mapping) and not type(entry).__module__.startswith("lightning."):
             continue
-        why = _FUNCTION if kind in _OF_FUNCTIONS and isinstance(entry, Mapping) else _REFUSED.get(kind)
+        why = _REFUSED.get(kind) or (_NOT_NAMED.get(kind) if isinstance(entry, Mapping) else None)
         if why:
             raise ValueError(f"callbacks.{name}: must not be {kind}, {why}")
         if kind in _LOGS and not logs:
             raise ValueError(f"callbacks.{name}: {kind} needs a logger, such as logger=tensorboard")
         factors = dict(setting_of(entry, "scheduling") or {})
+        if kind == "GradientAccumulationScheduler" and batches_per_step > 1:
+            raise ValueError(
+                f"callbacks.{name}: must be left out with trainer.accumulate_grad_batches={batches_per_step}"
+            )
         if kind == "GradientAccumulationScheduler" and {*factors.values()} != {batches_per_step}:
             raise ValueError(
                 f"callbacks.{name}.scheduling: must be {batches_per_step} in every epoch, the batches of a step "

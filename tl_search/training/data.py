@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import between
 from tl_search.store.keys import digest
 from tl_search.text.corpus import Corpus
 from tl_search.training.interrupts import SIGNALS
 from tl_search.training.limits import limited
 from tl_search.training.packing import PackedText, pack, rules_of
+from tl_search.training.stage_data import BatchForm, formed
 from tl_search.training.tokens import TokenizerConfig
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Text:
     }
 
     def __post_init__(self) -> None:
-        at_least(1, batch_size=self.batch_size, validation_batches=self.validation_batches)
+        between(1, 10**6, batch_size=self.batch_size)
+        between(1, 10**9, validation_batches=self.validation_batches)
         if not 0 <= self.workers <= MOST_WORKERS:
             raise ValueError(f"workers: must be from 0 to {MOST_WORKERS}, got {self.workers}")
         if not 0 <= self.validation_share < 1:
@@ -96,8 +98,32 @@ def limited_steps(steps: int, batches_per_step: int, limit: float | None) -> int
     return left // batches_per_step
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where the order of a run's blocks begins; a branch may begin it anew in the middle of a training.
+
+    Args:
+        seed: Random seed of the order and of the noise; None is the run's own.
+        epoch: Number of the first pass over the text.
+        step: Completed steps at which it begins.
+    """
+
+    seed: int | None = None
+    epoch: int = 0
+    step: int = 0
+
+    def epoch_at(self, step: int, steps_per_epoch: int) -> int:
+        """Completed passes over the text after `step` steps."""
+        return self.epoch + (step - self.step) // steps_per_epoch
+
+
+FROM_THE_START = Origin()
+
+
 class BlockLoader:
     """Batches of blocks, int64 (block, context + 1), in a new random order every epoch.
+
+    A batch has the form of its step (`stage_data.BatchForm`), which may cut blocks into shorter sequences.
 
     It counts the batches that were consumed, not those that workers have prepared; Lightning saves this count, so a
     resumed run goes on with the very next batch, with any number of workers. With several ranks each takes its part
@@ -115,6 +141,9 @@ class BlockLoader:
         workers: Processes that prepare batches.
         limit: Most batches of an epoch on every rank, or the share of them, as Lightning's `limit_train_batches`; None
             sets no limit. An epoch has whole steps, and each epoch reads other blocks.
+        origin: Where the order begins; its seed is not used.
+        form_at: Completed steps → the form of the batches of the next one; None leaves blocks as they are.
+        vocabulary: Number of tokens from which noise is drawn.
 
     Raises:
         ValueError: the text does not fill one step, or the limit leaves none.
@@ -132,6 +161,9 @@ class BlockLoader:
         ranks: int = 1,
         workers: int = 0,
         limit: float | None = None,
+        origin: Origin = FROM_THE_START,
+        form_at: "Callable[[int], BatchForm] | None" = None,
+        vocabulary: int = 1,
     ) -> None:
         self.tokens, self.context, self.batch_size, self.seed = tokens, context, batch_size, seed
         self.rank, self.ranks, self.workers = rank, ranks, workers
@@ -145,7 +177,13 @@ class BlockLoader:
             )
         self.steps = limited_steps(self.steps, batches_per_step, limit)
         self.length = self.steps * batches_per_step
-        self.epoch = self.position = 0
+        self.batches_per_step, self.origin, self.form_at, self.vocabulary = (
+            batches_per_step,
+            origin,
+            form_at,
+            vocabulary,
+        )
+        self.epoch, self.position = origin.epoch, 0
         self._known: tuple[int, np.ndarray] | None = None  # an epoch and its order
 
     def __len__(self) -> int:
@@ -161,7 +199,18 @@ class BlockLoader:
             yield batch
 
     def _batch(self, epoch: int, place: int) -> "Tensor":
-        return take_blocks(self.tokens, self.places(epoch, place), self.context)
+        places = self.places(epoch, place)
+        blocks = take_blocks(self.tokens, places, self.context)
+        if self.form_at is None:
+            return blocks
+        form = self.form_at(self.step_of(epoch, place))
+        # of the block and not of its place in the batch, so that it is the same on any number of devices
+        seeds = [stream(self.seed, "noise", epoch, int(place)) for place in places] if form.noise else []
+        return formed(blocks, form, seeds, self.vocabulary)
+
+    def step_of(self, epoch: int, batch: int) -> int:
+        """Completed steps when a batch is trained on."""
+        return self.origin.step + (epoch - self.origin.epoch) * self.steps + batch // self.batches_per_step
 
     def places(self, epoch: int, batch: int) -> "np.ndarray[Any, Any]":
         """The blocks of a batch of this rank, as indices into the training text."""

@@ -41,9 +41,9 @@ class Extension:
         keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
         return {key: [old.get(key), new.get(key)] for key in keys}
 
-    def record(self, run: Path, step: int, steps_per_epoch: int, policy: LrPolicy) -> None:
-        """Make it the run's plan from `step` on."""
-        totals = [last_step(plan["trainer"], steps_per_epoch) for plan in (self.before, self.now)]
+    def record(self, run: Path, step: int, steps_per_epoch: int, policy: LrPolicy, begins: int = 0) -> None:
+        """Make it the run's plan from `step` on; `begins` is as in `last_step`."""
+        totals = [last_step(plan["trainer"], steps_per_epoch, begins) for plan in (self.before, self.now)]
         entry = {"step": step, "changed": self.changed, "lr_policy": policy.value, "total": totals}
         known = RunRecord.read(run)
         assert known is not None
@@ -141,4 +141,5 @@ def check_same_text(run: Path, plan: TrainingPlan) -> None:
 def phases(run: Path, total: int) -> tuple[Phase, ...]:
     """The learning rate of a run of `total` steps, as its history has it."""
     record = RunRecord.read(run)
-    return phases_of(record.history if record else (), total)
+    inherited = record.parent.phases if record and record.parent else ()
+    return phases_of(record.history if record else (), total, [Phase(*phase) for phase in inherited])

@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,10 +26,12 @@ from tl_search.training.context import RunContext
 from tl_search.training.data import stream
 from tl_search.training.entries import callback_of, loggers_of, optimizer_of
 from tl_search.training.extend import check_length, check_same_text, extension, is_done, phases
+from tl_search.training.first_state import write_first_state
 from tl_search.training.full_state import restoring
 from tl_search.training.horizon import horizon_of, scheduled_steps, timeline_of
 from tl_search.training.idle import idle
 from tl_search.training.interrupts import Interrupts, Stopped
+from tl_search.training.lineage import Lineage
 from tl_search.training.memory import enough_memory
 from tl_search.training.own_parts import answering, is_ours
 from tl_search.training.packing import PackedText
@@ -75,10 +78,10 @@ def fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None] = lambda:
 def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interrupts: Interrupts) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _ownership(folder):
-        origin = Start.parse(plan.resume)
+        origin, identity = Start.parse(plan.resume), plan.identity()
         reached = check_start(folder, origin) if origin.run is not None else 0
-        change = extension(folder, plan.identity()) if origin.run is not None else None
-        known = change.before if change else plan.identity()
+        change = extension(folder, identity) if origin.run is not None else None
+        known = change.before if change else identity
         claim(folder, known, weights=plan.checkpoint.weights.value)
         restore_index(folder)
         if is_done(folder, known) and not change and not origin.state:
@@ -87,14 +90,16 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             check_finished(folder)
             return accepted()
         with quiet():
+            lineage, record = Lineage.of(plan, folder), RunRecord.read(folder)
+            plan, order = lineage.plan, lineage.origin
             check_parts(plan, folder, reached)
-            record = RunRecord.read(folder)
             cache, recorded = plan.cache or RunPaths(folder).cache, record.data if record else None
             packed = plan.data.pack(plan.tokenizer, cache, recorded, plan.model.context)
             packed.tokenizer.model_max_length = plan.model.context
             steps_per_epoch = plan.loader(packed).steps
             plan.held_out(packed)  # raises an error where there is too little text
-            horizon = horizon_of(plan, steps_per_epoch)
+            horizon = horizon_of(plan, steps_per_epoch, order.step)
+            lineage.check(horizon.total, packed.identity)
             if change:
                 check_length(folder, plan.trainer, horizon.total, reached)
             steps = scheduled_steps(plan.schedule, horizon)
@@ -103,13 +108,17 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             accepted()
             packed.tell()
             sweep_litter(folder)
+            lineage.record(folder, horizon.total)
+            timeline = timeline_of(plan, horizon, steps_per_epoch, phases(folder, horizon.total), order)
+            if lineage.source is not None:
+                write_first_state(plan, packed, folder, timeline, lineage.source)
             state, start = starting_state(folder, origin) or (None, 0)
             if change:
-                change.record(folder, start, steps_per_epoch, plan.lr_policy)
+                change.record(folder, start, steps_per_epoch, plan.lr_policy, order.step)
             cut_off(folder, horizon.total)
             # a run that was set back writes the later revisions of its index once more
-            due = {*steps, *(line.step for line in read_index(folder) if line.step > start)}
-            timeline = timeline_of(plan, horizon, steps_per_epoch, phases(folder, horizon.total))
+            due = {*steps, *lineage.steps(), *(line.step for line in read_index(folder) if line.step > start)}
+            timeline = replace(timeline, phases=phases(folder, horizon.total))
             if start < horizon.total and not plan.debug:  # a few steps are too few for most settings to act
                 for sentence in idle(plan, horizon.total, steps):
                     warnings.warn(sentence, stacklevel=2)
@@ -127,7 +136,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
                 print(told, file=sys.stderr, flush=True)
                 end, early = told.step, told.reason
         interrupts.listen("finishing the run")
-        finish(folder, plan.identity(), end, early)
+        finish(folder, identity, end, early)
 
 
 def _train(
@@ -155,6 +164,7 @@ def _train(
 
     from tl_search.training.callbacks.batch_seed import BatchSeed
     from tl_search.training.callbacks.best_checkpoint import BestCheckpoint
+    from tl_search.training.callbacks.curriculum_stages import CurriculumStages
     from tl_search.training.callbacks.curves import TrainingCurves
     from tl_search.training.callbacks.early_end import EarlyEnd
     from tl_search.training.callbacks.ema import Ema
@@ -166,7 +176,7 @@ def _train(
     from tl_search.training.callbacks.unmoved import UnmovedWeights
     from tl_search.training.module import CausalLM
 
-    total, steps = timeline.total, {*due}
+    total, steps, every = timeline.total, {*due}, int(plan.trainer.get("log_every_n_steps") or 10)
     asked = {name: entry for name, entry in plan.callbacks.items() if entry is not None}
     bests = {name: entry for name, entry in asked.items() if isinstance(entry, Best)}
     others = {name: callback_of(name, entry) for name, entry in asked.items() if not isinstance(entry, Best)}
@@ -189,9 +199,12 @@ def _train(
         callbacks = [
             # first of all, since the others may take long: Lightning's own handlers end the run without saving
             LambdaCallback(
-                on_train_start=lambda *_: signals.listen("saving at the end of this step"),
+                on_train_start=lambda *_: signals.listen(
+                    f"{'ending' if plan.debug else 'saving'} at the end of this step"
+                ),
                 on_train_end=lambda *_: signals.listen("finishing the run, whose last step is done"),
             ),
+            CurriculumStages(timeline, every),
             SettingsCard(said, record.tags if record else ()),
             Measurements(),
             BatchSeed(plan.seed),
@@ -201,7 +214,7 @@ def _train(
             scheduled,  # Lightning moves all Checkpoint callbacks to the end, in this order
             *(others.get(name) or BestCheckpoint(bests[name], name, run) for name in asked),
             *([EarlyEnd(scheduled)] if any(isinstance(found, EarlyStopping) for found in others.values()) else []),
-            TrainingCurves(int(plan.trainer.get("log_every_n_steps") or 10), timeline),
+            TrainingCurves(every, timeline),
             ResumeState(plan.checkpoint, run),
         ]
         done = -1 if state is None else start
@@ -209,7 +222,7 @@ def _train(
         trainer = make_trainer(plan.trainer, folder, total, callbacks, [*loggers.values()], saves)
         try:
             with restoring(state), answering(lambda: _parts(plan, others, loggers, trainer), trainer, start, folder):
-                trainer.fit(module, plan.loader(packed, rank), ckpt_path=state, weights_only=True)
+                trainer.fit(module, plan.loader(packed, rank, timeline.origin), ckpt_path=state, weights_only=True)
             check_end(trainer, steps, total)
         except (Stopped, SystemExit) as error:
             signals.listen("finishing what is being saved")  # Lightning has restored the earlier handlers

@@ -12,7 +12,7 @@ from tl_search.plane.schedule import Schedule, warning
 from tl_search.runs.record import RunRecord
 from tl_search.runs.target import Start
 from tl_search.text.corpus import Corpus
-from tl_search.training.data import count_blocks, limited_steps, steps_in_epoch
+from tl_search.training.data import FROM_THE_START, Origin, count_blocks, limited_steps, steps_in_epoch
 from tl_search.training.estimate import vocabulary
 from tl_search.training.optim import Phase, phases_of
 from tl_search.training.packing import PackedText
@@ -42,8 +42,10 @@ class Epoch:
     estimate: str | None = None
 
 
-def horizon_of(plan: "TrainingPlan", steps_per_epoch: int | None) -> Horizon:
+def horizon_of(plan: "TrainingPlan", steps_per_epoch: int | None, begins: int = 0) -> Horizon:
     """The run's last step and the ends of its epochs; an epoch of unknown length counts as long as the run.
+
+    `begins` is as in `last_step`.
 
     Raises:
         ValueError: the run's length is given in epochs, whose length is unknown; or it has absurdly many epochs.
@@ -53,12 +55,12 @@ def horizon_of(plan: "TrainingPlan", steps_per_epoch: int | None) -> Horizon:
         if steps < 1:
             raise ValueError("trainer.max_steps: must be given, since the length of an epoch is unknown")
         return Horizon(steps)
-    total = last_step(plan.trainer, steps_per_epoch)
+    total = last_step(plan.trainer, steps_per_epoch, begins)
     if total > MOST_EPOCHS * steps_per_epoch:
         raise ValueError(
             f"trainer.max_steps: must be at most {MOST_EPOCHS} epochs of {steps_per_epoch} steps, got {total} steps"
         )
-    return Horizon(total, tuple(range(steps_per_epoch, total, steps_per_epoch)))
+    return Horizon(total, tuple(range(begins + steps_per_epoch, total, steps_per_epoch)))
 
 
 def scheduled_steps(schedule: Schedule, horizon: Horizon) -> tuple[int, ...]:
@@ -73,11 +75,15 @@ def scheduled_steps(schedule: Schedule, horizon: Horizon) -> tuple[int, ...]:
 
 
 def timeline_of(
-    plan: "TrainingPlan", horizon: Horizon, steps_per_epoch: int, phases: tuple[Phase, ...] = ()
+    plan: "TrainingPlan",
+    horizon: Horizon,
+    steps_per_epoch: int,
+    phases: tuple[Phase, ...] = (),
+    origin: Origin = FROM_THE_START,
 ) -> Timeline:
     """What holds at each step of a plan's run; without phases the learning rate follows one curve."""
-    phases = phases or phases_of((), horizon.total)
-    return Timeline(horizon, steps_per_epoch, _blocks_per_step(plan), plan.model.context, plan.curriculum, phases)
+    phases, blocks = phases or phases_of((), horizon.total), _blocks_per_step(plan)
+    return Timeline(horizon, steps_per_epoch, blocks, plan.model.context, plan.curriculum, phases, origin)
 
 
 def measure_epoch(plan: "TrainingPlan") -> Epoch:

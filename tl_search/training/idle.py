@@ -31,9 +31,9 @@ def idle(plan: "TrainingPlan", total: int, steps: Collection[int]) -> list[str]:
         if plan.trainer.get(name) is not None
     ]
     for name, stage in plan.curriculum.stages.items():
-        if stage.start >= total:
+        if stage.first >= total:
             found.append(
-                f"curriculum.stages.{name}: starts at step {stage.start}, but the run ends at step {total}, so the "
+                f"curriculum.stages.{name}: starts at step {stage.first}, but the run ends at step {total}, so the "
                 "stage never begins"
             )
     warmup = getattr(plan.optimizer, "warmup_steps", 0)

@@ -1,5 +1,6 @@
 """The Lightning module: losses, gradients and optimizer. When something is saved or measured is up to callbacks."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -18,14 +19,15 @@ class CausalLM(LightningModule):
 
     Args:
         model: A transformers model with a language-model head.
-        timeline: Weights of the loss terms, and the learning rate's phase, at each step.
+        timeline: The loss terms of all stages, and the learning rate's phase at each step.
     """
 
     def __init__(self, model: PreTrainedModel, timeline: Timeline, optimizer: OptimizerConfig) -> None:
         super().__init__()
         self.model, self.timeline, self.optimizer = model, timeline, optimizer
         stages = timeline.curriculum.stages.values()
-        self.terms = {name: loss_term(name) for stage in stages for name in stage.losses}
+        self.terms = {name: loss_term(name) for stage in stages for name in stage.weights}
+        self.weights: Mapping[str, float] = {}  # of the present stage, which the callback CurriculumStages sets
         self.grad_norm: Tensor | None = None  # of the latest step, before clipping; left on the device
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -36,12 +38,13 @@ class CausalLM(LightningModule):
         """The weighted sum of the stage's terms as `loss`, and each term by its name; scalars.
 
         Args:
-            batch: (text, context + 1) tokens: every token but the first is a target.
+            batch: (text, length + 1) tokens: every token but the first is a target. With noise (2, text, length + 1):
+                what the model sees, and the text as it is.
         """
-        logits, targets = self(batch[:, :-1]), batch[:, 1:]
-        weights = self.timeline.stage_at(self.global_step).losses
-        terms = {name: self.terms[name](logits, targets) for name, weight in weights.items() if weight > 0}
-        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        seen, text = batch if batch.dim() == 3 else (batch, batch)
+        logits, targets = self(seen[:, :-1]), text[:, 1:]
+        terms = {name: self.terms[name](logits, targets) for name, weight in self.weights.items() if weight > 0}
+        loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
         return {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
 
     def on_train_start(self) -> None:
@@ -51,7 +54,7 @@ class CausalLM(LightningModule):
             group["lr"] = highest * share(rate.last_epoch)
 
     def held_out_loss(self, batch: Tensor) -> Tensor:
-        """Cross-entropy of the next token in nats, of a batch shaped as in `training_step`; the same in all stages."""
+        """Cross-entropy of the next token in nats, of (text, length + 1) tokens; the same in all stages."""
         logits, targets = self(batch[:, :-1]), batch[:, 1:]
         # text by text, so that the logits stay in the cache: it saves a fifth of the time of a small model's evaluation
         texts = zip(logits.split(1), targets.split(1), strict=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from tl_search.errors.limits import at_least, not_negative
+from tl_search.errors.limits import LARGEST_RATE, MOST_STEPS, between, not_negative
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -42,23 +42,25 @@ class LrPolicy(Enum):
     restart = "restart"
 
 
-def phases_of(history: Sequence[Mapping[str, Any]], total: int) -> tuple[Phase, ...]:
+def phases_of(history: Sequence[Mapping[str, Any]], total: int, inherited: Sequence[Phase] = ()) -> tuple[Phase, ...]:
     """The phases of the learning rate in a run of `total` steps: the planned curve, and one for each change of length.
 
     Args:
         history: Of `run.json`, one entry for each change: `step` from which on it holds, `total` (the last step before
             the change and after it) and `lr_policy`.
         total: The run's last step, which holds where nothing was changed.
+        inherited: Of a branch: the phases with which it was made, in the place of the planned curve.
 
     Example:
         >>> phases_of([{"step": 10, "total": [10, 20], "lr_policy": "restart"}], 20)
         (Phase(start=0, offset=0, length=10), Phase(start=10, offset=10, length=10))
     """
-    found = [Phase(0, 0, history[0]["total"][0] if history else total)]
+    first = [*inherited] or [Phase(0, 0, history[0]["total"][0] if history else total)]
+    found = first
     for entry in history:
         step, (before, now), policy = entry["step"], entry["total"], LrPolicy(entry["lr_policy"])
         # the run may have been set back to a step before earlier changes, which then no longer count
-        found = [phase for phase in found if phase.start < step or phase.start == 0]
+        found = [phase for phase in found if phase.start < step or phase in first]
         if before != now and policy is not LrPolicy.keep:
             offset = step if policy is LrPolicy.restart else 0
             earlier = [phase for phase in found if phase.start < step]  # none, where nothing was trained before
@@ -66,7 +68,24 @@ def phases_of(history: Sequence[Mapping[str, Any]], total: int) -> tuple[Phase, 
     return tuple(found)
 
 
-def horizon_warning(step: int, before: int, now: int, policy: LrPolicy) -> str:
+def branched_phases(parent: Sequence[Phase], step: int, total: int, policy: LrPolicy) -> tuple[Phase, ...]:
+    """The phases of a branch: those of its parent up to the step of the branch, then what the policy says.
+
+    Args:
+        parent: The parent's phases.
+        step: Completed steps of the parent when the branch begins.
+        total: The branch's last step.
+        policy: `keep` follows the parent's curve, whatever the branch's length; `rescale` changes over to the curve
+            of a run of `total` steps; `restart` warms up and decays once more, over the steps that are left.
+    """
+    known = [phase for phase in parent if phase.start <= step]
+    if policy is LrPolicy.keep:
+        return tuple(known)
+    offset = step if policy is LrPolicy.restart else 0
+    return (*(phase for phase in known if phase.start < step), Phase(step, offset, total - offset))
+
+
+def horizon_warning(step: int, before: int, now: int, policy: LrPolicy, setting: str = "lr_policy") -> str:
     """What a change of the run's last step, made at `step`, means for the learning rate."""
     done = {
         LrPolicy.keep: "it follows that plan and then keeps its last value",
@@ -76,7 +95,7 @@ def horizon_warning(step: int, before: int, now: int, policy: LrPolicy) -> str:
     others = "|".join(other.value for other in LrPolicy if other is not policy)
     return (
         f"the learning rate was planned for {before} steps, the run now has {now}: {done} "
-        f"(lr_policy={policy.value}; others: {others})"
+        f"({setting}={policy.value}; others: {others})"
     )
 
 
@@ -123,8 +142,9 @@ class AdamW:
         for name in ("lr", "eps"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: must be a finite number > 0, got {getattr(self, name)}")
-        not_negative(weight_decay=self.weight_decay)
-        at_least(0, warmup_steps=self.warmup_steps)
+        not_negative(LARGEST_RATE, weight_decay=self.weight_decay)
+        between(0, MOST_STEPS, warmup_steps=self.warmup_steps)
+        between(0, LARGEST_RATE, lr=self.lr, eps=self.eps)
         if not 0 <= self.final_share <= 1:
             raise ValueError(f"final_share: must be from 0 to 1, got {self.final_share}")
 

@@ -5,22 +5,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import MOST_STEPS, between
 from tl_search.plane.curriculum import Curriculum
 from tl_search.plane.schedule import Schedule
 from tl_search.runs.identity import Decides, decisions, plain
 from tl_search.runs.target import AUTO
+from tl_search.training.branch import Branch
 from tl_search.training.callback_checks import check_kinds, check_monitors
 from tl_search.training.callbacks.best import Best, check_entries
-from tl_search.training.data import BlockLoader, Text, count_blocks, held_out_batches
+from tl_search.training.data import FROM_THE_START, BlockLoader, Origin, Text, count_blocks, held_out_batches
 from tl_search.training.entries import CallbackEntry, LoggerEntry
 from tl_search.training.limits import deciding, limited
 from tl_search.training.model import ModelConfig
 from tl_search.training.optim import LrPolicy, OptimizerConfig
 from tl_search.training.packing import PackedText
 from tl_search.training.retention import Checkpointing, RevisionWeights
+from tl_search.training.stage_data import BatchForm, check_data
 from tl_search.training.terms import check_terms
-from tl_search.training.tokens import TokenizerConfig
+from tl_search.training.tokens import TokenizerConfig, rows
 from tl_search.training.trainer import FREE, check_trainer, device_count
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class TrainingPlan:
         tokenizer: How text becomes tokens.
         data: The text and how it is divided into batches.
         schedule: At which steps a revision is written.
-        curriculum: The weights of the loss terms at each step.
+        curriculum: The weights of the loss terms, and the data parameters, at each step.
         optimizer: Ours, or a mapping with the `_target_` of one of torch's.
         trainer: Arguments of Lightning's Trainer; `max_steps`, or `max_epochs`, says how long the run is.
         callbacks: Name → one of ours, a Lightning callback, a mapping with the `_target_` of one, or None.
@@ -55,6 +57,8 @@ class TrainingPlan:
         lr_policy: What the learning rate does when the run's length changes.
         cache: Folder for tokens, which several runs may share; None keeps them in the run directory.
         debug: Whether the plan is only tried, with a small model and for a few steps (`training/rehearsal.py`).
+        branch_from: `RUN@stepN` or `RUN@best`: the run begins with this state of another run; None begins anew.
+        branch: What such a run takes over.
 
     Raises:
         ValueError: naming the setting that is wrong.
@@ -78,26 +82,33 @@ class TrainingPlan:
     lr_policy: LrPolicy = LrPolicy.keep
     cache: Path | None = None
     debug: bool = False
+    branch_from: str | None = None
+    branch: Branch = field(default_factory=Branch)
 
     # of `trainer`, each argument decides for itself, and `checkpoint.weights` decides weights
     DECIDES: ClassVar = {
-        "weights": "model tokenizer data curriculum optimizer trainer seed ema_decay compile",
+        "weights": "model tokenizer data curriculum optimizer trainer seed ema_decay compile branch_from branch",
         "steps": "schedule",
         "files": "callbacks checkpoint eval_interval",
         "free": "logger resume lr_policy cache debug",
     }
 
     def __post_init__(self) -> None:
-        at_least(1, eval_interval=self.eval_interval)
+        between(1, MOST_STEPS, eval_interval=self.eval_interval)
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ValueError(f"ema_decay: must be above 0 and below 1, or null, got {self.ema_decay}")
         if self.checkpoint.weights is RevisionWeights.ema and self.ema_decay is None:
             raise ValueError("ema_decay: must be given, since checkpoint.weights=ema, got null")
         check_terms(self.curriculum)
+        check_data(self.curriculum, self.model.context)
         check_trainer(self.trainer)
         tried = "debug=true" if self.debug else "trainer.fast_dev_run" if self.trainer.get("fast_dev_run") else ""
         if tried and self.resume != AUTO:
             raise ValueError(f"resume: must be left out with {tried}, which keeps nothing of a run, got {self.resume}")
+        if tried and self.branch_from is not None:
+            raise ValueError(f"branch_from: must be left out with {tried}, which begins anew, got {self.branch_from}")
+        if self.branch_from is None and self.branch != Branch():
+            raise ValueError("branch: must be left out without branch_from=RUN@stepN, since it says how a run branches")
         check_entries(self.callbacks)
         for room in ("callbacks", "logger"):
             for name, entry in getattr(self, room).items():
@@ -119,13 +130,18 @@ class TrainingPlan:
     def batches_per_step(self) -> int:
         return int(self.trainer.get("accumulate_grad_batches") or 1)
 
-    def loader(self, packed: PackedText, rank: int = 0) -> BlockLoader:
+    def loader(self, packed: PackedText, rank: int = 0, origin: Origin = FROM_THE_START) -> BlockLoader:
         """The training batches of one rank. Raises ValueError when the text does not fill one step."""
-        text, context = self.data, self.model.context
+        text, context, seed = self.data, self.model.context, self.seed if origin.seed is None else origin.seed
         return BlockLoader(
-            packed.train, context, text.batch_size, self.batches_per_step, self.seed, text.drop_last, rank,
-            self.devices, text.workers, self.trainer.get("limit_train_batches"),
+            packed.train, context, text.batch_size, self.batches_per_step, seed, text.drop_last, rank,
+            self.devices, text.workers, self.trainer.get("limit_train_batches"), origin, self.form_at,
+            rows(packed.tokenizer),
         )  # fmt: skip
+
+    def form_at(self, step: int) -> BatchForm:
+        """What the batch after `step` completed steps is like."""
+        return BatchForm.of(self.curriculum.stage_at(step).data, self.model.context)
 
     def held_out(self, packed: PackedText) -> "list[Tensor]":
         """Batches for the eval loss, int64 (block, context + 1). Raises ValueError where there is none."""
@@ -150,6 +166,9 @@ class TrainingPlan:
     def identity(self) -> dict[str, Any]:
         """The settings that decide weights and steps, as plain values; the others may change when a run goes on."""
         parts = {name: plain(getattr(self, name)) for name, what in decisions(type(self)).items() if what in _PLANNED}
+        del parts["branch_from"]  # the record's entry of the parent says more
+        if self.branch_from is None:
+            del parts["branch"]
         given = deciding(self.trainer)
         trainer = {key: plain(value) for key, value in given.items() if key not in {"_target_", *FREE}}
         if self.devices > 1:  # each reads a batch of its own

@@ -1,17 +1,18 @@
 """A training cut down to a few steps, to see whether all of it works: `trainer.fast_dev_run` and `debug`."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tl_search.plane.schedules.every import EverySchedule
-from tl_search.plane.schedules.none import NoSchedule
 from tl_search.text.excerpt import Excerpt
+from tl_search.training.stage_data import fitted
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
 
 STEPS = 3  # of fast_dev_run=true
-_DEBUG_STEPS, _BATCH = 4, 2
+_DEBUG_STEPS, _DEBUG_EVERY, _BATCH = 4, 2, 2
 _LEAST = 200_000  # characters, so that a tokenizer has something to learn from
 _PER_TOKEN = 16  # characters that even a long token has on average
 
@@ -26,14 +27,14 @@ def rehearsed(plan: "TrainingPlan") -> "TrainingPlan":
     """What is carried out of a plan that is only tried; any other plan as it is.
 
     A few steps are made with the beginning of the text and evaluated; no logger hears of them. `fast_dev_run` leaves
-    model and batches as large as they are, and writes the last model only. `debug` makes them small, where the model's
-    family has a method `small`, and writes several checkpoints, so that there is something to search.
+    model and batches as large as they are, and writes the first and the last model, so that there is something to
+    search. `debug` makes them small, where the model's family has a method `small`, and writes one more.
     """
     steps = steps_of(plan)
     if not steps:
         return plan
     limits = {"fast_dev_run", "limit_train_batches", "limit_val_batches"}
-    trainer: dict[str, Any] = {key: value for key, value in plan.trainer.items() if key not in limits}
+    trainer: dict[str, Any] = {key: _nowhere(value) for key, value in plan.trainer.items() if key not in limits}
     asked = trainer.get("max_steps") or -1
     trainer["max_steps"] = steps = min(steps, asked) if asked > 0 else steps
     model, data = plan.model, plan.data
@@ -45,16 +46,22 @@ def rehearsed(plan: "TrainingPlan") -> "TrainingPlan":
     return replace(
         plan,
         model=model,
+        curriculum=fitted(plan.curriculum, model.context),
         data=replace(
             data,
             corpus=Excerpt(data.corpus, max(_LEAST, _PER_TOKEN * needed)),
             validation_batches=min(data.validation_batches, steps) if plan.evaluates else data.validation_batches,
             validation_share=data.validation_share if plan.evaluates else 0.0,
         ),
-        schedule=EverySchedule(interval=2) if plan.debug else NoSchedule(),
+        schedule=EverySchedule(interval=_DEBUG_EVERY if plan.debug else steps),
         eval_interval=steps,
         trainer=trainer,
         logger={},
         cache=None,
         debug=True,
     )
+
+
+def _nowhere(part: Any) -> Any:
+    """A part of the Trainer without the folder of its own in which it writes, such as that of a profiler."""
+    return {key: value for key, value in part.items() if key != "dirpath"} if isinstance(part, Mapping) else part

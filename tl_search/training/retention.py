@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import MOST_SECONDS, MOST_STEPS, between
 
 
 class RevisionWeights(Enum):
@@ -46,11 +46,13 @@ class Checkpointing:
     }
 
     def __post_init__(self) -> None:
-        at_least(1, save_interval=self.save_interval, save_last=self.save_last)
+        between(1, MOST_STEPS, save_interval=self.save_interval, save_last=self.save_last)
         if self.every_n_scheduled is not None and self.every_n_scheduled < 1:
             raise ValueError(f"every_n_scheduled: must be >= 1 or null, got {self.every_n_scheduled}")
         if self.save_minutes is not None and not 0 < self.save_minutes < math.inf:
             raise ValueError(f"save_minutes: must be a finite number > 0 or null, got {self.save_minutes}")
+        between(0, MOST_SECONDS, save_minutes=self.save_minutes)
+        between(1, MOST_STEPS, every_n_scheduled=self.every_n_scheduled)
 
     def due(self, step: int, minutes: float) -> bool:
         """Whether a state is due at a step, when the last one is so many minutes old."""

@@ -35,11 +35,11 @@ def check_terms(curriculum: Curriculum) -> None:
     """
     known = plugins.names(HOME)
     for name, stage in curriculum.stages.items():
-        for term in stage.losses:
+        for term in stage.weights:
             if term not in known:
                 hint = did_you_mean(term, known)
                 raise ValueError(
-                    f"curriculum.stages.{name}.losses: must name terms out of {', '.join(known)}, got {term!r}{hint}"
+                    f"curriculum.stages.{name}.weights: must name terms out of {', '.join(known)}, got {term!r}{hint}"
                 )
-        if not any(weight > 0 for weight in stage.losses.values()):
-            raise ValueError(f"curriculum.stages.{name}.losses: must hold a weight > 0, got {dict(stage.losses)}")
+        if not any(weight > 0 for weight in stage.weights.values()):
+            raise ValueError(f"curriculum.stages.{name}.weights: must hold a weight > 0, got {dict(stage.weights)}")

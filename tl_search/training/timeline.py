@@ -1,11 +1,13 @@
 """What holds at a step of a training run."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.plane.horizon import Horizon
+from tl_search.training.data import FROM_THE_START, Origin
 from tl_search.training.optim import Phase
+from tl_search.training.stage_data import BatchForm
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Timeline:
         context: Predicted tokens of a block.
         curriculum: The stages.
         phases: Phases of the learning rate: one, and one more for each change of the run's length.
+        origin: Where the order of the blocks begins.
     """
 
     horizon: Horizon
@@ -29,6 +32,7 @@ class Timeline:
     context: int
     curriculum: Curriculum
     phases: tuple[Phase, ...]
+    origin: Origin = FROM_THE_START
 
     @property
     def total(self) -> int:
@@ -43,6 +47,23 @@ class Timeline:
         """The stage in which the step after `step` completed ones is trained."""
         return self.curriculum.stage_at(step)
 
+    def values_at(self, step: int) -> dict[str, float]:
+        """The stage's place among the stages, and every loss weight and data parameter, by the names of their curves.
+
+        A term that only other stages weigh has the weight 0.
+        """
+        stage, stages = self.stage_at(step), self.curriculum.stages.values()
+        terms = sorted({term for each in stages for term in each.weights})
+        return {
+            "curriculum/stage": float(self.curriculum.index_at(step)),
+            **{f"curriculum/weights/{term}": float(stage.weights.get(term, 0.0)) for term in terms},
+            **{f"curriculum/data/{name}": float(value) for name, value in asdict(self.form_at(step)).items()},
+        }
+
+    def form_at(self, step: int) -> BatchForm:
+        """What the batch after `step` completed steps is like."""
+        return BatchForm.of(self.stage_at(step).data, self.context)
+
     def phase_at(self, step: int) -> Phase:
         """The learning rate's phase in which the step after `step` completed ones is trained: the latest that began."""
         return max((phase for phase in self.phases if phase.start <= step), key=lambda phase: phase.start)
@@ -53,6 +74,6 @@ class Timeline:
             "name": f"step{step}",
             "step": step,
             "tokens": self.tokens_at(step),
-            "epoch": step // self.steps_per_epoch,
+            "epoch": self.origin.epoch_at(step, self.steps_per_epoch),
             "stage": self.stage_at(step).name,
         }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import between
 from tl_search.store.keys import digest
 from tl_search.text.paths import local
 
@@ -54,8 +54,8 @@ class TrainedTokenizer:
     DECIDES: ClassVar = {"weights": "vocab_size min_frequency"}
 
     def __post_init__(self) -> None:
-        at_least(258, vocab_size=self.vocab_size)
-        at_least(1, min_frequency=self.min_frequency)
+        between(258, 10**7, vocab_size=self.vocab_size)
+        between(1, 10**9, min_frequency=self.min_frequency)
 
     def build(self, documents: Iterable[str]) -> "PreTrainedTokenizerFast":
         from tokenizers import Tokenizer, models, pre_tokenizers, trainers

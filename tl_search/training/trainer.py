@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_search.errors.exit_codes import TRY_AGAIN
+from tl_search.errors.limits import LARGEST_RATE, MOST_STEPS, between
+from tl_search.training.entries import instantiate
 from tl_search.training.limits import ADDED, check_limits
+from tl_search.training.own_parts import making
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer
@@ -22,6 +25,8 @@ FREE = frozenset({"accelerator", "devices", "num_nodes", "strategy", "log_every_
 # Lightning's own lists, repeated here since importing Lightning to check a word takes seconds.
 _ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps", "tpu")
 _PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "64-true", "bf16", 16, 32, 64)
+_MOST_DEVICES = 1024  # of one machine
+_MOST = {"max_steps": MOST_STEPS, "max_epochs": 10**9, "accumulate_grad_batches": 10**6}
 # Set by the run, which measures, logs and reports its progress by itself.
 _FIXED = {
     "num_sanity_val_steps": 0,
@@ -45,14 +50,18 @@ def check_trainer(given: Mapping[str, Any]) -> None:
             raise ValueError(f"trainer.{name}: {why_left_out(name)}, got {given[name]!r}")
     check_limits(given)
     device_count(given)
+    for name, value in given.items():
+        if isinstance(value, Mapping) and "_target_" not in value:
+            raise ValueError(f"trainer.{name}: must be a value or a node with its _target_, got {dict(value)}")
     if given.get("num_nodes") not in (None, 1):
         raise ValueError(f"trainer.num_nodes: must be 1, since a run uses one machine, got {given['num_nodes']}")
     for name, default in (("max_steps", -1), ("max_epochs", -1), ("accumulate_grad_batches", 1)):
         value = default if given.get(name) is None else given[name]
         if not isinstance(value, int) or isinstance(value, bool):
             raise ValueError(f"trainer.{name}: must be an integer, got {value!r}")
-        if name == "accumulate_grad_batches" and value < 1:
-            raise ValueError(f"trainer.{name}: must be >= 1, got {value}")
+        between(1 if name == "accumulate_grad_batches" else -math.inf, _MOST[name], **{f"trainer.{name}": value})
+    between(0, MOST_STEPS, **{"trainer.log_every_n_steps": given.get("log_every_n_steps")})
+    between(0, MOST_STEPS, **{"trainer.fast_dev_run": given.get("fast_dev_run")})
     if max(given.get("max_steps") or -1, given.get("max_epochs") or -1) < 1:
         raise ValueError(f"trainer.max_steps: must be >= 1, got {given.get('max_steps')}")
     for name, known in (("accelerator", _ACCELERATORS), ("precision", _PRECISIONS)):
@@ -64,6 +73,7 @@ def check_trainer(given: Mapping[str, Any]) -> None:
     clip = given.get("gradient_clip_val")
     if clip is not None and not (isinstance(clip, int | float) and 0 <= clip < math.inf):  # < 0 reverses steps
         raise ValueError(f"trainer.gradient_clip_val: must be a finite number >= 0 or null, got {clip!r}")
+    between(0, LARGEST_RATE, **{"trainer.gradient_clip_val": clip})
 
 
 def why_left_out(name: str) -> str | None:
@@ -80,19 +90,25 @@ def device_count(given: Mapping[str, Any]) -> int:
     """
     devices = given.get("devices", 1)
     if isinstance(devices, list | tuple) and devices and all(isinstance(one, int) and one >= 0 for one in devices):
+        between(0, _MOST_DEVICES, **{f"trainer.devices[{place}]": one for place, one in enumerate(devices)})
         return len(set(devices))
     if devices in (None, "auto"):
         return 1
     text = str(devices)
-    if isinstance(devices, int | str) and text.isdecimal() and int(text) >= 1:
+    if isinstance(devices, int | str) and text.isascii() and text.isdecimal() and int(text) >= 1:
+        between(1, _MOST_DEVICES, **{"trainer.devices": int(text)})
         return int(text)
     raise ValueError(f"trainer.devices: must be a number >= 1, a list of device numbers or auto, got {devices!r}")
 
 
-def last_step(trainer: Mapping[str, Any], steps_per_epoch: int) -> int:
-    """The last step of a run: the lower of `max_steps` and `max_epochs`, where both are given."""
+def last_step(trainer: Mapping[str, Any], steps_per_epoch: int, begins: int = 0) -> int:
+    """The last step of a run: the lower of `max_steps` and `max_epochs`, where both are given.
+
+    Args:
+        begins: The step from which epochs are counted; above 0 in a branch that begins the text anew.
+    """
     steps, epochs = trainer.get("max_steps") or -1, trainer.get("max_epochs") or -1
-    return min(limit for limit in (steps, epochs * steps_per_epoch) if limit > 0)
+    return min(limit for limit in (steps, begins * (epochs > 0) + epochs * steps_per_epoch) if limit > 0)
 
 
 def make_trainer(
@@ -117,7 +133,7 @@ def make_trainer(
     elif SLURMEnvironment.detect():
         plugins.append(_slurm_environment())
     own = {"callbacks": callbacks, "logger": loggers or False, "plugins": plugins, "default_root_dir": folder}
-    kept = {key: value for key, value in given.items() if key != "_target_" and key not in ADDED}
+    kept = {key: _part(key, value) for key, value in given.items() if key != "_target_" and key not in ADDED}
     if kept.get("devices") in (None, "auto"):
         kept["devices"] = 1
     if device_count(given) > 2 and kept.get("strategy") in (None, "auto", "ddp") and not torch.cuda.is_available():
@@ -133,6 +149,14 @@ def make_trainer(
     except (MisconfigurationException, ImportError, RuntimeError, ValueError, TypeError) as error:
         said = " ".join(str(error).split())
         raise ValueError(f"trainer.{said}" if said.startswith("precision: ") else f"trainer: {said}") from error
+
+
+def _part(name: str, value: Any) -> Any:
+    """An argument of the Trainer, made where it is a node, such as a profiler."""
+    if not isinstance(value, Mapping):
+        return value
+    with making(f"trainer.{name}", value):
+        return instantiate(value)
 
 
 def _slurm_environment() -> Any:

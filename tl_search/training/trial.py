@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tl_search.runs.accelerators import count_of
 from tl_search.training.entries import CallbackEntry, TorchOptimizer, callback_of, loggers_of, optimizer_of
 from tl_search.training.estimate import vocabulary
 from tl_search.training.memory import check_memory
@@ -24,6 +25,12 @@ def check_parts(plan: "TrainingPlan", folder: Path, reached: int) -> None:
         folder: The run directory.
         reached: Completed steps of a run that goes on.
     """
+    accelerator = plan.trainer.get("accelerator")
+    if accelerator in ("gpu", "cuda", "mps"):
+        try:
+            count_of(accelerator)
+        except ValueError as error:
+            raise ValueError(f"trainer.{error}") from error
     check_memory(plan.model.parameters(vocabulary(plan.tokenizer) or 0))
     from lightning.pytorch import Callback
     from torch.nn import Linear

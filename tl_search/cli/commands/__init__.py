@@ -4,7 +4,7 @@ import importlib
 
 from tl_search.cli.command import Command
 
-NAMES = ("train", "search", "report", "list", "run", "schedule", "evaluate", "revisions")
+NAMES = ("train", "search", "report", "export", "list", "run", "schedule", "evaluate", "revisions", "compare")
 
 
 def find(name: str) -> Command:

@@ -55,7 +55,9 @@ def _check(run: Path, one: bool = False) -> None:
         raise ValueError(f"run: {no_folder(run)}")
     paths = RunPaths(run)
     if not any(file.exists() for file in (paths.record, paths.plane, paths.index)) and (one or not is_run(run)):
-        raise ValueError(f"run: {run} is not a run directory (it holds neither run.json nor plane.json)")
+        inside = any(is_run(folder) for folder in run.iterdir() if folder.is_dir())
+        way = f"; tl report {run}/* compares the runs in it" if inside else ""
+        raise ValueError(f"run: {run} is not a run directory (it holds neither run.json nor plane.json){way}")
     if one:  # whose report is written into it
         refuse_links(run)
 

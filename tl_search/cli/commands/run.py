@@ -1,6 +1,7 @@
 """`tl run`: trains a model, searches its checkpoints and layers, and reports the result."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,9 @@ FOREVER = float("inf")
 
 
 def plan(parts: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The training and the search. Raises ValueError."""
-    training = train.plan(parts)
-    if training.trainer.get("fast_dev_run"):
-        raise ValueError(
-            "trainer.fast_dev_run: must be left out with tl run, since too few steps leave nothing to search; "
-            "debug=true tries the training and the search"
-        )
-    return training, search.assemble(parts)
+    """The training and the search; of a training that is only tried, the search is, too. Raises ValueError."""
+    training, searching = train.plan(parts), search.assemble(parts)
+    return training, replace(searching, debug=searching.debug or bool(training.trainer.get("fast_dev_run")))
 
 
 def execute(plan: tuple[Any, Any], folder: Path, config: DictConfig) -> int:
@@ -42,6 +38,7 @@ COMMAND = Command(
             "train two models, and search each four times",
         ),
         ("tl run debug=true", "try it in seconds, with a small model and quick tasks; nothing is kept"),
+        ("tl run trainer.fast_dev_run=true", "try it with the model as large as it is, for a few steps"),
         ("tl run -m launchers=slurm bandit=ucb,ts seed=0,1,2", "run six jobs on a SLURM cluster"),
     ),
     bare=(),

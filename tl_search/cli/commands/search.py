@@ -29,12 +29,15 @@ def plan(parts: Mapping[str, Any]) -> "SearchPlan":
         ):
             hint = f"for a model of the Hub: checkpoints=hub checkpoints.models=[{path}]"
         raise ValueError(f"checkpoints.path: {no_folder(Path(path), hint)}")
+    from tl_search.search.picked import check_names
+
     planned = assemble(parts)
     if check := getattr(planned.checkpoints, "check", None):
         try:
             check()
         except ValueError as error:
             raise ValueError(f"checkpoints.{error}") from error
+    check_names(planned.checkpoints, planned.sampling)
     return planned
 
 

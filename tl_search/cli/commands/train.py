@@ -1,5 +1,6 @@
 """`tl train`: trains a language model and saves the checkpoints that a search needs."""
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import fields
@@ -15,7 +16,9 @@ from tl_search.cli.config.naming import deciding_keys
 from tl_search.cli.config.recorded import begin, permit, read, renew
 from tl_search.cli.config.tried import is_tried
 from tl_search.errors.exit_codes import DONE
-from tl_search.runs.target import Start
+from tl_search.runs.identity import as_recorded
+from tl_search.runs.record import RunRecord
+from tl_search.runs.target import Start, Target
 from tl_search.store.lock import RunLock
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
     """The training plan that the parts of a config make up. Raises ValueError."""
     from tl_search.plane.horizon import Horizon
     from tl_search.training.extend import check_length, check_text, extension
+    from tl_search.training.lineage import check_branch
     from tl_search.training.plan import TrainingPlan
     from tl_search.training.start import check_start
 
@@ -38,6 +42,12 @@ def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
     except ValueError as error:
         raise ValueError(f"data.corpus.{error}") from error
     start, most = Start.parse(planned.resume), planned.trainer.get("max_steps") or -1
+    if (
+        planned.branch_from is not None
+        and start.run is None
+        and not _has_branched(planned, Path(parts.get("runs", "runs")))
+    ):
+        check_branch(planned)
     if start.run is not None:
         change = extension(start.run, planned.identity())
         done = check_start(start.run, start)
@@ -50,6 +60,20 @@ def plan(parts: Mapping[str, Any]) -> "TrainingPlan":
         except ValueError as error:
             raise ValueError(f"schedule.{error}") from error
     return planned
+
+
+def _has_branched(plan: "TrainingPlan", runs: Path) -> bool:
+    """Whether a branch with this plan has begun: it goes on by itself, even if its parent's state is gone."""
+    target, found = Target.parse(str(plan.branch_from)), []
+    for path in (runs / "train").glob("*/run.json"):
+        try:
+            record = RunRecord.read(path.parent)
+        except ValueError:  # a damaged run is told by whoever uses it
+            continue
+        parent = record.parent if record else None
+        if record and parent and (parent.folder, f"step{parent.step}") == (target.run, target.name):
+            found.append(record.plan == json.loads(json.dumps(as_recorded(path.parent, plan.identity()))))
+    return any(found)
 
 
 def recorded(run: Path) -> "TrainingPlan":
@@ -106,6 +130,10 @@ COMMAND = Command(
         ),
         ("tl train schedule=linear schedule.linear_interval=50", "write a checkpoint every 50 steps"),
         ("tl train resume=runs/train/RUN trainer.max_steps=40000", "continue a run, finished or not, up to step 40000"),
+        (
+            "tl train branch_from=runs/train/RUN@step500 curriculum=two_stage",
+            "a new run that begins with that state of RUN; see docs/curricula.md",
+        ),
         ("tl train -m schedule=log,linear seed=0,1", "train four models, one after the other"),
     ),
     bare=(),

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tl_search.cli.config.convert import convert
-from tl_search.cli.config.signature import ancestry, hint, parameters
+from tl_search.cli.config.convert import convert, members
+from tl_search.cli.config.signature import ancestry, signature
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.nearest import suggest
 from tl_search.plugins import OURS, allowed
@@ -28,6 +28,9 @@ KINDS = (
     "lightning.pytorch.callbacks.callback.Callback",
     "torch.optim.optimizer.Optimizer",
 )
+
+# Arguments for which a run allows fewer words than the library; these are listed by the room that knows them.
+FEWER_WORDS: dict[tuple[str, str], Any] = {("lightning.pytorch.Trainer", "precision"): str | int | None}
 
 
 def check_targets(tree: Mapping[str, Any]) -> None:
@@ -70,26 +73,27 @@ def check_arguments(target: str, arguments: Mapping[Any, Any], path: str) -> Non
     """
     starts = ALLOWED.get(path.partition(".")[0], ())
     try:
-        known, classes = parameters(target), ancestry(target)
+        known, classes = signature(target), ancestry(target)
     except LookupError as error:
         raise BadInput(f"{path}._target_: {error.args[0]}") from error
     kinds = [kind.rpartition(".")[2] for kind in KINDS if kind.startswith(starts)]
     if target not in starts and not (classes and classes[0].startswith(starts) and {*classes} & {*KINDS}):
         raise BadInput(f"{path}._target_: {target} is not allowed here: it must be a {' or '.join(kinds)}")
     for key, value in arguments.items():
-        if str(key).startswith("_") or (known is not None and key not in known):
-            raise BadInput(f"{path}.{key}: unknown key{suggest(str(key), known or ())}")
-        if known is not None and (value is not None or path != "trainer"):
-            convert(value, hint(known[key]), f"{path}.{key}")
+        if str(key).startswith("_") or not (key in known.types or known.more):
+            raise BadInput(f"{path}.{key}: unknown key{suggest(str(key), known.types)}")
+        if value is not None or path != "trainer":
+            kind = FEWER_WORDS.get((target, str(key))) or known.types.get(key, Any)
+            convert(value, kind, f"{path}.{key}")
 
 
 def whole_numbers(node: Mapping[Any, Any]) -> dict[Any, Any]:
     """A library's node with `1e3`, which YAML reads as 1000.0, as 1000 where its class wants an integer."""
     try:
-        known = parameters(str(node.get("_target_", ""))) or {}
+        known = signature(str(node.get("_target_", ""))).types
     except LookupError:
         return dict(node)
-    wanted = {name for name, hint in known.items() if "int" in hint and "float" not in hint}
+    wanted = {name for name, kind in known.items() if int in members(kind) and float not in members(kind)}
     return {
         key: int(value) if key in wanted and isinstance(value, float) and value.is_integer() else value
         for key, value in node.items()

@@ -8,7 +8,7 @@ alone, so a notebook that constructs the class shows the same message as the com
 import dataclasses
 import importlib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -85,11 +85,23 @@ def construct(cls: type[T], given: Mapping[str, Any], prefix: str = "") -> T:
         if name not in given and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise BadInput(f"{prefix}{name}: must be given ({prefix}{name}=VALUE)")
     types = hints(cls)
-    values = {key: convert(value, types.get(key, Any), f"{prefix}{key}") for key, value in given.items()}
+    values = {
+        key: convert(_entries(value, types.get(key, Any), f"{prefix}{key}"), types.get(key, Any), f"{prefix}{key}")
+        for key, value in given.items()
+    }
     try:
         return cls(**values)
     except (ValueError, TypeError) as error:
         raise BadInput(f"{prefix}{error}") from error
+
+
+def _entries(value: Any, hint: Any, path: str) -> Any:
+    """Named entries that are all of one class of ours, which may leave out their `_target_`: stages of a curriculum."""
+    kind = (get_args(hint) or (None, None))[-1]
+    if not isinstance(value, dict) or not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
+        return value
+    entries = {name: item for name, item in value.items() if isinstance(item, dict)}
+    return {**value, **{name: construct(kind, item, f"{path}.{name}.") for name, item in entries.items()}}
 
 
 def import_class(target: str, path: str) -> type:

@@ -5,14 +5,17 @@ are resolved first; the result is checked, and the result is what Hydra gets.
 """
 
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
 
+from tl_search.cli.config.convert import convert
 from tl_search.cli.config.logging_config import LOG_FOLDER, check_logging
 from tl_search.errors.kinds import BadInput
+from tl_search.errors.limits import between
 from tl_search.errors.nearest import suggest
 
 # The classes of Hydra's that may start jobs → the names of their schemas.
@@ -32,6 +35,7 @@ ENVIRONMENT = re.compile(
 # Flags of sbatch that choose where and when a job runs, and not what.
 SBATCH = ("begin", "clusters", "constraint", "deadline", "hint", "licenses", "mail-type", "mail-user", "nice",
           "reservation", "switches", "time-min")  # fmt: skip
+_AT_LEAST_ONE = {"nodes", "tasks_per_node", "cpus_per_task", "array_parallelism", "timeout_min", "max_batch_size"}
 MODULE = re.compile(r"module (?:purge|(?:load|unload|swap)(?: [A-Za-z0-9][\w.+-]*(?:/[\w.+-]+)*)+)")
 COPIED = "hydra.job.env_copy: must be left out, since the values would be written into the run"
 _DEEPEST = 20
@@ -64,6 +68,9 @@ def settle(config: DictConfig, overrides: Sequence[str]) -> None:
             if part == "launcher":
                 _check_folder(value, hydra)
             hydra[part] = value
+        convert(_plain(hydra, "verbose", "hydra.verbose"), bool | str | list[str], "hydra.verbose")
+        if hydra.job.chdir:
+            raise BadInput("hydra.job.chdir: must be false, since a run's paths begin where the command is given")
 
 
 def _plain(node: Any, key: Any, path: str, job: str = "", depth: int = 0) -> Any:
@@ -137,6 +144,9 @@ def _check_class(part: str, value: Any, overrides: Sequence[str]) -> None:
         OmegaConf.merge(schema, value)
     except OmegaConfBaseException as error:
         raise BadInput(f"{where}.{error.full_key}: {str(error).partition(chr(10))[0]}") from error
+    for key, number in value.items():
+        if isinstance(number, int) and not isinstance(number, bool):
+            between(int(key in _AT_LEAST_ONE), 10**9, **{f"{where}.{key}": number})
     for path, text in _texts(value, where):
         if part == "launcher" and not text.isprintable():  # a new line ends a comment of the job's script
             raise BadInput(f"{path}: must be one line without control characters, got {text!r}")
@@ -150,6 +160,14 @@ def _check_class(part: str, value: Any, overrides: Sequence[str]) -> None:
                     f"{where}.setup: a file may only load modules (module load NAME), got {line!r}; "
                     "give other shell lines on the command line, if they are yours"
                 )
+
+
+def check_slurm(launcher: Mapping[str, Any]) -> None:
+    """Refuse to send jobs to a cluster that is not there. Raises BadInput."""
+    if str(launcher.get("_target_")).endswith(".SlurmLauncher") and shutil.which("srun") is None:
+        raise BadInput(
+            "hydra/launcher: must be left out, or be submitit_local, since there is no SLURM here (no srun is found)"
+        )
 
 
 def _of_the_person(overrides: Sequence[str], key: str) -> bool:

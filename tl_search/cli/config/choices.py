@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tl_search.cli.config.ancestry import CHOICES, inherited
 from tl_search.cli.config.naming import deciding_keys
 from tl_search.errors.kinds import BadInput
+from tl_search.plane.curriculum import CURRENT
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
-
-CHOICES = "choices"  # their key in a run's config.yaml
 
 
 def parsed(overrides: Sequence[str]) -> list["Override"]:
@@ -56,12 +56,13 @@ def check_choices(recorded: Any, where: Path) -> None:
             raise BadInput(f"{where}: {CHOICES}.{name}: must be the name of an option, got {option!r}")
 
 
-def chosen(before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The options of the present job's training.
+def chosen(before: Mapping[str, Any] | None, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the present job's training; `current` is the option of the run that it stands for.
 
     Args:
         before: Those that the resumed run was made of, which stay where the command line names none; None for a new
             run, whose options are all that Hydra has composed.
+        config: The job's config.
     """
     from hydra.core.hydra_config import HydraConfig
 
@@ -75,7 +76,9 @@ def chosen(before: Mapping[str, Any] | None) -> dict[str, Any]:
         if isinstance(option, str) and room_of(str(name)) in rooms
     }
     if before is None:
-        return composed
-    named = {room_of(name) for name in map(name_of, parsed(list(hydra.overrides.task))) if name in composed}
+        current = {name: option for name, option in inherited(config).items() if composed.get(name) == CURRENT}
+        return {**composed, **current}
+    given = (name_of(word) for word in parsed(list(hydra.overrides.task)))
+    named = {room_of(name) for name in given if composed.get(name, CURRENT) != CURRENT}
     stay = {name: option for name, option in before.items() if room_of(str(name)) not in named}
     return {**stay, **{name: option for name, option in composed.items() if room_of(name) in named}}

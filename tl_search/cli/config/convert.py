@@ -18,8 +18,14 @@ from typing import Any, Union, get_args, get_origin
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.nearest import suggest
 
+SMALLEST, LARGEST = -(2**63), 2**63 - 1  # what a file of a run and a tensor can hold
+
 SEQUENCES = (tuple, list, collections.abc.Sequence, collections.abc.Iterable)
 MAPPINGS = (dict, collections.abc.Mapping)
+
+
+class Made:
+    """Stands for a class of a library that is not imported here: a node with its `_target_` makes an object of it."""
 
 
 def hints(function_or_class: Any) -> dict[str, Any]:
@@ -43,8 +49,8 @@ def convert(value: Any, hint: Any, path: str) -> Any:
     if origin in (Union, types.UnionType):
         return _union(value, get_args(hint), path)
     if origin is typing.Literal:
-        if value not in get_args(hint):
-            raise BadInput(f"{path}: must be one of {', '.join(map(str, get_args(hint)))}, got {value!r}")
+        if not any(type(word) is type(value) and word == value for word in get_args(hint)):
+            raise BadInput(f"{path}: must be {describe(hint)}, got {value!r}")
         return value
     if origin in SEQUENCES:
         return _sequence(value, hint, path)
@@ -62,16 +68,25 @@ def convert(value: Any, hint: Any, path: str) -> Any:
 def _scalar(value: Any, kind: type, path: str) -> Any:
     if kind is int and isinstance(value, float) and value.is_integer():
         value = int(value)  # 1e6 is how people write a million
+    if kind is int and isinstance(value, int) and not SMALLEST <= value <= LARGEST:
+        raise BadInput(f"{path}: must be an integer of at most 64 bits, got {value:.6g}")
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind is float and number:
-        if not math.isfinite(value):
-            raise BadInput(f"{path}: must be a finite number, got {value}")
-        return float(value)
+        return _as_float(value, path)
     if kind is Path and isinstance(value, (str, Path)) and str(value):
         return Path(value)
     if kind is not float and isinstance(value, kind) and (kind is not int or number):
         return value
     raise BadInput(f"{path}: must be {describe(kind)}, got {value!r}{_advice(value, kind)}")
+
+
+def _as_float(value: float, path: str) -> float:
+    try:
+        if math.isfinite(value):
+            return float(value)
+    except OverflowError:  # an integer that no float can hold
+        value = math.inf
+    raise BadInput(f"{path}: must be a finite number, got {value}")
 
 
 def _advice(value: Any, kind: type) -> str:
@@ -88,6 +103,10 @@ def describe(hint: Any) -> str:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return "one of " + ", ".join(member.name for member in hint)
     origin = get_origin(hint) or hint
+    if origin is typing.Literal:
+        return "one of " + ", ".join(dict.fromkeys(map(str, get_args(hint))))
+    if isinstance(origin, type) and issubclass(origin, Made):
+        return f"a {origin.__name__} (a node with its _target_)"
     if origin in SEQUENCES:
         return "a list"
     if origin in MAPPINGS:
@@ -95,10 +114,18 @@ def describe(hint: Any) -> str:
     return words.get(hint, getattr(hint, "__name__", str(hint)))
 
 
+def members(hint: Any) -> tuple[Any, ...]:
+    """The types of a union; of another type, itself alone."""
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
 def _union(value: Any, members: tuple[Any, ...], path: str) -> Any:
     if value is None and type(None) in members:
         return None
-    rest = [member for member in members if member is not type(None)]
+    words = tuple(word for member in members if get_origin(member) is typing.Literal for word in get_args(member))
+    rest = [member for member in members if not (member is type(None) or get_origin(member) is typing.Literal)]
+    rest += [typing.Literal[words]] if words else []
+    members = (*rest, type(None)) if type(None) in members else tuple(rest)
     if len(rest) == 1:
         return convert(value, rest[0], path)
     for member in sorted(rest, key=lambda member: member is float):  # 3 stays an integer where both are allowed
@@ -106,7 +133,8 @@ def _union(value: Any, members: tuple[Any, ...], path: str) -> Any:
             return convert(value, member, path)
         except BadInput:
             continue
-    raise BadInput(f"{path}: must be {' or '.join(describe(member) for member in members)}, got {value!r}")
+    wanted = list(dict.fromkeys(describe(member) for member in members))
+    raise BadInput(f"{path}: must be {' or '.join(wanted)}, got {value!r}")
 
 
 def _member(value: Any, kind: type[Enum], path: str) -> Enum:
@@ -123,7 +151,8 @@ def _member(value: Any, kind: type[Enum], path: str) -> Enum:
 
 def _sequence(value: Any, hint: Any, path: str) -> Any:
     if not isinstance(value, (list, tuple)):
-        raise BadInput(f"{path}: must be a list, got {value!r}")
+        alone = f"; [{value}] is a list of one" if isinstance(value, str) else ""
+        raise BadInput(f"{path}: must be a list, got {value!r}{alone}")
     members = get_args(hint)
     if get_origin(hint) is tuple and members and members[-1] is not Ellipsis:
         if len(value) != len(members):
@@ -149,7 +178,9 @@ def _mapping(value: Any, hint: Any, path: str) -> dict[Any, Any]:
 def _object(value: Any, kind: type, path: str) -> Any:
     """Checks an object that was built from a nested node, for a field whose type is a class or a Protocol."""
     plain = value is None or isinstance(value, (bool, int, float, str, list, tuple, dict))
-    if getattr(kind, "_is_protocol", False):
+    if issubclass(kind, Made):
+        fits = not plain or (isinstance(value, dict) and "_target_" in value)
+    elif getattr(kind, "_is_protocol", False):
         wanted = {name for name in {**vars(kind), **getattr(kind, "__annotations__", {})} if not name.startswith("_")}
         fits = not plain and all(hasattr(value, name) for name in wanted)
     else:

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from tl_search.cli.config.ancestry import inherited
 from tl_search.cli.config.naming import identity, run_digest
 from tl_search.cli.config.varied import varied
 from tl_search.runs.record import RunRecord
-from tl_search.runs.target import Start
 
 
 def folder_name(config: DictConfig, command: str, name: str) -> str:
     """The name of the run's directory in `runs`: that of a run with these settings, or else a new one."""
     own, there = run_digest(config, command), Path(str(config.runs)) / command
-    new = _joined(name, varied(identity(config, command), name), own)
+    new = _joined(name, _changed(config, command, name), own)
     if (there / new).is_dir():
         return new
     plain = _joined(name, own)  # of a run whose settings were written otherwise, or from before changes were named
@@ -32,10 +32,14 @@ def folder_name(config: DictConfig, command: str, name: str) -> str:
 def first_part(folder: Path, config: DictConfig, command: str) -> tuple[str, str]:
     """For the record of a run in `folder`: (its name without the digest, the part of it that the command line made)."""
     name, own = str(config.get("name", folder.name)), run_digest(config, command)
-    changed = varied(identity(config, command), name)
+    changed = _changed(config, command, name)
     if not folder.name.endswith(f"-{_joined(changed, own)}"):
         return name, ""
     return folder.name.removesuffix(f"-{own}"), changed
+
+
+def _changed(config: DictConfig, command: str, name: str) -> str:
+    return varied(identity(config, command), name, inherited(config))
 
 
 def _joined(*parts: str) -> str:
@@ -51,13 +55,6 @@ def _is_named(run: Path, name: str) -> bool:
     return record is not None and run.name == _joined(name, record.varied, record.digest)
 
 
-def run_folder(ordinary: str, config: DictConfig) -> str:
-    """Where a training writes: its ordinary place, or the run that `resume` names by its path."""
-    run = Start.parse(str(config.get("resume", "auto"))).run
-    return ordinary if run is None else str(run.resolve())
-
-
-OmegaConf.register_new_resolver("tl.run_folder", lambda ordinary, *, _root_: run_folder(ordinary, _root_), replace=True)
 OmegaConf.register_new_resolver(
     "tl.folder", lambda command, name, *, _root_: folder_name(_root_, command, str(name)), replace=True
 )

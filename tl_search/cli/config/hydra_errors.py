@@ -11,7 +11,7 @@ from omegaconf import Container, DictConfig
 from tl_search.cli.config.allowlist import ALLOWED
 from tl_search.cli.config.purpose import not_of_this_command, other_purpose
 from tl_search.cli.config.searchpath import OWN_GROUPS
-from tl_search.cli.config.signature import parameters
+from tl_search.cli.config.signature import signature
 from tl_search.cli.explain import first_line
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.nearest import nearest_name, suggest
@@ -22,6 +22,8 @@ _STRANGE_GROUP = re.compile(
     r"(?:\s*No match in the defaults list|\s*Did you mean to override (?:one of )?(?P<meant>[^?]+)\?)"
 )
 _ABSENT = re.compile(r"Could not delete (?:from config\. )?'([^']+)'(?: does not exist|\. No match)")
+_THERE = re.compile(r"Could not append to config\. An item is already at '([^']+)'")
+_OPEN = re.compile(r"curriculum\.stages\.[^.]+\.(weights|data)")  # places to which entries may be added
 _FEW = 3  # settings of one name that are worth listing
 
 
@@ -63,12 +65,16 @@ def _hydra(error: Exception, command: str, overrides: Sequence[str]) -> str:
         return f"{error.override}: cannot be read; {hint}"
     if found := _ABSENT.match(str(error)):
         return f"~{found[1]}: cannot be removed, since it does not exist"
+    if found := _THERE.match(str(error)):
+        return f"+{found[1]}: is in the config already, so that it is set without the +"
     if found := _STRANGE_GROUP.match(str(error)):
         return _no_group(found["file"], found["group"], found["meant"] or "", command, overrides)
     cause = error.__cause__
     if isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
         parent = cause.parent_node if cause.parent_node is not None else {}
-        return unknown_key(str(cause.full_key), str(cause.key), parent, command)
+        tries = command == "search" and any(word.startswith("trainer.fast_dev_run=") for word in overrides)
+        hint = "; debug=true tries a search" if tries and cause.key == "trainer" else ""
+        return unknown_key(str(cause.full_key), str(cause.key), parent, command) + hint
     if isinstance(cause, OmegaConfBaseException):
         return _omegaconf(cause)
     told = str(error).splitlines()
@@ -122,14 +128,19 @@ def unknown_key(path: str, key: str, parent: Any, command: str = "") -> str:
         command: The command whose config it is, if other commands' settings are worth a word.
     """
     within, dot, _ = path.rpartition(".")
-    if command and not dot and (other := not_of_this_command(key, command)):
-        return other
+    if command and not dot:
+        if other := not_of_this_command(key, command):
+            return other
+        if f"{key}s" not in parent and (other := not_of_this_command(f"{key}s", command)):
+            return other
     options = {str(name) for name in parent} - {"_target_", "hydra", key} | ({*OWN_GROUPS} if not dot else set())
     more = _arguments(path.partition(".")[0], parent) - options
     if key in more and (refusal := path.startswith("trainer.") and why_left_out(key)):
         return f"{path}: {refusal}"
     if key in more:
         return f"{path}: is not in the config, but its class knows it: +{path}=VALUE adds it"
+    if _OPEN.fullmatch(within) and not nearest_name(key, options):
+        return f"{path}: is not set in this stage; +{path}=VALUE adds it"
     root: Any = parent._get_root() if isinstance(parent, Container) else {}
     same = [place for place in _places(root, key) if not place.startswith("hydra.") and place != path]
     below = [place for place in same if place.startswith(within + dot)]
@@ -144,7 +155,7 @@ def _arguments(room: str, node: Any) -> set[str]:
     """The arguments of a library's class that a node names, as far as its source tells them."""
     target = node.get("_target_") if isinstance(node, DictConfig) else None
     try:
-        return set(parameters(target) or ()) if isinstance(target, str) and room in ALLOWED else set()
+        return set(signature(target).types) if isinstance(target, str) and room in ALLOWED else set()
     except LookupError:
         return set()
 

@@ -8,9 +8,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from tl_search.cli import commands
 from tl_search.cli.config.allowlist import whole_numbers
+from tl_search.cli.config.ancestry import KEY as BRANCH
+from tl_search.cli.config.ancestry import POLICIES, ancestor
 from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.renamed import first_named
 from tl_search.cli.config.tags import TAGS
+from tl_search.plane.curriculum import placed
+from tl_search.runs import trusted
 from tl_search.runs.identity import Decides, decisions, named
 from tl_search.store.keys import digest
 from tl_search.training.trainer import FREE, device_count
@@ -32,7 +36,7 @@ def known_keys(command: str) -> set[str]:
     """All top-level settings of a command."""
     found = commands.find(command)
     fields = {name for cls in found.parts() for name in decisions(cls)}
-    common = {"hydra", "runs", "name", "resume", "launchers", "experiments", TAGS, KEY}
+    common = {"hydra", "runs", "name", "resume", "launchers", "experiments", TAGS, KEY, trusted.KEY}
     return {*fields, *found.settings, *common, *found.places}
 
 
@@ -48,6 +52,12 @@ def identity(config: DictConfig, command: str) -> dict[str, Any]:
         kept["extraction"]["dtype"] = _settled(kept["extraction"].get("dtype", "auto"), accelerator)
     if (kept.get("metrics") or {}).get("columns") in (None, "none"):
         kept.pop("metrics", None)  # how nothing is measured makes no difference
+    if kept.get(BRANCH) is None:
+        kept = {key: value for key, value in kept.items() if key not in (BRANCH, POLICIES)}
+    else:
+        kept[BRANCH] = ancestor(str(kept[BRANCH]))
+    if isinstance(kept.get("curriculum"), Mapping):
+        kept["curriculum"] = placed(kept["curriculum"])
     if kept.get("callbacks"):
         kept["callbacks"] = _acting(kept["callbacks"])
     if kept.get("trainer"):

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tl_search.cli.command import Command
+from tl_search.cli.config import run_folder  # noqa: F401  it makes the names of directories of trainings
 from tl_search.cli.config.allowlist import check_targets, walk
 from tl_search.cli.config.build import build
 from tl_search.cli.config.compose import CommandLine, compose_job, configs, jobs
@@ -22,6 +23,10 @@ from tl_search.cli.config.secrets import check_secrets
 from tl_search.cli.config.tags import tags_of
 from tl_search.errors.kinds import BadInput
 from tl_search.runs.links import refuse_links
+
+# Settings of any node that are paths.
+_PLACES = {"runs", "run", "cache", "ledger", "embeddings", "path", "from", "resume", "folder", "dirpath", "save_dir",
+           "root_dir", "default_root_dir"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ def check(command: Command, config: DictConfig) -> Job:
     check_targets(tree)  # type: ignore[arg-type]  # the keys of a primary config are names
     check_servers(config)
     check_secrets(config)
-    _check_home(tree)
+    _check_places(tree)
     known = known_keys(command.name) | {PURPOSE}
     for key in map(str, tree):
         if key not in known:
@@ -70,11 +75,13 @@ def check(command: Command, config: DictConfig) -> Job:
         raise BadInput(str(error)) from error
 
 
-def _check_home(tree: Mapping[Any, Any]) -> None:
-    """Refuse `~/models` in a config file, where it would be a folder of the name `~`."""
+def _check_places(tree: Mapping[Any, Any]) -> None:
+    """Refuse an empty path, which would be the working directory, and in a config file `~/x`, a folder named `~`."""
     for path, key, value in walk({name: node for name, node in tree.items() if name != "hydra"}):
+        where = f"{path}.{key}" if path else key
+        if value == "" and key in _PLACES:
+            raise BadInput(f"{where}: must be a path, got ''; . is the working directory")
         if isinstance(value, str) and value.startswith("~/"):
-            where = f"{path}.{key}" if path else key
             raise BadInput(
                 f"{where}: must be a whole path, got {value!r}; only on the command line is ~ the home folder"
             )

@@ -11,14 +11,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from tl_search import plugins
 from tl_search.cli import commands
-from tl_search.cli.config.choices import CHOICES, chosen
+from tl_search.cli.config.ancestry import CHOICES, settle
+from tl_search.cli.config.choices import chosen
 from tl_search.cli.config.folders import first_part
 from tl_search.cli.config.naming import deciding_keys, run_digest
 from tl_search.cli.config.plugged import KEY
-from tl_search.cli.config.renamed import first_named
+from tl_search.cli.config.renamed import first_named, renewed
 from tl_search.cli.config.tags import tags_of
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.secrets import redact
+from tl_search.runs import trusted
 from tl_search.runs.identity import differences
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.places import PLACES
@@ -44,7 +46,9 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
         renew(folder, command, config)
         name, changed = first_part(folder, config, command)
         who = command, name, digest, config.get("seed")
-        RunRecord(*who, plugins=plugins.allowed(), tags=tags_of(config), varied=changed).write(folder)
+        RunRecord(
+            *who, plugins=plugins.allowed(), tags=tags_of(config), varied=changed, trusted=trusted.allowed()
+        ).write(folder)
     elif record.digest != digest:
         raise BadInput(
             f"{folder}: holds a run with other settings ({_differences(folder, config, command)}); "
@@ -59,11 +63,14 @@ def begin(folder: Path, command: str, config: DictConfig) -> None:
 
 
 def permit(folder: Path) -> None:
-    """Add the packages whose code may run now to those that the run has recorded; it never allows one by itself."""
+    """Add the packages and models whose code may run now to those that the run has recorded; it never allows any."""
     record = RunRecord.read(folder)
-    more = [name for name in plugins.allowed() if record and name not in record.plugins]
-    if record and more:
-        replace(record, plugins=(*record.plugins, *more)).write(folder)
+    if record is None:
+        return
+    packages = tuple(dict.fromkeys((*record.plugins, *plugins.allowed())))
+    models = tuple(dict.fromkeys((*record.trusted, *trusted.allowed())))
+    if (packages, models) != (record.plugins, record.trusted):
+        replace(record, plugins=packages, trusted=models).write(folder)
 
 
 def renew(folder: Path, command: str, config: DictConfig) -> None:
@@ -71,7 +78,7 @@ def renew(folder: Path, command: str, config: DictConfig) -> None:
     path = RunPaths(folder).config
     kept = _resolved(config, command, (*_ALSO, *([KEY] if config.get(KEY) else [])))
     if commands.find(command).resumes:
-        kept[CHOICES] = chosen(None if _lost(folder) else read(folder).get(CHOICES) or {})
+        kept[CHOICES] = chosen(None if _lost(folder) else read(folder).get(CHOICES) or {}, config)
     write_text(path, redact(OmegaConf.to_yaml(OmegaConf.create(kept))))
     _tag(folder, config)
 
@@ -89,8 +96,9 @@ def read(run: Path) -> DictConfig:
         recorded = read_settings(run)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    _check_plain(OmegaConf.to_container(recorded, resolve=False), RunPaths(run).config)
-    return recorded
+    tree = OmegaConf.to_container(recorded, resolve=False)
+    _check_plain(tree, RunPaths(run).config)
+    return OmegaConf.create(renewed(tree))
 
 
 def _lost(run: Path) -> str:
@@ -132,6 +140,7 @@ def _resolved(config: DictConfig, command: str, also: tuple[str, ...] = ()) -> d
         for key in SHARED:
             if config.get(key):
                 config[key] = str(Path(config[key]).resolve())
+        settle(config)
         for key, anywhere in PLACES.items():
             if isinstance(place := OmegaConf.select(config, key), str):
                 OmegaConf.update(config, key, anywhere(place))

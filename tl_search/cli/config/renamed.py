@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tl_search.plane.curriculum import Stage
 from tl_search.scoring.suites import Suite
 from tl_search.text.hub import HubDataset
 from tl_search.training import limits
@@ -28,15 +29,21 @@ _FIRST = {now: first for first, now in NOW.items()}
 # this value a digest does not know them.
 ADDED: Mapping[str, Mapping[str, Any]] = {
     "tl_search.checkpoints.folder.FolderCheckpoints": {"suspects": False},
+    "tl_search.checkpoints.run.RunCheckpoints": {"suspects": False},
     "tl_search.scoring.suites.Suite": Suite.ADDED,
     "tl_search.checkpoints.hub.HubCheckpoints": {"suspects": False, "family": None},
     "tl_search.plane.sampling.Sparse": {"first": False},
     "tl_search.plane.sampling.Log": {"first": False},
     "tl_search.plane.sampling.Uniform": {"first": False, "interval": None},
     "tl_search.plane.sampling.Dense": {"first": True},
+    "tl_search.plane.curriculum.Stage": Stage.ADDED,
     "tl_search.training.corpus.HubDataset": HubDataset.ADDED,
     "lightning.pytorch.Trainer": limits.ADDED,
 }
+
+
+# Settings that have another name now, by the first name of their class: name now → the name that digests know.
+RENAMED: Mapping[str, Mapping[str, str]] = {"tl_search.plane.curriculum.Stage": Stage.FIRST}
 
 
 def current(target: str) -> str:
@@ -51,6 +58,16 @@ def first_named(tree: Any) -> Any:
     if not isinstance(tree, Mapping):
         return tree
     target = _FIRST.get(str(tree.get("_target_")), tree.get("_target_"))
-    added = ADDED.get(str(target), {})
+    added, renamed = ADDED.get(str(target), {}), RENAMED.get(str(target), {})
     kept = {key: item for key, item in tree.items() if key not in added or not limits.is_same(item, added[key])}
-    return {key: target if key == "_target_" else first_named(item) for key, item in kept.items()}
+    return {renamed.get(key, key): target if key == "_target_" else first_named(item) for key, item in kept.items()}
+
+
+def renewed(tree: Any) -> Any:
+    """Settings that an earlier version recorded, by the names that they have now."""
+    if isinstance(tree, list):
+        return [renewed(item) for item in tree]
+    if not isinstance(tree, Mapping):
+        return tree
+    names = {first: now for now, first in RENAMED.get(str(tree.get("_target_")), {}).items()}
+    return {names.get(key, key): renewed(item) for key, item in tree.items()}

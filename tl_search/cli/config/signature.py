@@ -1,24 +1,30 @@
 """The arguments of a class's constructor, read from its source code, since importing Lightning takes seconds."""
 
 import ast
-import importlib.util
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
-from pathlib import Path
-from typing import Any, Literal, Optional, Union
+from dataclasses import dataclass
+from typing import Any
 
-_TYPES: dict[str, Any] = {
-    **{kind.__name__: kind for kind in (int, float, bool, str, list, dict, tuple)},
-    **{"Any": Any, "Literal": Literal, "Optional": Optional, "Union": Union},
-    **{"Callable": Callable, "Iterable": Iterable, "Mapping": Mapping, "Sequence": Sequence},
-}
+from tl_search.cli.config.annotations import type_of
+from tl_search.cli.config.source_code import Statement, find
 
 
-def parameters(target: str) -> dict[str, str] | None:
-    """Names of the constructor's parameters, each with its annotation as it is written.
+@dataclass(frozen=True)
+class Signature:
+    """What a constructor takes.
 
-    None when it takes any, or when the source does not tell.
+    Args:
+        types: The type of each parameter by its name; Any where the source does not tell.
+        more: Whether it takes other names, too, or may do so.
+    """
+
+    types: Mapping[str, Any]
+    more: bool
+
+
+def signature(target: str) -> Signature:
+    """What the constructor of a class takes.
 
     Args:
         target: Full name of a class in an installed package, which is not imported.
@@ -27,15 +33,7 @@ def parameters(target: str) -> dict[str, str] | None:
         LookupError: there is no such class.
     """
     module, _, name = target.rpartition(".")
-    return _constructor(_definition(module, name))
-
-
-def hint(annotation: str) -> Any:
-    """The type that an annotation of `parameters` names; Any where it holds names of the library itself."""
-    try:
-        return eval(annotation, {"__builtins__": {}}, dict(_TYPES)) if annotation else Any
-    except (NameError, AttributeError, SyntaxError, TypeError):
-        return Any
+    return _constructor(_class(module, name))
 
 
 def ancestry(target: str) -> list[str]:
@@ -48,7 +46,7 @@ def ancestry(target: str) -> list[str]:
         LookupError: there is no such class.
     """
     module, _, name = target.rpartition(".")
-    found = _definition(module, name)
+    found = _class(module, name)
     if found is None:
         return []
     home, cls = found
@@ -60,62 +58,32 @@ def ancestry(target: str) -> list[str]:
     return names
 
 
-def _constructor(found: tuple[str, ast.ClassDef] | None) -> dict[str, str] | None:
+def _class(module: str, name: str) -> tuple[str, ast.ClassDef] | None:
+    found: tuple[str, Statement] | None = find(module, name)
     if found is None:
         return None
+    home, what = found
+    if isinstance(what, ast.ClassDef):
+        return home, what
+    if isinstance(what, ast.Name) and what.id != name:  # another name for a class
+        return _class(home, what.id)
+    raise LookupError(f"there is no class {name} in {module}")
+
+
+def _constructor(found: tuple[str, ast.ClassDef] | None) -> Signature:
+    if found is None:
+        return Signature({}, more=True)
     module, cls = found
     for item in cls.body:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
             given = item.args
-            return (
-                None
-                if given.kwarg
-                else {
-                    argument.arg: ast.unparse(argument.annotation) if argument.annotation else ""
-                    for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)
-                    if argument.arg != "self"
-                }
-            )
+            _, *named = *given.posonlyargs, *given.args, *given.kwonlyargs  # the first one is self
+            types = {argument.arg: type_of(argument.annotation, module) for argument in named}
+            return Signature(types, more=given.kwarg is not None)
     for base in cls.bases:
         if isinstance(base, ast.Name):
             try:
-                return _constructor(_definition(module, base.id))
+                return _constructor(_class(module, base.id))
             except LookupError:
                 continue
-    return None
-
-
-def _definition(module: str, name: str) -> tuple[str, ast.ClassDef] | None:
-    """The module that defines the class which a module knows by a name, and the class; None where it cannot be told."""
-    path = _source(module)
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    starred = False
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            return module, node
-        if isinstance(node, ast.ImportFrom):
-            starred |= node.names[0].name == "*"
-            origin = [alias.name for alias in node.names if (alias.asname or alias.name) == name]
-            if origin:
-                parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-                return _definition(".".join([*parents, *([node.module] if node.module else [])]), origin[0])
-    if starred:
-        return None
-    raise LookupError(f"there is no class {name} in {module}")
-
-
-def _source(module: str) -> Path:
-    top, *rest = module.split(".")
-    spec = importlib.util.find_spec(top)
-    if spec is None or not spec.submodule_search_locations:
-        raise LookupError(f"there is no module {module}")
-    place = Path(next(iter(spec.submodule_search_locations)), *rest)
-    for path in (place / "__init__.py", place.with_suffix(".py")):
-        if path.is_file():
-            return path
-    raise LookupError(f"there is no module {module}")
-
-
-@cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+    return Signature({}, more=True)

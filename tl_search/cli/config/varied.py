@@ -16,7 +16,7 @@ SWEPT = "TL_SWEPT"  # variable that tells jobs, which may be in other processes,
 MOST = 32  # characters of all parts together; where they are more, what the sweep varies is named first
 _PART = 24  # characters of one
 # Last parts of keys that say nothing beside their value; and groups whose settings say more than their options.
-_SILENT, _SAID_BELOW = {"path", "name", "names", "models"}, {"checkpoints", "callbacks"}
+_SILENT, _SAID_BELOW = {"path", "name", "names", "models", "branch_from"}, {"checkpoints", "callbacks"}
 
 
 def sweeping(keys: Iterable[str]) -> None:
@@ -24,12 +24,13 @@ def sweeping(keys: Iterable[str]) -> None:
     os.environ[SWEPT] = " ".join(keys)
 
 
-def varied(settings: Mapping[str, Any], name: str) -> str:
+def varied(settings: Mapping[str, Any], name: str, inherited: Mapping[str, str] | None = None) -> str:
     """The settings of the present job's command line, shortened; empty where it gives none, or outside of a job.
 
     Args:
         settings: Those that decide something, with their values (`naming.identity`).
         name: First part of the directory's name.
+        inherited: Options that only stand on the command line since a branch's parent was made of them.
     """
     from hydra.core.hydra_config import HydraConfig
 
@@ -41,6 +42,8 @@ def varied(settings: Mapping[str, Any], name: str) -> str:
         key = name_of(override)
         if override.is_delete():
             said = f"no-{_leaf(key)}" if place_of(key).partition(".")[0] in settings else ""
+        elif (inherited or {}).get(key) == hydra.runtime.choices.get(key, ""):
+            said = ""
         elif key in hydra.runtime.choices:
             place = place_of(key)
             known = place not in _SAID_BELOW and _at(settings, place) is not None

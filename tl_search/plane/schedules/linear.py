@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import MOST_STEPS, between
 from tl_search.plane.schedule import EpochSchedule
 from tl_search.plane.spacing import regular
 
@@ -26,7 +26,7 @@ class LinearSchedule(EpochSchedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(1, linear_interval=self.linear_interval)
+        between(1, MOST_STEPS, linear_interval=self.linear_interval)
 
     def in_epoch(self, start: int, end: int) -> range:
         length = end - start + (start > 0)  # in optimizer steps: step 0 comes before the first one

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import between
 from tl_search.plane.schedule import EpochSchedule
 from tl_search.plane.spacing import growing_gaps, growing_offsets
 
@@ -38,7 +38,7 @@ class LogSchedule(EpochSchedule):
         super().__post_init__()
         if not self.log_base > 1:  # also refuses NaN
             raise ValueError(f"log_base: must be > 1, got {self.log_base:g}")
-        at_least(1.001, log_base=self.log_base)  # the gaps would hardly grow: nearly every step, after a long time
+        between(1.001, 10**9, log_base=self.log_base)  # below, gaps hardly grow: nearly every step, after a long time
 
     def in_epoch(self, start: int, end: int) -> set[int]:
         return (growing_gaps if self.log_mode is LogMode.gaps else growing_offsets)(self.log_base, start, end)

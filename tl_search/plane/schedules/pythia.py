@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import MOST_STEPS, between
 from tl_search.plane.horizon import Horizon
 from tl_search.plane.schedule import SpacedSchedule
 from tl_search.plane.spacing import regular
@@ -31,7 +31,7 @@ class PythiaSchedule(SpacedSchedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(1, linear_interval=self.linear_interval)
+        between(1, MOST_STEPS, linear_interval=self.linear_interval)
 
     def spaced(self, horizon: Horizon) -> set[int]:
         length = PYTHIA_STEPS if self.scale else horizon.total

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import between
 from tl_search.probe.measuring.metric import Metric, OfViews, find_metric
 
 _FEW = 4  # prompts that are measured at least, whatever share of the corpus that is
@@ -54,13 +54,13 @@ class MetricsConfig:
     }
 
     def __post_init__(self) -> None:
-        at_least(1, corpus_max_examples_per_task=self.corpus_max_examples_per_task, prompts=self.prompts)
-        at_least(2, views=self.views)
+        between(1, 10**9, corpus_max_examples_per_task=self.corpus_max_examples_per_task, prompts=self.prompts)
+        between(2, 1000, views=self.views)
         for name in ("prompts_share", "noise"):
             share = getattr(self, name)
             if not 0 < share <= 1:
                 raise ValueError(f"{name}: must be in (0, 1], got {share}")
-        at_least(0, seed=self.seed)
+        between(0, 2**32 - 1, seed=self.seed)
         settled = {name: find_metric(name, own).options for name, own in self.measures.items() if own is not None}
         object.__setattr__(self, "measures", settled)
         if self.columns is not Columns.none and not settled:

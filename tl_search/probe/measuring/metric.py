@@ -22,7 +22,13 @@ HOME = "tl_search.probe.metrics"  # the package of our own metrics
 _WORDS = {float: "a number", int: "an integer", bool: "true or false", str: "text"}
 
 
-def option(default: Any, above: float | None = None, least: float | None = None, words: tuple[str, ...] = ()) -> Any:
+def option(
+    default: Any,
+    above: float | None = None,
+    least: float | None = None,
+    words: tuple[str, ...] = (),
+    most: float = 10**9,
+) -> Any:
     """An option with a rule.
 
     Args:
@@ -30,16 +36,25 @@ def option(default: Any, above: float | None = None, least: float | None = None,
         above: The value must be greater than this.
         least: The value must be this or greater.
         words: The value must be one of these.
+        most: A number must be this or less.
     """
-    return field(default=default, metadata={"above": above, "least": least, "words": words})
+    return field(default=default, metadata={"above": above, "least": least, "words": words, "most": most})
 
 
-def _broken(value: Any, above: float | None = None, least: float | None = None, words: tuple[str, ...] = ()) -> str:
+def _broken(
+    value: Any,
+    above: float | None = None,
+    least: float | None = None,
+    words: tuple[str, ...] = (),
+    most: float = 10**9,
+) -> str:
     """The rule that a value breaks, in words."""
     if above is not None and not value > above:
         return f"> {above}"
     if least is not None and not value >= least:
         return f">= {least}"
+    if isinstance(value, int | float) and not value <= most:
+        return f"<= {most:,}"
     return " or ".join(words) if words and value not in words else ""
 
 

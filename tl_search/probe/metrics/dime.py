@@ -32,8 +32,8 @@ class DiME(OfViews):
     alpha: float = option(1.0, above=0)
     centre: bool = False
     row_norm: bool = True
-    permutations: int = option(10, least=1)
-    seed: int = option(0, least=0)
+    permutations: int = option(10, least=1, most=10_000)
+    seed: int = option(0, least=0, most=2**32 - 1)
 
     def measure(self, views: Float[Tensor, "*layer text view width"]) -> Float[Tensor, "*layer"]:
         import torch

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar
 
-from tl_search.errors.limits import at_least, not_negative
+from tl_search.errors.limits import LARGEST_RATE, between, not_negative
 
 
 class Mode(Enum):
@@ -37,8 +37,8 @@ class Best:
     DECIDES: ClassVar = {"files": "monitor mode min_delta save_top_k name"}
 
     def __post_init__(self) -> None:
-        not_negative(min_delta=self.min_delta)
-        at_least(1, save_top_k=self.save_top_k)
+        not_negative(LARGEST_RATE, min_delta=self.min_delta)
+        between(1, 10**6, save_top_k=self.save_top_k)
         if self.name is not None:
             check_folder_name(self.name)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import between
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -22,7 +22,7 @@ class FiniteLoss:
     DECIDES: ClassVar = {"files": "patience"}
 
     def __post_init__(self) -> None:
-        at_least(1, patience=self.patience)
+        between(1, 10**9, patience=self.patience)
 
     def start(self) -> "Callback":
         from tl_search.training.callbacks.finite_loss_watch import FiniteLossWatch

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from tl_search.errors.limits import MOST_SECONDS, between
+
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
 
@@ -22,6 +24,7 @@ class Progress:
     def __post_init__(self) -> None:
         if not self.seconds > 0:
             raise ValueError(f"seconds: must be > 0, got {self.seconds}")
+        between(0, MOST_SECONDS, seconds=self.seconds)
 
     def start(self) -> "Callback":
         from tl_search.training.callbacks.progress_lines import ProgressLines

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from tl_search.errors.limits import at_least
+from tl_search.errors.limits import between
 from tl_search.training.model import random_weights
 from tl_search.training.tokens import rows
 
@@ -39,8 +39,9 @@ class Pythia:
     DECIDES: ClassVar = {"weights": "width blocks heads context rotary_share dropout vocabulary_multiple"}
 
     def __post_init__(self) -> None:
-        at_least(1, width=self.width, blocks=self.blocks, heads=self.heads, context=self.context)
-        at_least(1, vocabulary_multiple=self.vocabulary_multiple)
+        between(1, 10**6, width=self.width, heads=self.heads, vocabulary_multiple=self.vocabulary_multiple)
+        between(1, 1000, blocks=self.blocks)  # a reader of its config.json believes no more
+        between(1, 10**7, context=self.context)
         if self.width % self.heads:
             raise ValueError(f"heads: must divide width {self.width}, got {self.heads}")
         if not 0 < self.rotary_share <= 1:

@@ -1,6 +1,7 @@
 """The command `tl revisions`: checks its settings, and lists the revisions of models with their counts and costs."""
 
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from omegaconf import DictConfig
 from tl_search.checkpoints.hub import HubCheckpoints
 from tl_search.checkpoints.offered import Offer, from_registry, from_source, picked
 from tl_search.checkpoints.source import CheckpointSource, LocalCheckpoints
+from tl_search.checkpoints.spelling import tell_spelling
 from tl_search.cli.command import Command
 from tl_search.cli.commands.revisions.counts import Counts, as_plain, counted, table_lines
 from tl_search.cli.commands.revisions.formats import Format, printed
@@ -23,9 +25,12 @@ from tl_search.errors.nearest import no_folder
 from tl_search.plane.costs import AnalyticCosts, Workload
 from tl_search.plane.revision import Revision
 from tl_search.plane.sampling import Sampling, notes
+from tl_search.search.budget import Budget
+from tl_search.search.workload import Work, work_of
 from tl_search.store.atomic import write_json, write_text
 
 SHOWN = 40  # names that a table lists
+WIDTH = 120  # of the lines of text below it
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class RevisionsPlan:
     """What the command has to do.
 
     Args:
+        work: The tasks for which costs are estimated; of those that are not on this machine, the size is `assumed`.
         cache: Where an audit keeps what the Hub lists; None without an audit.
         offers: What is known without asking the Hub, with the revisions that the sampling picks of it.
     """
@@ -40,8 +46,9 @@ class RevisionsPlan:
     source: CheckpointSource
     sampling: Sampling
     costs: AnalyticCosts
-    work: Workload
-    share: float
+    work: Work
+    assumed: Workload
+    budget: Budget
     form: Format
     available: bool
     output: Path | None
@@ -53,11 +60,9 @@ def plan(parts: Mapping[str, Any]) -> RevisionsPlan:
     """What the settings ask for; everything but requests to the Hub is done. Raises ValueError."""
     source, sampling = parts["checkpoints"], parts["sampling"]
     audited, available = (convert(parts[key], bool, key) for key in ("audit", "available"))
-    share, form = convert(parts["share"], float, "share"), convert(parts["format"], Format, "format")
+    form, ledger = convert(parts["format"], Format, "format"), convert(parts["ledger"], Path, "ledger")
     output = convert(parts["output"], Path | None, "output")
     cache = convert(parts["cache"], Path, "cache")
-    if not 0 < share <= 1:
-        raise ValueError(f"share: must be above 0 and at most 1, got {share:g}")
     suffixes = (".json", ".md") if audited else (".json",)
     if output is not None and (output.suffix not in suffixes or output.is_dir()):
         raise ValueError(f"output: must be a file that ends in {' or '.join(suffixes)}, got {output}")
@@ -73,16 +78,27 @@ def plan(parts: Mapping[str, Any]) -> RevisionsPlan:
     if form is Format.override and len(offers) != 1:
         raise ValueError(f"format: override is for one model, since a search takes one, got {len(offers)}")
     return RevisionsPlan(
-        *(source, sampling, parts["costs"], parts["work"], share, form, available or audited, output),
+        *(source, sampling, parts["costs"], _work(parts, ledger / "texts"), parts["work"], parts["budget"]),
+        *(form, available or audited, output),
         *(cache if audited else None, tuple((offer, _picked(offer, sampling)) for offer in offers)),
     )
+
+
+def _work(parts: Mapping[str, Any], folder: Path) -> Work:
+    suite = parts.get("tasks")
+    if suite is not None:
+        try:
+            suite.check()
+        except ValueError as error:
+            raise ValueError(f"tasks.{error}") from error
+    return work_of(suite, parts["work"], folder)
 
 
 def _of_source(source: CheckpointSource) -> Offer:
     try:
         return from_source(source)
     except ValueError as error:
-        raise ValueError(f"checkpoints.{error}") from error
+        raise ValueError(f"checkpoints.{str(error).removeprefix('checkpoints.')}") from error
 
 
 def _check_known(offers: Sequence[Offer]) -> None:
@@ -102,6 +118,8 @@ def _picked(offer: Offer, sampling: Sampling) -> tuple[Revision, ...]:
 def execute(plan: RevisionsPlan, folder: Path, config: DictConfig) -> int:
     """Print the revisions; write the file that `output` names. Returns 3 if something is lacking or wrong."""
     offers, asked = list(plan.offers), dict[str, Asked]()
+    for family, name in {offer.family.name: (offer.family, offer.name) for offer, _ in offers if offer.family}.values():
+        tell_spelling(plan.sampling, family, name)
     if plan.available:
         assert isinstance(plan.source, HubCheckpoints)
         for known, _ in plan.offers:
@@ -111,7 +129,7 @@ def execute(plan: RevisionsPlan, folder: Path, config: DictConfig) -> int:
                 raise BadInput(f"checkpoints.{error}") from error
         found = [there.listing.offer for there in asked.values()]
         offers = [(offer, _picked(offer, plan.sampling)) for offer in found]
-    rows = [(offer, chosen, counted(offer, chosen, plan.costs, plan.work, plan.share)) for offer, chosen in offers]
+    rows = [(offer, chosen, counted(offer, chosen, plan.costs, plan.work, plan.budget)) for offer, chosen in offers]
     entries = {offer.model: _entry(offer, chosen, counts, plan, asked) for offer, chosen, counts in rows}
     if plan.form is Format.table:
         table = [(offer, len(chosen), counts) for offer, chosen, counts in rows]
@@ -139,11 +157,18 @@ def _entry(
         "family": offer.family.name if offer.family else None,
         "certain": offer.certain,
         "known": len(offer.revisions),
+        "assumed": _assumed(offer, plan),
         "revisions": [{"name": one.name, "step": one.step, "tokens": one.tokens} for one in chosen],
         "counts": as_plain(counts),
         "notes": [*notes(plan.sampling, offer.revisions), *offer.notes],
         **(hub_entry(asked[offer.model]) if offer.model in asked else {}),
     }
+
+
+def _assumed(offer: Offer, plan: RevisionsPlan) -> list[str]:
+    """Which of the counts' inputs are assumptions."""
+    work = ["work"] if not plan.work.chosen else [f"work of {name}" for name in plan.work.assumed]
+    return [*work, "costs", "metrics", *(["bytes"] if offer.sizes is not None and not offer.sizes.bytes else [])]
 
 
 def _described(
@@ -163,13 +188,25 @@ def _described(
 
 
 def _explained(plan: RevisionsPlan) -> list[str]:
-    work = plan.work
-    return [
-        "",
-        "Arms are pairs of a revision and a layer; layer 0 is the token embeddings. Sizes and times are estimates.",
-        f"Times are by the cost table, for {work.tasks} tasks with {work.texts:,} texts of {work.characters} "
-        f"characters (work.*): scoring all arms, all layers of one revision, and share={plan.share:g} of all.",
-    ]
+    """What the numbers mean, and which of them are assumptions."""
+    work, size, budget = plan.work, plan.assumed, plan.budget
+    each = f"{size.texts:,} texts of {size.characters} characters (work.*)"
+    if not work.chosen:
+        tasks = f"for {size.tasks} tasks, which are assumed to have {each}; tasks=stdlib, say, counts those of a suite"
+    elif work.assumed:
+        unknown = ", ".join(work.assumed)
+        tasks = f"for {len(work.sizes)} tasks, of which {unknown} are not on this machine and assumed to have {each}"
+    else:
+        tasks = f"for {len(work.sizes)} tasks, whose {work.texts:,} texts were counted"
+    limits = [f"budget.{name}={value:g}" for name, value in vars(budget).items() if value is not None]
+    sentences = (
+        "Arms are pairs of a revision and a layer; layer 0 is the token embeddings.",
+        f"Times are those of the cost table by which a search decides, {tasks}: for scoring all arms, all layers of "
+        f"one revision, and at most with {' and '.join(limits) or 'no budget'}. The confirmation is not in them.",
+        "Also assumed are the speed of the machine (costs.*), the size of metrics, and, of models without a known size "
+        "of their files, 2 bytes for each parameter.",
+    )
+    return ["", *(line for sentence in sentences for line in textwrap.wrap(sentence, WIDTH))]
 
 
 COMMAND = Command(
@@ -183,6 +220,7 @@ COMMAND = Command(
         ("tl revisions checkpoints.models=[pythia-14m,pythia-70m,pythia-410m]", "count the arms of three models"),
         ("tl revisions checkpoints.family=pythia sampling=log", "count those of all models of a family"),
         ("tl revisions checkpoints.models=[pythia-410m] sampling=uniform format=yaml", "print a list of revisions"),
+        ("tl revisions checkpoints.models=[pythia-70m] tasks=stdlib budget.share=0.1", "what such a search costs"),
         ("tl revisions runs/train/RUN sampling=dense", "show what a search of a training run would look at"),
         ("tl revisions checkpoints.models=[pythia-70m] available=true output=there.json", "ask the Hub what exists"),
         ("tl revisions checkpoints.models=[pythia-2.8b] audit=true output=audit.md", "look for mistakes on the Hub"),
@@ -190,7 +228,10 @@ COMMAND = Command(
     bare=("checkpoints=run", "checkpoints.path={}"),
     plan=plan,
     execute=execute,
-    settings=("checkpoints", "sampling", "costs", "work", "share", "format", "available", "audit", "output"),
-    places=("cache",),
+    settings=(
+        *("checkpoints", "sampling", "tasks", "budget", "costs", "work"),
+        *("format", "available", "audit", "output"),
+    ),
+    places=("cache", "ledger"),
     makes_run=False,
 )

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tl_search.checkpoints.offered import HALF, Offer
-from tl_search.plane.costs import AnalyticCosts, Workload
+from tl_search.plane.costs import AnalyticCosts
 from tl_search.plane.revision import Revision
+from tl_search.search.budget import Budget
+from tl_search.search.workload import Work
 
 METRIC_BYTES = 2_000  # of the file with one arm's label-free metrics, roughly
 VECTOR = 4  # bytes of a number of an embedding
@@ -26,7 +28,7 @@ class Counts:
         metrics: Bytes of the files of label-free metrics.
         exhaustive: Seconds to score every task at every arm.
         one: Seconds to do so for one revision.
-        budget: Seconds that a search may spend.
+        budget: Seconds that a search with the chosen budget spends at most, before the confirmation.
     """
 
     revisions: int = 0
@@ -47,26 +49,25 @@ class Counts:
 
 
 def counted(
-    offer: Offer, picked: Sequence[Revision], costs: AnalyticCosts, work: Workload, share: float
+    offer: Offer, picked: Sequence[Revision], costs: AnalyticCosts, work: Work, budget: Budget
 ) -> Counts | None:
     """The counts of a model's picked revisions; None if the model's sizes are not known."""
     sizes, number = offer.sizes, len(picked)
     if sizes is None:
         return None
-    table, layers = costs.table(sizes.parameters, work.sizes()), sizes.blocks + 1
+    table, layers = costs.table(sizes.parameters, work.sizes), sizes.blocks + 1
     weights = sizes.bytes or HALF * sizes.parameters
-    exhaustive = table.exhaustive(number, layers).total
     return Counts(
         revisions=number,
         blocks=number * sizes.blocks,
         arms=number * layers,
         download=number * weights,
         scratch=min(number, AT_ONCE) * weights,
-        embeddings=number * layers * sizes.width * VECTOR * work.tasks * work.texts,
+        embeddings=number * layers * sizes.width * VECTOR * work.texts,
         metrics=number * layers * METRIC_BYTES,
-        exhaustive=exhaustive,
+        exhaustive=table.exhaustive(number, layers).total,
         one=table.exhaustive(1, layers).total,
-        budget=share * exhaustive,
+        budget=budget.most(table, number, layers) if number else 0.0,
     )
 
 

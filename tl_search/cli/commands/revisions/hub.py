@@ -43,21 +43,21 @@ def ask(source: HubCheckpoints, known: Offer, sampling: Sampling, audited: bool,
         ValueError: there is no such model, or access to it is denied.
         UnreachableError: the Hub did not answer.
     """
-    listing = listed(source, known.model)
+    listing = listed(source.access, known.model)
     wanted = picked(known, sampling)
     lacking = tuple(revision.name for revision in wanted if revision.name not in listing.refs)
-    return Asked(listing, lacking, audit(source, listing, cache) if audited else None)
+    return Asked(listing, lacking, audit(source.access, listing, cache) if audited else None)
 
 
 def lines(asked: Asked) -> list[str]:
     """For a person."""
     listing, told = asked.listing, []
-    told.append(
-        f"  on the Hub: {len(listing.refs)} checkpoints, {len(listing.offer.revisions)} of them on one time axis"
-    )
+    where = "on the Hub" if listing.cache is None else f"offline, with weights in the cache {listing.cache}"
+    told.append(f"  {where}: {len(listing.refs)} checkpoints, {len(listing.offer.revisions)} of them on one time axis")
+    owner = "the Hub" if listing.cache is None else "the cache"
     for what, names in (
-        ("the Hub lacks, though the sampling asks for them", asked.lacking),
-        ("the Hub lacks, though the family has them", listing.lacking),
+        (f"{owner} lacks, though the sampling asks for them", asked.lacking),
+        (f"{owner} lacks, though the family has them", listing.lacking),
         ("other branches and tags", listing.others),
     ):
         if names:
@@ -77,6 +77,7 @@ def entry(asked: Asked) -> dict[str, Any]:
         "sampled_but_lacking": list(asked.lacking),
         "known_but_lacking": list(listing.lacking),
         "other_names": list(listing.others),
+        "offline_cache": listing.cache,
     }
     if asked.findings is not None:
         found["audit"] = [

@@ -1,0 +1,59 @@
+"""What a library would find wrong only when it uses it is refused at once, and nothing is made: no empty folder."""
+
+import pytest
+
+EARLY = "lightning.pytorch.callbacks.EarlyStopping"
+WRONG = {
+    # types, from the annotations of the classes
+    "trainer.log_every_n_steps=[[[]]]": "trainer.log_every_n_steps: must be an integer, got",
+    "trainer.log_every_n_steps=-1": "trainer.log_every_n_steps: must be >= 0",
+    "trainer.precision=[[[]]]": "trainer.precision: must be text or an integer or null, got",
+    "+trainer.benchmark=abc": "trainer.benchmark: must be true or false, got 'abc'",
+    "+trainer.deterministic=abc": "trainer.deterministic: must be true or false or one of warn",
+    "+trainer.profiler=[[[]]]": "trainer.profiler: must be a Profiler (a node with its _target_) or text",
+    "+trainer.strategy=[[[]]]": "trainer.strategy: must be text or a Strategy (a node with its _target_)",
+    "trainer.accelerator=[[[]]]": "trainer.accelerator: must be text or a Accelerator",
+    "trainer.devices=[a]": "trainer.devices: must be a list or text or an integer",
+    f"+callbacks.x={{_target_:{EARLY},monitor:eval/loss,patience:abc}}": "callbacks.x.patience: must be an integer",
+    "+logger.x={_target_:lightning.pytorch.loggers.CSVLogger,save_dir:[[]]}": "logger.x.save_dir: must be text or a",
+    "+logger.x={_target_:lightning.pytorch.loggers.TensorBoardLogger,save_dir:x,version:[]}": "logger.x.version: must",
+    "optimizer={_target_:torch.optim.SGD,momentum:much}": "optimizer",
+    # what Lightning itself finds, once the run has its folder
+    "+trainer.profiler=foo": "trainer: When passing string value for the `profiler`",
+    "+trainer.strategy=foo": "trainer: You selected an invalid strategy name",
+    "+trainer.gradient_clip_algorithm=abc": "trainer: `gradient_clip_algorithm` abc is invalid",
+    "+trainer.barebones=true": "trainer: `Trainer(barebones=True",
+    "trainer.accelerator=tpu": "trainer",
+    # Hydra's part
+    "hydra.verbose=[[[]]]": "hydra.verbose: must be",
+    "hydra.job.chdir=true": "hydra.job.chdir: must be false",
+    "hydra.job_logging.root.level=LOUD": "hydra.job_logging.root.level: must be an integer or one of DEBUG",
+    "hydra.job_logging.root.handlers=[nope]": "hydra.job_logging.root.handlers: there is no handler 'nope'",
+    "hydra.job_logging.version=7": "hydra.job_logging.version: must be one of 1",
+    "hydra.job_logging.formatters.short.format=[[[]]]": "formatters.short.format: must be text",
+    "hydra.job_logging.formatters.short.format=none": "formatters.short.format: ",
+    "+hydra.job_logging.handlers.file.mode=zz": "handlers.file.mode: must be one of a, w",
+    "+hydra.job_logging.handlers.file.encoding=zz": "handlers.file.encoding: unknown encoding",
+    "-m hydra/launcher=submitit_local hydra.launcher.timeout_min=[[[]]]": "hydra.launcher.timeout_min: ",
+    "-m hydra/launcher=submitit_local hydra.launcher.timeout_min=-5": "hydra.launcher.timeout_min: must be >= 1",
+    "-m hydra/launcher=submitit_slurm seed=1,2": "there is no SLURM here",
+    # numbers that end hours later, and paths that are none
+    "model.width=1e6": "model: must fit into this machine's memory",
+    "model.width=1e12": "model.width: must be <= 1,000,000",
+    "tokenizer=trained tokenizer.vocab_size=1e12": "tokenizer.vocab_size: must be <= 10,000,000",
+    "trainer.devices=1e12": "trainer.devices: must be <= 1,024",
+    "trainer.max_steps=1e18": "trainer.max_steps: must be <= 1,000,000,000,000",
+    "data.batch_size=1e30": "data.batch_size: must be an integer of at most 64 bits",
+    "data.corpus.path=''": "data.corpus.path: must be a path",
+    "cache=''": "cache: must be a path",
+    "runs=''": "runs: must be a path",
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_a_refusal_comes_before_anything_is_made(words, train):
+    assert WRONG[words] in train(*words.split(" "))
+
+
+def test_a_search_of_a_folder_without_models_leaves_none_behind(refused):
+    assert "checkpoints.path: " in refused("search", "checkpoints=folder", "checkpoints.path=.", "tasks=stdlib_quick")

@@ -1,0 +1,130 @@
+"""`tl export`: writes an arm, by default the answer of a search, as a model that sentence-transformers loads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from tl_search.cli.command import Command
+from tl_search.cli.config.build import build, construct
+from tl_search.cli.config.hydra_errors import readable
+from tl_search.cli.config.recorded import read
+from tl_search.errors.exit_codes import DONE
+from tl_search.errors.nearest import no_folder, suggest
+from tl_search.plane.arm_name import ArmName
+from tl_search.plane.extraction import Extraction
+from tl_search.plane.revision import Revision
+from tl_search.runs.layout import RunPaths
+
+if TYPE_CHECKING:
+    from tl_search.checkpoints.source import CheckpointSource
+    from tl_search.report.findings import Findings
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """Which arm of which search is written where."""
+
+    findings: "Findings"
+    source: "CheckpointSource"
+    revision: Revision
+    layer: int
+    extraction: Extraction
+    to: Path
+
+
+def plan(parts: Mapping[str, Any]) -> ExportPlan:
+    """What to export. Raises ValueError."""
+    from tl_search.export.arm import is_export
+    from tl_search.report.findings import read_findings
+
+    run, to = Path(str(parts["run"])), Path(str(parts["to"]))
+    if not run.is_dir():
+        raise ValueError(f"run: {no_folder(run)}")
+    if not RunPaths(run).is_search:
+        way = f"; tl search {run} finds its best arm" if RunPaths(run).is_training else ""
+        raise ValueError(f"run: must be a search, got {run}, which has no plane.json{way}")
+    if to.exists() and not (to.is_dir() and not any(to.iterdir())):
+        if not parts["overwrite"]:
+            raise ValueError(f"to: {to} exists; overwrite=true replaces it if it is an export")
+        if not is_export(to):
+            raise ValueError(f"to: {to} is no export, so it is not overwritten")
+    findings = read_findings(run)
+    arm = _arm(findings, parts["arm"])
+    wanted = findings.plane.revisions[findings.plane.at(arm)[0]]
+    plain = {key: value for key, value in findings.plane.extraction.items() if key not in ("padding", "positions")}
+    source = _source(run)
+    return ExportPlan(findings, source, _still_there(source, wanted), arm.layer, construct(Extraction, plain), to)
+
+
+def _arm(findings: "Findings", given: str | None) -> ArmName:
+    plane = findings.plane
+    if given is None:
+        if findings.outcome is None:
+            raise ValueError("arm: must be given, like step1000:5, since the search is not finished")
+        return findings.outcome.named.arm
+    try:
+        arm = ArmName.parse(str(given))
+    except ValueError as error:
+        raise ValueError(f"arm: {error}") from error
+    names = [revision.name for revision in plane.revisions]
+    if arm.revision not in names:
+        raise ValueError(f"arm: no revision {arm.revision} was searched{suggest(arm.revision, names)}")
+    if arm.layer > plane.n_layers:
+        raise ValueError(f"arm: must have a layer of 0..{plane.n_layers}, got {arm.layer}")
+    return arm
+
+
+def _source(run: Path) -> "CheckpointSource":
+    """Where the search had its revisions from."""
+    with readable():
+        return build(OmegaConf.create({"checkpoints": read(run)["checkpoints"]}))["checkpoints"]
+
+
+def _still_there(source: "CheckpointSource", wanted: Revision) -> Revision:
+    """The revision, with the weights that were searched."""
+    try:
+        found = {revision.weights: revision for revision in source.revisions()}
+    except ValueError as error:
+        raise ValueError(f"arm: the searched checkpoints cannot be read ({error})") from error
+    if wanted.weights not in found:
+        named = wanted.name in {revision.name for revision in found.values()}
+        what = "has other weights now" if named else "is no longer there"
+        raise ValueError(f"arm: {wanted.name} {what}; only what was searched can be exported")
+    return found[wanted.weights]
+
+
+def execute(plan: ExportPlan, folder: Path, config: DictConfig) -> int:
+    """Write the folder, and print what it is and the lines that load it."""
+    from tl_search.checkpoints.hub import HubCheckpoints
+    from tl_search.export.arm import export
+    from tl_search.report.model_card import render_card, usage
+
+    base = plan.source.model if isinstance(plan.source, HubCheckpoints) else None
+    card = render_card(plan.findings, ArmName(plan.revision.name, plan.layer), base, plan.to.name)
+    done = export(plan.source.fetch(plan.revision), plan.revision, plan.layer, plan.extraction, card, plan.to)
+    print(
+        f"{done.folder}: layer {plan.layer} of {plan.revision.name}, {done.blocks} of {done.whole} blocks; its vectors "
+        f"are those of the search to {done.apart:.0e} of their length\n\n{usage(done.folder)}"
+    )
+    return DONE
+
+
+COMMAND = Command(
+    name="export",
+    summary="write the best arm of a search as a model that sentence-transformers loads\n\n"
+    "Blocks that the arm does not need are left out. The folder is loaded again and compared with the searched\n"
+    "vectors before it gets its name. It holds no code, and a model card that tells how the arm was chosen.",
+    usage="RUN to=FOLDER [arm=REVISION:LAYER]",
+    examples=(
+        ("tl export runs/search/RUN to=best-model", "export the answer of a search"),
+        ("tl export runs/search/RUN to=other arm=step1000:5", "export another arm of its plane"),
+    ),
+    bare=("run={}",),
+    plan=plan,
+    execute=execute,
+    settings=("run", "to", "arm", "overwrite"),
+    makes_run=False,
+)

@@ -1,0 +1,116 @@
+"""The model card of an exported arm: what it is, how to load it, how it was chosen, and what its scores are worth."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tl_search.errors.printable import printable
+from tl_search.plane.arm_name import ArmName
+from tl_search.report import sentences as say
+from tl_search.report.findings import Findings
+from tl_search.runs.outcome import Finalist
+
+LEAST_VERSION = "6"  # of sentence-transformers: older ones do not read which hidden state is meant
+
+
+def render_card(findings: Findings, arm: ArmName, base: str | None, name: str) -> str:
+    """The text of README.md.
+
+    Args:
+        findings: Of the search.
+        arm: What is exported.
+        base: The repository on the Hub that the model is a part of; None for a model of one's own.
+        name: Of the folder, for the lines that load it.
+    """
+    import yaml
+
+    about: dict[str, Any] = {
+        "library_name": "sentence-transformers",
+        "pipeline_tag": "feature-extraction",
+        "tags": ["sentence-transformers", "feature-extraction", "sentence-similarity", "tl-search"],
+    }
+    if base:
+        about["base_model"] = base
+    parts = [
+        f"---\n{yaml.safe_dump(about, sort_keys=False)}---",
+        f"# {_plain(findings.plane.model)}, {arm}",
+        _what(findings, arm),
+        f"## Use\n\n```python\n{usage(name)}\n```\n\nIt needs sentence-transformers {LEAST_VERSION} or newer: older "
+        "versions may read another layer without saying so. `check_vector.json` has a text and its vector to compare.",
+        f"## How it was chosen\n\n{_how(findings, arm)}",
+        _scores(findings, arm),
+        "## How a text becomes a vector\n\n" + _settings(findings.plane.extraction),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def usage(folder: str | Path) -> str:
+    """The lines that load an exported folder and embed a sentence."""
+    return (
+        "from sentence_transformers import SentenceTransformer\n"
+        f'model = SentenceTransformer("{folder}")\n'
+        'print(model.encode(["The best layer is rarely the last one."]).shape)'
+    )
+
+
+def _what(findings: Findings, arm: ArmName) -> str:
+    plane = findings.plane
+    of = "the token embeddings" if arm.layer == 0 else f"the states after block {arm.layer} of {plane.n_layers}"
+    control = f" It is a control: {say.control_name(plane, arm)}." if plane.is_control(arm) else ""
+    return (
+        f"An embedding model: {of} of training checkpoint {arm.revision}, found by a search over checkpoints and "
+        f"layers of {_plain(plane.model)}.{control}"
+    )
+
+
+def _how(findings: Findings, arm: ArmName) -> str:
+    outcome, lines = findings.outcome, []
+    if outcome and arm == outcome.named.arm:
+        lines += [say.headline(findings), *say.gain_sentences(outcome)]
+    elif outcome:
+        lines += [f"It was named by hand. The search's own answer is {outcome.named.arm}. {say.headline(findings)}"]
+    else:
+        lines += ["It was named by hand, from a search that is not finished."]
+    lines += [say.spent_sentence(findings), *(f"{line}" for line in say.caveats(findings)[:1])]
+    return " ".join(lines)
+
+
+def _scores(findings: Findings, arm: ArmName) -> str:
+    found = _finalist(findings, arm)
+    outcome = findings.outcome
+    if found is None or outcome is None:
+        return "## Scores\n\nThis arm was not measured on confirmation data, so it has no score that can be reported."
+    rows = [
+        f"| {_plain(task)} | {say.points(score)} | {_selected(found, task)} |"
+        for task, score in sorted(found.confirmation.tasks.items())
+    ]
+    mean, between = found.confirmation, say.interval(found.confirmation.interval)
+    return (
+        f"## Scores\n\nPoints (mteb's main score, times 100). Confirmation is {findings.reported_on}; selection is the "
+        "data that chose the arm, on which scores are too high on average.\n\n"
+        f"| task | confirmation | selection |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+        f"| **objective** | **{say.points(mean.objective)}** ({say.percent(outcome.confidence)} interval {between}) | "
+        f"{'' if found.selection.objective is None else say.points(found.selection.objective)} |"
+    )
+
+
+def _selected(found: Finalist, task: str) -> str:
+    score = found.selection.tasks.get(task)
+    return "" if score is None else say.points(score)
+
+
+def _finalist(findings: Findings, arm: ArmName) -> Finalist | None:
+    outcome = findings.outcome
+    if outcome is None:
+        return None
+    every = (outcome.best, outcome.final_last, outcome.final_best)
+    return next((one for one in every if one.arm == arm), None)
+
+
+def _settings(extraction: Mapping[str, Any]) -> str:
+    return "\n".join(f"- {name}: {_plain(repr(value))}" for name, value in extraction.items())
+
+
+def _plain(text: str) -> str:
+    """One line without what Markdown or HTML would take for more than text."""
+    return printable(text).replace("<", "&lt;").replace("|", "\\|")
