@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tl_search.plane.arm_name import ArmName
+from tl_search.report.choice import official, superseded, winners_curse
 from tl_search.report.findings import Findings
 from tl_search.runs.outcome import Finalist, Gain, Interval, Outcome, TaskOutcome
 from tl_search.runs.searched_plane import SearchedPlane
@@ -260,7 +261,7 @@ def caveats(findings: Findings) -> list[str]:
             f"{chosen}The intervals are bootstrap confidence intervals over test items. They do not tell how much the "
             "scores would vary with other training seeds or other datasets."
         )
-        found += [*_winners_curse(outcome, plane.same_split), *_official(outcome), *_superseded(plane)]
+        found += [*winners_curse(outcome, plane.same_split), *official(outcome), *superseded(plane)]
         if plane.is_control(outcome.named.arm):
             found.append(
                 f"The best arm is a control ({control_name(plane, outcome.named.arm)}): for these tasks, what the "
@@ -290,34 +291,3 @@ def caveats(findings: Findings) -> list[str]:
         "search the same on every machine."
     )
     return found
-
-
-def _winners_curse(outcome: Outcome, same: bool) -> list[str]:
-    """How much the chosen arm falls from the data that chose it to held-out data, beside an arm that nobody chose."""
-    chosen, other = outcome.best.fall, outcome.final_last.fall
-    if same or chosen is None or other is None or outcome.best.arm == outcome.final_last.arm:
-        return []
-    return [
-        f"Winner's curse: the arm that the search chose scores {points(outcome.best.selection.objective or 0)} on "
-        f"selection data and {points(outcome.best.confirmation.objective)} on held-out data, a difference of "
-        f"{signed(chosen)}. The last layer of the final checkpoint, which was not chosen, differs by {signed(other)}, "
-        f"since the data differ; {signed(chosen - other)} is the estimate of what the choice itself added."
-    ]
-
-
-def _official(outcome: Outcome) -> list[str]:
-    arms = (("the chosen arm", outcome.best), ("the final checkpoint's last layer", outcome.final_last),
-            ("its best layer", outcome.final_best))  # fmt: skip
-    scores = [(who, one.official.objective) for who, one in arms if one.official is not None]
-    told = [f"{who} {points(value)}" for who, value in scores if value is not None]
-    if len(told) < len(arms):
-        return []
-    return [
-        f"On the whole official splits, as others report them: {', '.join(told)}. Half of these items chose the arm, "
-        "so they do not show that it is better."
-    ]
-
-
-def _superseded(plane: SearchedPlane) -> list[str]:
-    old = [f"{task.name} (now {task.superseded_by})" for task in plane.tasks if task.superseded_by]
-    return [f"Superseded tasks, of which mteb has newer versions: {', '.join(old)}."] if old else []

@@ -1,0 +1,37 @@
+"""What a report says of the choice itself: what it adds to a score, and the finalists' scores as others report them."""
+
+from tl_search.runs.outcome import Outcome
+from tl_search.runs.searched_plane import SearchedPlane
+
+
+def winners_curse(outcome: Outcome, same: bool) -> list[str]:
+    """How much the chosen arm falls from the data that chose it to held-out data, beside an arm that nobody chose."""
+    chosen, other = outcome.best.fall, outcome.final_last.fall
+    if same or chosen is None or other is None or outcome.best.arm == outcome.final_last.arm:
+        return []
+    return [
+        f"Winner's curse: the arm that the search chose scores {outcome.best.selection.objective or 0:.2f} on "
+        f"selection data and {outcome.best.confirmation.objective:.2f} on held-out data, a difference of "
+        f"{chosen:+.2f}. The last layer of the final checkpoint, which was not chosen, differs by {other:+.2f}, "
+        f"since the data differ; {chosen - other:+.2f} is the estimate of what the choice itself added."
+    ]
+
+
+def official(outcome: Outcome) -> list[str]:
+    """The finalists' scores on whole official splits, where arms were chosen on a half of one."""
+    arms = (("the chosen arm", outcome.best), ("the final checkpoint's last layer", outcome.final_last),
+            ("its best layer", outcome.final_best))  # fmt: skip
+    scores = [(who, one.official.objective) for who, one in arms if one.official is not None]
+    told = [f"{who} {value:.2f}" for who, value in scores if value is not None]
+    if len(told) < len(arms):
+        return []
+    return [
+        f"On the whole official splits, as others report them: {', '.join(told)}. Half of these items chose the arm, "
+        "so they do not show that it is better."
+    ]
+
+
+def superseded(plane: SearchedPlane) -> list[str]:
+    """The tasks that mteb has newer versions of."""
+    old = [f"{task.name} (now {task.superseded_by})" for task in plane.tasks if task.superseded_by]
+    return [f"Superseded tasks, of which mteb has newer versions: {', '.join(old)}."] if old else []
