@@ -212,9 +212,9 @@ def stopped_sentence(findings: Findings) -> str:
     return f"The search stopped because {why}{ended}."
 
 
-def export_sentence(findings: Findings) -> str:
-    """How the answer becomes a model that others load."""
-    return f"To use it as a sentence-transformers model: tl export {findings.folder} to=FOLDER"
+def export_command(findings: Findings) -> str:
+    """What writes the answer as a model that others load."""
+    return f"tl export {findings.folder} to=FOLDER"
 
 
 def not_searched(lines: Sequence[str]) -> list[str]:

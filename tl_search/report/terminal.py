@@ -36,7 +36,7 @@ def print_findings(findings: Findings, console: Console, measured: Measured | No
         page = findings.folder / "report" / "index.html"
         console.print(_text(f"\nReport: {page}"), soft_wrap=True)  # a path that is cut in two cannot be clicked
         if outcome:
-            console.print(_text(say.export_sentence(findings)), soft_wrap=True)
+            console.print(_text(f"To use it: {say.export_command(findings)}"), soft_wrap=True)
 
 
 def print_measured(measured: Measured, console: Console) -> None:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from tl_search.cli.command import Command
 from tl_search.cli.config import run_folder  # noqa: F401  it makes the names of directories of trainings
 from tl_search.cli.config.allowlist import check_targets, walk
+from tl_search.cli.config.ancestry import parent_of
 from tl_search.cli.config.build import build
 from tl_search.cli.config.compose import CommandLine, compose_job, configs, jobs
 from tl_search.cli.config.environment import check_servers, tell_endpoint
@@ -75,6 +76,8 @@ def check(command: Command, config: DictConfig, said: Sequence[str] = ()) -> Job
         planned = command.plan(parts)
         folder = _folder(config, parts, command)
         beside = [folder.resolve().parent.parent] if command.resumes and target(parts).run is not None else []
+        if command.resumes and (parent := parent_of(config)) is not None:
+            beside.append(parent.run.resolve().parent.parent)
         check_outputs(config, parts, folder, said, *beside)
         return Job(config, folder, planned)
     except ValueError as error:
