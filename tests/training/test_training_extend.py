@@ -171,7 +171,9 @@ def test_only_a_path_makes_a_run_longer_and_what_is_done_is_not_cut_off(finished
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        pytest.param({"trainer": {"max_steps": 20, "accelerator": "cuda"}}, "^trainer: ", marks=without_cuda),
+        pytest.param(
+            {"trainer": {"max_steps": 20, "accelerator": "cuda"}}, r"^trainer\.accelerator: no CUDA", marks=without_cuda
+        ),
         (
             {"trainer": {"max_steps": -1, "max_epochs": 2}},
             r"^trainer\.max_epochs: \S+ is already at step 14, and max_epochs 2 ends at 12; set a higher \S+s$",

@@ -45,5 +45,12 @@ def test_index_manifests_and_states_say_what_the_timeline_says(finished):
 def test_callbacks_keep_their_names_in_states_on_disk(finished):
     """A state that was written under another name would be lost without a word when its run goes on."""
     state = torch.load(finished / "checkpoints" / "step14" / "state.ckpt", weights_only=True)
-    ours = {"Measurements", "ScheduledCheckpoint", "BestCheckpoint[best]", "Metrics", "SettingsCard"}
+    ours = {
+        "Measurements",
+        "ScheduledCheckpoint",
+        "BestCheckpoint[best]",
+        "Metrics",
+        "SettingsCard",
+        "CurriculumStages",
+    }
     assert {*state["callbacks"]} == ours

@@ -4,7 +4,7 @@ import math
 
 MOST_STEPS = 10**12  # of a run, and between two of its steps: a run of so many takes centuries
 MOST_SECONDS = 10**9  # 30 years
-LARGEST_RATE = 10**6  # of a factor of the loss or of a learning rate; float32 ends at 3e38, and products of two earlier
+LARGEST_RATE = 1e30
 
 
 def at_least(least: float, **settings: float | None) -> None:
@@ -22,7 +22,7 @@ def between(least: float, most: float, **settings: float | None) -> None:
     """
     for name, value in settings.items():
         if value is not None and not least <= value <= most:
-            rule = f"<= {most:,}" if value > most else f">= {least}"
+            rule = f"<= {most:{',' if most < 1e15 else 'g'}}" if value > most else f">= {least}"
             raise ValueError(f"{name}: must be {rule}, got {value}")
 
 
