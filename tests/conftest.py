@@ -21,6 +21,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test with the mark `slow_but_one`, the first set of parameters is quick and the others are slow."""
+    seen = set()
+    for item in items:
+        if item.get_closest_marker("slow_but_one"):
+            name = item.nodeid.partition("[")[0]
+            if name in seen:
+                item.add_marker(pytest.mark.slow)
+            seen.add(name)
+
+
 @pytest.fixture(scope="module")
 def tiny() -> Iterator[dict[str, type]]:
     """Registers the small tasks beside the real ones."""

@@ -99,6 +99,7 @@ def test_a_stage_is_replaced_and_one_added_on_the_command_line(run):
     assert main(["train", f"resume={branch}", "trainer.max_steps=5"]) == 0
 
 
+@pytest.mark.slow
 def test_a_sweep_of_curricula_branches_from_one_state(run):
     before = runs()
     line = ["-m", f"branch_from={run}@step2", "curriculum=current,two_stage", "branch.data=restart"]

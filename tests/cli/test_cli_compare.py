@@ -22,6 +22,7 @@ def told(capsys, *words):
     return code, out, err
 
 
+@pytest.mark.slow
 def test_identical_curricula_show_no_difference_and_a_planted_one_is_found(run, capsys):
     place = Path("conf/curriculum")
     place.mkdir(parents=True)

@@ -136,6 +136,7 @@ def test_a_mistake_is_one_line_and_leaves_no_trace(words, said, tmp_path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(
     "words",
     [

@@ -62,6 +62,7 @@ def test_a_run_goes_on_and_is_measured_from_another_working_directory(run, place
     assert OmegaConf.load(run / "config.yaml").data.corpus.path == str(place / "t*.txt")
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("record", [lambda run: None, older], ids=["absolute", "older"])
 def test_text_and_tokenizer_may_lie_in_another_place(run, place, record):
     record(run)
@@ -108,6 +109,7 @@ def test_another_name_on_the_hub_is_told_before_it_is_asked_for(run, capsys):
     assert "now 'owner/other'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_same_command_finds_a_run_of_before_paths_were_made_absolute(place, monkeypatch):
     monkeypatch.chdir(place)
     words = parse("train", RELATIVE)

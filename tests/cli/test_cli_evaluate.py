@@ -84,6 +84,7 @@ def test_what_cannot_be_evaluated_is_said_in_one_line(trained, words, said, caps
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_damaged_revision_names_the_file_and_another_number_ends_with_3(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["train", *TINY]) == 0

@@ -39,6 +39,7 @@ def test_an_undamaged_run_is_done_without_a_word(run, capfd):
     assert again(capfd) == (0, "")
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("how", ["gone", "cut short", "a file is missing", "another model"])
 def test_main_is_made_again_from_the_last_revision(run, capfd, how):
     main_, last = run / "revisions" / "main", run / "revisions" / "step2"

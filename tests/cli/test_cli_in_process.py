@@ -40,6 +40,7 @@ def test_what_is_wrong_with_one_job_is_told_before_any_starts(refused):
     )
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(
     ("error", "code", "jobs"), [(ValueError("a bug"), 1, 2), (Terminated(), 143, 1), (KeyboardInterrupt(), 130, 1)]
 )

@@ -51,6 +51,7 @@ def test_a_limit_makes_another_run_only_where_it_limits():
     assert digest("trainer.limit_val_batches=0.5") != digest()
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(("live", "published"), [("live", "plane/best"), ("live_metrics", "metrics/rankme")])
 def test_who_only_looks_on_makes_no_other_run_unless_the_best_hangs_on_it(live, published):
     watched = (f"callbacks={live}", f"callbacks.best.monitor={published}")

@@ -63,6 +63,7 @@ def test_our_score_is_mtebs_and_our_texts_are_those_it_asks_for(name):
     assert tuple(encoder.asked) == task_texts(name, "selection")
 
 
+@pytest.mark.slow_but_one
 @every_task
 def test_scores_and_replicates_repeat(name):
     spec = describe(name, "confirmation")

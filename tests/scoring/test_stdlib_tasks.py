@@ -120,6 +120,7 @@ def test_asking_for_names_needs_neither_torch_nor_mteb():
     assert not {"torch", "mteb", "numpy", "datasets"} & set(printed.split())
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("name", task_names())
 def test_no_text_is_in_two_splits(name):
     texts = {split: set(texts_of(name, split)[0]) for split in splits_of(name)}
@@ -209,6 +210,7 @@ def test_fresh_objects_give_equal_scores(name):
     assert 0 <= one["main_score"] <= 1
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("name", task_names())
 def test_mteb_evaluates_both_splits(name, tmp_path):
     import mteb

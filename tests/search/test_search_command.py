@@ -57,6 +57,7 @@ def test_a_sweep_ends_with_one_table_and_every_result_says_what_was_searched(
         assert (path.parent / "report/index.html").is_file()
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("tokenizer", ["the same", "another"])
 def test_random_weights_are_a_control_and_never_trained_whatever_step_they_are_filed_under(
     tiny, tmp_path, monkeypatch, tokenizer
@@ -96,6 +97,7 @@ def test_a_checkpoint_with_a_foreign_shard_is_no_part_of_the_plane_unless_it_is_
         assert f"checkpoint-200: {verb} part of the weights is that of main, but not in the steps between" in told
 
 
+@pytest.mark.slow
 def test_a_model_that_reads_images_too_is_searched_through_its_text_model(tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(("checkpoint-1", "main")):

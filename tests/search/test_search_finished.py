@@ -65,6 +65,7 @@ def assert_changed(folder, capsys, words):
     assert state(folder) == before
 
 
+@pytest.mark.slow
 def test_a_longer_training_is_another_plane(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["train", *TINY]) == 0

@@ -74,6 +74,7 @@ def test_confirmation_data_are_never_looked_at(watched):
     assert {cell["cell"]["identity"]["split"] for cell in cells if "cell" in cell} == {"selection"}
 
 
+@pytest.mark.slow
 def test_what_there_is_no_time_for_is_scored_in_the_end(tiny, tmp_path):
     train(tmp_path, share=1e-9)
     assert set(curve(tmp_path / "run", "plane/best")) == set(STEPS)
@@ -86,6 +87,7 @@ def test_what_is_never_scored_is_said(tiny, tmp_path, caplog):
     assert "a search measures them" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_resumed_run_knows_what_was_put_off(tiny, tmp_path):
     slow = probe(tmp_path, share=1e-9)
     stop = tiny_run.At(11, tiny_run.cut)
@@ -96,6 +98,7 @@ def test_a_resumed_run_knows_what_was_put_off(tiny, tmp_path):
     assert set(curve(tmp_path / "run", "plane/best")) == set(STEPS)
 
 
+@pytest.mark.slow
 def test_steps_between_checkpoints_are_scored_where_asked(tiny, tmp_path):
     train(tmp_path, every=6)
     assert set(curve(tmp_path / "run", "plane/best")) == {0, 6, 12, 14}

@@ -73,6 +73,7 @@ def test_a_picture_that_cannot_be_drawn_costs_the_picture(tiny, tmp_path, caplog
     assert warnings(caplog)[0] == "plane of step 0 cannot be shown: ZeroDivisionError: division by zero"
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_gone_does_not_hold_up_the_others(tiny, tmp_path, caplog):
     remove = tiny_run.At(12, lambda: shutil.rmtree(tmp_path / "run" / "revisions" / "step2"))
     train(tmp_path, callbacks={"remove": remove, "plane_probe": probe(tmp_path, share=1e-9)})
@@ -81,6 +82,7 @@ def test_a_checkpoint_that_is_gone_does_not_hold_up_the_others(tiny, tmp_path, c
     assert line.startswith("plane of step 2 could not be measured: ")
 
 
+@pytest.mark.slow
 def test_checkpoints_of_equal_weights_are_all_caught_up_with(tiny, tmp_path, caplog):
     still = {"optimizer": AdamW(lr=1e-30, warmup_steps=0)}
     train(tmp_path, share=1e-9, plan=still)
@@ -111,6 +113,7 @@ def cut_and_resumed(folder, before, after):
     return then, columns(folder, 6)
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(
     ("before", "after"),
     [

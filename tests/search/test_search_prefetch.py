@@ -88,6 +88,7 @@ class Watched(FolderCheckpoints):
         return super().fetch(revision)
 
 
+@pytest.mark.slow
 def test_a_search_fetches_ahead_and_nothing_twice_or_again_when_all_is_known(plan, models, tmp_path):
     Watched.fetched.clear()
     watched = plan(checkpoints=Watched(str(models)), bandit=Exhaustive())

@@ -14,6 +14,7 @@ def search(models, *words):
     return main(["search", "checkpoints=folder", f"checkpoints.path={models}", *QUICK, *words])
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(
     ("task", "split", "column"),
     [("TinyBlank", "selection, row 7", "sentence2"), ("TinyBlankClassification", "selection, row 3", "text")],

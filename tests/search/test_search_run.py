@@ -138,6 +138,7 @@ class Killed(BaseException):
     pass
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("at", [5, 16])
 def test_goes_on_after_a_kill_at_any_moment_with_the_same_decisions(plan, finished, tmp_path, monkeypatch, count, at):
     real, calls = Ledger.put, iter(range(1, 1000))
@@ -159,6 +160,7 @@ def test_goes_on_after_a_kill_at_any_moment_with_the_same_decisions(plan, finish
     assert max(count.values()) == 2
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("lost", ["ledger", "both", "damaged embeddings", "damaged scores"])
 def test_what_is_lost_or_damaged_between_two_runs_is_made_again_and_the_answer_stays(plan, copied, tmp_path, lost):
     before = told(copied)

@@ -51,6 +51,7 @@ class Deaf:
             os.kill(os.getpid(), number)
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("swallow", [Finaliser, Deaf])
 @pytest.mark.parametrize(("number", "code", "line"), ENDS)
 def test_a_search_ends_before_its_next_cell_although_the_exception_was_swallowed(
@@ -86,6 +87,7 @@ def test_a_column_ends_after_its_batch_although_the_exception_was_swallowed(fold
     assert len(batches) == 1
 
 
+@pytest.mark.slow
 def test_what_killed_searches_left_in_the_ledger_is_removed_and_what_is_being_written_is_not(plan, tmp_path):
     searched = plan()
     old, new = (searched.ledger / "ab" / f".aside-{name}" for name in ("old", "new"))

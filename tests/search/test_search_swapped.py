@@ -51,6 +51,7 @@ def test_a_columns_file_says_whose_it_is(finished):
             assert about["note:weights"]
 
 
+@pytest.mark.slow
 def test_exchanged_columns_are_noticed_told_and_made_anew(plan, finished, copied, count, caplog):
     found = columns(copied)
     first, second = (max(paths, key=lambda path: path.stat().st_size) for paths in list(found.values())[:2])

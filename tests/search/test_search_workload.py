@@ -28,6 +28,7 @@ def test_the_estimate_for_known_texts_is_the_cost_that_the_search_writes(plan, f
     assert work.texts == len({text for listed in texts for text in listed})
 
 
+@pytest.mark.slow
 def test_what_is_not_on_this_machine_is_assumed_and_said(plan, tiny, tmp_path):
     work = work_of(plan().tasks, ASSUMED, tmp_path)
     assert work.assumed == plan().tasks.names

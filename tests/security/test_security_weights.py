@@ -31,6 +31,7 @@ def compressed_archive(folder: Path) -> None:
         archive.writestr("archive/data.pkl", b"\0" * 100_000_000)
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("damage", [header_of_2_to_the_60, more_numbers_than_the_file, compressed_archive])
 def test_the_search_goes_on_without_the_column_and_says_so(models, tiny, tmp_path, damage):  # noqa: F811
     shared = shutil.copytree(models, tmp_path / "shared")

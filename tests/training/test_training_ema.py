@@ -55,6 +55,7 @@ def test_eval_losses_are_of_the_weights_that_revisions_hold(tmp_path):
     assert read_json(tmp_path / "run" / "run.json")["weights"] == "ema"
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("changes", [{}, {"accumulate_grad_batches": 2}, {"precision": "bf16-mixed"}], ids=str)
 def test_average_and_precision_resume_bit_for_bit(tmp_path, changes):
     trainer = {"max_steps": 6, **changes}

@@ -121,6 +121,7 @@ COMMAND = Command(
     examples=(
         ("tl export runs/search/RUN to=best-model", "export the answer of a search"),
         ("tl export runs/search/RUN to=other arm=step1000:5", "export another arm of its plane"),
+        ("tl export runs/search/RUN to=best-model overwrite=true", "replace an earlier export"),
     ),
     bare=("run={}",),
     plan=plan,

@@ -1,6 +1,7 @@
 """Which command an experiment file is for: the one that its key `command` names, else each whose settings it fits."""
 
 from collections.abc import Sequence
+from functools import cache
 
 from omegaconf import DictConfig
 
@@ -34,8 +35,16 @@ def other_purpose(command: str, overrides: Sequence[str]) -> str | None:
     return f"{given}: is for {_listed(fitting)}, not for tl {command}" if fitting else None
 
 
-def commands_with(overrides: Sequence[str], key: str = "") -> list[str]:
-    """The commands that overrides can be composed with, and that have a top-level setting or group of that name."""
+@cache
+def _settings(command: str) -> frozenset[str]:
+    """The top-level settings and groups of a command; kept, since composing takes a while."""
+    from hydra import compose
+
+    return frozenset(map(str, compose(command)))
+
+
+def commands_with(overrides: Sequence[str]) -> list[str]:
+    """The commands that overrides can be composed with."""
     from hydra import compose
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -46,14 +55,14 @@ def commands_with(overrides: Sequence[str], key: str = "") -> list[str]:
             config = compose(name, list(overrides))
         except (HydraException, OmegaConfBaseException):
             continue
-        if config.get(KEY) in (None, name) and (not key or key in set(config)):
+        if config.get(KEY) in (None, name):
             found.append(name)
     return found
 
 
 def not_of_this_command(key: str, command: str) -> str | None:
     """The message for a setting or group that only other commands have; None where no command has it."""
-    having = [name for name in commands_with((), key) if name != command]
+    having = [name for name in commands.NAMES if name != command and key in _settings(name)]
     return f"{key}: is a setting of {_listed(having)}, not of tl {command}" if having else None
 
 
