@@ -65,6 +65,7 @@ def test_titled_commits_are_the_revisions_of_one_model(commits, models, tmp_path
     assert [line.split(":")[0] for line in caplog.messages] == ["pico-decoder-tiny-1"]
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("name", [BERT, PICO])
 def test_a_search_finds_its_answer_on_such_a_family(request, name, tmp_path, tiny, monkeypatch, capsys):
     request.getfixturevalue("siblings" if name == BERT else "commits")

@@ -92,6 +92,7 @@ def test_a_part_that_is_longer_than_the_file_begins_anew(hub, source):
     assert hub.downloads[0][1] == ""
 
 
+@pytest.mark.slow
 def test_a_quota_counts_a_part_and_removes_those_that_nobody_needs(hub, source, tmp_path):
     killed(hub, source)
     (part,) = parts(source)

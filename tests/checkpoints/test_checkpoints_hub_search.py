@@ -20,6 +20,7 @@ def search(hub, tmp_path, monkeypatch):
     return lambda *words: search_in(tmp_path, monkeypatch, "checkpoints.models=[tiny]", "sampling=dense", *words)
 
 
+@pytest.mark.slow
 def test_a_search_within_a_quota_says_what_it_left_out(hub, search, tiny, capsys):
     lame = make(hub.root / "EleutherAI" / "tiny" / "step7", seed=7)
     (lame / "config.json").write_text("<html>")

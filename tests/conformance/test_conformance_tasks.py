@@ -53,6 +53,7 @@ class Bag(AbsEncoder):
         return np.stack([bag(text) for text in texts])
 
 
+@pytest.mark.slow_but_one
 @every_task
 def test_our_score_is_mtebs_and_our_texts_are_those_it_asks_for(name):
     encoder = Bag()
