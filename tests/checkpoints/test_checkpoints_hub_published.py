@@ -13,6 +13,8 @@ from tl_search.runs.digests import folder_digests
 from tl_search.runs.searched_plane import SearchedPlane
 from tl_search.search.prefetch import Prefetch
 
+pytestmark = pytest.mark.slow  # whole searches and trainings, one a test
+
 BERT, PICO = "google/multiberts-seed_0", "pico-lm/pico-decoder-tiny"
 SIZE = 47_192 / 10**9  # GB of one revision
 

@@ -12,6 +12,8 @@ from tl_search.checkpoints.hub import HubCheckpoints
 from tl_search.checkpoints.retry import UnreachableError
 from tl_search.runs.digests import folder_digests
 
+pytestmark = pytest.mark.slow  # whole searches and trainings, one a test
+
 PIECE = 1000  # bytes that are written at once, else 10 MB
 
 

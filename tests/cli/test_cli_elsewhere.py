@@ -15,6 +15,8 @@ from tl_search.store.atomic import read_json, write_json
 from tl_search.store.keys import digest
 from tl_search.training.tokens import TrainedTokenizer
 
+pytestmark = pytest.mark.slow  # whole searches and trainings, one a test
+
 TEXTS = ["the cat sat on the mat, " * 60, "der Löwe schläft heute, " * 60, "and a third text " * 60]
 RELATIVE = (*TINY, "data.corpus.path=t*.txt", "tokenizer=pretrained", "tokenizer.name=letters")
 

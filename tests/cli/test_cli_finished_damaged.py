@@ -8,6 +8,8 @@ from test_cli_endings import TINY
 
 from tl_search.cli.main import main
 
+pytestmark = pytest.mark.slow  # whole searches and trainings, one a test
+
 WORDS = ("train", *TINY, "checkpoint.save_interval=1")
 MODEL = "model.safetensors"
 

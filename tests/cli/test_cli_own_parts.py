@@ -81,7 +81,10 @@ def fails(folder):
 
 
 UNABLE = [
-    (callback("Timer", "duration: 10"), "callbacks.mine: must not be Timer, which also counts the time before a"),
+    (
+        callback("Timer", "duration: 00:00:10:00"),
+        "callbacks.mine: must not be Timer, which also counts the time before a",
+    ),
     (callback("BatchSizeFinder"), "callbacks.mine: must not be BatchSizeFinder, since data.batch_size is"),
     (callback("LearningRateFinder"), "callbacks.mine: must not be LearningRateFinder, since optimizer.lr is"),
     (callback("StochasticWeightAveraging", "swa_lrs: 1e-2"), "callbacks.mine: must not be StochasticWeightAveraging,"),

@@ -16,6 +16,8 @@ from tl_search.search.budget import Budget
 from tl_search.search.run import run_search
 from tl_search.store.atomic import read_json
 
+pytestmark = pytest.mark.slow  # whole searches and trainings, one a test
+
 
 def answer(folder):
     return read_json(folder / "result.json")

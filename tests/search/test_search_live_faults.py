@@ -20,6 +20,8 @@ from tl_search.search.live_plane import LivePlane
 from tl_search.store.atomic import read_json
 from tl_search.training.optim import AdamW
 
+pytestmark = pytest.mark.slow  # whole searches and trainings, one a test
+
 SHORT = {"trainer": {"max_steps": 2}}  # two checkpoints: 0 and 2
 
 

@@ -25,6 +25,8 @@ from tl_search.search.measure import draw_texts
 from tl_search.search.run import run_search
 from tl_search.store.atomic import read_json
 
+pytestmark = pytest.mark.slow  # whole searches and trainings, one a test
+
 FAST = ("prompt_entropy", "curvature", "dataset_entropy", "effective_rank", "rankme", "anisotropy")
 ALL = MetricsConfig(Columns.all, corpus_max_examples_per_task=8, prompts=4, measures={name: {} for name in FAST})
 ONLY = replace(ALL, only=True)

@@ -8,6 +8,8 @@ from scoring.own_tasks import write
 from tl_search.cli.main import main
 from tl_search.scoring import evaluation
 
+pytestmark = pytest.mark.slow  # whole searches and trainings, one a test
+
 QUICK = (
     *("tasks=folder", "probe.accelerator=cpu", "extraction.max_length=32", "bandit=random", "confirm.resamples=100"),
     *("budget.share=0.1", "sampling=uniform", "sampling.count=2"),

@@ -9,6 +9,8 @@ from tl_search.scoring.suites import Suite
 from tl_search.search.budget import Budget
 from tl_search.search.workload import work_of
 
+pytestmark = pytest.mark.slow  # whole searches and trainings, one a test
+
 ASSUMED = Workload(tasks=2, texts=10, characters=50)
 
 

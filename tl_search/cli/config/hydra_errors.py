@@ -181,4 +181,7 @@ def _omegaconf(error: Exception) -> str:
     text = first_line(error)
     if path and "HydraConfig was not set" in text:  # Hydra looks a setting up before it deletes it
         return f"{path}: must not be removed ({path}=VALUE sets it)"
+    gone = re.fullmatch(r"Interpolation key '(\w+)' not found", text)
+    if gone and path in ("hydra.run.dir", "hydra.sweep.dir"):  # the directory of the run is named by it
+        return f"{gone[1]}: must not be removed ({gone[1]}=VALUE sets it)"
     return f"{path}: {text}" if path and str(path) not in text else text
