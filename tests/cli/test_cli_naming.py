@@ -100,7 +100,8 @@ def test_every_setting_is_known_to_be_identity_or_not(command):
     with configs():
         keys = set(compose_job(command, []))
     assert keys <= known_keys(command)
-    assert set(deciding_keys(command)) <= keys
+    of_train = {"branch", "branch_from"} if command == "run" else set()  # tl run always trains from the start
+    assert set(deciding_keys(command)) - of_train <= keys
 
 
 @pytest.mark.parametrize("other", ["train", "search"])
@@ -113,7 +114,9 @@ def test_run_has_the_same_defaults_as_the_commands_that_it_joins(other):
             "checkpoints",
             "resume",
             "lr_policy",
-        }:  # tl run always goes on by itself
+            "branch",
+            "branch_from",
+        }:  # tl run always begins or goes on by itself
             assert ours[key] == theirs[key], key
 
 

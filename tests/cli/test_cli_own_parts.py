@@ -94,7 +94,7 @@ UNABLE = [
     (callback("ModelCheckpoint", "save_top_k: 3"), "callbacks.mine: must not be ModelCheckpoint, since a run goes on"),
     (callback("OnExceptionCheckpoint", "dirpath: a"), "callbacks.mine: must not be OnExceptionCheckpoint, since a run"),
     (callback("TQDMProgressBar"), "callbacks.mine: must not be TQDMProgressBar, since callbacks.progress shows"),
-    (callback("ThroughputMonitor", "batch_size_fn: 3"), "callbacks.mine: must not be ThroughputMonitor, which needs a"),
+    (callback("ThroughputMonitor", "batch_size_fn: 3"), "callbacks.mine.batch_size_fn: must be a Callable"),
     (callback("LearningRateMonitor"), "callbacks.mine: LearningRateMonitor needs a logger, such as logger=tensorboard"),
     (callback("DeviceStatsMonitor"), "callbacks.mine: DeviceStatsMonitor needs a logger, such as logger=tensorboard"),
     (
@@ -114,7 +114,10 @@ UNABLE = [
         logger("CSVLogger", "flush_logs_every_n_steps: often"),
         "logger.mine.flush_logs_every_n_steps: must be an integer,",
     ),
-    ("+trainer.profiler={dirpath: a}", "trainer.profiler: must be a value or a node with its _target_, got {'dirpath'"),
+    (
+        "+trainer.profiler={dirpath: a}",
+        "trainer.profiler: must be a Profiler (a node with its _target_) or text or null",
+    ),
     ("trainer.log_every_n_steps=often", "trainer.log_every_n_steps: must be an integer, got 'often'"),
 ]
 
