@@ -11,6 +11,12 @@ from tl_search.runs.parent import Parent
 from tl_search.runs.record import RunRecord
 
 
+@pytest.fixture(autouse=True)
+def no_width(monkeypatch):
+    """A width that another test or the shell has set would wrap the tree."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def branch(parent: Path, name: str, step: int, changed=(), run: str = "") -> Path:
     """A training run that says that it was branched; a copy of its parent otherwise."""
     folder = Path(shutil.copytree(parent, parent.with_name(name), symlinks=True))
