@@ -70,8 +70,14 @@ def check_outputs(config: DictConfig, parts: Mapping[str, Any], run: Path, words
     for where, value in _of_libraries(parts):
         leads_out = Path(value).is_absolute() or ".." in Path(value).parts
         named = _OF_LIBRARIES.fullmatch(where.rpartition(".")[2])
-        if (named or leads_out) and where not in said and not _within(value, inside):
+        if (named or leads_out) and not _is_said(where, said) and not _within(value, inside):
             raise BadInput(f"{where}: {_rule(where, value)}")
+
+
+def _is_said(where: str, said: Mapping[str, str]) -> bool:
+    """Whether the command line gives the setting, alone or within a node that is written out there."""
+    nodes = (key for key, value in said.items() if value.startswith("{"))
+    return where in said or any(where.startswith(f"{key}.") for key in nodes)
 
 
 def _rule(where: str, value: str) -> str:

@@ -6,24 +6,22 @@ wrote cannot, and neither can the record of a run that is resumed.
 
 import importlib
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from tl_search import plugins
+from tl_search.cli.config import by_hand
 from tl_search.cli.config.searchpath import root
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.nearest import suggest
 from tl_search.errors.printable import printable
 
 KEY = "plugins"
-_WORD = re.compile(rf"\+{{0,2}}{KEY}=(.*)", re.DOTALL)
 
 
 @contextmanager
@@ -39,44 +37,36 @@ def plugged(words: Sequence[str]) -> Iterator[list[str]]:
     if not names:
         yield list(words)
         return
-    path, environment = list(sys.path), dict(os.environ)
+    path = list(sys.path)
     try:
-        folders = [_folder(name) for name in names]
-        plugins.allow((*plugins.allowed(), *(name for name in names if name not in plugins.allowed())))
-        told = ", ".join(f"{name} ({folder})" for name, folder in zip(names, folders, strict=True))
-        print(f"{KEY}: code of these packages may run: {printable(told)}", file=sys.stderr, flush=True)
-        rest = [word for word in words if not _WORD.fullmatch(word)]
-        places = [word for folder in folders if (folder / "conf").is_dir() for word in ("-cd", str(folder / "conf"))]
-        yield [*places, *rest, f"{KEY}=[{','.join(names)}]"]
+        with by_hand.for_this_command():
+            folders = [_folder(name) for name in names]
+            plugins.allow((*plugins.allowed(), *(name for name in names if name not in plugins.allowed())))
+            told = ", ".join(f"{name} ({folder})" for name, folder in zip(names, folders, strict=True))
+            print(f"{KEY}: code of these packages may run: {printable(told)}", file=sys.stderr, flush=True)
+            confs = [folder / "conf" for folder in folders if (folder / "conf").is_dir()]
+            places = [word for conf in confs for word in ("-cd", str(conf))]
+            yield [*places, *by_hand.without(KEY, words), f"{KEY}=[{','.join(names)}]"]
     finally:
         sys.path[:] = path
-        os.environ.clear()
-        os.environ.update(environment)
 
 
 def named(words: Sequence[str]) -> tuple[str, ...]:
     """The packages that a command line names, without repetitions. Raises BadInput."""
     found: dict[str, None] = {}
-    for word in words:
-        if match := _WORD.fullmatch(word):
-            value = match[1].strip()
-            inner = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-            names = [part.strip(" '\"") for part in inner.split(",") if part.strip()]
-            wrong = [name for name in names if not all(part.isidentifier() for part in name.split("."))]
-            if wrong or (inner is value and len(names) != 1):
-                raise BadInput(f"{KEY}: must be a list of Python packages, as in {KEY}=[my_package], got {value}")
-            found |= dict.fromkeys(names)
+    for value in by_hand.values(KEY, words):
+        inner = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+        names = [part.strip(" '\"") for part in inner.split(",") if part.strip()]
+        wrong = [name for name in names if not all(part.isidentifier() for part in name.split("."))]
+        if wrong or (inner is value and len(names) != 1):
+            raise BadInput(f"{KEY}: must be a list of Python packages, as in {KEY}=[my_package], got {value}")
+        found |= dict.fromkeys(names)
     return tuple(found)
 
 
 def check_word(config: DictConfig) -> None:
     """Refuse packages that a config file names, instead of the person. Raises BadInput."""
-    given = tuple(config.get(KEY) or ())
-    words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # they may hold interpolations
-    if given != named(words) or not set(given) <= set(plugins.allowed()):  # the words may be a file's: its sweep's
-        raise BadInput(
-            f"{KEY}: must be given on the command line, since it lets code run, got {list(given)} in a config file"
-        )
+    by_hand.check(KEY, config, named, plugins.allowed())
 
 
 def _folder(name: str) -> Path:

@@ -37,6 +37,7 @@ def find(module: str, name: str) -> tuple[str, Statement] | None:
     raise LookupError(f"there is no class {name} in {module}")
 
 
+@cache
 def origin(module: str, name: str) -> str:
     """The module from which another one takes a name by `from … import`; empty where it does not. It is not read."""
     for node in _statements(_tree(_source(module))):
