@@ -18,6 +18,7 @@ POLICIES = pytest.mark.parametrize("config", [UCB(), TS()], ids=["ucb", "ts"])
 SEEDS = range(8)
 
 
+@pytest.mark.slow_but_one
 @POLICIES
 @pytest.mark.parametrize("embed", [0.3, 5.0], ids=["cells dear", "columns dear"])
 @pytest.mark.parametrize("n_tasks", [5, 8])

@@ -95,6 +95,7 @@ def test_a_hub_that_refuses_is_one_line(pythia, capsys, fault, code, said):
     assert said in err
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(("request_for", "words"), [("/refs", "available=true"), ("/tree/", "audit=true")])
 def test_a_silent_hub_ends_lists_and_audits_as_it_ends_searches(pythia, capsys, request_for, words):
     pythia.faults = {request_for: ["stall"] * 99}

@@ -80,6 +80,7 @@ def test_a_branch_that_moves_is_still_the_commit_of_the_start(hub, source):
         source.fetch(first)
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("faults", [[503, 502], [429], ["drop"], ["drop", 429]])
 def test_passing_faults_are_waited_out(hub, source, faults):
     hub.faults = {"/refs": list(faults), "/revision/": list(faults)}

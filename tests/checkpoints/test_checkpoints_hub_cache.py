@@ -112,6 +112,7 @@ def test_without_a_network_the_list_is_that_of_the_cache_and_says_so(hub, publis
     assert len(hub.asked) == asked
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("room", [1, 2])
 def test_the_weights_in_the_cache_stay_within_the_quota(hub, published_to, room):
     for number in (7, 8):

@@ -63,6 +63,7 @@ def short(seconds_of):
     return time.monotonic() - seconds_of < 8
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(
     ("fault", "code", "line"),
     [
@@ -86,6 +87,7 @@ def test_a_fault_at_the_listing_is_one_line(search, hub, fault, code, line):
     assert told.startswith("error: ")
 
 
+@pytest.mark.slow
 def test_a_silent_hub_ends_the_command_whatever_the_patience(search, hub):
     hub.faults = {"/refs": ["stall"] * 99}
     assert search("checkpoints.patience=300", "checkpoints.silence=0.5") == (
@@ -133,6 +135,7 @@ def test_weights_that_do_not_come_in_time_are_asked_for_again_later(hub, source,
     assert all(0 < part.stat().st_size < size for part in tmp_path.rglob("*.incomplete"))  # for the next time
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("fault", ["cut", "stall half"])
 def test_a_broken_download_goes_on_where_it_stopped(hub, tmp_path, monkeypatch, fault):
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1000)  # what is written at once, else 10 MB

@@ -46,6 +46,7 @@ def test_a_revision_that_cannot_be_read_is_missed_if_the_sampling_asks_for_it(hu
     assert [revision.name for revision in missed(source, sampling)] == missing
 
 
+@pytest.mark.slow
 def test_listed_names_that_the_hub_lacks_are_left_out_or_strictly_refused(hub, search, tiny, capsys):
     words = ("sampling=list", "sampling.revisions=[step1,step77,main]")
     code, run = search(*words)
@@ -58,6 +59,7 @@ def test_listed_names_that_the_hub_lacks_are_left_out_or_strictly_refused(hub, s
     assert f"must be false to go on without revisions; {told}" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_main_alone_is_searched_by_those_who_want_it(hub, search, tiny, capsys):
     for number in (0, 1, 1000):
         (hub.root / "EleutherAI" / "tiny" / f"step{number}" / "model.safetensors").unlink()

@@ -38,6 +38,7 @@ def refused(capsys, *words):
     return said
 
 
+@pytest.mark.slow
 def test_a_branch_is_a_run_beside_its_parent_that_the_same_command_finds_again(run, monkeypatch):
     before = runs()
     words = [f"branch_from={run}@step2", *TWO]
@@ -66,6 +67,7 @@ def test_a_branch_is_a_run_beside_its_parent_that_the_same_command_finds_again(r
     assert model(branch) != made
 
 
+@pytest.mark.slow
 def test_current_is_the_curriculum_of_the_checkpoint_for_a_branch_and_a_resume(run):
     before, whole = runs(), model(run)
     assert main(["train", f"branch_from={run}@step2", "curriculum=current"]) == 0
@@ -80,6 +82,7 @@ def test_current_is_the_curriculum_of_the_checkpoint_for_a_branch_and_a_resume(r
     assert OmegaConf.load(run / "config.yaml").choices.curriculum == "constant"
 
 
+@pytest.mark.slow
 def test_one_weight_of_the_parents_curriculum_is_changed_without_code(run):
     before = runs()
     word = "curriculum.stages.whole.weights.next_token=0.5"
@@ -88,6 +91,7 @@ def test_one_weight_of_the_parents_curriculum_is_changed_without_code(run):
     assert (stage.weights.next_token, stage.data.noise) == (0.5, 0.25)
 
 
+@pytest.mark.slow
 def test_a_stage_is_replaced_and_one_added_on_the_command_line(run):
     before = runs()
     late = "+curriculum.stages.late={weights:{next_token:1,log_normaliser:0.1},data:{sequence_length:8}}"
@@ -109,6 +113,7 @@ def test_a_sweep_of_curricula_branches_from_one_state(run):
     assert len({read_json(branch / "run.json")["parent"]["sha256"] for branch in branches}) == 1
 
 
+@pytest.mark.slow
 def test_best_is_the_step_that_is_the_best_now(run):
     before = runs()
     best = read_json(run / "checkpoints" / "best.json")["step"]

@@ -91,6 +91,7 @@ def test_a_sweep_in_a_study_is_a_sweep_too(here):
     assert sorted(c.seed for c in values("train", "experiments=mine", "eval_interval=9")) == [1, 2, 3]
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("launcher", ["local", "slurm"])
 def test_a_launcher_sends_even_a_single_job_away(launcher, monkeypatch):
     monkeypatch.chdir(os.path.join(os.path.dirname(__file__), "..", ".."))

@@ -25,6 +25,7 @@ def test_a_search_on_a_device_that_is_not_there_is_refused(folder, monkeypatch, 
     assert not [path for path in folder.rglob("*") if path.is_file() and "models" not in path.parts]
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("accelerator", ["gpu", "cuda", "mps"])
 def test_a_training_on_a_device_that_is_not_there_is_refused(folder, monkeypatch, capfd, accelerator):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

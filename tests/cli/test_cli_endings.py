@@ -139,6 +139,7 @@ def test_a_run_trains_once_and_the_same_command_changes_nothing(tmp_path, monkey
     assert "Traceback" not in other.stderr
 
 
+@pytest.mark.slow
 def test_a_mistake_that_shows_late_leaves_no_run_behind_and_can_be_mended(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     Path("text.txt").write_text("too little")

@@ -14,7 +14,7 @@ def written(folder):
     return {path: path.stat().st_mtime_ns for path in files}
 
 
-@pytest.mark.slow_but_one
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), ("trainer.max_steps=4",)], ids=["the command", "resume"])
 def test_a_finished_training_is_not_that_of_another_text(folder, capsys, words):
     text = folder / "text.py"

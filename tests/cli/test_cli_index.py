@@ -26,6 +26,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("damage", [*DAMAGES, "deleted"])
 def test_a_damaged_index_costs_no_revision_and_is_told_and_written_again(trained, run, damage, capsys):
     index, whole = run / "checkpoints" / "index.jsonl", (trained / "checkpoints" / "index.jsonl").read_bytes()

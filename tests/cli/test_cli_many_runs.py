@@ -60,6 +60,7 @@ def refused_line(folder, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_a_name_shows_what_the_command_line_changed(folder):
     assert named("train", "-m", "optimizer.lr=1e-3,0.1", "trainer.max_steps=40") == [
         "tiny-log-s0-lr0.001-max_steps40",
@@ -73,6 +74,7 @@ def test_a_name_shows_what_the_command_line_changed(folder):
     assert named("run", "budget.share=null", "confirm.seed=3") == ["tiny-log-ucb-sparse-s0-no-share-confirm.seed3"]
 
 
+@pytest.mark.slow
 def test_a_name_is_short_and_plain_and_shows_what_a_sweep_varies_first(folder):
     fixed = ("model.width=128", "model.heads=4", "model.context=256", "optimizer.warmup_steps=5", "data.batch_size=4")
     names = named("train", *fixed, "-m", "trainer.max_steps=1,2")
@@ -86,6 +88,7 @@ def test_a_name_is_short_and_plain_and_shows_what_a_sweep_varies_first(folder):
     assert name == "tiny-log-s0-files-n-code-and-more"
 
 
+@pytest.mark.slow
 def test_a_run_is_found_again_under_whatever_name_it_has(folder):
     (new,) = folders("train", "model.width=96", "seed=3")
     old = new.with_name(f"tiny-log-s3-{new.name.rpartition('-')[2]}")  # as it was named before changes were
@@ -98,6 +101,7 @@ def test_a_run_is_found_again_under_whatever_name_it_has(folder):
     assert folders("train", "model.width=96", "seed=3", "name=tiny") != [new]  # a name of one's own is another run
 
 
+@pytest.mark.slow
 def test_a_record_says_what_its_folder_is_called(run, folder):
     record = RunRecord.read(run)
     assert run.name == f"{record.name}-{record.digest}"
@@ -199,6 +203,7 @@ def test_a_launcher_tells_where_its_jobs_log_and_ends_with_the_table(run, folder
     assert any(line.split()[:2] == [f"runs/train/{run.name}", "done"] for line in out.splitlines())
 
 
+@pytest.mark.slow
 def test_a_sweep_of_trainings_ends_with_one_table_whatever_became_of_its_jobs(run, folder, capsys):
     shutil.copytree(run, broken := folder / "runs/train" / folders("train", *TINY, "seed=1")[0].name, symlinks=True)
     (broken / "DONE.json").write_text("[")

@@ -22,12 +22,14 @@ def folder(*words):
     return only
 
 
+@pytest.mark.slow
 def test_the_same_command_finds_its_own_directory():
     assert folder("train") == folder("train", "schedule=log")
     assert folder("train").parent == Path("runs/train")
     assert folder("train").name.startswith("tiny-log-s0-")
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(
     "change", ["seed=1", "schedule=linear", "model.width=192", "trainer.max_steps=900", "callbacks.finite_loss=null"]
 )
@@ -35,6 +37,7 @@ def test_what_changes_results_changes_the_directory(change):
     assert folder("train", change).name.rpartition("-")[2] != folder("train").name.rpartition("-")[2]
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(
     "change", ["trainer.accelerator=cpu", "logger=none", "runs=elsewhere", "cache=null", "data.workers=2"]
 )
@@ -42,6 +45,7 @@ def test_where_and_how_it_runs_does_not(change):
     assert folder("train", change).name == folder("train").name
 
 
+@pytest.mark.slow
 def test_a_limit_makes_another_run_only_where_it_limits():
     def digest(*words):
         return folder("train", *words).name[-8:]
@@ -51,7 +55,7 @@ def test_a_limit_makes_another_run_only_where_it_limits():
     assert digest("trainer.limit_val_batches=0.5") != digest()
 
 
-@pytest.mark.slow_but_one
+@pytest.mark.slow
 @pytest.mark.parametrize(("live", "published"), [("live", "plane/best"), ("live_metrics", "metrics/rankme")])
 def test_who_only_looks_on_makes_no_other_run_unless_the_best_hangs_on_it(live, published):
     watched = (f"callbacks={live}", f"callbacks.best.monitor={published}")
@@ -69,6 +73,7 @@ def test_a_search_is_told_from_others_but_not_by_its_device(tmp_path):
     assert folder(*search, "bandit=ts").name.startswith("ts-sparse-s0-")
 
 
+@pytest.mark.slow
 def test_metrics_that_are_not_measured_do_not_tell_searches_apart(tmp_path):
     search = ("search", str(tmp_path))
     assert folder(*search, "metrics.seed=3").name == folder(*search).name
@@ -80,6 +85,7 @@ def test_metrics_that_are_not_measured_do_not_tell_searches_apart(tmp_path):
         assert set(found) == {*deciding_keys("search")} - {"metrics"}
 
 
+@pytest.mark.slow
 def test_run_shares_the_training_run_of_tl_train_among_the_jobs_of_a_sweep():
     words = ["-m", "schedule=log,linear", "sampling=sparse,log", "bandit=ucb,ts"]
     jobs = preflight(parse("run", words), commands.find("run"))

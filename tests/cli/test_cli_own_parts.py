@@ -133,6 +133,7 @@ def test_what_can_never_work_is_refused_before_anything_is_loaded(train, folder,
 EARLY = "monitor: eval/loss"
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -182,6 +183,7 @@ def test_memory_that_ends_while_weights_are_drawn_is_one_line(train, monkeypatch
     assert nothing_left()
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("hook", ["start", "setup", "on_train_batch_start"])
 def test_an_own_callback_that_fails_before_the_first_step_leaves_nothing(train, fails, hook):
     code, said = train(*fails(hook), "logger=tensorboard")
@@ -189,6 +191,7 @@ def test_an_own_callback_that_fails_before_the_first_step_leaves_nothing(train, 
     assert nothing_left()
 
 
+@pytest.mark.slow
 def test_one_that_fails_later_keeps_what_was_trained_and_its_traceback(train, fails, trained):
     words = fails("on_train_batch_end", step=3)
     code, said = train(*words)
@@ -204,12 +207,14 @@ def test_one_that_fails_later_keeps_what_was_trained_and_its_traceback(train, fa
     assert (only_run() / final).read_bytes() == (trained / final).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_as_such_whoever_meets_it(train, fails):
     code, said = train(*fails("on_train_batch_end", step=1, kind="OSError"))
     assert code == 75
     assert said[-1].startswith("error: full; what is on disk is whole")
 
 
+@pytest.mark.slow
 def test_an_optimizer_that_refuses_its_first_step_is_named(train):
     code, said = train(*sgd("SparseAdam"), "~optimizer.weight_decay")
     assert (code, len(said)) == (2, 1), said
@@ -217,6 +222,7 @@ def test_an_optimizer_that_refuses_its_first_step_is_named(train):
     assert nothing_left()
 
 
+@pytest.mark.slow
 def test_an_error_of_the_model_is_not_laid_on_the_optimizer_whose_step_called_it(train, monkeypatch):
     def fail(*_):
         raise KeyError("ours")

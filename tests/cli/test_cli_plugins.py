@@ -63,6 +63,7 @@ def test_a_package_is_allowed_by_its_name_and_only_for_this_command(mine, capsys
     assert "plugins=[mine_outside] allows its classes and runs its code" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_it_is_recorded_but_a_resumed_run_does_not_inherit_it(mine, capsys):
     assert main(["train", *own_settings(TINY), *MINE]) == 0, capsys.readouterr().err
     run = only_run()
@@ -75,6 +76,7 @@ def test_it_is_recorded_but_a_resumed_run_does_not_inherit_it(mine, capsys):
     assert main(["evaluate", f"{run}", "plugins=[mine_outside]"]) == 0, capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_it_changes_no_digest_by_itself(mine, capsys):
     assert main(["train", *TINY]) == 0
     run = only_run()
@@ -114,6 +116,7 @@ def test_a_module_of_theirs_that_fails_is_told_in_one_line(mine, capsys):
     assert "schedule._target_: mine_outside.broken cannot be imported (ZeroDivisionError: division by zero)" in error
 
 
+@pytest.mark.slow
 def test_the_readmes_own_policy_and_own_task_work_as_written(mine, folder, capsys):
     text = (ROOT / "README.md").read_text().partition("## Your own policy, your own task")[2].partition("\n## ")[0]
     blocks = re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)

@@ -32,6 +32,7 @@ def told(folder, capsys):
     return run
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(
     ("command", "study", "right"),
     [("train", "run", "run"), ("schedule", "run", "run"), ("run", "train", "train"), ("run", "search", "search"),
@@ -53,6 +54,7 @@ def test_its_own_command_takes_it_and_others_do_so_on_request(command, words):
         compose_job(command, parse(command, words).overrides)
 
 
+@pytest.mark.slow
 def test_an_experiment_that_says_nothing_is_for_every_command_whose_settings_it_fits(studies, told):
     (studies / "plain.yaml").write_text("# @package _global_\nseed: 7\n")
     (studies / "mine.yaml").write_text("# @package _global_\ndefaults:\n  - override /sampling: log\n")

@@ -40,6 +40,7 @@ def rewritten(state, change):
     sign(state.parents[1], state.name, write_manifest(state, **facts))
 
 
+@pytest.mark.slow
 def test_a_run_is_made_longer_by_its_path_and_a_number(run):
     with pytest.warns(UserWarning, match="planned for 4 steps, the run now has 6"):
         assert main(["train", f"resume={run}", "trainer.max_steps=6"]) == 0
@@ -54,6 +55,7 @@ def test_a_run_is_made_longer_by_its_path_and_a_number(run):
     assert [path for path in Path("runs/train").iterdir() if path.is_dir()] == [Path("runs/train", run.name)]
 
 
+@pytest.mark.slow
 def test_the_first_command_of_a_run_that_was_made_longer_is_refused(run, capsys):
     assert main(["train", f"resume={run}", "trainer.max_steps=5"]) == 0
     before = snapshot(run / "revisions")
@@ -63,6 +65,7 @@ def test_the_first_command_of_a_run_that_was_made_longer_is_refused(run, capsys)
     assert snapshot(run / "revisions") == before
 
 
+@pytest.mark.slow
 def test_jobs_of_a_sweep_go_on_with_a_run_each(run):
     other = Path(shutil.copytree(run, run.with_name("other"), symlinks=True))
     assert main(["train", "-m", f"resume={run},{other}", "trainer.max_steps=5", "lr_policy=restart"]) == 0
@@ -71,6 +74,7 @@ def test_jobs_of_a_sweep_go_on_with_a_run_each(run):
         assert read_json(each / "run.json")["history"][0]["lr_policy"] == "restart"
 
 
+@pytest.mark.slow
 def test_another_option_of_a_group_replaces_the_recorded_one(run):
     assert main(["train", f"resume={run}", "trainer.max_steps=9", "schedule=linear", "schedule.linear_interval=2"]) == 0
     recorded = OmegaConf.load(run / "config.yaml")
@@ -134,6 +138,7 @@ def test_a_revision_without_a_full_state_is_told_as_such(run, capsys):
     assert "did you mean" not in said
 
 
+@pytest.mark.slow
 def test_text_that_is_no_longer_the_same_is_refused(run, capsys):
     config = OmegaConf.load(run / "config.yaml")
     Path("text.txt").write_text("other words\n" * 400)
@@ -161,6 +166,7 @@ def test_a_state_that_training_cannot_go_on_from_is_refused(run, change, said, c
     assert said in refused(capsys, "train", f"resume={run}")
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("keep", [0, 0.1, -1])
 def test_an_explicit_state_that_was_cut_short_is_refused_and_the_others_are_named(run, keep, capsys):
     file = run / "checkpoints" / "step4" / "state.ckpt"
@@ -181,6 +187,7 @@ def test_a_run_in_use_is_left_alone(run, monkeypatch):
     assert "history" not in read_json(run / "run.json")
 
 
+@pytest.mark.slow
 def test_best_sets_the_run_back_to_its_best_state_and_the_same_bits_follow(run):
     before = (run / "revisions" / "main" / "model.safetensors").read_bytes()
     best = read_json(run / "checkpoints" / "best.json")["step"]
@@ -191,6 +198,7 @@ def test_best_sets_the_run_back_to_its_best_state_and_the_same_bits_follow(run):
     assert read_json(run / "DONE.json")["step"] == 6
 
 
+@pytest.mark.slow
 def test_a_state_of_a_longer_run_may_go_on_to_a_lower_step(run):
     assert main(["train", f"resume={run}@step2", "trainer.max_steps=3"]) == 0
     assert read_json(run / "DONE.json")["step"] == 3
@@ -204,6 +212,7 @@ def test_best_of_a_run_that_does_not_exist_leaves_no_trace(tmp_path, monkeypatch
     assert not Path("runs/train").exists()
 
 
+@pytest.mark.slow
 def test_another_vocabulary_under_the_same_name_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = (*TINY, "tokenizer=pretrained", "tokenizer.name=letters")

@@ -83,6 +83,7 @@ def test_an_option_within_an_option_is_put_where_it_belongs(run):
     assert "tasks" not in all_nine
 
 
+@pytest.mark.slow
 def test_jobs_with_several_runs_have_each_their_own_settings(run):
     other = Path(shutil.copytree(run, run.with_name("other"), symlinks=True))
     record = OmegaConf.load(other / "config.yaml")
@@ -95,6 +96,7 @@ def test_jobs_with_several_runs_have_each_their_own_settings(run):
     assert [OmegaConf.load(each / "config.yaml").choices.callbacks for each in (run, other)] == ["default", "live"]
 
 
+@pytest.mark.slow
 def test_a_run_without_recorded_options_is_resumed_all_the_same(run):
     record = OmegaConf.load(run / "config.yaml")
     del record.choices
@@ -106,6 +108,7 @@ def test_a_run_without_recorded_options_is_resumed_all_the_same(run):
     assert OmegaConf.load(run / "config.yaml").choices == {"callbacks": "default"}  # what is not known stays unknown
 
 
+@pytest.mark.slow
 def test_its_tokens_are_found_from_another_working_directory(run, trained):
     assert main(["train", f"resume={run}", "trainer.max_steps=5"]) == 0
     assert [path.name for path in Path().iterdir()] == ["elsewhere"]
@@ -115,6 +118,7 @@ def test_its_tokens_are_found_from_another_working_directory(run, trained):
     assert record.choices.schedule == "linear"
 
 
+@pytest.mark.slow
 def test_a_training_of_tl_run_goes_on_like_any_other(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tl_search.cli.commands.search.execute", lambda *_, **__: 0)

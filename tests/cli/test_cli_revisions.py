@@ -67,6 +67,7 @@ def test_disk_and_costs_follow_from_the_sizes(revisions):
     assert found["budget"] == pytest.approx(found["exhaustive"] / 2, abs=0.01)
 
 
+@pytest.mark.slow
 def test_the_chosen_tasks_are_counted_and_what_is_assumed_is_said(revisions):
     found = json.loads(revisions("tasks=stdlib_quick", "format=json")[0])["models"]["EleutherAI/pythia-410m"]
     assumed = json.loads(revisions("format=json")[0])["models"]["EleutherAI/pythia-410m"]

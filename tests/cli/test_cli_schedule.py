@@ -32,6 +32,7 @@ def test_the_worked_examples_are_printed_as_published(schedule, folder, words, l
     assert not list(folder.iterdir())
 
 
+@pytest.mark.slow
 def test_it_says_per_epoch_which_rule_placed_the_steps(schedule):
     assert schedule(THREE_EPOCHS)[4:6] == [
         "Steps of epoch 1: 20 evenly spread steps (first_epoch_checkpoints=auto)",
@@ -104,6 +105,7 @@ def test_an_interval_longer_than_the_epoch_is_warned_of(schedule):
     assert any(line.startswith("warning: schedule.min_checkpoint_interval: 500 steps are more") for line in lines)
 
 
+@pytest.mark.slow
 def test_output_is_chosen_by_its_suffix(schedule, folder):
     for name in ("s.yaml", "deep/s.json", "s.png", "s.svg"):
         assert schedule("schedule=every", "schedule.interval=40", "horizon.total=100", f"output={name}")[-1] == (

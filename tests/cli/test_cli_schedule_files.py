@@ -90,6 +90,7 @@ def test_what_an_old_key_cannot_say_any_more_is_told(schedule, folder, keys, not
     assert line.startswith("note: ")
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("suffix", ["yaml", "json"])
 def test_what_output_wrote_is_read_again(schedule, folder, suffix):
     words = (

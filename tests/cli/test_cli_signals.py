@@ -41,6 +41,7 @@ def test_while_the_command_line_is_being_read(monkeypatch, capsys, number, code,
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(("number", "code", "line"), ENDS)
 def test_while_text_is_read_no_other_job_begins(folder, monkeypatch, capfd, number, code, line):
     read = []
@@ -51,6 +52,7 @@ def test_while_text_is_read_no_other_job_begins(folder, monkeypatch, capfd, numb
     assert len(read) == 1
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(("number", "code", "line"), ENDS)
 def test_after_the_last_step_the_job_is_done_and_no_other_begins(folder, monkeypatch, capfd, number, code, line):
     fit = Trainer.fit

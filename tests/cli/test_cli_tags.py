@@ -9,6 +9,7 @@ from tl_search.cli.main import main
 from tl_search.runs.record import RunRecord
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_tags_until_a_command_names_others(run, capsys):
     train = ("train", *TINY)
     for words, expected in (
@@ -26,6 +27,7 @@ def test_a_run_keeps_its_tags_until_a_command_names_others(run, capsys):
     assert "Tags: é-1" in capsys.readouterr().out.splitlines()
 
 
+@pytest.mark.slow
 def test_a_new_run_is_begun_with_its_tags(folder, monkeypatch, trained):
     from tl_search.search import run as searching
 

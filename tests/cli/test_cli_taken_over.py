@@ -21,6 +21,7 @@ def evict(run):
     (run / "run.lock" / "owner.json").write_text(json.dumps({"host": "elsewhere", "pid": 7, "attempt": "x"}))
 
 
+@pytest.mark.slow
 def test_a_training_that_was_taken_over_ends_with_one_line_and_writes_nothing_more(monkeypatch, capfd):
     fit = Trainer.fit
 
@@ -40,6 +41,7 @@ def test_a_training_that_was_taken_over_ends_with_one_line_and_writes_nothing_mo
     assert not (run / "DONE.json").exists()
 
 
+@pytest.mark.slow
 def test_a_training_whose_process_was_killed_is_taken_over_aloud_and_tidied(capfd):
     assert main(["train", *TINY]) == 0
     (run,) = Path("runs/train").iterdir()

@@ -32,6 +32,7 @@ def written(folder):
     return [path for path in folder.rglob("*") if path.is_file() and "models" not in path.parts]
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [

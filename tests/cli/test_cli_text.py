@@ -30,6 +30,7 @@ def save_tokenizer(folder, end):
     tokenizer.save_pretrained(folder)
 
 
+@pytest.mark.slow
 def test_another_token_at_the_end_of_documents_is_another_text_and_refused_on_resume(tmp_path, capsys):
     save_tokenizer(tmp_path / "tokenizer", "<|endoftext|>")
     words = ("tokenizer=pretrained", "tokenizer.name=tokenizer", f"cache={tmp_path}/cache")
@@ -56,6 +57,7 @@ def texts(folder, *contents):
     return [*(word for word in TINY if "validation_share" not in word), f"data.corpus.path={folder}"]
 
 
+@pytest.mark.slow
 def test_what_is_held_out_is_told_in_tokens(tmp_path, capfd):
     words = texts(tmp_path / "text", "a" * 800, "b" * 12_000, "")
     with pytest.warns(UserWarning, match=r"^data\.corpus: documents without text that were skipped: 1$"):
@@ -64,6 +66,7 @@ def test_what_is_held_out_is_told_in_tokens(tmp_path, capfd):
     assert "text: 12,546 tokens to train on; 256 tokens (2.0 %) of 1 documents are held out, 1 of them with" in told
 
 
+@pytest.mark.slow
 def test_equal_documents_on_both_sides_are_told(tmp_path):
     words = texts(tmp_path / "text", "same text " * 20, "another one " * 20, "same text " * 20)
     with pytest.warns(UserWarning, match="held-out documents that are also in the training text: 1 of 1"):
@@ -80,6 +83,7 @@ def data_set(folder, *lines, name="rows.jsonl"):
 TEXT = json.dumps({"text": "some words " * 40})
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(
     ("name", "lines", "told"),
     [
@@ -175,6 +179,7 @@ def test_a_file_of_rows_among_others_is_told_and_a_json_document_is_none(tmp_pat
     TextFiles(str(tmp_path)).check()
 
 
+@pytest.mark.slow
 def test_rows_without_a_value_are_left_out_and_counted_on_request(tmp_path, monkeypatch):
     import datasets
 

@@ -22,6 +22,7 @@ def train(folder, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_early_stopping_ends_a_run_within_its_first_epoch(train):
     code, said = train(STOPPING % ("eval/loss", ", patience: 1, min_delta: 100"), "trainer.max_steps=30")
     assert code == 0
@@ -29,6 +30,7 @@ def test_early_stopping_ends_a_run_within_its_first_epoch(train):
     assert read_json(only_run() / "DONE.json")["step"] == read_index(only_run())[-1].step == 4
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -54,6 +56,7 @@ def test_what_never_has_an_effect_is_told_at_the_start(train, recwarn, words, to
     assert len(said) == 1
 
 
+@pytest.mark.slow
 def test_a_run_in_which_all_settings_act_is_told_nothing(train, recwarn):
     assert train()[0] == 0
     assert not [str(warning.message) for warning in recwarn if issubclass(warning.category, UserWarning)]

@@ -61,6 +61,7 @@ def searched(monkeypatch):
     return found
 
 
+@pytest.mark.slow
 def test_no_place_of_the_persons_own_is_written_to(nothing_kept, tried, searched, trained, capsys):
     elsewhere = ("runs=runs", "ledger=mine", "cache=mine/cache", "callbacks=live", "callbacks.plane_probe.ledger=other")
     assert main(["train", *TINY, "debug=true", *elsewhere]) == 0
@@ -78,6 +79,7 @@ def test_no_place_of_the_persons_own_is_written_to(nothing_kept, tried, searched
     assert capsys.readouterr().err.splitlines()[-1] == "debug: this was only tried, and nothing of it was kept"
 
 
+@pytest.mark.slow
 def test_debug_makes_all_sizes_small_and_fast_dev_run_the_steps_alone(nothing_kept, tried):
     large = ("model=pythia-1b", "data.batch_size=64", "+trainer.max_epochs=9", "trainer.limit_train_batches=0.01")
     assert main(["train", *large, "debug=true"]) == main(["train", *large, "trainer.fast_dev_run=true"]) == 0
@@ -91,6 +93,7 @@ def test_debug_makes_all_sizes_small_and_fast_dev_run_the_steps_alone(nothing_ke
     assert whole.data.corpus.characters > 2048 * 64 * 3
 
 
+@pytest.mark.slow
 def test_fast_dev_run_tries_the_search_of_the_few_steps_too(nothing_kept, tried, searched, capsys):
     assert main(["run", *TINY, "trainer.fast_dev_run=5", "trainer.max_steps=900", "tasks=stdlib"]) == 0
     ((training, folder),), ((search, _),) = tried, searched
@@ -102,6 +105,7 @@ def test_fast_dev_run_tries_the_search_of_the_few_steps_too(nothing_kept, tried,
     assert said == ["trainer.fast_dev_run: this was only tried, and nothing of it was kept"]
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(("number", "code", "said"), [("SIGTERM", 143, "terminated"), ("SIGINT", 130, "interrupted")])
 def test_nothing_goes_on_from_what_was_only_tried(nothing_kept, monkeypatch, capsys, number, code, said):
     monkeypatch.setattr(fitting, "_fit", lambda *_: signal.raise_signal(signal.Signals[number]))

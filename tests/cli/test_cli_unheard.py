@@ -13,6 +13,7 @@ from tl_search.cli.main import main
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
 def test_a_full_disk_behind_the_terminal_does_not_end_a_training(folder):
     words = [word for word in TINY if not word.startswith("callbacks.progress")]
@@ -27,6 +28,7 @@ def test_a_full_disk_behind_the_terminal_does_not_end_a_training(folder):
         assert said.count(line) == 1
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_does_not_end_a_training_nor_change_its_exit_code(run, monkeypatch):
     read, write = os.pipe()
     os.close(read)

@@ -37,6 +37,7 @@ def run(*words, cwd=None):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_an_installed_tl_composes_from_inside_the_package_and_brings_its_examples(installed, tmp_path):
     where = run(installed / "python", "-c", "import tl_search; print(tl_search.__file__)", cwd=tmp_path)
     assert str(installed.parent) in where

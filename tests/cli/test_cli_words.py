@@ -16,12 +16,14 @@ ROOT = Path(__file__).resolve().parents[2]
 ACCUMULATE = "{_target_: lightning.pytorch.callbacks.GradientAccumulationScheduler, scheduling: {0: 1}}"
 
 
+@pytest.mark.slow
 def test_a_node_may_have_numbers_as_keys(folder, capsys):
     assert main(["train", *TINY, f"+callbacks.more={ACCUMULATE}"]) == 0, capsys.readouterr().err
     assert OmegaConf.load(only_run() / "config.yaml").callbacks.more.scheduling == {0: 1}
     assert main(["train", f"resume={only_run()}"]) == 0, capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_1e3_is_a_whole_number_and_the_same_run_as_1000(folder, capsys):
     assert main(["train", *TINY, "trainer.max_steps=4e0", "trainer.log_every_n_steps=1e1"]) == 0, (
         capsys.readouterr().err

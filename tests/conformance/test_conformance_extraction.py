@@ -102,6 +102,7 @@ def alone(folders, tmp_path_factory):
     return {name: {text: embed(folders[name], [text], folder)[:, 0] for text in TEXTS} for name in NAMES}
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.sampled_from(TEXTS), min_size=1, max_size=12), budget=st.integers(1, 200))

@@ -329,6 +329,7 @@ def test_a_search_is_made_of_their_source_sampling_tasks_objective_metric_and_po
     assert read(measured)["metrics"]["vector_length"] > 0
 
 
+@pytest.mark.slow
 def test_without_permission_each_is_refused_in_one_line(outside, trained):
     refused = {
         "data=numbers": "data.corpus._target_: theirs.corpora.numbers.Numbers is not allowed here",

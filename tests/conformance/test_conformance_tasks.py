@@ -53,7 +53,7 @@ class Bag(AbsEncoder):
         return np.stack([bag(text) for text in texts])
 
 
-@pytest.mark.slow_but_one
+@pytest.mark.slow
 @every_task
 def test_our_score_is_mtebs_and_our_texts_are_those_it_asks_for(name):
     encoder = Bag()
@@ -64,7 +64,7 @@ def test_our_score_is_mtebs_and_our_texts_are_those_it_asks_for(name):
     assert tuple(encoder.asked) == task_texts(name, "selection")
 
 
-@pytest.mark.slow_but_one
+@pytest.mark.slow
 @every_task
 def test_scores_and_replicates_repeat(name):
     spec = describe(name, "confirmation")
@@ -83,6 +83,7 @@ def test_every_asking_gives_a_fresh_object(name):
     assert first.rng_state.getstate() == second.rng_state.getstate()
 
 
+@pytest.mark.slow_but_one
 @every_task
 def test_what_chooses_and_what_reports_are_other_data(name):
     # a classifier's head learns from the same texts on both splits

@@ -78,6 +78,7 @@ def test_a_growing_plane_has_pixels_and_a_ring_at_its_best_layer():
     assert has(growing_plane_picture({0: [None, None]}), BEST) == 0
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("steps", [(0,), (0, 1, 2, 4, 8, 10), tuple(range(5000))])
 def test_a_schedule_of_any_length_is_drawn_in_both_kinds(steps):
     horizon = Horizon(max(10, steps[-1]), (5, max(10, steps[-1])))

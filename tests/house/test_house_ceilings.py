@@ -27,6 +27,7 @@ PLANNED = ("trainer", "eval_interval", "seed")  # what a plan checks, and not a 
 INTERPOLATED = ["ledger", "embeddings", "runs", "cache"]  # what others look up
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("job", JOBS)
 def test_a_huge_number_is_refused_wherever_it_stands(job):
     command, *words = JOBS[job]

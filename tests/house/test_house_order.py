@@ -56,6 +56,7 @@ def quickest(*words):
     return min(times)
 
 
+@pytest.mark.slow
 def test_import_is_quick_and_help_answers_at_once():
     bare = quickest("-c", "pass")
     assert quickest("-c", "import tl_search") - bare < 0.3

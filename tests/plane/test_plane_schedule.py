@@ -185,7 +185,7 @@ def test_thinning_only_takes_away_from_the_union(run: tuple[SpacedSchedule, Hori
         (LogSchedule, "log_base", float("nan"), "> 1, got nan"),
         (LogSchedule, "log_base", 1.0000001, ">= 1.001, got 1.0000001"),
         (LogSchedule, "first_epoch_checkpoints", -1, ">= 0, got -1"),
-        (LogSchedule, "first_epoch_checkpoints", 10**9, "<= 1000000, got 1000000000"),
+        (LogSchedule, "first_epoch_checkpoints", 10**9, "<= 1,000,000, got 1000000000"),
         (LinearSchedule, "linear_interval", 0, ">= 1, got 0"),
         (LinearSchedule, "min_checkpoint_interval", -1, ">= 0, got -1"),
         (PythiaSchedule, "linear_interval", 0, ">= 1, got 0"),

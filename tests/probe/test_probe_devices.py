@@ -45,6 +45,7 @@ def others():
     return {process.pid for process in multiprocessing.active_children() if process.name.startswith("probe rank")}
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_bytes_of_one_column_after_column(sessions, tmp_path):
     seen = set()
     for number, family in enumerate(["gpt_neox", "gpt_neox", "mamba"]):  # packed, swapped in, padded

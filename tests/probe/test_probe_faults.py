@@ -189,6 +189,7 @@ def test_a_layer_out_of_range_is_told_the_range(tmp_path, layer):
 ERRORS = [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("DefaultCPUAllocator: can't allocate memory: …")]
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("error", ERRORS, ids=["cuda", "cpu"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_out_of_memory_halves_the_batch_and_gives_the_same_vectors(tmp_path, monkeypatch, said, family, error):
@@ -211,6 +212,7 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same_vectors(tmp_path, mon
     assert any("cpu: out of memory; going on with" in line for line in said.messages)
 
 
+@pytest.mark.slow
 def test_observers_hear_of_each_text_once_though_memory_ran_out(tmp_path, monkeypatch):
     texts, folder, heard, tried = [f"text {number}" for number in range(20)], make(tmp_path / "model"), [], []
     original = torch.nn.LayerNorm.forward
@@ -231,6 +233,7 @@ def test_observers_hear_of_each_text_once_though_memory_ran_out(tmp_path, monkey
     assert sorted(heard) == [(layer, text) for layer in range(4) for text in range(20)]
 
 
+@pytest.mark.slow
 def test_one_text_that_does_not_fit_alone_is_a_failure(tmp_path, monkeypatch):
     original = Probe._vectors
 

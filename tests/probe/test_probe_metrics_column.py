@@ -82,6 +82,7 @@ def test_prompts_that_wait_for_others_give_what_each_gives_alone(tmp_path, monke
             assert ours == pytest.approx(theirs)
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_tried_again_in_halves_counts_each_prompt_once(tmp_path, monkeypatch):
     """What is known of a batch's texts must not be taken for its halves'."""
     folder, config = make(tmp_path), MetricsConfig(prompts_share=1.0, measures={"prompt_entropy": {}, "curvature": {}})

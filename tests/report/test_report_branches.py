@@ -82,6 +82,7 @@ def test_damaged_records_and_circles_do_not_stop_the_report(family, capsys):
     assert any("deeper" in line for line in told(capsys, early))
 
 
+@pytest.mark.slow
 def test_a_real_branch_is_in_the_tree_of_its_parent(trained, tmp_path, monkeypatch, capsys):
     run = Path(shutil.copytree(trained, tmp_path / "runs" / "train" / trained.name, symlinks=True))
     monkeypatch.chdir(tmp_path)

@@ -103,11 +103,13 @@ def test_pictures_have_a_text_for_those_who_do_not_see_them(run):
     assert f"{findings.trajectory[-1].recommended.mean:.2f}" in texts[1]
 
 
+@pytest.mark.slow_but_one
 def test_the_same_run_gives_the_same_page(run):
     folder, source, _, _ = run
     assert page(folder)[0] == source
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("finished", [True, False])
 def test_whatever_a_run_says_stays_text(tmp_path, finished):
     tasks = {HOSTILE: HOSTILE, "evil\u202etxt\u0007\u2066": "STS"}
@@ -137,6 +139,7 @@ def test_a_revision_of_an_impossible_name_is_refused_in_one_line(tmp_path):
     assert str(error.value).startswith(f"{path}: damaged")
 
 
+@pytest.mark.slow
 def test_a_long_search_makes_a_page_below_one_and_a_half_megabytes(tmp_path):
     write_search_run(tmp_path, revisions=154, n_layers=36, pulls=400, posterior=False, skipped=300)
     source, parsed = page(tmp_path)

@@ -20,6 +20,7 @@ def scalars(folder):
     return events
 
 
+@pytest.mark.slow
 def test_a_search_gets_its_page_pictures_and_events_once_however_often_it_is_reported(tmp_path, capsys):
     write_search_run(tmp_path, revisions=4, n_layers=2, pulls=5)
     (tmp_path / "tensorboard").mkdir()

@@ -48,6 +48,7 @@ def run_of(study, pattern):
     return found.relative_to(study)
 
 
+@pytest.mark.slow
 def test_the_same_command_finds_a_killed_training_and_ends_it(study, capsys):
     words = (
         *("trainer.max_steps=400", "checkpoint.save_interval=50", "checkpoint.save_last=1", "schedule=explicit"),
@@ -64,6 +65,7 @@ def test_the_same_command_finds_a_killed_training_and_ends_it(study, capsys):
     assert RunRecord.read(run).versions["tl-search"] == "0.1.0"
 
 
+@pytest.mark.slow
 def test_a_run_with_a_history_goes_on_for_longer(study):
     run = run_of(study, "train/longer-*")
     before = RunRecord.read(run)
@@ -76,6 +78,7 @@ def test_a_run_with_a_history_goes_on_for_longer(study):
     assert after.plan["data"] == before.plan["data"]  # the place where the text lay when the run was started
 
 
+@pytest.mark.slow
 def test_a_full_state_is_hashed_once_before_training(study, monkeypatch):
     run, hashed, real = run_of(study, "train/longer-*"), Counter(), manifest.file_digest
 

@@ -149,6 +149,7 @@ def test_decisions_of_another_shape_name_their_line(tmp_path, shape):
         Trajectory(tmp_path, "model", "ucb", 1.0)
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_finished_training_writes_its_pointers_again_and_says_so(study, capsys, shape):
     best, last = (Path(TRAINING, "checkpoints", f"{name}.json") for name in ("best", "last"))
@@ -167,6 +168,7 @@ def test_a_finished_training_writes_its_pointers_again_and_says_so(study, capsys
         assert (best.read_bytes(), last.read_bytes()) == before
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("content", ['{"name": "step4", "step": 4}', None], ids=["older", "gone"])
 def test_a_kill_between_the_last_state_and_its_pointer_is_healed_and_told(study, capsys, content):
     last = Path(TRAINING, "checkpoints", "last.json")

@@ -103,6 +103,7 @@ def test_a_superseded_task_says_what_has_its_place():
     }
 
 
+@pytest.mark.slow
 def test_no_subset_of_mteb_has_a_comma_in_its_name_and_no_task_that_of_a_benchmark():
     tasks = mteb.get_tasks(exclude_superseded=False)
     assert not [subset for task in tasks for subset in task.hf_subsets or () if "," in subset]

@@ -44,6 +44,7 @@ def test_a_folders_task_is_scored_as_mteb_scores_it(own, arm, embed, name):
     assert score.result["dataset_revision"] == spec.revision
 
 
+@pytest.mark.slow
 def test_a_suite_of_a_folder_has_all_of_its_tasks_on_two_halves(own, arm, embed):
     suite = Suite(names=[], folder=str(own))
     selection, confirmation = suite.selection(), suite.confirmation()

@@ -199,6 +199,7 @@ def test_exactly_six_pairs_of_letters_are_exchanged():
     assert sum(a != b for a, b in zip(passage, disturbed, strict=True)) == 12
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("name", task_names())
 def test_fresh_objects_give_equal_scores(name):
     first, second = loaded(name), get_task(name)
@@ -210,7 +211,7 @@ def test_fresh_objects_give_equal_scores(name):
     assert 0 <= one["main_score"] <= 1
 
 
-@pytest.mark.slow_but_one
+@pytest.mark.slow
 @pytest.mark.parametrize("name", task_names())
 def test_mteb_evaluates_both_splits(name, tmp_path):
     import mteb

@@ -123,6 +123,7 @@ def test_on_a_published_plane_none_stands_apart_until_a_late_column_is_planted()
         assert [one.revision for one in standing_apart(swapped, revisions)] == [f"step{step}"]
 
 
+@pytest.mark.slow
 def test_a_search_writes_what_stands_apart_into_its_result(plan, tmp_path, monkeypatch, caplog):
     """Real columns of five models, one of which scores as no other: its evaluation is made to."""
     for number, step in enumerate((0, 2, 4, 8, 16)):

@@ -19,6 +19,7 @@ QUICK = (
 )
 
 
+@pytest.mark.slow
 def test_columns_that_the_command_line_asks_for_are_measured_and_reported(models, tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = ("metrics.columns=all", "metrics.corpus_max_examples_per_task=4")
@@ -31,6 +32,7 @@ def test_columns_that_the_command_line_asks_for_are_measured_and_reported(models
     assert {json.dumps(file["options"]["measures"]["rankme"]) for file in found} == {'{"eps": 1e-07}'}
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_one_table_and_every_result_says_what_was_searched(
     models, tiny, tmp_path, monkeypatch, capsys
 ):
@@ -57,7 +59,7 @@ def test_a_sweep_ends_with_one_table_and_every_result_says_what_was_searched(
         assert (path.parent / "report/index.html").is_file()
 
 
-@pytest.mark.slow_but_one
+@pytest.mark.slow
 @pytest.mark.parametrize("tokenizer", ["the same", "another"])
 def test_random_weights_are_a_control_and_never_trained_whatever_step_they_are_filed_under(
     tiny, tmp_path, monkeypatch, tokenizer
@@ -79,6 +81,7 @@ def test_random_weights_are_a_control_and_never_trained_whatever_step_they_are_f
     assert all(task["controls"] >= 4 for task in result["tasks"])  # step 0 at every layer, layer 0 of step9
 
 
+@pytest.mark.slow
 def test_a_checkpoint_with_a_foreign_shard_is_no_part_of_the_plane_unless_it_is_asked_for(
     tiny, tmp_path, monkeypatch, capsys
 ):

@@ -34,6 +34,7 @@ def state(folder):
     }
 
 
+@pytest.mark.slow
 def test_a_finished_search_is_not_the_answer_for_other_checkpoints(study, tmp_path, capsys, count):
     assert search() == 0
     aside = shutil.move(study / "step4", tmp_path / "step4")
@@ -80,6 +81,7 @@ def test_a_longer_training_is_another_plane(tiny, tmp_path, monkeypatch, capsys)
     assert Outcome.read(again).final_last.arm.revision == "step6"
 
 
+@pytest.mark.slow
 def test_what_a_finished_search_has_lost_of_its_answer_is_made_again_from_the_ledger(study, tmp_path, count):
     assert search() == 0
     (run,) = (tmp_path / "runs/search").glob("first-*")
@@ -104,6 +106,7 @@ def test_what_a_finished_search_has_lost_of_its_answer_is_made_again_from_the_le
     assert all(state(run)[path] == kept[path] for path in (result, run / "DONE.json"))
 
 
+@pytest.mark.slow
 def test_what_was_left_out_cut_or_healed_stands_in_the_result_and_in_the_report(study, tmp_path, capsys):
     make(study / "sideways", seed=3, num_hidden_layers=2)
     shutil.copytree(study / "step64", study / "step99")

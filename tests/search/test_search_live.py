@@ -45,6 +45,7 @@ def test_the_weights_are_those_of_a_run_that_nobody_watched(watched, tmp_path):
         assert str(first[key]) == str(second[key])
 
 
+@pytest.mark.slow
 def test_a_search_of_the_run_finds_every_cell_scored(watched, plan, tmp_path, monkeypatch):
     source = RunCheckpoints(str(watched / "run"))
     everything = {"bandit": Exhaustive(), "sampling": All(), "budget": Budget(share=None)}
@@ -80,6 +81,7 @@ def test_what_there_is_no_time_for_is_scored_in_the_end(tiny, tmp_path):
     assert set(curve(tmp_path / "run", "plane/best")) == set(STEPS)
 
 
+@pytest.mark.slow
 def test_what_is_never_scored_is_said(tiny, tmp_path, caplog):
     train(tmp_path, share=1e-9, final_seconds=0.0)
     assert set(curve(tmp_path / "run", "plane/best")) == {0}  # the first costs nothing in advance
@@ -104,6 +106,7 @@ def test_steps_between_checkpoints_are_scored_where_asked(tiny, tmp_path):
     assert set(curve(tmp_path / "run", "plane/best")) == {0, 6, 12, 14}
 
 
+@pytest.mark.slow
 def test_one_monitors_what_time_may_leave_out_with_a_warning(tiny, tmp_path, caplog):
     best = Best(monitor="plane/best", mode=Mode.max)
     callbacks = {"plane_probe": probe(tmp_path, share=0.9), "best": best}

@@ -14,7 +14,7 @@ def search(models, *words):
     return main(["search", "checkpoints=folder", f"checkpoints.path={models}", *QUICK, *words])
 
 
-@pytest.mark.slow_but_one
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "split", "column"),
     [("TinyBlank", "selection, row 7", "sentence2"), ("TinyBlankClassification", "selection, row 3", "text")],
@@ -34,6 +34,7 @@ def test_a_blank_text_costs_no_task_and_its_row_is_told_first(
     assert {task, "TinyPairs"} <= result["best"]["selection"]["tasks"].keys()
 
 
+@pytest.mark.slow
 def test_rows_with_null_are_left_out_and_counted_on_request(models, tiny, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     assert search(models, "tasks.names=[TinyNull,TinyNullRetrieval]", "tasks.skip_nulls=true") == 0
@@ -60,6 +61,7 @@ def test_only_the_rows_with_null_are_left_out(tiny, task, kept):
     assert (len(data["corpus"]), len(data["queries"])) == (kept, 59)
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(
     ("task", "line"),
     [

@@ -58,6 +58,7 @@ def test_names_a_measured_arm_and_compares_it_on_held_out_data(finished):
     assert exported == {"selection", "confirmation"}
 
 
+@pytest.mark.slow
 def test_embeds_every_text_of_a_column_once_and_scores_every_cell_once(plan, tmp_path, count, caplog):
     with caplog.at_level("INFO", "tl_search.search.loop"):
         run_search(plan(), tmp_path / "run")
@@ -92,6 +93,7 @@ def test_the_share_is_what_was_priced_over_what_everything_costs(plan, copied, t
     assert answer(copied)["cost"]["share"] == pytest.approx(share, abs=1e-3)
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("seed", range(2))
 def test_a_budget_of_everything_scores_everything_in_any_order(plan, copied, tmp_path, seed):
     shutil.rmtree(copied)
@@ -99,11 +101,13 @@ def test_a_budget_of_everything_scores_everything_in_any_order(plan, copied, tmp
     assert (answer(tmp_path / "run")["stopped"], answer(tmp_path / "run")["arms_scored"]) == ("done", ARMS)
 
 
+@pytest.mark.slow
 def test_a_limit_of_pulls_counts_what_the_policy_decides(plan, tmp_path):
     run_search(plan(bandit=Random(), budget=Budget(share=None, pulls=2)), tmp_path / "run")
     assert (answer(tmp_path / "run")["stopped"], answer(tmp_path / "run")["pulls"]) == ("budget", 3 + 2)
 
 
+@pytest.mark.slow
 def test_a_budget_below_the_final_column_still_gives_an_answer_and_says_what_it_cost(plan, tmp_path):
     assert run_search(plan(budget=Budget(share=0.001)), tmp_path / "run") == 0
     result = answer(tmp_path / "run")
@@ -160,7 +164,7 @@ def test_goes_on_after_a_kill_at_any_moment_with_the_same_decisions(plan, finish
     assert max(count.values()) == 2
 
 
-@pytest.mark.slow_but_one
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["ledger", "both", "damaged embeddings", "damaged scores"])
 def test_what_is_lost_or_damaged_between_two_runs_is_made_again_and_the_answer_stays(plan, copied, tmp_path, lost):
     before = told(copied)

@@ -66,6 +66,7 @@ def test_exchanged_columns_are_noticed_told_and_made_anew(plan, finished, copied
     assert sum(number for key, number in count.items() if key[0] == "pass") == len(told)
 
 
+@pytest.mark.slow
 def test_columns_of_before_are_read_and_that_is_told(plan, finished, copied, count, caplog):
     caplog.set_level(logging.INFO, "tl_search.store")
     for path in (copied / "embeddings").rglob("*.safetensors"):

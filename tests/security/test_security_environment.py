@@ -62,6 +62,7 @@ def test_no_config_names_the_server_of_a_logger(words, capsys):
 HUB = ("search", "checkpoints=hub", "checkpoints.patience=0", "+hydra.job.env_set={}")
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://me:h0rse-battery@127.0.0.1:9/"])
 def test_a_server_that_is_not_the_hub_is_named_first(address, monkeypatch, capsys):
     monkeypatch.setenv("HF_ENDPOINT", address)
@@ -73,6 +74,7 @@ def test_a_server_that_is_not_the_hub_is_named_first(address, monkeypatch, capsy
     assert "h0rse" not in first
 
 
+@pytest.mark.slow
 def test_the_hub_itself_is_not_named_nor_is_a_server_that_nothing_comes_from(monkeypatch, capsys):
     monkeypatch.setenv("HF_ENDPOINT", "https://huggingface.co/")
     main([*HUB])

@@ -24,6 +24,7 @@ def told(capsys, *words):
     return code, "".join(capsys.readouterr())
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(
     "place", ["checkpoints", "report", "tensorboard", "quarantine", ".hydra", "cache/metrics/x", "a.log", "run.lock"]
 )
@@ -43,6 +44,7 @@ def test_a_link_out_of_the_run_is_refused_before_anything_is_written(shared, tmp
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_links_within_the_run_and_revisions_that_are_links_are_harmless(shared, tmp_path, capsys):
     moved = shared / "revisions" / "step4"
     elsewhere = moved.rename(tmp_path / "step4")

@@ -151,6 +151,7 @@ def test_a_manifest_lists_files_of_its_folder_alone(study, name):
         verify(path.parent)
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("name", ["../../../victim", None])
 def test_the_best_that_a_state_remembers_leads_to_no_other_folder(study, capsys, name):
     folder = Path(TRAINING, "checkpoints", "step6")

@@ -109,6 +109,7 @@ DEEPER = [
 ]
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize(("place", "value"), DEEPER, ids=[place for place, _ in DEEPER])
 def test_a_state_that_does_not_fit_the_run_is_one_line(file, capsys, place, value):
     state = torch.load(file, weights_only=True)

@@ -166,6 +166,7 @@ def test_a_process_that_the_owner_has_started_publishes_as_long_as_the_owner_may
         pass
 
 
+@pytest.mark.slow
 def test_a_claim_that_is_put_back_at_once_was_never_lost(tmp_path):
     with RunLock(tmp_path) as lock:
         aside = lock.claim.rename(tmp_path / "moved")

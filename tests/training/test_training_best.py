@@ -79,6 +79,7 @@ def test_only_what_is_strictly_better_counts(tmp_path, config, values, best, kep
     assert board.latest["best_m"][1] == callback.best["value"]
 
 
+@pytest.mark.slow
 def test_several_stand_side_by_side_and_a_cut_run_ends_with_the_same_files(finished, tmp_path):
     def asked(**more):
         values = {3: 5.0, 5: 7.0, 8: 6.0, 11: 9.0}

@@ -200,6 +200,7 @@ def test_a_reset_optimizer_begins_without_moments_at_the_rate_of_its_step(parent
     assert not same(weights(tmp_path / "run"), weights(parent[0]))
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("step", [8, 12])
 def test_a_restarted_order_is_that_of_the_branchs_seed_and_reads_every_block_once_an_epoch(parent, tmp_path, step):
     seen = {}
@@ -227,6 +228,7 @@ def test_branches_with_one_seed_are_paired_in_what_they_read(parent, tmp_path):
     assert all(torch.equal(read[0][step], read[1][step]) for step in range(8, 14))
 
 
+@pytest.mark.slow
 def test_the_average_of_the_weights_is_taken_over(tmp_path):
     kept = replace(KEPT, weights=KEPT.weights.ema)
     asked = {"ema_decay": 0.8, "checkpoint": kept}

@@ -50,6 +50,7 @@ def wait_to_be_told(rank: int, folder) -> None:
     signal.pause()
 
 
+@pytest.mark.slow
 def test_two_ranks_train_as_one_device_with_twice_the_batch_and_resume_exactly(tmp_path):
     fit(small(tmp_path, trainer={"max_steps": 5}), tmp_path / "one")
     fit(small(tmp_path, trainer=TWO), tmp_path / "two")

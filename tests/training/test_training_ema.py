@@ -98,6 +98,7 @@ def test_a_compiled_model_leaves_plain_names_and_resumes_bit_for_bit(tmp_path):
     AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "revisions" / "main", local_files_only=True)
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_compiled_is_one_clear_line():
     from torch._dynamo.exc import TorchDynamoException
 

@@ -98,6 +98,7 @@ def test_a_finished_run_goes_on_with_the_rate_of_its_policy(finished, tmp_path, 
     assert not same(weights(run), weights(finished))
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("policy", list(LrPolicy), ids=lambda policy: policy.value)
 def test_a_cut_extension_ends_like_one_that_was_not(finished, tmp_path, policy):
     whole, run = copied(finished, tmp_path / "whole"), copied(finished, tmp_path / "cut")

@@ -93,6 +93,7 @@ def test_a_term_that_begins_within_a_window_is_averaged_over_its_own_batches(log
     assert first == pytest.approx(second, rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_curves_and_loses_at_most_the_save_interval(finished, logged, tmp_path):
     """SIGKILL at step 9, before its state, between the scheduled 6 and 12; step 8 lies within a window of the log."""
     run = tmp_path / "run"

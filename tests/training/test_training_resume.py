@@ -42,6 +42,7 @@ def test_a_cut_run_ends_with_the_same_weights_and_the_same_index(finished, tmp_p
     assert read_index(run) == read_index(finished)
 
 
+@pytest.mark.slow
 def test_a_cut_inside_an_accumulated_step_is_exact_too(tmp_path):
     few = replace(plan(tmp_path).data, batch_size=1)
     trainer = {"accumulate_grad_batches": 4, "max_steps": 9}
@@ -53,6 +54,7 @@ def test_a_cut_inside_an_accumulated_step_is_exact_too(tmp_path):
     assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
 
 
+@pytest.mark.slow
 def test_a_run_told_to_stop_inside_an_accumulated_step_finishes_that_step(tmp_path):
     class Inside(Callback):
         def on_train_batch_start(self, trainer, module, batch, batch_idx):
@@ -123,6 +125,7 @@ def test_a_run_told_to_stop_saves_that_very_step_and_says_how_it_ended(finished,
     assert same(weights(run), weights(finished))
 
 
+@pytest.mark.slow
 def test_workers_leave_a_signal_to_the_run_and_may_be_others_after_it(finished, tmp_path):
     """The terminal and the scheduler signal the whole group of processes."""
 
