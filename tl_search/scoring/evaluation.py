@@ -26,6 +26,7 @@ from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.scoring.catalogue import get_task
 from tl_search.scoring.randomness import undisturbed_randomness
+from tl_search.scoring.read_once import read_labels_once
 from tl_search.scoring.rows import check_rows, leave_out_nulls
 
 BATCH = 1024  # texts per call of the encoder; large, because looking vectors up is cheap and each call is not
@@ -90,9 +91,8 @@ def fresh_task(spec: TaskSpec) -> Any:
         )
     task = copy.deepcopy(loaded)  # the copy shares the data but has its own random state
     task.check_if_dataset_is_superseded = lambda: None  # mteb has warned already, when the task was loaded
-    if spec.type == "Classification":  # metrics index the labels very often, and a data set reads its column each time
-        calculate = task._calculate_scores
-        task._calculate_scores = lambda labels, predicted: calculate(np.asarray(list(labels)), predicted)
+    if spec.type == "Classification":
+        read_labels_once(task)
     return task
 
 
