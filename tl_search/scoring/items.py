@@ -58,8 +58,8 @@ class Items:
 class Watch:
     """Collects what an evaluation produces besides its score: predictions, labels, scores per query."""
 
-    def __init__(self, task: TaskSpec, run: Any, encoder: Any, folder: Path) -> None:
-        self.task, self.run, self.encoder, self.folder = task, run, encoder, folder
+    def __init__(self, task: TaskSpec, run: Any, encoder: Any, folder: Path, quick: bool) -> None:
+        self.task, self.run, self.encoder, self.folder, self.quick = task, run, encoder, folder, quick
         self.queries: dict[str, dict[str, float]] = {}
         self.found: Mapping[str, Mapping[str, float]] = {}
         self.relevant: Mapping[str, Mapping[str, int]] = {}
@@ -224,7 +224,7 @@ def _clustered_sets(watch: Watch) -> Items:
     """For tasks with several sets of texts, each clustered once: how it may be clustered is tried some times more."""
     from sklearn.cluster import MiniBatchKMeans
 
-    assigned = iter(watch.predictions())
+    assigned, assignments = iter(watch.predictions()), 1 if watch.quick else ASSIGNMENTS
     data, size = watch.data(), 0
     sets: list[list[measures.Measure]] = []
     for texts, labels in zip(data[watch.run.input_column_name], data[watch.run.label_column_name], strict=True):
@@ -233,11 +233,11 @@ def _clustered_sets(watch: Watch) -> Items:
         count = len(set(labels))
         if count > 1:
             states, tried = watch.encoder.encode([{"text": list(texts)}]), [np.asarray(next(assigned))]
-            for seed in range(1, ASSIGNMENTS):
+            for seed in range(1, assignments):
                 again = MiniBatchKMeans(count, batch_size=500, n_init="auto", random_state=watch.run.seed + seed)
                 tried.append(again.fit(states).labels_)
         else:  # mteb does not cluster a set that has only one label
-            tried = [np.zeros(len(labels), dtype=int)] * ASSIGNMENTS
+            tried = [np.zeros(len(labels), dtype=int)] * assignments
         sets.append([_on(place, measures.v_measure(named, clusters)) for clusters in tried])
     whole = [measures.over(np.mean, one) for one in zip(*sets, strict=True)]
     names = tuple(text for texts in data[watch.run.input_column_name] for text in texts)

@@ -1,4 +1,4 @@
-"""Labels as plain lists: mteb asks a data set for them one by one and again and again, and each time it reads a file."""
+"""Labels as plain lists: mteb asks a data set for them one by one, again and again, and each time it reads a file."""
 
 from typing import Any
 

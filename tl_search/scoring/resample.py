@@ -18,18 +18,40 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import norm
 
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.scoring import draws
-from tl_search.scoring.evaluation import evaluate, fresh_task, must_be_one_of
+from tl_search.scoring.evaluation import evaluate, fresh_task, must_be_one_of, score_cell
 from tl_search.scoring.items import TYPES, Items, Runs, Watch
+
+RESAMPLES = 200  # for a standard error alone
+
+
+def estimate_cell(arm: Arm, task: TaskSpec, vectors: Mapping[str, np.ndarray]) -> Score:
+    """The cell's score, as `score_cell` gives it, with its standard error.
+
+    There is none for tasks and main scores that cannot be resampled. For older clustering tasks it leaves out
+    how the clustering varies, since to try that takes many times longer than the score.
+
+    Args:
+        vectors: Text digest → vector (width,), for all texts of `task_texts`.
+
+    Raises:
+        ValueError: as for `score_cell`.
+    """
+    try:
+        check_confirmable(task)
+    except ValueError:
+        return score_cell(arm, task, vectors)
+    return _resampled(arm, task, vectors, RESAMPLES, 0, quick=True)[0]
 
 
 def confirm_cell(
     arm: Arm, task: TaskSpec, vectors: Mapping[str, np.ndarray], resamples: int, seed: int
 ) -> tuple[Score, np.ndarray]:
-    """The cell's score, as `score_cell` gives it, and its replicates: fp64 (resample,), on the same scale.
+    """The cell's score with its standard error, and its replicates: fp64 (resample,), on the same scale.
 
     Args:
         vectors: Text digest → vector (width,), for all texts of `task_texts`.
@@ -40,24 +62,54 @@ def confirm_cell(
         ValueError: as for `score_cell`, or tasks of this type or main score cannot be resampled.
         RuntimeError: the measure of all items is not mteb's score, because this mteb computes it in another way.
     """
-    from tl_search.scoring.encoder import VectorEncoder
-
     if resamples < 1:
         raise ValueError(f"resamples: must be >= 1, got {resamples}")
     check_confirmable(task)
-    encoder, run = VectorEncoder(arm, vectors), fresh_task(task)
+    return _resampled(arm, task, vectors, resamples, seed, quick=False)
+
+
+def standard_error(replicates: np.ndarray) -> float:
+    """Half the width of the interval that holds the middle 68 % of the replicates.
+
+    It is the standard deviation where they are normal, and stays finite where few runs give them long tails.
+    """
+    low, high = np.quantile(replicates, norm.cdf([-1, 1]))
+    return float(high - low) / 2
+
+
+def _resampled(
+    arm: Arm, task: TaskSpec, vectors: Mapping[str, np.ndarray], resamples: int, seed: int, quick: bool
+) -> tuple[Score, np.ndarray]:
+    from tl_search.scoring.encoder import VectorEncoder
+
+    encoder, run, error = VectorEncoder(arm, vectors), fresh_task(task), None
     with tempfile.TemporaryDirectory() as folder:
-        watch = Watch(task, run, encoder, Path(folder))
+        watch = Watch(task, run, encoder, Path(folder), quick)
         evaluation = evaluate(task, encoder, run, None if watch.per_query else Path(folder))
-        items = TYPES[task.type][0](watch)
+        try:
+            values = evaluation.value + _deviations(_items(watch, evaluation.value), seed, resamples)
+            error = round(standard_error(values), 6)
+        except (ValueError, RuntimeError):
+            if not quick:
+                raise
+            values = np.full(resamples, evaluation.value)
+    return Score(arm, task, evaluation.value, evaluation.seconds, evaluation.result, error), values
+
+
+def _items(watch: Watch, score: float) -> Items:
+    task = watch.task
+    items = TYPES[task.type][0](watch)
     if items.exact:
         whole = float(items.measure(np.ones((1, len(items.names))))[0])
-        if abs(whole - evaluation.value) > 1e-4:
-            raise RuntimeError(f"{task.name}: {task.main_score} of all items is {whole:.6f}, mteb: {evaluation.value}")
-    values = evaluation.value + _by_items(items, seed, resamples)
-    if items.runs:
-        values += _by_runs(items.runs, seed, resamples)
-    return Score(arm, task, evaluation.value, evaluation.seconds, evaluation.result), values
+        if abs(whole - score) > 1e-4:
+            raise RuntimeError(f"{task.name}: {task.main_score} of all items is {whole:.6f}, mteb: {score}")
+    return items
+
+
+def _deviations(items: Items, seed: int, resamples: int) -> np.ndarray:
+    """How the score deviates with other items and other runs (resample,)."""
+    found = _by_items(items, seed, resamples)
+    return found + _by_runs(items.runs, seed, resamples) if items.runs else found
 
 
 def _by_items(items: Items, seed: int, resamples: int) -> np.ndarray:

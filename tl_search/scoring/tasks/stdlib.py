@@ -165,20 +165,31 @@ class StdlibIndentClassification(_Classification):
     rows = staticmethod(items.indents)
 
 
-class StdlibTypoClassification(_Classification):
+class _OrderProbe(_Classification):
+    """A question about passages that other tasks ask something else of.
+
+    Attributes:
+        item_column: What a row is made of. Where tasks have the same items, their scores are high or low together, and
+            the intervals of a mean over tasks take that into account.
+    """
+
+    item_column: ClassVar[str] = "item"
+
+
+class StdlibTypoClassification(_OrderProbe):
     """Six pairs of neighbouring letters exchanged in a passage of library source, or none."""
 
     rows = staticmethod(items.typos)
 
 
-class StdlibTokenOrderClassification(_Classification):
+class StdlibTokenOrderClassification(_OrderProbe):
     """Six pairs of neighbouring tokens exchanged within a passage of library source, or none."""
 
     rules = 3
     rows = staticmethod(items.token_order)
 
 
-class StdlibLineOrderClassification(_Classification):
+class StdlibLineOrderClassification(_OrderProbe):
     """The lines within a passage of library source in a random order, or as they were; the outer two lines stay."""
 
     rules = 3
