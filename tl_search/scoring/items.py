@@ -25,17 +25,31 @@ from tl_search.scoring.rows import text_columns
 
 @dataclass(frozen=True)
 class Runs:
-    """What an evaluation repeats with other random draws.
+    """What an evaluation repeats with other random draws; its score is the mean over the runs.
 
     Args:
-        names: What each run drew; runs of two tasks that drew the same have the same name.
-        scores: The score (run,) of each on all items.
-        factor: The variance of the whole score that is due to these draws, as a multiple of the variance of one run.
+        measures: The measure of each run.
+        names: What is random about each deviation; deviations of two tasks that are due to the same have the same name.
+        contrasts: Turn the scores of the runs into deviations (deviation, run): independent, of mean 0, and such that
+            their sum has the variance that the draws give the whole score.
+        freedom: How many values their spread is estimated from.
     """
 
+    measures: tuple[measures.Measure, ...]
     names: tuple[str, ...]
-    scores: np.ndarray
-    factor: float
+    contrasts: np.ndarray
+    freedom: int
+
+    @classmethod
+    def alike(cls, runs: Sequence[measures.Measure], names: Sequence[str], factor: float) -> "Runs":
+        """Runs that differ from their mean.
+
+        Args:
+            factor: The variance that the draws give the score, as a multiple of the variance of one run.
+        """
+        count = len(runs)
+        from_mean = np.eye(count) - 1 / count
+        return cls(tuple(runs), tuple(names), np.sqrt(factor / (count - 1)) * from_mean, count - 1)
 
 
 @dataclass(frozen=True)
@@ -44,15 +58,20 @@ class Items:
 
     Args:
         names: What each item is; items of two tasks that are the same have the same name.
-        measure: Computes the main score of any weighting of the items.
+        measure: Computes the main score of any weighting of the items; None where the runs say it.
         exact: Whether the measure of all items, each once, equals mteb's score.
         runs: What the evaluation repeats; None where it repeats nothing, or nothing that differs.
     """
 
     names: tuple[str, ...]
-    measure: measures.Measure
+    measure: measures.Measure | None
     exact: bool = True
     runs: Runs | None = None
+
+    def scores(self, weights: np.ndarray) -> np.ndarray:
+        """The scores (resample, run) of weighted items (resample, item); without runs there is one column."""
+        parts = self.runs.measures if self.runs else (self.measure,)
+        return np.stack([part(weights) for part in parts if part], axis=1)
 
 
 class Watch:
@@ -104,24 +123,31 @@ def _classification(watch: Watch) -> Items:
     data, name = watch.data(), watch.task.main_score
     labels = np.asarray(list(data[watch.run.label_column_name]))
     heads = [measures.classification(name, labels, np.asarray(predicted)) for predicted in watch.predictions()]
-    return Items(watch.names(data), measures.over(np.mean, heads), runs=_heads(watch, heads, len(labels)))
+    return Items(watch.names(data), measures.over(np.mean, heads), runs=_heads(watch, heads))
 
 
-def _heads(watch: Watch, heads: Sequence[measures.Measure], items: int) -> Runs | None:
-    """The heads that were fitted on different draws of the training rows.
+def _heads(watch: Watch, heads: Sequence[measures.Measure]) -> Runs | None:
+    """The heads, which were fitted on different draws of the training rows.
 
-    A head on a share of the rows tells how scores differ between draws of this size *from these rows*. Other rows would
-    add to it, as they do to a mean over draws that share rows: for a score that is linear in what each row contributes,
-    share / (1 - share) of the variance between heads (Shao and Wu, 1989, on the jackknife that leaves out many).
+    How they differ tells how the score differs between draws of this size *from these rows*. Other rows would add to
+    that, since two draws have rows in common. Where heads come in pairs on halves of the rows that have none in common,
+    half of the difference of a pair tells the whole (McCarthy, 1969, on balanced half-samples). Else, for a score that
+    is linear in what each row contributes, other rows add share / (1 - share) of the variance between heads (Shao and
+    Wu, 1989, on the jackknife that leaves out many); scores that are not linear vary less.
     """
-    drawn = watch.heads[: len(heads)]
-    table = drawn[0][0]
-    share = _share_of_labels(list(table[watch.run.label_column_name]), drawn[0][1])
+    table, drawn = watch.heads[0][0], [rows for _, rows in watch.heads[: len(heads)]]
+    share = _share_of_labels(list(table[watch.run.label_column_name]), drawn[0])
     if len(heads) < 2 or share == 1:
         return None
     texts = watch.names(table)
-    names = tuple(_digest(sorted(texts[row] for row in rows)) for _, rows in drawn)
-    return Runs(names, _on_all(heads, items), share / (1 - share) + 1 / len(heads))
+    names = [_digest(sorted(texts[row] for row in rows)) for rows in drawn]
+    pairs = [*zip(range(0, len(heads), 2), range(1, len(heads), 2), strict=False)]
+    if len(heads) % 2 == 0 and all(sorted(drawn[a] + drawn[b]) == [*range(len(table))] for a, b in pairs):
+        halves = np.zeros((len(pairs), len(heads)))
+        for row, (a, b) in enumerate(pairs):
+            halves[row, [a, b]] = np.array([1, -1]) / 2 / np.sqrt(len(pairs))
+        return Runs(tuple(heads), tuple(names[::2]), halves, len(pairs))
+    return Runs.alike(heads, names, share / (1 - share) + 1 / len(heads))
 
 
 def _share_of_labels(labels: Sequence[Any], rows: Sequence[int]) -> float:
@@ -245,15 +271,8 @@ def _clustered_sets(watch: Watch) -> Items:
 
 
 def _again(names: Sequence[str], runs: Sequence[measures.Measure], factor: float) -> Runs | None:
-    if len(runs) < 2:
-        return None
     items = _digest(names)
-    return Runs(tuple(f"{items} {number}" for number in range(len(runs))), _on_all(runs, len(names)), factor)
-
-
-def _on_all(runs: Sequence[measures.Measure], items: int) -> np.ndarray:
-    """The score of each run on all items."""
-    return np.concatenate([run(np.ones((1, items))) for run in runs])
+    return Runs.alike(runs, [f"{items} {number}" for number in range(len(runs))], factor) if len(runs) > 1 else None
 
 
 def _digest(names: Iterable[str]) -> str:

@@ -100,7 +100,7 @@ def _items(watch: Watch, score: float) -> Items:
     task = watch.task
     items = TYPES[task.type][0](watch)
     if items.exact:
-        whole = float(items.measure(np.ones((1, len(items.names))))[0])
+        whole = float(items.scores(np.ones((1, len(items.names)))).mean())
         if abs(whole - score) > 1e-4:
             raise RuntimeError(f"{task.name}: {task.main_score} of all items is {whole:.6f}, mteb: {score}")
     return items
@@ -108,26 +108,33 @@ def _items(watch: Watch, score: float) -> Items:
 
 def _deviations(items: Items, seed: int, resamples: int) -> np.ndarray:
     """How the score deviates with other items and other runs (resample,)."""
-    found = _by_items(items, seed, resamples)
-    return found + _by_runs(items.runs, seed, resamples) if items.runs else found
+    scores = np.concatenate([items.scores(block) for block in draws.weights(items.names, seed, resamples)])
+    found = _by_items(items.names, scores.mean(axis=1), seed)
+    if items.runs:
+        found += _by_runs(items.runs, items.scores(np.ones((1, len(items.names))))[0], scores, seed)
+    return found
 
 
-def _by_items(items: Items, seed: int, resamples: int) -> np.ndarray:
-    """How the score deviates with other items (resample,)."""
-    values = np.concatenate([items.measure(block) for block in draws.weights(items.names, seed, resamples)])
-    count = len(set(items.names))
+def _by_items(names: tuple[str, ...], scores: np.ndarray, seed: int) -> np.ndarray:
+    """Deviations (resample,) from the scores (resample,) of weighted items."""
+    count = len(set(names))
     if count < 2:
-        return np.zeros(resamples)
+        return np.zeros(len(scores))
     # weighted means vary by n - 1 over n + 1 of what the variance of a mean is estimated to be
-    known = np.sqrt((count + 1) / (count - 1)) * draws.student(items.names, count - 1, seed, resamples)
-    return (values - values.mean()) * known
+    spread = np.sqrt((count + 1) / (count - 1)) * draws.student(names, count - 1, seed, len(scores))
+    return (scores - scores.mean()) * spread
 
 
-def _by_runs(runs: Runs, seed: int, resamples: int) -> np.ndarray:
-    """How the score deviates with other runs (resample,)."""
-    free = len(runs.scores) - 1
-    leaning = draws.normal(runs.names, seed, resamples) @ (runs.scores - runs.scores.mean())
-    return np.sqrt(runs.factor / free) * leaning * draws.student(runs.names, free, seed, resamples)
+def _by_runs(runs: Runs, whole: np.ndarray, scores: np.ndarray, seed: int) -> np.ndarray:
+    """Deviations (resample,) from the scores of runs on all items (run,) and on weighted ones (resample, run).
+
+    Runs differ also since each errs on other items. That is in the deviations by items already, so it is taken off.
+    """
+    found = runs.contrasts @ whole
+    by_items = (scores @ runs.contrasts.T).var(axis=0).sum()
+    share = max(0.0, 1 - by_items / (found @ found)) if found.any() else 0.0
+    leaning = draws.normal(runs.names, seed, len(scores)) @ found
+    return np.sqrt(share) * leaning * draws.student(runs.names, runs.freedom, seed, len(scores))
 
 
 def check_confirmable(task: TaskSpec) -> None:

@@ -10,7 +10,7 @@ changes nothing but the order, so layer 0, whose mean of token embeddings has no
 """
 
 from abc import abstractmethod
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar
@@ -91,9 +91,9 @@ class _Table(_Stdlib):
 
 
 class _Classification(_Table, AbsTaskClassification):
-    """Ten logistic regressions, each fitted on another half of the rows that `train` has of each label.
+    """Ten logistic regressions, in pairs: each of a pair is fitted on one half of the rows that `train` has of a label.
 
-    The score is their mean, and how they differ tells what it owes to the training rows.
+    The score is their mean, and how the halves differ tells what it owes to the training rows.
 
     Its inputs are standardised. Pooled states of early layers lie close together, and without scaling the penalty on
     weights would lower the scores of those layers for that reason alone.
@@ -108,15 +108,16 @@ class _Classification(_Table, AbsTaskClassification):
         self, dataset: Any, experiment_num: int, idxs: list[int] | None = None
     ) -> tuple[Any, list[int], list[int]]:
         """mteb's hook that draws the training rows of one experiment."""
-        shuffled = np.random.default_rng([self.seed, experiment_num]).permutation(len(dataset)).tolist()
+        pair, second = divmod(experiment_num, 2)
+        rows = np.random.default_rng([self.seed, pair]).permutation(len(dataset)).tolist()
         labels = list(dataset[self.label_column_name])
-        left = {label: (count + 1) // 2 for label, count in Counter(labels).items()}
+        half: dict[Any, int] = defaultdict(int)
         chosen = []
-        for row in shuffled:
-            if left[labels[row]]:
-                left[labels[row]] -= 1
+        for row in rows:  # every second row of a label
+            if half[labels[row]] % 2 == second:
                 chosen.append(row)
-        return dataset.select(chosen), shuffled, chosen
+            half[labels[row]] += 1
+        return dataset.select(chosen), rows, chosen
 
 
 class StdlibDocstringRetrieval(_Stdlib, AbsTaskRetrieval):
