@@ -28,14 +28,14 @@ class Runs:
     """What an evaluation repeats with other random draws; its score is the mean over the runs.
 
     Args:
-        measures: The measure of each run.
+        parts: The measure of each run.
         names: What is random about each deviation; deviations of two tasks that are due to the same have the same name.
         contrasts: Turn the scores of the runs into deviations (deviation, run): independent, of mean 0, and such that
             their sum has the variance that the draws give the whole score.
         freedom: How many values their spread is estimated from.
     """
 
-    measures: tuple[measures.Measure, ...]
+    parts: tuple[measures.Measure, ...]
     names: tuple[str, ...]
     contrasts: np.ndarray
     freedom: int
@@ -70,7 +70,7 @@ class Items:
 
     def scores(self, weights: np.ndarray) -> np.ndarray:
         """The scores (resample, run) of weighted items (resample, item); without runs there is one column."""
-        parts = self.runs.measures if self.runs else (self.measure,)
+        parts = self.runs.parts if self.runs else (self.measure,)
         return np.stack([part(weights) for part in parts if part], axis=1)
 
 
