@@ -13,8 +13,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.special import ndtri
-from scipy.stats import chi2
+from scipy.special import gammaincinv, ndtri
 
 BLOCK = 2_000_000  # weights that are in memory at once
 
@@ -42,8 +41,11 @@ def student(names: Sequence[str], freedom: int, seed: int, resamples: int) -> np
     Where a spread is estimated from few values it is often too small, and intervals that take it for certain are too
     narrow.
     """
-    (key,) = _keys("spread", [hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()], seed)
-    return np.sqrt(freedom / chi2.ppf(_uniform(np.array([key]), range(resamples))[:, 0], freedom))
+    (key,) = _keys(
+        "spread", [hashlib.sha256("\0".join(sorted(set(names))).encode("utf-8", "surrogatepass")).hexdigest()], seed
+    )
+    chi_square = 2 * gammaincinv(freedom / 2, _uniform(np.array([key]), range(resamples))[:, 0])
+    return np.sqrt(freedom / chi_square)
 
 
 def _keys(purpose: str, names: Sequence[str], seed: int) -> np.ndarray:

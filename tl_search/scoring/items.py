@@ -92,13 +92,13 @@ class Watch:
 
             run.task_specific_scores = record
 
-        self.heads: list[tuple[Any, list[int]]] = []
+        self.heads: list[list[int]] = []  # the training rows of each
         if hasattr(run, "_undersample_data"):  # mteb asks for the rows of every head before it fits the first one
             undersample = run._undersample_data
 
             def note(table: Any, number: int, rows: list[int] | None = None) -> Any:
                 found = undersample(table, number, rows)
-                self.heads.append((table, found[2]))
+                self.heads.append(found[2])
                 return found
 
             run._undersample_data = note
@@ -135,7 +135,8 @@ def _heads(watch: Watch, heads: Sequence[measures.Measure]) -> Runs | None:
     is linear in what each row contributes, other rows add share / (1 - share) of the variance between heads (Shao and
     Wu, 1989, on the jackknife that leaves out many); scores that are not linear vary less.
     """
-    table, drawn = watch.heads[0][0], [rows for _, rows in watch.heads[: len(heads)]]
+    table = split_data(watch.run, watch.task.subset)[watch.run.train_split]
+    drawn = watch.heads[: len(heads)]
     share = _share_of_labels(list(table[watch.run.label_column_name]), drawn[0])
     if len(heads) < 2 or share == 1:
         return None

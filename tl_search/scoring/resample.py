@@ -87,7 +87,7 @@ def _resampled(
         watch = Watch(task, run, encoder, Path(folder), quick)
         evaluation = evaluate(task, encoder, run, None if watch.per_query else Path(folder))
         try:
-            values = evaluation.value + _deviations(_items(watch, evaluation.value), seed, resamples)
+            values = replicate(_items(watch, evaluation.value), evaluation.value, seed, resamples)
             error = round(standard_error(values), 6)
         except (ValueError, RuntimeError):
             if not quick:
@@ -106,10 +106,10 @@ def _items(watch: Watch, score: float) -> Items:
     return items
 
 
-def _deviations(items: Items, seed: int, resamples: int) -> np.ndarray:
-    """How the score deviates with other items and other runs (resample,)."""
+def replicate(items: Items, score: float, seed: int, resamples: int) -> np.ndarray:
+    """Replicates (resample,) of a score: it, and how it deviates with other items and other runs."""
     scores = np.concatenate([items.scores(block) for block in draws.weights(items.names, seed, resamples)])
-    found = _by_items(items.names, scores.mean(axis=1), seed)
+    found = score + _by_items(items.names, scores.mean(axis=1), seed)
     if items.runs:
         found += _by_runs(items.runs, items.scores(np.ones((1, len(items.names))))[0], scores, seed)
     return found
