@@ -8,7 +8,8 @@ from rich.console import Console
 from synthetic_run import write_search_run
 
 from tl_search.report.findings import read_findings
-from tl_search.report.sentences import caveats, duration, gain_sentences, headline, percent, signed, verdict
+from tl_search.report.html import render_page
+from tl_search.report.sentences import caveats, chance, duration, gain_sentences, headline, percent, signed, verdict
 from tl_search.report.terminal import print_findings
 
 
@@ -198,3 +199,18 @@ def test_numbers_read_well():
     shares = {0: "0 %", 0.0004: "less than 0.1 %", 0.0123: "1.2 %", 0.4951: "50 %", 1: "100 %"}
     assert {value: percent(value) for value in shares} == shares
     assert [signed(value) for value in (1.234, -0.001, 0.0, -2)] == ["+1.23", "0.00", "0.00", "-2.00"]
+
+
+def test_the_tables_by_task_say_what_is_reached_by_chance(tmp_path):
+    def known(value):
+        value["tasks"][0] |= {"chance": {"random": 24.98, "lengths": None}}
+        value["tasks"][0]["trained"] |= {"standard_error": 1.25}
+
+    found = edited(tmp_path, known, pulls=4)
+    text = flat(printed(found))
+    page = render_page(found)
+    for shown in ("24.98", "± 1.25", "random vectors score"):
+        assert shown in text
+        assert shown in page
+    assert chance(found.outcome.tasks[0].chance) == ("24.98", "")
+    assert chance(found.outcome.tasks[1].chance) == ("", "")

@@ -82,7 +82,7 @@ def test_a_better_arm_is_better_beyond_its_interval(tiny, arms, embed):
 def test_a_selected_cell_has_the_same_score_and_a_standard_error_too(tiny, arm, embed, name):
     vectors = embed(task_texts(name, "confirmation"))
     found = estimate_cell(arm, describe(name, "confirmation"), vectors)
-    assert found == score_cell(arm, describe(name, "confirmation"), vectors)
+    assert found.value == score_cell(arm, describe(name, "confirmation"), vectors).value
     confirmed, _ = confirm_cell(arm, describe(name, "confirmation"), vectors, 400, 0)
     assert 0 < found.standard_error < 1.3 * confirmed.standard_error
 

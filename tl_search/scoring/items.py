@@ -68,10 +68,13 @@ class Items:
     exact: bool = True
     runs: Runs | None = None
 
-    def scores(self, weights: np.ndarray) -> np.ndarray:
-        """The scores (resample, run) of weighted items (resample, item); without runs there is one column."""
-        parts = self.runs.parts if self.runs else (self.measure,)
-        return np.stack([part(weights) for part in parts if part], axis=1)
+    def score(self, weights: np.ndarray) -> np.ndarray:
+        """The score (resample,) of weighted items (resample, item)."""
+        return self.measure(weights) if self.measure else self.run_scores(weights).mean(axis=1)
+
+    def run_scores(self, weights: np.ndarray) -> np.ndarray:
+        """The scores (resample, run) of weighted items (resample, item)."""
+        return np.stack([part(weights) for part in self.runs.parts], axis=1) if self.runs else np.empty((0, 0))
 
 
 class Watch:
@@ -110,10 +113,10 @@ class Watch:
         saved = json.loads((self.folder / self.run.prediction_file_name).read_text())
         return saved[self.task.subset][self.task.split]
 
-    def names(self, table: Any, columns: Sequence[str] = ()) -> tuple[str, ...]:
+    def names(self, table: Any) -> tuple[str, ...]:
         """What each row of a table is: what the task says that its rows are made of, else their texts."""
         origin = getattr(self.run, "item_column", None)
-        known = [name for name in ((origin,) if origin else columns or text_columns(self.run)) if name in table[0]]
+        known = [name for name in ([origin] if origin else text_columns(self.run)) if name in table[0]]
         return tuple("\0".join(map(str, row)) for row in zip(*(list(table[name]) for name in known), strict=True))
 
 
@@ -123,7 +126,8 @@ def _classification(watch: Watch) -> Items:
     data, name = watch.data(), watch.task.main_score
     labels = np.asarray(list(data[watch.run.label_column_name]))
     heads = [measures.classification(name, labels, np.asarray(predicted)) for predicted in watch.predictions()]
-    return Items(watch.names(data), measures.over(np.mean, heads), runs=_heads(watch, heads))
+    runs = _heads(watch, heads)
+    return Items(watch.names(data), None if runs else measures.over(np.mean, heads), runs=runs)
 
 
 def _heads(watch: Watch, heads: Sequence[measures.Measure]) -> Runs | None:
@@ -232,8 +236,9 @@ def _clustering(watch: Watch) -> Items:
     if limit is not None:  # mteb's first use of the task's random state
         data = data.select(run.rng_state.sample(range(len(data)), k=min(len(data), limit)))
     labels = [label if isinstance(label, list) else [label] for label in data[run.label_column_name]]
-    samples = []
-    for level, assigned in enumerate(watch.predictions().values()):
+    samples, predicted = [], watch.predictions().values()
+    depth = len(predicted)
+    for level, assigned in enumerate(predicted):
         known = np.flatnonzero([len(label) > level and label[level] != -1 for label in labels])
         for clusters in assigned:
             drawn = known[run.rng_state.choices(range(len(known)), k=run.max_documents_per_cluster)]
@@ -241,10 +246,30 @@ def _clustering(watch: Watch) -> Items:
             named = np.asarray([labels[place][level] for place in kept])
             samples.append(_on(kept, measures.v_measure(named, np.asarray(clusters)[first], times)))
     names = watch.names(data)
-    return Items(names, measures.over(np.mean, samples), runs=_again(names, samples, 1 / len(samples)))
+    if watch.quick:
+        return Items(names, None, runs=_again(names, samples, 1 / len(samples)))
+    levels = [_drawn_again(watch, data, [label[level : level + 1] for label in labels]) for level in range(depth)]
+    again = [measures.over(np.mean, one) for one in zip(*levels, strict=True)]
+    return Items(names, measures.over(np.mean, samples), runs=_again(names, again, 1.0))
 
 
-ASSIGNMENTS = 10  # of a set that mteb clusters once
+ASSIGNMENTS = 10  # that are tried
+
+
+def _drawn_again(watch: Watch, data: Any, labels: Sequence[Sequence[Any]]) -> list[measures.Measure]:
+    """All texts as they are assigned by clusterings of as many drawn ones: other texts give other clusters."""
+    from sklearn.cluster import MiniBatchKMeans
+
+    known = np.flatnonzero([label not in ([], [-1]) for label in map(list, labels)])
+    named = np.asarray([labels[place][0] for place in known])
+    states = watch.encoder.encode([{"text": list(data[watch.run.input_column_name])}])[known]
+    found = []
+    for seed in range(watch.run.seed, watch.run.seed + ASSIGNMENTS):
+        count, size = len(np.unique(named)), watch.run.k_mean_batch_size
+        drawn = np.random.default_rng(seed).integers(len(known), size=len(known))
+        means = MiniBatchKMeans(count, batch_size=size, n_init=1, random_state=seed).fit(states[drawn])
+        found.append(_on(known, measures.v_measure(named, means.predict(states))))
+    return found
 
 
 def _clustered_sets(watch: Watch) -> Items:
@@ -268,7 +293,8 @@ def _clustered_sets(watch: Watch) -> Items:
         sets.append([_on(place, measures.v_measure(named, clusters)) for clusters in tried])
     whole = [measures.over(np.mean, one) for one in zip(*sets, strict=True)]
     names = tuple(text for texts in data[watch.run.input_column_name] for text in texts)
-    return Items(names, measures.over(np.mean, whole), exact=False, runs=_again(names, whole, 1.0))
+    runs = _again(names, whole, 1.0)
+    return Items(names, None if runs else measures.over(np.mean, whole), exact=False, runs=runs)
 
 
 def _again(names: Sequence[str], runs: Sequence[measures.Measure], factor: float) -> Runs | None:

@@ -100,7 +100,7 @@ def _items(watch: Watch, score: float) -> Items:
     task = watch.task
     items = TYPES[task.type][0](watch)
     if items.exact:
-        whole = float(items.scores(np.ones((1, len(items.names)))).mean())
+        whole = float(items.score(np.ones((1, len(items.names))))[0])
         if abs(whole - score) > 1e-4:
             raise RuntimeError(f"{task.name}: {task.main_score} of all items is {whole:.6f}, mteb: {score}")
     return items
@@ -108,10 +108,15 @@ def _items(watch: Watch, score: float) -> Items:
 
 def replicate(items: Items, score: float, seed: int, resamples: int) -> np.ndarray:
     """Replicates (resample,) of a score: it, and how it deviates with other items and other runs."""
-    scores = np.concatenate([items.scores(block) for block in draws.weights(items.names, seed, resamples)])
-    found = score + _by_items(items.names, scores.mean(axis=1), seed)
+    means, scores = [], []
+    for block in draws.weights(items.names, seed, resamples):
+        runs = items.run_scores(block)
+        scores.append(runs)
+        means.append(items.measure(block) if items.measure else runs.mean(axis=1))
+    found = score + _by_items(items.names, np.concatenate(means), seed)
     if items.runs:
-        found += _by_runs(items.runs, items.scores(np.ones((1, len(items.names))))[0], scores, seed)
+        whole = items.run_scores(np.ones((1, len(items.names))))[0]
+        found += _by_runs(items.runs, whole, np.concatenate(scores), seed)
     return found
 
 
