@@ -1,0 +1,100 @@
+"""The items of clustering tasks, and how their score varies with other clusterings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tl_search.scoring import replicates as measures
+from tl_search.scoring.evaluation import fresh_task
+from tl_search.scoring.items import Items, Runs, Watch, joint_digest, on
+
+
+def clustering(watch: Watch) -> Items:
+    """mteb clusters samples of the texts again and again; an item counts as often as it is in a sample."""
+    if not hasattr(watch.run, "max_documents_per_cluster"):
+        return _clustered_sets(watch)
+    run, data = fresh_task(watch.task), watch.data()
+    limit = run.max_document_to_embed
+    if run.max_fraction_of_documents_to_embed is not None:
+        limit = int(run.max_fraction_of_documents_to_embed * len(data))
+    if limit is not None:  # mteb's first use of the task's random state
+        data = data.select(run.rng_state.sample(range(len(data)), k=min(len(data), limit)))
+    labels = [label if isinstance(label, list) else [label] for label in data[run.label_column_name]]
+    samples, predicted = [], watch.predictions().values()
+    for level, assigned in enumerate(predicted):
+        known = np.flatnonzero([len(label) > level and label[level] != -1 for label in labels])
+        for clusters in assigned:
+            drawn = known[run.rng_state.choices(range(len(known)), k=run.max_documents_per_cluster)]
+            kept, first, times = np.unique(drawn, return_index=True, return_counts=True)
+            named = np.asarray([labels[place][level] for place in kept])
+            samples.append(on(kept, measures.v_measure(named, np.asarray(clusters)[first], times)))
+    names = watch.names(data)
+    if watch.quick:
+        again = _again(names, samples, 1 / len(samples)) if len(samples) > 1 else None
+        return Items(names, None if again else measures.over(np.mean, samples), runs=again)
+    levels = [
+        _cluster_again(watch, data, [label[level : level + 1] for label in labels]) for level in range(len(predicted))
+    ]
+    starts = np.concatenate([measures.over(np.mean, levels)(np.ones((1, len(names)))) for _ in range(ASSIGNMENTS)])
+    one_start = float(starts.var(ddof=1))
+    return Items(
+        names, measures.over(np.mean, levels), False, distinct=CLUSTERINGS, taken_off=one_start * (1 - 1 / len(samples))
+    )
+
+
+ASSIGNMENTS = 10  # of the same texts that are tried
+CLUSTERINGS = 100  # of differently weighted texts: more would take too long
+
+
+def _cluster_again(watch: Watch, data: Any, labels: Sequence[Sequence[Any]]) -> measures.Measure:
+    """Clusters weighted texts and measures the V-measure of the same weighted texts.
+
+    With other texts, both the clusters and what is counted in them are others; the two belong together.
+    """
+    from sklearn.cluster import MiniBatchKMeans
+
+    known = np.flatnonzero([list(label) not in ([], [-1]) for label in labels])
+    named = np.asarray([labels[int(place)][0] for place in known])
+    states = watch.encoder.encode([{"text": list(data[watch.run.input_column_name])}])[known]
+    count, starts = len(np.unique(named)), np.random.RandomState(watch.run.seed)
+
+    def measure(weights: np.ndarray) -> np.ndarray:
+        found = []
+        for row in weights[:, known]:
+            means = MiniBatchKMeans(count, batch_size=watch.run.k_mean_batch_size, n_init=1, random_state=starts)
+            assigned = means.fit(states, sample_weight=row).labels_
+            found.append(measures.v_measure(named, assigned)(row[None]))
+        return np.concatenate(found)
+
+    return measure
+
+
+def _clustered_sets(watch: Watch) -> Items:
+    """For tasks with several sets of texts, each clustered once: how it may be clustered is tried some times more."""
+    from sklearn.cluster import MiniBatchKMeans
+
+    assigned, assignments = iter(watch.predictions()), 1 if watch.quick else ASSIGNMENTS
+    data, size = watch.data(), 0
+    sets: list[list[measures.Measure]] = []
+    for texts, labels in zip(data[watch.run.input_column_name], data[watch.run.label_column_name], strict=True):
+        named, place = np.asarray(labels), slice(size, size + len(labels))
+        size = place.stop
+        count = len(set(labels))
+        if count > 1:
+            states, tried = watch.encoder.encode([{"text": list(texts)}]), [np.asarray(next(assigned))]
+            for seed in range(1, assignments):
+                again = MiniBatchKMeans(count, batch_size=500, n_init="auto", random_state=watch.run.seed + seed)
+                tried.append(again.fit(states).labels_)
+        else:  # mteb does not cluster a set that has only one label
+            tried = [np.zeros(len(labels), dtype=int)] * assignments
+        sets.append([on(place, measures.v_measure(named, clusters)) for clusters in tried])
+    whole = [measures.over(np.mean, one) for one in zip(*sets, strict=True)]
+    names = tuple(text for texts in data[watch.run.input_column_name] for text in texts)
+    runs = _again(names, whole, 1.0) if len(whole) > 1 else None
+    return Items(names, None if runs else measures.over(np.mean, whole), exact=False, runs=runs)
+
+
+def _again(names: Sequence[str], runs: Sequence[measures.Measure], factor: float) -> Runs:
+    items = joint_digest(names)
+    return Runs.alike(runs, [f"{items} {number}" for number in range(len(runs))], factor)
