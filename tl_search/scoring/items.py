@@ -60,16 +60,12 @@ class Items:
         measure: Computes the main score of any weighting of the items; None where the runs say it.
         exact: Whether the measure of all items, each once, equals mteb's score.
         runs: What the evaluation repeats; None where it repeats nothing, or nothing that differs.
-        distinct: How many resamples are measured, where it takes long; further ones repeat them. None for all.
-        taken_off: Variance of the measure that is not the score's.
     """
 
     names: tuple[str, ...]
     measure: measures.Measure | None
     exact: bool = True
     runs: Runs | None = None
-    distinct: int | None = None
-    taken_off: float = 0.0
 
     def score(self, weights: np.ndarray) -> np.ndarray:
         """The score (resample,) of weighted items (resample, item)."""

@@ -110,25 +110,25 @@ def _items(watch: Watch, score: float) -> Items:
 def replicate(items: Items, score: float, seed: int, resamples: int) -> np.ndarray:
     """Replicates (resample,) of a score: it, and how it deviates with other items and other runs."""
     means, scores = [], []
-    for block in draws.weights(items.names, seed, min(resamples, items.distinct or resamples)):
+    for block in draws.weights(items.names, seed, resamples):
         runs = items.run_scores(block)
         scores.append(runs)
         means.append(items.measure(block) if items.measure else runs.mean(axis=1))
-    found = score + _by_items(items, np.resize(np.concatenate(means), resamples), seed)
+    found = score + _by_items(items.names, np.concatenate(means), seed)
     if items.runs:
         whole = items.run_scores(np.ones((1, len(items.names))))[0]
         found += _by_runs(items.runs, whole, np.concatenate(scores), seed)
     return found
 
 
-def _by_items(items: Items, scores: np.ndarray, seed: int) -> np.ndarray:
+def _by_items(names: tuple[str, ...], scores: np.ndarray, seed: int) -> np.ndarray:
     """Deviations (resample,) from the scores (resample,) of weighted items."""
-    count, found = len(set(items.names)), scores - scores.mean()
-    if count < 2 or not found.any():
+    count = len(set(names))
+    if count < 2:
         return np.zeros(len(scores))
     # weighted means vary by n - 1 over n + 1 of what the variance of a mean is estimated to be
-    spread = np.sqrt((count + 1) / (count - 1) * max(0.0, 1 - items.taken_off / found.var()))
-    return found * spread * draws.student(items.names, count - 1, seed, len(scores))
+    spread = np.sqrt((count + 1) / (count - 1)) * draws.student(names, count - 1, seed, len(scores))
+    return (scores - scores.mean()) * spread
 
 
 def _by_runs(runs: Runs, whole: np.ndarray, scores: np.ndarray, seed: int) -> np.ndarray:
