@@ -36,14 +36,14 @@ def clustering(watch: Watch) -> Items:
     levels = [
         _cluster_again(watch, data, [label[level : level + 1] for label in labels]) for level in range(len(predicted))
     ]
-    again = [measures.over(np.mean, one) for one in zip(*levels, strict=True)]
-    return Items(names, measures.over(np.mean, samples), runs=_again(names, again, OTHER_TEXTS))
+    others = [measures.over(np.mean, one) for one in zip(*levels, strict=True)]
+    return Items(names, measures.over(np.mean, samples), runs=_again(names, others, OTHER_TEXTS))
 
 
 ASSIGNMENTS = 10  # that are tried
-# The variance of the score that is due to other clusters, as a multiple of that between clusterings of drawn texts. Such
-# a clustering has one start, and the score is a mean over ten; but weights of items leave the clusters as they are, so
-# they miss what both have in common. The number is chosen by experiments/coverage, not derived.
+# The variance of the score that is due to other clusters, as a multiple of that between clusterings of drawn texts.
+# Such a clustering has one start, and the score is a mean over ten; but weights of items leave the clusters as they
+# are, so they miss what both have in common. The number is chosen by experiments/coverage, not derived.
 OTHER_TEXTS = 0.4
 
 
