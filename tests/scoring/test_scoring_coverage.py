@@ -1,4 +1,4 @@
-"""Intervals from replicates hold the truth as often as they say: made-up scores, and tasks of every type.
+"""Intervals from replicates hold the truth as often as they say: made-up scores, and tasks.
 
 The slow tests draw tasks from populations and confirm each draw, as `experiments/coverage/measure.py` does.
 """
@@ -108,21 +108,9 @@ def measured():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "what",
-    [
-        "classification, ten experiments",
-        "classification, embedded",
-        "classification, two tasks over the same texts",
-        "STS",
-        "pairs, max_ap",
-        "pairs, cosine_ap",
-        "clustering",
-        "clustering of sets",
-        "retrieval, 120 queries",
-        "reranking, 120 queries",
-        "precision at 1, 300 queries",
-    ],
+    ["classification, ten experiments", "classification, embedded", "STS", "reranking, 120 queries"],
 )
-def test_intervals_of_every_type_of_task_cover(measured, monkeypatch, what):
+def test_intervals_of_tasks_drawn_from_a_population_cover(measured, monkeypatch, what):
     monkeypatch.setattr(measured.evaluation, "get_task", measured.evaluation.get_task)  # undone afterwards
     found = measured.measure(what, draws=400)
     assert 0.93 <= found.scores <= 0.97
