@@ -3,7 +3,6 @@
 Every rule makes a vector of a text, which is scored in the same way as an arm's.
 """
 
-import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -12,17 +11,9 @@ from tl_search.plane.arm import Arm
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.scoring.catalogue import task_names
+from tl_search.scoring.chance import length_vector, random_vector, rule_vectors
 from tl_search.scoring.evaluation import describe, score_cell
 from tl_search.scoring.texts import task_texts
-from tl_search.store.keys import text_digest
-
-
-def _noise(text: str) -> np.ndarray:
-    return np.random.default_rng(zlib.crc32(text.encode())).standard_normal(64)
-
-
-def _length(text: str) -> np.ndarray:
-    return np.array([1.0, len(text) / 256, text.count("\n") / 8])
 
 
 def _first(text: str) -> np.ndarray:
@@ -38,14 +29,18 @@ def _bytes(text: str) -> np.ndarray:
 
 
 RULES: dict[str, Callable[[str], np.ndarray]] = {
-    "noise": _noise, "length": _length, "first character": _first, "last character": _last, "byte histogram": _bytes,
-}  # fmt: skip
+    "noise": random_vector,
+    "length": length_vector,
+    "first character": _first,
+    "last character": _last,
+    "byte histogram": _bytes,
+}
 
 
 def score(task: str, rule: str, split: str = "confirmation") -> float:
     """The task's main score, in points, of the vectors that a rule makes."""
     texts = task_texts(task, split)
-    vectors = {text_digest(text): RULES[rule](text).astype(np.float32) for text in texts}
+    vectors = rule_vectors(RULES[rule], texts)
     arm = Arm("rules", Revision("rule", 1, weights=rule, tokenizer="none"), 1, Extraction(dtype=Dtype.float32))
     return 100 * score_cell(arm, describe(task, split), vectors).value
 

@@ -8,7 +8,8 @@ from rich.console import Console
 from synthetic_run import write_search_run
 
 from tl_search.report.findings import read_findings
-from tl_search.report.sentences import caveats, duration, gain_sentences, headline, percent, signed, verdict
+from tl_search.report.html import render_page
+from tl_search.report.sentences import caveats, chance, duration, gain_sentences, headline, percent, signed, verdict
 from tl_search.report.terminal import print_findings
 
 
@@ -210,3 +211,18 @@ def test_a_column_that_looks_like_another_model_is_told(tmp_path):
     )
     assert told in caveats(found)
     assert told in flat(printed(found))
+
+
+def test_the_tables_by_task_say_what_is_reached_by_chance(tmp_path):
+    def known(value):
+        value["tasks"][0] |= {"chance": {"random": 24.98, "lengths": None}}
+        value["tasks"][0]["trained"] |= {"standard_error": 1.25}
+
+    found = edited(tmp_path, known, pulls=4)
+    text = flat(printed(found))
+    page = render_page(found)
+    for shown in ("24.98", "± 1.25", "random vectors score"):
+        assert shown in text
+        assert shown in page
+    assert chance(found.outcome.tasks[0].chance) == ("24.98", "")
+    assert chance(found.outcome.tasks[1].chance) == ("", "")

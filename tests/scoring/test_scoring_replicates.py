@@ -9,10 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 from sklearn import metrics
 
-from tl_search.plane.pull import TaskSpec
 from tl_search.scoring import replicates
 
-TASK = TaskSpec("T", "r", "confirmation", "STS", "cosine_spearman")
 QUICK = settings(max_examples=60, deadline=None)
 
 
@@ -103,19 +101,12 @@ def test_a_block_of_resamples_is_measured_row_by_row(items):
         assert measure(rows) == pytest.approx([measure(row[None])[0] for row in rows])
 
 
-def test_draws_keep_the_size_of_every_stratum():
-    counts = np.concatenate(list(replicates.draw(TASK, 0, (7, 12), 50)))
-    assert counts.shape == (50, 19)
-    assert (counts[:, :7].sum(axis=1) == 7).all()
-    assert (counts[:, 7:].sum(axis=1) == 12).all()
-    assert len({tuple(row) for row in counts}) > 40
-
-
-def test_draws_follow_from_task_and_seed_and_come_in_blocks(monkeypatch):
-    whole = np.concatenate(list(replicates.draw(TASK, 3, (20,), 30)))
-    assert (whole == np.concatenate(list(replicates.draw(TASK, 3, (20,), 30)))).all()
-    assert (whole != np.concatenate(list(replicates.draw(TASK, 4, (20,), 30)))).any()
-    other = TaskSpec("U", "r", "confirmation", "STS", "cosine_spearman")
-    assert (whole != np.concatenate(list(replicates.draw(other, 3, (20,), 30)))).any()
-    monkeypatch.setattr(replicates, "BLOCK", 100)
-    assert [len(block) for block in replicates.draw(TASK, 3, (20,), 12)] == [5, 5, 2]
+@QUICK
+@given(drawn())
+def test_items_that_are_there_several_times_count_as_often(items):
+    counts, labels, clusters, _ = items
+    times = np.arange(len(labels)) % 3 + 1
+    expected = replicates.v_measure(np.repeat(labels, times), np.repeat(clusters, times))(
+        np.repeat(counts, times, axis=1)
+    )
+    assert replicates.v_measure(labels, clusters, times)(counts) == pytest.approx(expected)

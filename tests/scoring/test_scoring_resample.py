@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tl_search.scoring.evaluation import describe, score_cell
-from tl_search.scoring.resample import confirm_cell
+from tl_search.scoring.resample import confirm_cell, estimate_cell, standard_error
 from tl_search.scoring.texts import task_texts
 
 TYPES = [
@@ -35,8 +35,9 @@ def test_the_score_is_the_cells_and_the_replicates_lie_around_it(tiny, arm, embe
     assert score.value == plain.value
     assert replicates.shape == (400,)
     assert np.isfinite(replicates).all()
-    assert 0 < replicates.std() < 0.15
-    assert abs(replicates.mean() - score.value) < 0.5 * replicates.std()
+    assert 0 < standard_error(replicates) < 0.15
+    assert score.standard_error == round(standard_error(replicates), 6)
+    assert abs(np.median(replicates) - score.value) < 0.3 * standard_error(replicates)
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -75,6 +76,20 @@ def test_a_better_arm_is_better_beyond_its_interval(tiny, arms, embed):
     _, high = confirm_cell(arms(layer=1), spec, knowing, 400, 0)
     _, low = confirm_cell(arms(layer=2), spec, blind, 400, 0)
     assert np.quantile(high - low, 0.025) > 0
+
+
+@pytest.mark.parametrize("name", ["TinyClassification", "TinySTS", "TinyClusteredSets", "TinyRetrieval"])
+def test_a_selected_cell_has_the_same_score_and_a_standard_error_too(tiny, arm, embed, name):
+    vectors = embed(task_texts(name, "confirmation"))
+    found = estimate_cell(arm, describe(name, "confirmation"), vectors)
+    assert found.value == score_cell(arm, describe(name, "confirmation"), vectors).value
+    confirmed, _ = confirm_cell(arm, describe(name, "confirmation"), vectors, 400, 0)
+    assert 0 < found.standard_error < 1.3 * confirmed.standard_error
+
+
+def test_a_selected_cell_that_cannot_be_resampled_has_its_score(tiny, arm, embed):
+    found = estimate_cell(arm, describe("TinySummaries", "selection"), embed(task_texts("TinySummaries", "selection")))
+    assert (found.standard_error, 0 < found.value < 1) == (None, True)
 
 
 def test_types_that_cannot_be_resampled_are_refused_by_name(tiny, arm, embed):

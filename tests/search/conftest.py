@@ -16,7 +16,7 @@ from tl_search.plane.objective import Mean
 from tl_search.plane.sampling import All
 from tl_search.probe import embed
 from tl_search.probe.config import ProbeConfig
-from tl_search.scoring import evaluation, resample
+from tl_search.scoring import resample
 from tl_search.scoring.suites import Suite
 from tl_search.search.budget import Budget
 from tl_search.search.confirm import Confirm
@@ -66,7 +66,7 @@ def count(monkeypatch) -> Counter[tuple]:
         monkeypatch.setattr(module, name, counted)
 
     counting(embed, "_pass", lambda _, asked, *__: ("pass", asked.revision.name, asked.texts[0], len(asked.texts)))
-    counting(evaluation, "score_cell", lambda arm, task, _: ("cell", arm.label, task.name, task.split))
+    counting(resample, "estimate_cell", lambda arm, task, _: ("cell", arm.label, task.name, task.split))
     counting(resample, "confirm_cell", lambda arm, task, *_: ("cell", arm.label, task.name, task.split))
     return counts
 

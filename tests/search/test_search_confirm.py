@@ -38,6 +38,7 @@ def test_a_gain_is_the_first_arm_minus_the_second_over_the_same_resamples():
     found = confirmation({arm(8): better, arm(4): worse}).gain(arm(8), arm(4))
     assert found.gain == 2.0
     assert list(found.interval) == [pytest.approx(2 - 0.98, abs=0.05), pytest.approx(2 + 0.98, abs=0.05)]
+    assert found.standard_error == pytest.approx(0.5, abs=0.03)
     assert found.significant
     other_way = confirmation({arm(8): better, arm(4): worse}).gain(arm(4), arm(8))
     assert (other_way.gain, other_way.significant) == (-2.0, True)
@@ -45,7 +46,7 @@ def test_a_gain_is_the_first_arm_minus_the_second_over_the_same_resamples():
 
 def test_an_arm_gains_nothing_over_itself():
     found = confirmation({arm(8): (52.0, normal(0, 52, 5))}).gain(arm(8), arm(8))
-    assert found == Gain(0.0, Interval(0.0, 0.0))
+    assert found == Gain(0.0, Interval(0.0, 0.0), standard_error=0.0)
 
 
 def test_with_several_comparisons_each_interval_is_wider():

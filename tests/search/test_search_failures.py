@@ -10,7 +10,7 @@ from tl_search.bandits.exhaustive import Exhaustive
 from tl_search.bandits.stopping import Stopping
 from tl_search.checkpoints.folder import FolderCheckpoints
 from tl_search.plane.sampling import Listed
-from tl_search.scoring import evaluation, resample
+from tl_search.scoring import resample
 from tl_search.scoring.suites import Suite
 from tl_search.search.budget import Budget
 from tl_search.search.run import run_search
@@ -36,7 +36,7 @@ def fails(monkeypatch, module, name, where):
 
 
 def test_a_failed_cell_is_told_and_listed_and_the_arm_is_not_named(plan, tmp_path, monkeypatch):
-    fails(monkeypatch, evaluation, "score_cell", lambda arm, task: (arm.layer, task.name) == (1, "TinySTS"))
+    fails(monkeypatch, resample, "estimate_cell", lambda arm, task: (arm.layer, task.name) == (1, "TinySTS"))
     assert run_search(plan(budget=Budget(share=1.0), stopping=Stopping(epsilon=0)), tmp_path / "run") == 3
     result = answer(tmp_path / "run")
     assert {"arm": ["step64", 1], "task": "TinySTS", "reason": "vectors: no good"} in result["skipped"]
@@ -69,7 +69,7 @@ def test_a_damaged_checkpoint_fails_alone(plan, models, tmp_path):
 
 
 def test_ends_at_once_when_the_final_checkpoint_cannot_be_scored(plan, tmp_path, monkeypatch):
-    fails(monkeypatch, evaluation, "score_cell", lambda arm, task: task.name == "TinySTS")
+    fails(monkeypatch, resample, "estimate_cell", lambda arm, task: task.name == "TinySTS")
     with pytest.raises(ValueError, match=r"no layer of step64 .* every task \(TinySTS: vectors: no good\)"):
         run_search(plan(), tmp_path / "run")
     assert len((tmp_path / "run/pulls.jsonl").read_text().splitlines()) == 3

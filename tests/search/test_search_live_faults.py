@@ -12,7 +12,7 @@ from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import CategoryMean, Mean
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.measuring.config import Columns, MetricsConfig
-from tl_search.scoring import evaluation
+from tl_search.scoring import resample
 from tl_search.scoring.suites import Suite
 from tl_search.search.column import LocalWorker
 from tl_search.search.live_columns import LiveColumns
@@ -61,7 +61,7 @@ def test_a_column_of_which_no_cell_can_be_scored_is_no_column(tiny, tmp_path, ca
     def refuse(arm, task, vectors):
         raise ValueError("all vectors are the same")
 
-    monkeypatch.setattr(evaluation, "score_cell", refuse)
+    monkeypatch.setattr(resample, "estimate_cell", refuse)
     train(tmp_path, plan=SHORT)
     first = "no cell can be scored; layer 0 on TinyPairs: all vectors are the same"
     assert warnings(caplog) == [f"plane of step {step} could not be measured: {first}" for step in (0, 2)]

@@ -10,7 +10,7 @@ from test_search_command import QUICK
 
 import tl_search.cli.main as cli
 from tl_search.probe.module import Probe
-from tl_search.scoring import evaluation
+from tl_search.scoring import resample
 from tl_search.search.run import run_search
 
 ENDS = [
@@ -57,14 +57,14 @@ class Deaf:
 def test_a_search_ends_before_its_next_cell_although_the_exception_was_swallowed(
     folder, models, tiny, monkeypatch, capfd, number, code, line, swallow
 ):
-    scored, score = [], evaluation.score_cell
+    scored, score = [], resample.estimate_cell
 
     def told(arm, task, vectors):
         scored.append(arm)
         swallow(number)
         return score(arm, task, vectors)
 
-    monkeypatch.setattr(evaluation, "score_cell", told)
+    monkeypatch.setattr(resample, "estimate_cell", told)
     assert cli.main(["search", "-m", "checkpoints=folder", f"checkpoints.path={models}", *QUICK, "seed=0,1"]) == code
     said = capfd.readouterr().err
     assert said.endswith(line)

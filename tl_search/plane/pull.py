@@ -60,7 +60,8 @@ class TaskSpec:
 class Score:
     """The main score of one cell (arm, task), in mteb's own scale (mostly 0..1), rounded to 6 digits.
 
-    `seconds` is what the evaluation took, `result` mteb's own record of it.
+    `seconds` is what the evaluation took, `result` mteb's own record of it. `standard_error` is on the same scale; None
+    where it was not estimated.
     """
 
     arm: Arm
@@ -68,6 +69,7 @@ class Score:
     value: float
     seconds: float = 0.0
     result: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    standard_error: float | None = field(default=None, compare=False)
 
     @property
     def key(self) -> str:

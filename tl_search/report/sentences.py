@@ -6,7 +6,7 @@ from typing import Any
 from tl_search.plane.arm_name import ArmName
 from tl_search.report.choice import official, superseded, winners_curse
 from tl_search.report.findings import Findings
-from tl_search.runs.outcome import Finalist, Gain, Interval, Outcome, TaskOutcome
+from tl_search.runs.outcome import Chance, Confirmed, Finalist, Gain, Interval, Outcome, TaskOutcome
 from tl_search.runs.searched_plane import SearchedPlane
 
 STOPPED = {
@@ -14,6 +14,10 @@ STOPPED = {
     "gap": "the arm that it recommends is probably within stopping.epsilon points of the best arm",
     "done": "every arm was measured",
 }
+CHANCE = (
+    "± is a standard error. Chance is what random vectors score on the task; lengths is what vectors score that hold "
+    "nothing but a text's numbers of characters and lines."
+)
 LISTED = 20  # revisions that a report lists as left out
 HEALED = {"scores": "score", "replicates": "bootstrap file", "columns": "column"}
 
@@ -69,6 +73,23 @@ def signed(value: float) -> str:
 def estimate(mean: float, sd: float) -> str:
     """`65.11 ± 0.56`: an estimated score and its standard deviation, which is 0 for a policy without a posterior."""
     return f"{points(mean)} ± {points(sd)}" if sd else points(mean)
+
+
+def give_or_take(value: float, error: float | None) -> str:
+    """`65.11 ± 0.56`: a score and its standard error, where that is known."""
+    return points(value) if error is None else f"{points(value)} ± {points(error)}"
+
+
+def task_score(found: Confirmed, task: str) -> str:
+    """`65.11 ± 0.56`: an arm's score on a task; empty where it has none."""
+    return give_or_take(found.tasks[task], found.task_errors.get(task)) if task in found.tasks else ""
+
+
+def chance(known: Chance | None) -> tuple[str, str]:
+    """What random vectors reach, and vectors of lengths: `49.70`; empty where it is not known."""
+    values = (known.random, known.lengths) if known else (None, None)
+    first, second = ("" if value is None else points(value) for value in values)
+    return first, second
 
 
 def interval(value: Interval, sign: bool = False) -> str:
@@ -258,8 +279,9 @@ def caveats(findings: Findings) -> list[str]:
             "saw. "
         )
         found.append(
-            f"{chosen}The intervals are bootstrap confidence intervals over test items. They do not tell how much the "
-            "scores would vary with other training seeds or other datasets."
+            f"{chosen}The intervals are bootstrap confidence intervals: they tell how much the scores would vary with "
+            "other test items, other rows to train a classifier on, and another start of a clustering. They do not "
+            "tell how much they would vary with other training seeds of the model or other datasets."
         )
         found += [*winners_curse(outcome, plane.same_split), *official(outcome), *superseded(plane)]
         if plane.is_control(outcome.named.arm):

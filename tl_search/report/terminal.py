@@ -8,7 +8,7 @@ from tl_search.report import sentences as say
 from tl_search.report.findings import Findings
 from tl_search.report.label_free import Measured
 from tl_search.report.table_look import plain_table
-from tl_search.runs.outcome import Finalist, Gain, Outcome
+from tl_search.runs.outcome import Finalist, Gain, Outcome, Side
 
 SHOWN = 8  # skipped cells and verdicts that a terminal shows before it refers to the page
 
@@ -76,17 +76,24 @@ def _finalists(findings: Findings, outcome: Outcome) -> RenderableType:
 
 def _tasks(findings: Findings, outcome: Outcome) -> RenderableType:
     between = f"({say.percent(outcome.confidence)} interval)"
-    table = plain_table("task", "trained arm", "strongest control", f"gain\n{between}")
+    table = plain_table("task", "trained arm", "strongest control", "chance\nlengths", f"gain\n{between}")
     for task in outcome.tasks:
         control = say.control_name(findings.plane, task.control.arm)
         table.add_row(
             _text(task.task),
-            _text(f"{say.points(task.trained.confirmation)}\n{task.trained.arm}", keep_lines=True),
-            _text(f"{say.points(task.control.confirmation)}\n{control}", keep_lines=True),
+            _text(f"{_score(task.trained)}\n{task.trained.arm}", keep_lines=True),
+            _text(f"{_score(task.control)}\n{control}", keep_lines=True),
+            "\n".join(say.chance(task.chance)),
             f"{say.signed(task.gain)}\n{say.interval(task.interval, sign=True)}",
         )
     verdicts = [_text(f"- {say.verdict(findings.plane, task)}") for task in outcome.tasks]
+    if any(task.chance for task in outcome.tasks):
+        verdicts.append(_text(say.CHANCE))
     return Group(_text("\nBest trained arm of each task against its strongest control"), table, "", *verdicts)
+
+
+def _score(side: Side) -> str:
+    return say.give_or_take(side.confirmation, side.standard_error)
 
 
 def _print_skipped(outcome: Outcome, console: Console) -> None:

@@ -42,11 +42,18 @@ class Selected:
 
 @dataclass(frozen=True)
 class Confirmed:
-    """An arm's scores on held-out data: the objective with its interval, and every task."""
+    """An arm's scores on held-out data: the objective with its interval, and every task.
+
+    Results from before standard errors were written have none.
+    """
 
     objective: float
     interval: Interval
     tasks: Mapping[str, float]
+    standard_error: float | None = None
+    task_errors: Mapping[str, float] = field(default_factory=dict)
+
+    OPTIONAL: ClassVar = ("standard_error", "task_errors")
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,9 @@ class Gain:
     gain: float
     interval: Interval
     significant: bool = False
+    standard_error: float | None = None
+
+    OPTIONAL: ClassVar = ("standard_error",)
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,17 @@ class Side:
 
     arm: ArmName
     confirmation: float
+    standard_error: float | None = None
+
+    OPTIONAL: ClassVar = ("standard_error",)
+
+
+@dataclass(frozen=True)
+class Chance:
+    """What vectors score on held-out data that know nothing of a text, or only its length; None where they cannot."""
+
+    random: float | None = None
+    lengths: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +130,8 @@ class TaskOutcome:
         gain: Score of the former minus that of the latter.
         interval: Confidence interval of the gain; it holds for all controls of the task at once.
         verdict: `trained`, `control`, or `no difference`.
+        standard_error: Of the gain.
+        chance: What is reached without a model; None in results from before this was written.
     """
 
     task: str
@@ -118,6 +141,10 @@ class TaskOutcome:
     gain: float
     interval: Interval
     verdict: str
+    standard_error: float | None = None
+    chance: Chance | None = None
+
+    OPTIONAL: ClassVar = ("standard_error", "chance")
 
     def __post_init__(self) -> None:
         if self.verdict not in VERDICTS:

@@ -58,7 +58,8 @@ class Ledger:
         if not _is_whole(record) or record["cell"]["identity"] != _identity(arm, task):
             self._quarantine(path)
             return None
-        return Score(arm, task, record["value"], record["seconds"], record["result"])
+        value, error = record["value"], record.get("standard_error")
+        return Score(arm, task, value, record["seconds"], record["result"], error)
 
     def put(self, score: Score) -> Score:
         """Write a score, and return the one that is on disk afterwards: another process may have written it first.
@@ -79,6 +80,7 @@ class Ledger:
         record = {
             "cell": {"identity": _identity(arm, task), "names": names},
             "value": score.value,
+            **({} if score.standard_error is None else {"standard_error": score.standard_error}),
             "seconds": round(score.seconds, 3),
             "result": dict(score.result),
         }

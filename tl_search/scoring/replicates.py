@@ -1,44 +1,20 @@
-"""Main scores of resampled items, for many resamples at once.
+"""Main scores of weighted items, for many resamples at once.
 
-A bootstrap resample is a row of counts, which say how often each item was drawn. Every measure here takes an array of
-counts (resample, item) and gives one value per resample: the value that the measure would have on a list in which each
-item is repeated as often as its count says.
+A resample is a row of weights, one for each item. Every measure here takes an array of weights (resample, item) and
+gives one value per resample. Where the weights are whole numbers, it is the value that the measure would have on a list
+in which each item is repeated as often as its weight says.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from tl_search.plane.pull import TaskSpec
-from tl_search.store.keys import digest
-
 Measure = Callable[[np.ndarray], np.ndarray]
 
-BLOCK = 2_000_000  # counts that are in memory at once
-
-# Replicates may be compared only if their draws are the same. So their key holds everything that may change draws or
-# measures: numpy's version, since its generators may change, and a number. Raise the number when you change a draw or a
-# measure in this file or in `resample`.
-DRAWN_BY = f"1-numpy{np.__version__}"
-
-
-def draw(task: TaskSpec, seed: int, sizes: Sequence[int], resamples: int) -> Iterator[np.ndarray]:
-    """Blocks of counts (resample, item), with `resamples` rows in all; they depend on task and seed, not on an arm.
-
-    Args:
-        sizes: The number of items in each stratum; as many are drawn from each.
-    """
-    rng = np.random.default_rng(int(digest({"task": task.identity(), "seed": seed}), 16))
-    block = max(1, BLOCK // sum(sizes))
-    for first in range(0, resamples, block):
-        rows = min(block, resamples - first)
-        yield np.concatenate([_counts(rng, size, rows) for size in sizes], axis=1)
-
-
-def _counts(rng: np.random.Generator, size: int, rows: int) -> np.ndarray:
-    drawn = rng.integers(size, size=(rows, size)) + size * np.arange(rows)[:, None]
-    return np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size).astype(np.float64)
+# Replicates may be compared only if they were drawn and measured in the same way. So their key holds this number. Raise
+# it when you change what is drawn or measured, here, in `draws`, `items` or `resample`.
+DRAWN_BY = "2"
 
 
 def mean_of(values: np.ndarray) -> Measure:
@@ -120,13 +96,19 @@ def correlation(name: str, gold: np.ndarray, scores: np.ndarray) -> Measure:
     return lambda counts: _pearson(counts, gold[None, :], scores[None, :])
 
 
-def v_measure(labels: np.ndarray, clusters: np.ndarray) -> Measure:
-    """The V-measure of clusters and labels (Rosenberg and Hirschberg, 2007)."""
+def v_measure(labels: np.ndarray, clusters: np.ndarray, times: np.ndarray | None = None) -> Measure:
+    """The V-measure of clusters and labels (Rosenberg and Hirschberg, 2007).
+
+    Args:
+        times: How often each item is there; None for once.
+    """
+    counted = np.ones(len(labels)) if times is None else times.astype(np.float64)
     label, cluster = (np.unique(values, return_inverse=True)[1] for values in (labels, clusters))
     cell = np.unique(label * len(clusters) + cluster, return_inverse=True)[1]
     groups = [_one_hot(codes, codes.max() + 1) for codes in (label, cluster, cell)]
 
     def measure(counts: np.ndarray) -> np.ndarray:
+        counts = counts * counted
         size = counts.sum(axis=1, keepdims=True)
         of_label, of_cluster, joint = (_entropy(counts @ group / size) for group in groups)
         shared = np.maximum(of_label + of_cluster - joint, 0)

@@ -46,11 +46,15 @@ def line_order(part: str, count: int) -> dict[str, list[Any]]:
 
 
 def _order_probe(part: str, count: int, disturb: Callable[[str], str], length: int = PASSAGE) -> dict[str, list[Any]]:
-    """Each passage appears only once, changed or not, so that no item gives away the answer to another."""
+    """Each passage appears only once, changed or not, so that no item gives away the answer to another.
+
+    `item` is the passage as it was: the probes of the order ask different things of the same passages.
+    """
     texts = [text for text in source.in_hash_order(source.passages(part, length)) if disturb(text) != text][:count]
     return {
         "text": [disturb(text) if number % 2 else text for number, text in enumerate(texts)],
         "label": [number % 2 for number in range(len(texts))],
+        "item": texts,
     }
 
 

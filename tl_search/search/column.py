@@ -126,7 +126,7 @@ class LocalWorker:
 
     def run_column(self, job: ColumnJob) -> ColumnResult:
         """Score the job's cells; those in the ledger are only read."""
-        from tl_search.scoring.evaluation import score_cell
+        from tl_search.scoring.resample import estimate_cell
 
         scores: dict[Cell, Score] = {}
         failures: dict[Cell, str] = {}
@@ -135,7 +135,7 @@ class LocalWorker:
             arm = self.plane.arm(job.revision, cell.layer)
             try:
                 known = self.ledger.get(arm, cell.task)
-                scores[cell] = known or self.ledger.put(score_cell(arm, cell.task, self.vectors(arm, cell.task)))
+                scores[cell] = known or self.ledger.put(estimate_cell(arm, cell.task, self.vectors(arm, cell.task)))
             except ValueError as error:
                 failures[cell] = redact(str(error))
                 log.warning("%s on %s failed: %s", arm.label, cell.task.name, error)

@@ -1,7 +1,7 @@
 """Confirmation: scores the finalists on data that were not used to choose them, with paired confidence intervals.
 
 The winner was chosen because its selection scores were high, so those are too high (the winner's curse). Here every
-finalist gets a score on the confirmation split and bootstrap replicates of it; replicate i resamples the same items
+finalist gets a score on the confirmation split and replicates of it; replicate i draws the same items and training rows
 for every arm, so the replicates of a difference give its interval (Efron and Tibshirani, 1993, ch. 13).
 """
 
@@ -19,7 +19,8 @@ from tl_search.errors.secrets import redact
 from tl_search.plane.arm import Arm
 from tl_search.plane.costs import CostTable, Spending
 from tl_search.plane.pull import Score, TaskSpec
-from tl_search.runs.outcome import Confirmed, Gain, Interval, Side, TaskOutcome
+from tl_search.runs.outcome import Chance, Confirmed, Gain, Interval, Side, TaskOutcome
+from tl_search.search.chance import chance_scores
 from tl_search.search.column import Cell, ColumnJob, LocalWorker
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class Confirmation:
 
     def __post_init__(self) -> None:
         self.cells: dict[tuple[str, str], tuple[float, np.ndarray]] = {}
+        self.chance: Mapping[str, Chance] = {}
         self.failures: dict[tuple[Arm, str], str] = {}
         self.used: list[Score] = []
         self._shared: dict[str, float] = dict(self.weights)
@@ -125,6 +127,8 @@ class Confirmation:
             (arm, name), reason = next(iter(self.failures.items()))
             raise ValueError(f"confirmation: no task could be scored on all finalists ({arm.label}, {name}: {reason})")
         self._shared = {name: weight / sum(kept.values()) for name, weight in kept.items()}
+        if finalists.controls:
+            self.chance = chance_scores(self.tasks, self.worker.suite.texts, self.worker.ledger)
 
     def _confirm(self, arm: Arm, task: TaskSpec) -> None:
         from tl_search.scoring.resample import confirm_cell
@@ -167,14 +171,17 @@ class Confirmation:
     def confirmed(self, arm: Arm) -> Confirmed:
         """The arm's objective with its interval, and its score on every task, in points."""
         value, replicates = self.objective(arm)
-        tasks = {name: round(self.cells[arm.key, name][0], 4) for name in self._shared}
-        return Confirmed(round(value, 4), self.interval(replicates), tasks)
+        cells = {name: self.cells[arm.key, name] for name in self._shared}
+        tasks = {name: round(score, 4) for name, (score, _) in cells.items()}
+        errors = {name: _error(copies) for name, (_, copies) in cells.items()}
+        return Confirmed(round(value, 4), self.interval(replicates), tasks, _error(replicates), errors)
 
     def gain(self, arm: Arm, over: Arm) -> Gain:
         """How much better `arm` is than `over`, paired."""
         (high, high_copies), (low, low_copies) = self.objective(arm), self.objective(over)
-        bounds = self.interval(high_copies - low_copies)
-        return Gain(round(high - low, 4), bounds, significant=not bounds.holds_zero)
+        copies = high_copies - low_copies
+        bounds = self.interval(copies)
+        return Gain(round(high - low, 4), bounds, not bounds.holds_zero, _error(copies))
 
     def verdicts(self, finalists: Finalists) -> tuple[TaskOutcome, ...]:
         """For every task: does a trained layer beat *every* control, or some control the trained layer?
@@ -199,12 +206,20 @@ class Confirmation:
             rows.append(
                 TaskOutcome(
                     task=task.name,
-                    trained=Side(trained.name, round(value, 4)),
-                    control=Side(strongest.name, round(controls[strongest][0], 4)),
+                    trained=Side(trained.name, round(value, 4), _error(copies)),
+                    control=Side(strongest.name, round(controls[strongest][0], 4), _error(controls[strongest][1])),
                     controls=len(controls),
                     gain=round(value - controls[strongest][0], 4),
                     interval=bounds[strongest],
                     verdict=verdict,
+                    standard_error=_error(copies - controls[strongest][1]),
+                    chance=self.chance.get(task.name),
                 )
             )
         return tuple(rows)
+
+
+def _error(replicates: np.ndarray) -> float:
+    from tl_search.scoring.resample import standard_error
+
+    return round(standard_error(replicates), 4)

@@ -10,10 +10,12 @@ changes nothing but the order, so layer 0, whose mean of token embeddings has no
 """
 
 from abc import abstractmethod
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar
 
+import numpy as np
 from datasets import Dataset, DatasetDict
 from mteb.abstasks import AbsTaskClassification, AbsTaskClustering, AbsTaskPairClassification, AbsTaskRetrieval
 from mteb.abstasks.abstask import AbsTask
@@ -89,7 +91,9 @@ class _Table(_Stdlib):
 
 
 class _Classification(_Table, AbsTaskClassification):
-    """One logistic regression, fitted on the whole `train` split.
+    """Ten logistic regressions, in pairs: each of a pair is fitted on one half of the rows that `train` has of a label.
+
+    The score is their mean, and how the halves differ tells what it owes to the training rows.
 
     Its inputs are standardised. Pooled states of early layers lie close together, and without scaling the penalty on
     weights would lower the scores of those layers for that reason alone.
@@ -98,8 +102,22 @@ class _Classification(_Table, AbsTaskClassification):
     about = ("Classification", "accuracy", "t2c")
     counts: ClassVar[Mapping[str, int]] = {"train": 1000, "selection": 600, "confirmation": 1000}
     evaluator_model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
-    samples_per_label = 10_000
-    n_experiments = 1
+    rules = 2
+
+    def _undersample_data(
+        self, dataset: Any, experiment_num: int, idxs: list[int] | None = None
+    ) -> tuple[Any, list[int], list[int]]:
+        """mteb's hook that draws the training rows of one experiment."""
+        pair, second = divmod(experiment_num, 2)
+        rows = np.random.default_rng([self.seed, pair]).permutation(len(dataset)).tolist()
+        labels = list(dataset[self.label_column_name])
+        half: dict[Any, int] = defaultdict(int)
+        chosen = []
+        for row in rows:  # every second row of a label
+            if half[labels[row]] % 2 == second:
+                chosen.append(row)
+            half[labels[row]] += 1
+        return dataset.select(chosen), rows, chosen
 
 
 class StdlibDocstringRetrieval(_Stdlib, AbsTaskRetrieval):
@@ -144,27 +162,38 @@ class StdlibIndentClassification(_Classification):
     after its last word is cut off.
     """
 
-    rules = 2
+    rules = 3
     rows = staticmethod(items.indents)
 
 
-class StdlibTypoClassification(_Classification):
+class _OrderProbe(_Classification):
+    """A question about passages that other tasks ask something else of.
+
+    Attributes:
+        item_column: What a row is made of. Where tasks have the same items, their scores are high or low together, and
+            the intervals of a mean over tasks take that into account.
+    """
+
+    item_column: ClassVar[str] = "item"
+
+
+class StdlibTypoClassification(_OrderProbe):
     """Six pairs of neighbouring letters exchanged in a passage of library source, or none."""
 
     rows = staticmethod(items.typos)
 
 
-class StdlibTokenOrderClassification(_Classification):
+class StdlibTokenOrderClassification(_OrderProbe):
     """Six pairs of neighbouring tokens exchanged within a passage of library source, or none."""
 
-    rules = 2
+    rules = 3
     rows = staticmethod(items.token_order)
 
 
-class StdlibLineOrderClassification(_Classification):
+class StdlibLineOrderClassification(_OrderProbe):
     """The lines within a passage of library source in a random order, or as they were; the outer two lines stay."""
 
-    rules = 2
+    rules = 3
     rows = staticmethod(items.line_order)
 
 

@@ -1,0 +1,131 @@
+"""The items of a score by type of task: what they are called, and what measures them."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tl_search.scoring import replicates as measures
+from tl_search.scoring.clusterings import clustering
+from tl_search.scoring.items import Items, Part, Runs, joint_digest
+
+
+def _classification(part: Part) -> Items:
+    if part.run.is_cross_validation:
+        raise ValueError(f"tasks.names: {part.task.name} cannot be confirmed: it has no test split of its own")
+    data, name = part.data(), part.task.main_score
+    labels = np.asarray(list(data[part.run.label_column_name]))
+    heads = [measures.classification(name, labels, np.asarray(predicted)) for predicted in part.predictions()]
+    runs = _heads(part, heads)
+    return Items(part.names(data), None if runs else measures.over(np.mean, heads), runs=runs)
+
+
+def _heads(part: Part, heads: Sequence[measures.Measure]) -> Runs | None:
+    """The heads, which were fitted on different draws of the training rows.
+
+    How they differ tells how the score differs between draws of this size *from these rows*. Other rows would add to
+    that, since two draws have rows in common. Where heads come in pairs on halves of the rows that have none in common,
+    half of the difference of a pair tells the whole (McCarthy, 1969, on balanced half-samples). Else, for a score that
+    is linear in what each row contributes, other rows add share / (1 - share) of the variance between heads (Shao and
+    Wu, 1989, on the jackknife that leaves out many); scores that are not linear vary less.
+    """
+    table = part.splits()[part.run.train_split]
+    drawn = part.heads
+    share = _share_of_labels(list(table[part.run.label_column_name]), drawn[0])
+    if len(heads) < 2 or share == 1:
+        return None
+    texts = part.names(table)
+    names = [joint_digest(sorted(texts[row] for row in rows)) for rows in drawn]
+    pairs = [*zip(range(0, len(heads), 2), range(1, len(heads), 2), strict=False)]
+    if len(heads) % 2 == 0 and all(sorted(drawn[a] + drawn[b]) == [*range(len(table))] for a, b in pairs):
+        halves = np.zeros((len(pairs), len(heads)))
+        for row, (a, b) in enumerate(pairs):
+            halves[row, [a, b]] = np.array([1, -1]) / 2 / np.sqrt(len(pairs))
+        return Runs(tuple(heads), tuple(names[::2]), halves, len(pairs))
+    return Runs.alike(heads, names, share / (1 - share) + 1 / len(heads))
+
+
+def _share_of_labels(labels: Sequence[Any], rows: Sequence[int]) -> float:
+    """The share of its rows that a draw takes, of a mean label."""
+    there, taken = Counter(labels), Counter(labels[row] for row in rows)
+    return float(np.mean([taken[label] / count for label, count in there.items()]))
+
+
+# The first word of a main score → mteb's name of the scores of pairs that it is computed from.
+_PAIR_SCORES = {
+    "similarity": "similarity_scores",
+    "cosine": "cosine_scores",
+    "manhattan": "manhattan_distances",
+    "euclidean": "euclidean_distances",
+    "dot": "dot_scores",
+}
+
+
+def _pair_classification(part: Part) -> Items:
+    kind, _, name = part.task.main_score.partition("_")
+    kinds = [*_PAIR_SCORES] if kind == "max" else [kind]
+    data, column = part.data(), part.run.label_column_name
+    table = data[0] if len(data) == 1 else data  # older tasks: all pairs in one row
+    labels = np.asarray(list(table[column]))
+    predicted = part.predictions()
+    fields = [_PAIR_SCORES[kind] for kind in kinds]
+    scored = [np.asarray(predicted[field]) * (-1 if field.endswith("distances") else 1) for field in fields]
+    best = measures.over(np.max, [measures.pairs(name, scores, labels == 1) for scores in scored])
+    return Items(part.names(table), best)
+
+
+_STS_MAIN = tuple(f"{kind}{n}" for n in ("spearman", "pearson") for kind in ("", "cosine_", "manhattan_", "euclidean_"))
+
+
+def _sts(part: Part) -> Items:
+    kind, _, name = part.task.main_score.rpartition("_")
+    data = part.data()
+    gold = np.asarray(list(data["score"]), dtype=np.float64)
+    scores = np.asarray(part.predictions()[_PAIR_SCORES[kind or "similarity"]])
+    return Items(part.names(data), measures.correlation(name, gold, scores))
+
+
+_QUERY_SCORES = {
+    "ndcg_at_": "ndcg_cut_",
+    "map_at_": "map_cut_",
+    "recall_at_": "recall_",
+    "precision_at_": "P_",
+    "hit_rate_at_": "success_",
+}
+
+
+def _retrieval(part: Part) -> Items:
+    kind, _, cut = part.task.main_score.rpartition("_")
+    kind += "_"
+    scores, relevant, found = part.queries
+    names = sorted(scores)  # mteb's order depends on the arm's results
+    if kind in _QUERY_SCORES:
+        values = [scores[name][_QUERY_SCORES[kind] + cut] for name in names]
+    elif part.run.skip_first_result:
+        raise ValueError(f"tasks.names: {part.task.name} cannot be confirmed: its {kind}{cut} skips the first result")
+    else:
+        values = [_reciprocal_rank(found[name], relevant[name], int(cut)) for name in names]
+    queries = part.data()["queries"]
+    texts = dict(zip(queries["id"], map(str, queries["text"]), strict=True))
+    return Items(tuple(texts[name] for name in names), measures.mean_of(np.asarray(values)))
+
+
+def _reciprocal_rank(found: Mapping[str, float], relevant: Mapping[str, int], cut: int) -> float:
+    ranked = sorted(found, key=lambda document: (found[document], document), reverse=True)
+    places = (place for place, document in enumerate(ranked[:cut], 1) if relevant.get(document, 0) > 0)
+    return 1 / next(places, float("inf"))
+
+
+_RANKED = (*_QUERY_SCORES, "mrr_at_")
+_PAIRED = tuple(f"{kind}_{name}" for name in measures.PAIRS for kind in ("max", *_PAIR_SCORES))
+
+# Task type → (what makes its items, the main scores that can be resampled; where a name ends in "_", a number follows).
+TYPES: Mapping[str, tuple[Callable[[Part], Items], tuple[str, ...]]] = {
+    "Classification": (_classification, measures.CLASSIFICATION),
+    "Clustering": (clustering, ("v_measure",)),
+    "PairClassification": (_pair_classification, _PAIRED),
+    "Reranking": (_retrieval, _RANKED),
+    "Retrieval": (_retrieval, _RANKED),
+    "STS": (_sts, _STS_MAIN),
+}
