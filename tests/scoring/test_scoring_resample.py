@@ -92,6 +92,23 @@ def test_a_selected_cell_that_cannot_be_resampled_has_its_score(tiny, arm, embed
     assert (found.standard_error, 0 < found.value < 1) == (None, True)
 
 
+def test_a_task_of_several_subsets_is_evaluated_once_and_its_replicates_are_the_mean_of_theirs(
+    tiny, arm, embed, monkeypatch
+):
+    from tl_search.scoring import resample
+
+    def copies(subset):
+        spec = describe("TinyLanguages", "confirmation", subset)
+        return confirm_cell(arm, spec, embed(task_texts("TinyLanguages", "confirmation", subset)), 50, 0)
+
+    parts, evaluated, run = [copies(subset) for subset in ("en", "de")], [], resample.evaluate
+    monkeypatch.setattr(resample, "evaluate", lambda spec, *rest: evaluated.append(spec.subset) or run(spec, *rest))
+    score, found = copies("en,de")
+    assert evaluated == ["en,de"]
+    assert score.value == pytest.approx(np.mean([part.value for part, _ in parts]), abs=1e-6)
+    assert found == pytest.approx(np.mean([copy for _, copy in parts], axis=0))
+
+
 def test_types_that_cannot_be_resampled_are_refused_by_name(tiny, arm, embed):
     with pytest.raises(ValueError, match="TinySummaries cannot be confirmed; type: must be one of Classification"):
         confirm(arm, embed, "TinySummaries")

@@ -1,16 +1,27 @@
-"""The items of clustering tasks, and how their score varies with other clusterings."""
+"""The items of clustering tasks, and how their score varies with other texts and other starts of k-means.
+
+A clustering score depends on its texts twice: they are what the clusters are measured on, and they are what the
+clusters are made of. So a replicate must cluster again. That is slow, and a few times say enough (`Items.again`).
+"""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from tl_search.scoring import replicates as measures
-from tl_search.scoring.items import Items, Part, Runs, joint_digest, on
+from tl_search.scoring.items import Again, Items, Part, Runs, joint_digest, on
+
+TIMES = 20  # that texts are weighted anew and clustered again
+MOVED = 3  # clusterings of each level that are moved each time; their mean stands for that of all
 
 
 def clustering(part: Part) -> Items:
-    """mteb clusters samples of the texts again and again; an item counts as often as it is in a sample."""
+    """mteb clusters samples of the texts again and again; an item counts as often as it is in a sample.
+
+    The samples and the starts of k-means are random, and the clusterings of one arm differ by much more than the mean
+    over them would differ with other texts. So each is not begun anew on weighted texts, but goes on from where it
+    ended, until it settles there. How the mean varies with starts and samples is what its own clusterings tell.
+    """
     if not hasattr(part.run, "max_documents_per_cluster"):
         return _clustered_sets(part)
     run, data = part.again, part.data()
@@ -20,73 +31,77 @@ def clustering(part: Part) -> Items:
     if limit is not None:  # mteb's first use of the task's random state
         data = data.select(run.rng_state.sample(range(len(data)), k=min(len(data), limit)))
     labels = [label if isinstance(label, list) else [label] for label in data[run.label_column_name]]
-    samples, predicted = [], part.predictions().values()
-    for level, assigned in enumerate(predicted):
+    states = None if part.watch.quick else part.vectors(data[run.input_column_name])
+    samples: list[measures.Measure] = []
+    moved: list[measures.Measure] = []
+    for level, assigned in enumerate(part.predictions().values()):
         known = np.flatnonzero([len(label) > level and label[level] != -1 for label in labels])
-        for clusters in assigned:
+        for number, clusters in enumerate(assigned):
             drawn = known[run.rng_state.choices(range(len(known)), k=run.max_documents_per_cluster)]
             kept, first, times = np.unique(drawn, return_index=True, return_counts=True)
             named = np.asarray([labels[place][level] for place in kept])
-            samples.append(on(kept, measures.v_measure(named, np.asarray(clusters)[first], times)))
+            ended = np.asarray(clusters)[first]
+            samples.append(on(kept, measures.v_measure(named, ended, times)))
+            if states is not None and number < MOVED:
+                moved.append(on(kept, _moved(states[kept], named, ended, times)))
     names = part.names(data)
-    if part.watch.quick:
-        again = _again(names, samples, 1 / len(samples)) if len(samples) > 1 else None
-        return Items(names, None if again else measures.over(np.mean, samples), runs=again)
-    levels = [
-        _cluster_again(part, data, [label[level : level + 1] for label in labels]) for level in range(len(predicted))
-    ]
-    others = [measures.over(np.mean, one) for one in zip(*levels, strict=True)]
-    return Items(names, measures.over(np.mean, samples), runs=_again(names, others, OTHER_TEXTS))
+    items, count = joint_digest(names), len(samples)
+    starts = Runs.alike(samples, [f"{items} {number}" for number in range(count)], 1 / count) if count > 1 else None
+    again = Again(measures.over(np.mean, moved), TIMES) if moved else None
+    return Items(names, None if starts else measures.over(np.mean, samples), runs=starts, again=again)
 
 
-ASSIGNMENTS = 10  # that are tried
-# The variance of the score that is due to other clusters, as a multiple of that between clusterings of drawn texts.
-# Such a clustering has one start, and the score is a mean over ten; but weights of items leave the clusters as they
-# are, so they miss what both have in common. The number is chosen by experiments/coverage, not derived.
-OTHER_TEXTS = 0.4
+def _moved(states: np.ndarray, labels: np.ndarray, ended: np.ndarray, times: np.ndarray) -> measures.Measure:
+    """The V-measure of weighted texts after k-means has gone on with these weights from the clusters that it found.
 
+    Args:
+        states: Vectors (text, width).
+        ended: The cluster of each text.
+        times: How often each text is in the sample.
+    """
+    from sklearn.cluster import KMeans
 
-def _cluster_again(part: Part, data: Any, labels: Sequence[Sequence[Any]]) -> list[measures.Measure]:
-    """All texts as they are assigned by clusterings of as many drawn ones: other texts give other clusters."""
-    from sklearn.cluster import MiniBatchKMeans
+    found = np.unique(ended)
+    centres = np.stack([np.average(states[ended == one], axis=0, weights=times[ended == one]) for one in found])
 
-    known = np.flatnonzero([list(label) not in ([], [-1]) for label in labels])
-    named = np.asarray([labels[int(place)][0] for place in known])
-    states = part.vectors(data[part.run.input_column_name])[known]
-    count, size = len(np.unique(named)), part.run.k_mean_batch_size
-    found = []
-    for seed in range(part.run.seed, part.run.seed + ASSIGNMENTS):
-        drawn = np.random.default_rng(seed).integers(len(known), size=len(known))
-        means = MiniBatchKMeans(count, batch_size=size, n_init=1, random_state=seed).fit(states[drawn])
-        found.append(on(known, measures.v_measure(named, means.predict(states))))
-    return found
+    def measure(weights: np.ndarray) -> np.ndarray:
+        values = []
+        for row in weights:
+            means = KMeans(len(found), init=centres, n_init=1).fit(states, sample_weight=row * times)
+            values.append(measures.v_measure(labels, means.labels_, times)(row[None])[0])
+        return np.asarray(values)
+
+    return measure
 
 
 def _clustered_sets(part: Part) -> Items:
-    """For tasks with several sets of texts, each clustered once: how it may be clustered is tried some times more."""
-    from sklearn.cluster import MiniBatchKMeans
-
-    assigned, assignments = iter(part.predictions()), 1 if part.watch.quick else ASSIGNMENTS
-    data, size = part.data(), 0
-    sets: list[list[measures.Measure]] = []
+    """For tasks with several sets of texts, each clustered once: weighted texts are clustered from another start."""
+    data, assigned = part.data(), iter(part.predictions())
+    size, sets, others = 0, list[measures.Measure](), list[measures.Measure]()
     for texts, labels in zip(data[part.run.input_column_name], data[part.run.label_column_name], strict=True):
         named, place = np.asarray(labels), slice(size, size + len(labels))
         size = place.stop
-        count = len(set(labels))
-        if count > 1:
-            states, tried = part.vectors(texts), [np.asarray(next(assigned))]
-            for seed in range(1, assignments):
-                again = MiniBatchKMeans(count, batch_size=500, n_init="auto", random_state=part.run.seed + seed)
-                tried.append(again.fit(states).labels_)
-        else:  # mteb does not cluster a set that has only one label
-            tried = [np.zeros(len(labels), dtype=int)] * assignments
-        sets.append([on(place, measures.v_measure(named, clusters)) for clusters in tried])
-    whole = [measures.over(np.mean, one) for one in zip(*sets, strict=True)]
+        alone = len(set(labels)) < 2  # mteb does not cluster such a set
+        whole = measures.v_measure(named, np.zeros(len(labels), dtype=int) if alone else np.asarray(next(assigned)))
+        sets.append(on(place, whole))
+        if not part.watch.quick:
+            others.append(on(place, whole if alone else _another(part, texts, named)))
     names = tuple(text for texts in data[part.run.input_column_name] for text in texts)
-    runs = _again(names, whole, 1.0) if len(whole) > 1 else None
-    return Items(names, None if runs else measures.over(np.mean, whole), exact=False, runs=runs)
+    again = Again(measures.over(np.mean, others), TIMES) if others else None
+    return Items(names, measures.over(np.mean, sets), exact=False, again=again)
 
 
-def _again(names: Sequence[str], runs: Sequence[measures.Measure], factor: float) -> Runs:
-    items = joint_digest(names)
-    return Runs.alike(runs, [f"{items} {number}" for number in range(len(runs))], factor)
+def _another(part: Part, texts: Sequence[str], labels: np.ndarray) -> measures.Measure:
+    """The V-measure of weighted texts that are clustered as mteb does, each time from another start."""
+    from sklearn.cluster import MiniBatchKMeans
+
+    states, count = part.vectors(texts), len(np.unique(labels))
+
+    def measure(weights: np.ndarray) -> np.ndarray:
+        values = []
+        for number, row in enumerate(weights, part.run.seed + 1):
+            means = MiniBatchKMeans(count, batch_size=500, n_init="auto", random_state=number)
+            values.append(measures.v_measure(labels, means.fit(states, sample_weight=row).labels_)(row[None])[0])
+        return np.asarray(values)
+
+    return measure

@@ -18,16 +18,19 @@ from scipy.special import gammaincinv, ndtri
 BLOCK = 2_000_000  # weights that are in memory at once
 
 
-def weights(names: Sequence[str], seed: int, resamples: int) -> Iterator[np.ndarray]:
+def weights(names: Sequence[str], seed: int, resamples: int, halves: bool = False) -> Iterator[np.ndarray]:
     """Blocks of weights (resample, item), with `resamples` rows in all: exponential, with mean 1.
 
     Args:
         names: What each item is; equal names get equal weights.
+        halves: Whether each weight is 2 or 0 instead, either as likely as the other: these have the same mean and
+            variance, and no item weighs more than the others that are there (half-samples; McCarthy, 1969).
     """
     keys = _keys("item", names, seed)
     block = max(1, BLOCK // len(names))
     for first in range(0, resamples, block):
-        yield -np.log(_uniform(keys, range(first, min(first + block, resamples))))
+        drawn = _uniform(keys, range(first, min(first + block, resamples)))
+        yield 2.0 * (drawn < 0.5) if halves else -np.log(drawn)
 
 
 def normal(names: Sequence[str], seed: int, resamples: int) -> np.ndarray:

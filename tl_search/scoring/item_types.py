@@ -72,7 +72,8 @@ def _pair_classification(part: Part) -> Items:
     fields = [_PAIR_SCORES[kind] for kind in kinds]
     scored = [np.asarray(predicted[field]) * (-1 if field.endswith("distances") else 1) for field in fields]
     best = measures.over(np.max, [measures.pairs(name, scores, labels == 1) for scores in scored])
-    return Items(part.names(table), best)
+    rarer = int(min((labels == 1).sum(), (labels != 1).sum()))
+    return Items(part.names(table), best, halves=True, counted=rarer)
 
 
 _STS_MAIN = tuple(f"{kind}{n}" for n in ("spearman", "pearson") for kind in ("", "cosine_", "manhattan_", "euclidean_"))

@@ -52,6 +52,19 @@ class Runs:
 
 
 @dataclass(frozen=True)
+class Again:
+    """What must be made anew of weighted items before it can be measured, such as clusters.
+
+    Args:
+        measure: Does so, and computes the main score.
+        times: For how many weightings, since it is slow.
+    """
+
+    measure: measures.Measure
+    times: int
+
+
+@dataclass(frozen=True)
 class Items:
     """The evaluated items of one arm.
 
@@ -60,12 +73,19 @@ class Items:
         measure: Computes the main score of any weighting of the items; None where the runs say it.
         exact: Whether the measure of all items, each once, equals mteb's score.
         runs: What the evaluation repeats; None where it repeats nothing, or nothing that differs.
+        again: What items do to the score, where the measure tells only a part of it.
+        halves: Whether replicates leave items out instead of weighting them; for measures that look at how items are
+            ranked, and take an item that weighs much for several that agree.
+        counted: How many items the score is a mean over, where not over all.
     """
 
     names: tuple[str, ...]
     measure: measures.Measure | None
     exact: bool = True
     runs: Runs | None = None
+    again: Again | None = None
+    halves: bool = False
+    counted: int | None = None
 
     def score(self, weights: np.ndarray) -> np.ndarray:
         """The score (resample,) of weighted items (resample, item)."""

@@ -25,7 +25,7 @@ from tl_search.plane.pull import Score, TaskSpec
 from tl_search.scoring import draws
 from tl_search.scoring.evaluation import evaluate, fresh_task, must_be_one_of, score_cell
 from tl_search.scoring.item_types import TYPES
-from tl_search.scoring.items import Items, Part, Runs, Watch
+from tl_search.scoring.items import Again, Items, Part, Runs, Watch, joint_digest
 
 RESAMPLES = 200  # for a standard error alone
 
@@ -115,25 +115,40 @@ def _items(part: Part, score: float) -> Items:
 def replicate(items: Items, score: float, seed: int, resamples: int) -> np.ndarray:
     """Replicates (resample,) of a score: it, and how it deviates with other items and other runs."""
     means, scores = [], []
-    for block in draws.weights(items.names, seed, resamples):
+    for block in draws.weights(items.names, seed, resamples, items.halves):
         runs = items.run_scores(block)
         scores.append(runs)
         means.append(items.measure(block) if items.measure else runs.mean(axis=1))
-    found = score + _by_items(items.names, np.concatenate(means), seed)
+    if items.again:
+        found = score + _by_making_again(items.names, items.again, seed, resamples)
+    else:
+        found = score + _by_items(items, np.concatenate(means), seed)
     if items.runs:
         whole = items.run_scores(np.ones((1, len(items.names))))[0]
         found += _by_runs(items.runs, whole, np.concatenate(scores), seed)
     return found
 
 
-def _by_items(names: tuple[str, ...], scores: np.ndarray, seed: int) -> np.ndarray:
+def _by_making_again(names: tuple[str, ...], again: Again, seed: int, resamples: int) -> np.ndarray:
+    """Deviations (resample,) that have the spread of a few scores of weighted items.
+
+    Each is a sum of theirs with random signs and sizes, which all arms have in common.
+    """
+    few = np.concatenate([again.measure(block) for block in draws.weights(names, seed, again.times)])
+    what = joint_digest(sorted(set(names)))
+    leaning = draws.normal([f"{what} {number}" for number in range(again.times)], seed, resamples)
+    free = again.times - 1
+    return leaning @ (few - few.mean()) / np.sqrt(free) * draws.student([what], free, seed, resamples)
+
+
+def _by_items(items: Items, scores: np.ndarray, seed: int) -> np.ndarray:
     """Deviations (resample,) from the scores (resample,) of weighted items."""
-    count = len(set(names))
+    count = items.counted or len(set(items.names))
     if count < 2:
         return np.zeros(len(scores))
-    # weighted means vary by n - 1 over n + 1 of what the variance of a mean is estimated to be
-    spread = np.sqrt((count + 1) / (count - 1)) * draws.student(names, count - 1, seed, len(scores))
-    return (scores - scores.mean()) * spread
+    # means with exponential weights vary by n - 1 over n + 1 of what the variance of a mean is estimated to be
+    wider = 1.0 if items.halves else np.sqrt((count + 1) / (count - 1))
+    return wider * (scores - scores.mean()) * draws.student(items.names, count - 1, seed, len(scores))
 
 
 def _by_runs(runs: Runs, whole: np.ndarray, scores: np.ndarray, seed: int) -> np.ndarray:
