@@ -280,7 +280,7 @@ def caveats(findings: Findings) -> list[str]:
         )
         found.append(
             f"{chosen}The intervals are bootstrap confidence intervals: they tell how much the scores would vary with "
-            "other test items, other rows to train a classifier on, and another start of a clustering. They do not "
+            "other test items, other rows to train a classifier on, and other clusters. They do not "
             "tell how much they would vary with other training seeds of the model or other datasets."
         )
         found += [*winners_curse(outcome, plane.same_split), *official(outcome), *superseded(plane)]

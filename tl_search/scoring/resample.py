@@ -4,8 +4,9 @@ A replicate is the score as it might have been with other data. It varies what t
 
 - *the items*: each has a random weight, which belongs to its content (`draws`), so that replicate i has the same items
   for every arm, and for every task over the same texts (a paired bootstrap; Efron and Tibshirani, 1993, ch. 16);
-- *the runs* that an evaluation repeats: the training rows that a classifier's heads are fitted on, the assignments of a
-  clustering. The runs' scores on all items vary around their mean, and replicate i leans towards the same runs for
+  where clusters are made of the items, a few weightings are clustered again, and their spread is what replicates have;
+- *the runs* that an evaluation repeats: the training rows that a classifier's heads are fitted on, the starts of
+  clusterings. The runs' scores on all items vary around their mean, and replicate i leans towards the same runs for
   every arm.
 
 Both spreads are estimated from as many values as there are items, and runs; with few, such an estimate is uncertain, so
@@ -33,8 +34,8 @@ RESAMPLES = 200  # for a standard error alone
 def estimate_cell(arm: Arm, task: TaskSpec, vectors: Mapping[str, np.ndarray]) -> Score:
     """The cell's score, as `score_cell` gives it, with its standard error.
 
-    There is none for tasks and main scores that cannot be resampled. For older clustering tasks it leaves out
-    how the clustering varies, since to try that takes many times longer than the score.
+    There is none for tasks and main scores that cannot be resampled. For clustering it leaves out how clusters would
+    move with other texts, since to try that takes as long as the score, or many times longer.
 
     Args:
         vectors: Text digest → vector (width,), for all texts of `task_texts`.
