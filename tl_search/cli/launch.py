@@ -80,8 +80,8 @@ def one_of_several() -> bool:
     return len(_checked) > 1
 
 
-def launch(line: CommandLine, jobs: list[Job]) -> int:
-    """Run the jobs and give the exit code of them all."""
+def launch(line: CommandLine, jobs: list[Job], table: bool = True) -> int:
+    """Run the jobs and give the exit code of them all; several end with a `table` of what they found."""
     from hydra.types import RunMode
 
     away = sent_away(jobs)
@@ -89,13 +89,14 @@ def launch(line: CommandLine, jobs: list[Job]) -> int:
         check_slurm(jobs[0].config.hydra.launcher)
     if away:
         tell_logs(jobs)
+    table = table and (len(jobs) > 1 or away)
     try:
         code = _launch(line, jobs)
     except Exception:
-        if len(jobs) > 1 or away:
+        if table:
             tell_found(jobs)
         raise
-    if len(jobs) > 1 or away:
+    if table:
         tell_found(jobs)
     return code
 
