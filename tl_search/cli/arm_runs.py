@@ -118,7 +118,7 @@ def _check_steps(at: Sequence[int], jobs: "Sequence[Job]") -> None:
 
 
 def _trained(line: CommandLine, jobs: "Sequence[Job]") -> int:
-    """Carry out a line of `tl train`, unless all of its runs are over. DIVERGED if a run has, and the others are done."""
+    """Carry out a line of `tl train`, unless all of its runs are over. DIVERGED where the only trouble is that."""
     from tl_search.cli.launch import launch
 
     if not all(state.state_of(_run_of(job)) in _OVER for job in jobs):
