@@ -80,9 +80,11 @@ def branched(wanted: Wanted, shared: Sequence[str]) -> Branched:
     base, code = _base(wanted, shared)
     if code != DONE:
         return Branched((), (), code)
-    words = [f"branch_from={quoted(base)}", f"curriculum={','.join(wanted.curricula)}", "branch.data=restart"]
+    words = [f"branch_from={quoted(base)}", f"curriculum={','.join(wanted.curricula)}"]
     words.append(f"seed={','.join(map(str, wanted.seeds))}")
     own = [word for word in wanted.settings if not is_new(wanted.base) or room_of(word) in (*_OF_ARMS, *_OF_ALL)]
+    if not any(key_of(word) == "branch.data" for word in own):
+        words.append("branch.data=restart")  # so that the seeds read other text, or the same in another order
     line, jobs = _checked(["-m", *words, *shared, *own])
     _check_steps(wanted.at, jobs)
     code = _trained(line, jobs)

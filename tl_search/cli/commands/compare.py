@@ -20,7 +20,7 @@ from tl_search.plane.revision import step_of
 from tl_search.runs.target import Target
 
 _OWN = ("base", "curricula", "seeds", "settings", "runs", "metric", "mode", "at", "threshold", "output", "plugins")
-_MADE = ("branch_from", "resume", "curriculum", "seed", "branch.data")  # settings of the arms that this command makes
+_MADE = ("branch_from", "resume", "curriculum", "seed")  # settings of the arms that this command makes
 MODES = ("min", "max")
 
 
