@@ -24,7 +24,7 @@ stages: {whole: {weights: {next_token: 1.0e-13}}}
 
 
 def own_curricula():
-    """Options beside the built-in ones: one that does not learn, one with another name, one for a huge learning rate."""
+    """Options beside the built-in ones: one that learns nothing, one with another name, one for a huge rate."""
     place = Path("conf/curriculum")
     place.mkdir(parents=True)
     (place / "still.yaml").write_text(STILL)

@@ -109,7 +109,7 @@ def _checked(words: Sequence[str]) -> "tuple[CommandLine, list[Job]]":
     from tl_search.cli.config.preflight import preflight
     from tl_search.cli.config.resumed import with_choices
 
-    line = with_choices(parse("train", words))
+    line = with_choices(parse("train", [*words, "hydra/hydra_logging=disabled"]))  # one line for each run is enough
     return line, preflight(line, commands.find("train"))
 
 
@@ -125,7 +125,7 @@ def _trained(line: CommandLine, jobs: "Sequence[Job]") -> int:
 
     if not all(state.state_of(_run_of(job)) in _OVER for job in jobs):
         try:
-            code = launch(line, list(jobs), table=False)
+            code = launch(line, list(jobs), inner=True)
         except JobFailed as error:  # which a launcher raises in the place of the first job that failed
             if error.code != DIVERGED:
                 raise
