@@ -12,7 +12,9 @@ from tl_search.report.arms import read_arms
 from tl_search.report.arms_page import render_arms
 from tl_search.report.arms_table import write_comparison
 from tl_search.report.arms_verdict import headline, in_words, next_steps, sentences
+from tl_search.report.branch_curves import read_branch
 from tl_search.report.event_files import read_curves
+from tl_search.runs.record import RunRecord
 
 SCATTER = (0.0, 0.02, -0.01)
 
@@ -122,6 +124,27 @@ def test_more_is_better_for_an_accuracy_and_a_metric_without_a_direction_asks_fo
     assert compare_arms(read_arms(runs, metric="x/y", mode="min")).winner().name == "plain"
     with pytest.raises(ValueError, match=r"^metric: no run has measured eval/los; did you mean eval/loss\?"):
         read_arms(runs, metric="eval/los")
+
+
+def test_stages_are_read_where_the_curve_of_a_run_rises(tmp_path):
+    from torch.utils.tensorboard import SummaryWriter
+
+    runs = arms(tmp_path, 0.0)
+    for run in runs[3:]:
+        with SummaryWriter(str(run / "tensorboard")) as writer:
+            for step, stage in {100: 0, 120: 0, 150: 1, 160: 1}.items():  # later than it was planned
+                writer.add_scalar("curriculum/stage", stage, step)
+    assert [dict(arm.stages) for arm in read_arms(runs).arms] == [{}, {}]
+    again = json.loads((runs[3] / "run.json").read_text())
+    again["plan"]["curriculum"]["stages"]["late"]["start"] = 150
+    (runs[3] / "run.json").write_text(json.dumps(again))
+    assert read_branch(runs[3], RunRecord.read(runs[3])).stages == {150: "late"}
+
+
+def test_the_branch_is_a_start_where_other_weights_hold_than_in_the_parent(tmp_path):
+    early = {"late": {**LATE["late"], "start": 0}}
+    run = write_branch(tmp_path, "early", 0, falling(2.0), stages=early)
+    assert read_branch(run, RunRecord.read(run)).stages == {100: "late"}
 
 
 def test_one_run_may_be_the_run_of_two_arms(tmp_path):

@@ -100,8 +100,8 @@ def launch(line: CommandLine, jobs: list[Job], inner: bool = False) -> int:
     if away:
         tell_logs(jobs)
     if inner:
-        said = (f"run {number} of {len(jobs)}: {title}" for number, title in enumerate(titles(jobs), 1) if title)
-        _headings.update(zip(map(_key, jobs), said, strict=False))
+        for number, (job, title) in enumerate(zip(jobs, titles(jobs), strict=True), 1):
+            _headings[_key(job)] = f"run {number} of {len(jobs)}: {title}"
         return _launch(line, jobs)
     try:
         code = _launch(line, jobs)

@@ -21,7 +21,6 @@ from tl_search.runs.target import Target
 
 _OWN = ("base", "curricula", "seeds", "settings", "runs", "metric", "mode", "at", "threshold", "output", "plugins")
 _MADE = ("branch_from", "resume", "curriculum", "seed")  # settings of the arms that this command makes
-MODES = ("min", "max")
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,8 @@ class ComparePlan:
 
 def plan(parts: Mapping[str, Any]) -> ComparePlan:
     """The comparison that the settings ask for. Raises ValueError."""
+    from tl_search.report.metric import MODES
+
     base = convert(parts["base"], str | None, "base")
     curricula = convert(parts["curricula"], tuple[str, ...], "curricula")
     settings = convert(parts["settings"], tuple[str, ...], "settings")
