@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from tl_search.cli import commands
 from tl_search.cli.config.compose import CommandLine, parse, quoted
-from tl_search.errors.exit_codes import DIVERGED, DONE, TRY_AGAIN, worst
-from tl_search.errors.kinds import JobFailed
+from tl_search.errors.exit_codes import DIVERGED, DONE, TRY_AGAIN
+from tl_search.errors.kinds import DivergedError, JobFailed
 from tl_search.plane.revision import step_of
 from tl_search.runs import state
 from tl_search.runs.layout import RunPaths
@@ -76,6 +76,7 @@ def branched(wanted: Wanted, shared: Sequence[str]) -> Branched:
     Raises:
         BadInput: one of the lines has a mistake.
         ValueError: a step of `at` is beyond the arms' end.
+        DivergedError: the base has diverged, or every run has.
     """
     base, code = _base(wanted, shared)
     if code != DONE:
@@ -132,9 +133,13 @@ def _trained(line: CommandLine, jobs: "Sequence[Job]") -> int:
             code = DIVERGED
         if code not in (DONE, DIVERGED):
             return code
-    found = [state.state_of(_run_of(job)) for job in jobs]
-    codes = {state.DONE: DONE, state.DIVERGED: DIVERGED}
-    return worst(codes.get(each, TRY_AGAIN) for each in found)
+    found = {state.state_of(_run_of(job)) for job in jobs}
+    if not found <= {*_OVER}:  # beside one that has diverged, which is the worse code
+        return TRY_AGAIN
+    if found == {state.DIVERGED}:
+        told = [str(_run_of(job)) for job in jobs]
+        raise DivergedError(f"all of these have diverged, so that there is nothing to compare: {', '.join(told)}")
+    return DIVERGED if state.DIVERGED in found else DONE
 
 
 def _run_of(job: "Job") -> Path:
