@@ -46,7 +46,7 @@ def test_identical_curricula_show_no_difference_and_a_planted_one_is_found(run, 
         f"base={run}@step2",
         "curricula=[current,same,still]",
         "seeds=3",
-        *("trainer.max_steps=12", "optimizer.lr=0.01", "branch.lr=restart", "eval_interval=5"),
+        *("trainer.max_steps=12", "optimizer.lr=0.01", "branch.lr=restart", "eval_interval=5", "logger=tensorboard"),
         *("at=[5,10]", "threshold=1.0", f"hydra.searchpath=[file://{Path('conf').resolve()}]", "output=found"),
     ]
     code, out, err = told(capsys, *words)
@@ -117,7 +117,7 @@ def test_arms_are_trained_through_a_launcher_also_those_that_diverge(run, folder
     own_curricula()
     words = [f"base={run}@step2", "curricula=[tame,current]", "seeds=1", "launchers=local", "output=found"]
     words += [f"hydra.searchpath=[file://{Path('conf').resolve()}]", "hydra.launcher.cpus_per_task=1"]
-    wild = ["optimizer.lr=1e20", "optimizer.weight_decay=0", "branch.lr=restart", "trainer.max_steps=8"]
+    wild = ["optimizer.lr=1e20", "optimizer.weight_decay=0", "branch.optimizer=reset", "trainer.max_steps=8"]
     code, out, err = told(capsys, *words, *wild)
     assert code == 3, err  # done, but a run has diverged
     assert "job 0 (curriculum=tame" in err

@@ -93,7 +93,8 @@ def missing(found: Comparison) -> list[str]:
             runs = "; ".join(_how(seed, run) for seed, run in sorted(arm.diverged.items()))
             others = f"Final and {arms.metric.extreme} values are of the others, which flatters {arm.name}"
             of = f"{len(arm.diverged)} of {count(len(arm.runs), 'run')}"
-            said.append(f"{arm.name}: {of} diverged: {runs}. {others}; it is not named as the winner.")
+            rest = others if arm.finished else f"{arm.name} has no final value"
+            said.append(f"{arm.name}: {of} diverged: {runs}. {rest}; it is not named as the winner.")
     for row in found.rows:
         if row.key == "threshold steps":
             for number, arm in enumerate(arms.arms):
