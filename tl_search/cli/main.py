@@ -72,7 +72,7 @@ def _ended(words: list[str]) -> int:
     except SystemExit as error:  # Hydra ends its own flags (--version, --info) this way
         return error.code if isinstance(error.code, int) else DONE if error.code is None else 1
     except BaseException as error:
-        code, message = explain(error)
+        code, message = explain(error, kept=not {*words[:1]} & {*commands.BEGIN_ANEW})
         print(message, end="\n" if message else "", file=sys.stderr)
         return code
     finally:
