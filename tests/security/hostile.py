@@ -10,7 +10,24 @@ from hypothesis import strategies as st
 from tl_search.cli.config.compose import quoted
 
 TEXTS = (
-    *("", " ", "x", "null", "nan", "-1", "1e400", "0x10", "true", "~", "~/victim", "[", "{a: 1", "a=b", "a,b", "é" * 80),
+    *(
+        "",
+        " ",
+        "x",
+        "null",
+        "nan",
+        "-1",
+        "1e400",
+        "0x10",
+        "true",
+        "~",
+        "~/victim",
+        "[",
+        "{a: 1",
+        "a=b",
+        "a,b",
+        "é" * 80,
+    ),
     *("../victim", "VICTIM", "VICTIM/deep/er", "a/../../victim", "..", ".", "/", "/dev/null", "/dev/stdin", "x" * 300),
     *("\x1b[31mred\x1b[0m", "two\nlines", "nul\0", "\u202eback", "\ud7ff\uffff", "%(message)s", "%d", "{0.__class__}"),
     *("${oc.env:HF_TOKEN}", "${oc.env:HOME}", "${oc.create:{_target_: os.system}}", "${oc.decode:x}", "${nope}", "${"),
@@ -32,7 +49,7 @@ NODES: tuple[Any, ...] = (
     {"()": "builtins.open", "file": "MARKER", "mode": "w"},
     {"class": "logging.FileHandler", "filename": "VICTIM/x.log"},
     {"a": {"b": [None, {"c": "${a}"}]}},
-    {1: 2, None: 3, True: 4},
+    {2: 3, None: 4, True: 5},
     {"": {"": ""}},
     {"a.b": 1, "a b": 2, "\x1b": 3},
 )

@@ -7,6 +7,7 @@ then applied to the recorded settings.
 """
 
 import copy
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -120,7 +121,7 @@ def resumed(config: DictConfig, hydra: Any) -> DictConfig:
 
 def _is_there(key: str, place: str | None, run: Path) -> bool:
     """Whether a folder of a record is still there, and is one into which the run of somebody else may lead."""
-    if place is None or not Path(place).is_dir():
+    if place is None or not os.path.isdir(place):  # which no name is too long for
         return place is None
     if is_in_use(key, place) or is_allowed(place, (), run.resolve().parent.parent):
         return True
@@ -221,6 +222,6 @@ def _search_path(given: Sequence["Override"]) -> list[Path]:
 
 def _choices(run: Path) -> Mapping[str, Any]:
     """The options of a run's groups, in so far as it has recorded them. Raises BadInput if they are no options."""
-    found = (read(run).get(CHOICES) or {}) if RunPaths(run).config.exists() else {}
+    found = (read(run).get(CHOICES) or {}) if os.path.exists(RunPaths(run).config) else {}  # however long its name is
     check_choices(found, RunPaths(run).config)
     return found
