@@ -220,7 +220,9 @@ class House:
             assert not outside, (outside, told)
         assert before.keys() <= after.keys() or code != 2, told
         if code == 2:
-            lines = err.splitlines()  # the error comes last; before it there may be warnings, or what was done until then
+            lines = (
+                err.splitlines()
+            )  # the error comes last; before it there may be warnings, or what was done until then
             assert [line.startswith("error: ") for line in lines].index(True) == len(lines) - 1, told
             tokens = self.work / "runs" / "cache"
             left = [path for path in new if not path.is_relative_to(tokens)]

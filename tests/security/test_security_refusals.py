@@ -60,6 +60,37 @@ def test_a_refusal_comes_before_anything_is_made(words, train):
     assert WRONG[words] in train(*words.split(" "))
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("compare base=step1 curricula=[current,two_stage] seeds=1e15", "seeds: must be <= 10,000, got"),
+        ("compare base=step1 curricula=[current,two_stage] seeds=0", "seeds: must be >= 1, got 0"),
+        ("compare base=step1 curricula=[current,two_stage] ~seeds", "seeds: must not be removed (seeds=VALUE sets it)"),
+        ("export run=. to=x ~run", "run: must not be removed"),
+        ("export run=. to=x overwrite=5", "overwrite: must be true or false, got 5"),
+        ("train ledger=5", "ledger: must be text, got 5"),
+        ("train ~runs", "runs: must not be removed"),
+        ("train cache=false", "cache: must be text, got False"),
+    ],
+)
+def test_settings_that_no_class_declares_have_their_types_and_ceilings_too(words, said, refused):
+    assert refused(*words.split(" ")).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("logger: abc", "logger: must be"),
+        ("plugins: 5", "plugins: must be a list, got 5"),
+        ("plugins: ${hydra:run.dir}", "plugins: "),
+        ("runs: false", "runs: must be text, got False"),
+    ],
+)
+def test_a_node_of_another_kind_in_a_file_is_named(text, said, shared, train):
+    shared("experiments/mine.yaml", f"# @package _global_\n{text}\n")
+    assert train("experiments=mine").startswith(said)
+
+
 def test_a_search_of_a_folder_without_models_leaves_none_behind(refused):
     assert "checkpoints.path: " in refused("search", "checkpoints=folder", "checkpoints.path=.", "tasks=stdlib_quick")
 

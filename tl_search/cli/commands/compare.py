@@ -13,6 +13,7 @@ from tl_search.cli.command import Command
 from tl_search.cli.config.compose import SETTING, CommandLine, parse, quoted
 from tl_search.cli.config.convert import convert
 from tl_search.errors.exit_codes import DONE
+from tl_search.errors.limits import between
 from tl_search.errors.nearest import no_folder
 from tl_search.plane.revision import step_of
 from tl_search.runs.layout import RunPaths
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _OWN = ("base", "curricula", "seeds", "settings", "runs", "output", "plugins", "hydra")
 _MADE = ("branch_from", "resume", "curriculum", "seed", "branch.data")  # settings of the arms that this command makes
+_MOST_SEEDS = 10_000  # each is a training of every arm
 _OF_ARMS = ("branch", "tags")  # settings that the base does not have
 
 
@@ -88,8 +90,11 @@ def _is_new(base: str | None) -> bool:
 
 
 def _seeds(given: Any) -> tuple[int, ...]:
-    seeds = tuple(range(convert(given, int, "seeds"))) if not isinstance(given, list) else None
-    seeds = convert(given, tuple[int, ...], "seeds") if seeds is None else seeds
+    if isinstance(given, list):
+        seeds = convert(given, tuple[int, ...], "seeds")
+    else:
+        between(1, _MOST_SEEDS, seeds=(count := convert(given, int, "seeds")))
+        seeds = tuple(range(count))
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise ValueError(f"seeds: must be a number >= 1 or a list of different seeds, got {given!r}")
     return seeds

@@ -48,7 +48,7 @@ class Job:
 
 def preflight(line: CommandLine, command: Command) -> list[Job]:
     """Compose, check and build every job of a command line. Raises BadInput for the first mistake of any of them."""
-    with configs():
+    with configs(), readable():  # wherever an interpolation is looked up
         checked = [check(command, compose_job(command.name, words), line.overrides) for words in jobs(line)]
     tell_endpoint([job.plan for job in checked])
     return checked

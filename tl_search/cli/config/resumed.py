@@ -170,7 +170,7 @@ def _override(
             continue
         if name == "curriculum" and choices.get(name) == CURRENT:
             continue  # the one that the record has
-        if name in choices:
+        if name in choices and not isinstance(override.value(), dict):  # which sets parts of the option's node
             if recorded.get(name) != choices[name]:  # else its settings are in the record, as the run has them
                 place = place_of(name)
                 node = _with_entries(OmegaConf.select(config, place), OmegaConf.select(merged, place))
