@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from tl_search.checkpoints.repository import PUBLIC, endpoint
 from tl_search.cli.config.secrets import entries
