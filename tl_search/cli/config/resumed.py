@@ -135,7 +135,8 @@ def _is_there(key: str, place: str | None, run: Path) -> bool:
 
 def _relink(merged: DictConfig, recorded: DictConfig) -> None:
     """Let callbacks follow the folders again that the record has resolved: `ledger=OTHER` is for them, too."""
-    for entry in (merged.get("callbacks") or {}).values():
+    callbacks = merged.get("callbacks")
+    for entry in callbacks.values() if isinstance(callbacks, DictConfig) else ():  # a record may hold anything
         for key in SHARED:
             if OmegaConf.is_dict(entry) and key in entry and entry[key] == recorded.get(key):
                 entry[key] = f"${{{key}}}"
