@@ -23,6 +23,9 @@ def mistaken(path: Path) -> str:
 
 
 def told(path: Path) -> str:
-    """The same as the end of an error message."""
-    said = mistaken(path) if path.exists() else ""
+    """The same as the end of an error message; empty also where the file cannot be opened."""
+    try:
+        said = mistaken(path)
+    except OSError:
+        return ""
     return f"; it {said}" if said else ""

@@ -1,6 +1,5 @@
 """Checks every job of a command line before the first one starts and before anything is written."""
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,9 +28,10 @@ from tl_search.cli.config.trusting import check_trust
 from tl_search.errors.kinds import BadInput
 from tl_search.runs.links import refuse_links
 
-# Settings of any node that are paths, or lists of them.
+# Settings of any node that are paths.
 _PLACES = {"runs", "run", "cache", "ledger", "embeddings", "path", "from", "resume", "folder", "dirpath", "save_dir",
-           "root_dir", "default_root_dir", "to", "output", "diff", "base", "branch_from"}  # fmt: skip
+           "root_dir", "default_root_dir"}  # fmt: skip
+_NAMED = {*_PLACES, "to", "output", "diff", "base", "branch_from"}  # these may be empty, or are told so elsewhere
 # Folders that runs share, which are no fields of a class.
 _FOLDERS = {"runs": str, "cache": str | None, "ledger": str, "embeddings": str}
 _LONGEST = 255  # bytes of one name in a path, in all usual file systems
@@ -57,7 +57,7 @@ def preflight(line: CommandLine, command: Command) -> list[Job]:
 def check(command: Command, config: DictConfig, said: Sequence[str] = ()) -> Job:
     """Build one composed job; `said` are the words of the command line. Raises BadInput."""
     if command.resumes:
-        _check_places(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]  # a DictConfig gives a dict
+        _check_lengths(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]  # a DictConfig gives a dict
         config = resumed(config, config.hydra)
     tree = OmegaConf.to_container(config, resolve=False)
     assert isinstance(tree, dict)
@@ -67,6 +67,7 @@ def check(command: Command, config: DictConfig, said: Sequence[str] = ()) -> Job
     check_servers(config)
     check_secrets(config)
     _check_places(tree)
+    _check_lengths(tree)
     _check_removed(command, config)
     known = known_keys(command.name) | {PURPOSE}
     for key in map(str, tree):
@@ -104,27 +105,30 @@ def _check_removed(command: Command, config: DictConfig) -> None:
 
 
 def _check_places(tree: Mapping[Any, Any]) -> None:
-    """Refuse an empty path, which would be the working directory, and `~/models` in a file, a folder named `~`.
-
-    Nor can there be a name that no file system takes.
-    """
+    """Refuse an empty path, which would be the working directory, and `~/models` in a file, a folder named `~`."""
     for path, key, value in walk({name: node for name, node in tree.items() if name != "hydra"}):
         where = f"{path}.{key}" if path else key
         if value == "" and key in _PLACES:
             raise BadInput(f"{where}: must be a path, got ''; . is the working directory")
-        for place in (value if isinstance(value, list) else [value]) if key in _PLACES else ():
-            _check_name(where, str(place))
         if isinstance(value, str) and value.startswith("~/"):
             raise BadInput(
                 f"{where}: must be a whole path, got {value!r}; only on the command line is ~ the home folder"
             )
 
 
-def _check_name(where: str, place: str) -> None:
-    longest = max((part.split("${")[0] for part in place.split("/")), key=lambda part: len(os.fsencode(part)))
-    if "\0" in place or len(os.fsencode(longest)) > _LONGEST:
-        why = "a NUL character" if "\0" in place else f"a name of {len(longest)} characters, {longest[:40]}…"
-        raise BadInput(f"{where}: must be a path, got one with {why}")
+def _check_lengths(tree: Mapping[Any, Any]) -> None:
+    """Refuse a path with a name that no file system takes; a library would tell neither the setting nor the reason."""
+    for path, key, value in walk({name: node for name, node in tree.items() if name != "hydra"}):
+        for place in map(str, value if isinstance(value, list) else [value]) if key in _NAMED else ():
+            parts = (part.partition("${")[0] for part in place.split("/"))
+            longest = max(parts, key=_size)
+            if "\0" in place or _size(longest) > _LONGEST:
+                why = "a NUL character" if "\0" in place else f"a name of {len(longest)} characters, {longest[:40]}…"
+                raise BadInput(f"{f'{path}.{key}' if path else key}: must be a path, got one with {why}")
+
+
+def _size(name: str) -> int:
+    return len(name.encode(errors="surrogatepass"))
 
 
 def _folder(config: DictConfig, parts: Mapping[str, Any], command: Command) -> Path:
