@@ -21,6 +21,7 @@ from tl_search.runs.target import Target
 
 _OWN = ("base", "curricula", "seeds", "settings", "runs", "metric", "mode", "at", "threshold", "output", "plugins")
 _MADE = ("branch_from", "resume", "curriculum", "seed")  # settings of the arms that this command makes
+_MOST_SEEDS = 10_000  # each is a training of every arm
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,11 @@ def _steps(given: Any, base: str | None) -> tuple[int, ...]:
 
 
 def _seeds(given: Any) -> tuple[int, ...]:
-    seeds = tuple(range(convert(given, int, "seeds"))) if not isinstance(given, list) else None
-    seeds = convert(given, tuple[int, ...], "seeds") if seeds is None else seeds
+    if isinstance(given, list):
+        seeds = convert(given, tuple[int, ...], "seeds")
+    else:
+        between(1, _MOST_SEEDS, seeds=(count := convert(given, int, "seeds")))
+        seeds = tuple(range(count))
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise ValueError(f"seeds: must be a number >= 1 or a list of different seeds, got {given!r}")
     return seeds
