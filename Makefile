@@ -17,7 +17,7 @@ demo: .venv/.ready
 	$(BIN)/tl run experiments=quickstart/run
 
 test: .venv/.ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" --nbmake tests notebooks
 
 test-slow: .venv/.ready
 	$(BIN)/pip install -q -c constraints.txt -e ".[dev,published]"
