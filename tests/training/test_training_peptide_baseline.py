@@ -63,7 +63,7 @@ def test_the_network_learns_in_a_few_steps_what_no_mass_tells(baseline):
     packed = data.pack(RESIDUES, Path(), None, 8)
     model = PeptideTransformer(width=32, blocks=1, heads=2, feed_forward=64, context=8).build(packed.tokenizer, 0)
     optimizer, form = torch.optim.Adam(model.parameters(), lr=1e-2), SpectrumForm(5)
-    for step in range(20):
+    for step in range(30):
         batch = batch_of([packed.source.spectrum(form, 0, step, number) for number in range(32)])
         optimizer.zero_grad()
         loss(model(batch), batch, model.masses).backward()

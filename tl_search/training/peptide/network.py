@@ -117,14 +117,20 @@ class SpectrumToPeptide(PreTrainedModel):
         gone = torch.cat([torch.zeros_like(batch.charge[:, None], dtype=torch.bool), batch.intensity <= 0], 1)
         return self.encoder(torch.cat([whole[:, None], peaks], 1), src_key_padding_mask=gone), gone
 
-    def decode(self, seen: Tensor, batch: SpectrumBatch, states: Tensor, gone: Tensor) -> Tensor:
-        """Logits (text, token, vocabulary) of what follows each token that is seen (text, token)."""
+    def decode(
+        self, seen: Tensor, batch: SpectrumBatch, states: Tensor, gone: Tensor, found: Tensor | None = None
+    ) -> Tensor:
+        """Logits (text, token, vocabulary) of what follows each token that is seen (text, token).
+
+        Args:
+            found: What `_looked_up` gives, where it is known already.
+        """
         count = seen.shape[1]
         before = self.masses[seen].cumsum(1)
         known = self.residue(seen) + self.position(torch.arange(count, device=seen.device))
         known = known + self.before(self._encoded(before + PROTON))
         known = known + self.left(self._encoded(batch.mass[:, None] - before - WATER))
-        known = known + self.found(self._looked_up(before, batch))
+        known = known + self.found(self._looked_up(before, batch) if found is None else found)
         later = torch.ones(count, count, dtype=torch.bool, device=seen.device).triu(1)
         return self.head(self.decoder(known, states, tgt_mask=later, memory_key_padding_mask=gone))
 
@@ -160,14 +166,17 @@ class SpectrumToPeptide(PreTrainedModel):
         """
         states, gone = self.encode(batch)
         seen = torch.full_like(batch.tokens[:, :1], START)
+        found = self._looked_up(self.masses[seen], batch)
         while seen.shape[1] <= self.config.max_tokens and not bool((seen == END).any(1).all()):
-            logits = self.decode(seen, batch, states, gone)[:, -1].float()
+            logits = self.decode(seen, batch, states, gone, found)[:, -1].float()
             logits[:, [*range(END), *range(END + 1, UNKNOWN + 1)]] = -torch.inf
             if seen.shape[1] == 1:
                 logits[:, END] = -torch.inf
             heavy = self.masses[seen].sum(1) + WATER > batch.mass + _HEAVIER
             after = torch.where(heavy | (seen == END).any(1), END, logits.argmax(-1))
             seen = torch.cat([seen, after[:, None]], 1)
+            # only of the new place: the look-up is most of the work of a step
+            found = torch.cat([found, self._looked_up(self.masses[seen].sum(1, keepdim=True), batch)], 1)
         rows = [row[1:] for row in seen.tolist()]
         return [row[: row.index(END)] if END in row else row for row in rows]
 
