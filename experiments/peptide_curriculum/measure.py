@@ -60,7 +60,9 @@ def main() -> None:
     parts = build(read(given.runs[0]))
     residues, context = parts["tokenizer"], parts["model"].context
     data = replace(parts["data"], annotated=given.annotated)
-    sets = data.pack(residues, Path(), None, context).sets
+    packed = data.pack(residues, Path(), None, context)
+    print(*packed.told, *packed.warned, sep="\n")
+    sets = packed.sets
     found: dict[str, dict[int, dict[str, Mapping[str, float]]]] = {}
     for run in given.runs:
         settings = read(run)
