@@ -66,7 +66,7 @@ def main() -> None:
         parser.error(f"no search is of a branch that never weighs {given.term}")
     # several arms are compared with one reference, so each interval is wider (Bonferroni)
     level = 1 - 0.05 / max(len(found), 1)
-    print("\n| begins | of the best arm | never | difference | 95 % interval | |\n|---|---|---|---|---|---|")
+    print("\n| begins | of the best arm | never | difference | interval | |\n|---|---|---|---|---|---|")
     for start, seeds in sorted(found.items()):
         both = sorted(seeds.keys() & never.keys())
         for what in next(iter(never.values())):
