@@ -160,3 +160,13 @@ def test_best_is_the_step_that_is_the_best_now(run):
 def test_bad_input_is_one_line(run, words, said, capsys):
     own = [] if any(word.startswith("branch_from") for word in words) else TINY
     assert said in refused(capsys, *own, *(word.format(run=run) for word in words))
+
+
+def test_tl_run_does_not_branch_and_says_what_does(folder, capsys):
+    Path("experiments").mkdir()
+    Path("experiments/mine.yaml").write_text("# @package _global_\nbranch_from: runs/train/RUN@step2\n")
+    assert main(["run", "experiments=mine"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: branch_from: must be left out with tl run, which trains from the start; tl train ")
+    assert said.count("\n") == 1
+    assert [*Path().rglob("*")] == [Path("experiments"), Path("experiments/mine.yaml")]

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from tl_search.cli import commands
 from tl_search.cli.explain import explain
 from tl_search.cli.main import main
+from tl_search.errors import stopping
 from tl_search.errors.exit_codes import worst
 from tl_search.errors.kinds import BadInput, LockedError, Terminated
 from tl_search.plane.schedules.log import LogSchedule
@@ -77,6 +79,19 @@ def test_a_sentence_that_we_wrote_is_bad_input_and_a_full_disk_below_any_error_i
             raise RuntimeError("could not write tensor") from error
 
     assert explain(raised(write))[0] == 75
+
+
+def test_what_a_signal_has_cut_off_half_way_is_no_bug():
+    with stopping.one_command():
+        with suppress(Terminated):
+            stopping.ask(Terminated(), None)
+        # a library that was interrupted may raise something else in its own clean-up
+        assert explain(raised(lambda: fail(AttributeError("half-made")))) == (
+            143,
+            "terminated; the same command goes on from here",
+        )
+        assert explain(raised(lambda: fail(BadInput("seed: bad"))))[0] == 2
+    assert explain(raised(lambda: fail(AttributeError("half-made"))))[0] == 1
 
 
 def test_diverged_training_has_its_own_code():

@@ -41,6 +41,21 @@ def test_while_the_command_line_is_being_read(monkeypatch, capsys, number, code,
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.parametrize(
+    ("number", "line"),
+    [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated"), (signal.SIGUSR1, "stopped as it was asked to")],
+)
+@pytest.mark.parametrize("place", ["tl_search.cli.in_process.preflight", "tl_search.report.listing.print_listing"])
+def test_a_command_that_leaves_nothing_behind_does_not_say_that_it_goes_on(
+    folder, monkeypatch, capsys, place, number, line
+):
+    """Before its work begins, and during it."""
+    (folder / "runs").mkdir()
+    monkeypatch.setattr(place, lambda *_: tell(number))
+    assert cli.main(["list"]) in (130, 143, 75)
+    assert capsys.readouterr().err == f"{line}\n"
+
+
 @pytest.mark.slow_but_one
 @pytest.mark.parametrize(("number", "code", "line"), ENDS)
 def test_while_text_is_read_no_other_job_begins(folder, monkeypatch, capfd, number, code, line):

@@ -86,6 +86,7 @@ def test_parquet_holds_the_same_as_jsonl(own, mine):
     [
         ("Likeness/test.jsonl", '{"sentence1": "a"', "test.jsonl, line 3: must be a JSON object ("),
         ("Likeness/test.jsonl", "[1]", "test.jsonl, line 3: must be a JSON object, got [1]"),
+        ("Likeness/test.jsonl", '{"sentence1": "a", "sentence2": "b", "score": NaN}', "test.jsonl, line 3: "),
         (
             "Likeness/test.jsonl",
             {"sentence1": "a", "score": 1},

@@ -99,13 +99,13 @@ def survive(data: st.DataObject, study: Path, readers: dict) -> None:
         lines[number] = json.dumps(data.draw(mutated(json.loads(lines[number]))))
         path.unlink()  # it may be a second name of another one
         path.write_text("\n".join(lines) + "\n")
-        before, began = outside(study, run), time.monotonic()
+        before, began = outside(study, run), time.process_time()
         try:
             code = readers[reader](run)
         except ValueError:  # Python's way
             code = 2
         assert code in (0, 2, 3), (run, name, reader)
-        assert time.monotonic() - began < 60
+        assert time.process_time() - began < 60  # of this process alone, on a machine that may be busy
         assert outside(study, run) == before
     finally:
         shutil.rmtree(run)

@@ -1,5 +1,6 @@
 """Names that would steer a terminal, or look like more lines than they are, are shown escaped."""
 
+import csv
 import io
 import json
 import logging
@@ -11,6 +12,7 @@ import pytest
 from tl_search.cli.main import main
 from tl_search.errors.door import Door, guarded
 from tl_search.errors.printable import printable
+from tl_search.report.tables import CSV, print_data
 
 HOSTILE = "a\x1b]0;gone\x07\x9b2J\u202egnp\u2066\u2028\r\nerror: all is well"
 SHOWN = r"a\x1b]0;gone\x07\x9b2J\u202egnp\u2066\u2028\r\nerror: all is well"
@@ -125,3 +127,10 @@ def test_letters_of_every_language_are_shown_as_they_are():
 
 def steering(text: str) -> list[str]:
     return [character for character in text if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")]
+
+
+def test_a_text_that_begins_like_a_formula_is_text_in_a_spreadsheet(capsys):
+    texts = ["=cmd|' /C calc'!A0", "+1", "-odd", "@SUM(A1)", "\t=1"]
+    print_data([{"run": text, "tags": [text], "varied": {text: 1}, "score": -0.5} for text in texts], CSV)
+    for row, text in zip(csv.DictReader(io.StringIO(capsys.readouterr().out)), texts, strict=True):
+        assert row == {"run": f"'{text}", "tags": f"'{text}", "varied": f"'{text}=1", "score": "-0.5"}

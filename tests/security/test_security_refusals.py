@@ -47,13 +47,62 @@ WRONG = {
     "data.corpus.path=''": "data.corpus.path: must be a path",
     "cache=''": "cache: must be a path",
     "runs=''": "runs: must be a path",
+    **{
+        f"{key}={'x' * 300}": f"{key}: must be a path, got one with a name of 300 characters, xxx"
+        for key in ("runs", "cache", "ledger", "resume", "data.corpus.path")
+    },
+    "data.corpus.path=a/b\0c": "data.corpus.path: must be a path, got one with a NUL character",
 }
 
 
-@pytest.mark.parametrize("words", WRONG)
+@pytest.mark.parametrize("words", WRONG, ids=lambda words: words[:80])
 def test_a_refusal_comes_before_anything_is_made(words, train):
     assert WRONG[words] in train(*words.split(" "))
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("compare base=step1 curricula=[current,two_stage] seeds=1e15", "seeds: must be <= 10,000, got"),
+        ("compare base=step1 curricula=[current,two_stage] seeds=0", "seeds: must be >= 1, got 0"),
+        ("compare base=step1 curricula=[current,two_stage] ~seeds", "seeds: must not be removed (seeds=VALUE sets it)"),
+        ("export run=. to=x ~run", "run: must not be removed"),
+        ("export run=. to=x overwrite=5", "overwrite: must be true or false, got 5"),
+        ("train ledger=5", "ledger: must be text, got 5"),
+        ("train ~runs", "runs: must not be removed"),
+        ("train cache=false", "cache: must be text, got False"),
+    ],
+)
+def test_settings_that_no_class_declares_have_their_types_and_ceilings_too(words, said, refused):
+    assert refused(*words.split(" ")).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("logger: abc", "logger: must be"),
+        ("plugins: 5", "plugins: must be a list, got 5"),
+        ("plugins: ${hydra:run.dir}", "plugins: "),
+        ("runs: false", "runs: must be text, got False"),
+    ],
+)
+def test_a_node_of_another_kind_in_a_file_is_named(text, said, shared, train):
+    shared("experiments/mine.yaml", f"# @package _global_\n{text}\n")
+    assert train("experiments=mine").startswith(said)
+
+
 def test_a_search_of_a_folder_without_models_leaves_none_behind(refused):
     assert "checkpoints.path: " in refused("search", "checkpoints=folder", "checkpoints.path=.", "tasks=stdlib_quick")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["search checkpoints.path=", "search checkpoints=folder checkpoints.path=", "report run=", "evaluate run=",
+     "export to=x run=", "export run=x to=", "list runs=", "schedule from=", "schedule horizon.total=9 output=",
+     "compare base=", "revisions output=", "train branch_from=", "compare runs=[a,"],
+)  # fmt: skip
+def test_a_name_that_no_file_system_takes_is_refused_with_its_setting(words, refused):
+    *before, last = words.split(" ")
+    name = "x" * 300
+    said = refused(*before, f"{last}{name}]" if "[" in last else f"{last}{name}")
+    assert said.startswith(f"{last.partition('=')[0]}: must be a path, got one with a name of 300 characters")

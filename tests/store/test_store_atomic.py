@@ -90,3 +90,13 @@ def test_json_refuses_what_it_cannot_say_and_names_a_damaged_file(tmp_path):
     (tmp_path / "y.json").write_text('{"half":')
     with pytest.raises(ValueError, match=r"y\.json: damaged"):
         read_json(tmp_path / "y.json")
+
+
+def test_new_files_have_the_mode_that_the_person_wants(tmp_path):
+    mask = os.umask(0)
+    os.umask(mask)
+    write_bytes(tmp_path / "fact.json", b"new")
+    assert (tmp_path / "fact.json").stat().st_mode & 0o777 == 0o666 & ~mask
+    with write_dir(tmp_path / "step10") as folder:
+        (folder / "file").touch()
+    assert (tmp_path / "step10").stat().st_mode & 0o777 == 0o777 & ~mask

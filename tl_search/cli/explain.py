@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 
+from tl_search.errors import stopping
 from tl_search.errors.exit_codes import (
     BAD_INPUT,
     BUG,
@@ -38,6 +39,8 @@ def explain(error: BaseException, kept: bool = True) -> tuple[int, str]:
         kept: Whether the same command can go on with what is on disk, unlike that of a job that was only tried.
     """
     code, message = _told(error, kept)
+    if code == BUG and (stop := stopping.asked()) is not None:  # what broke is what the signal has cut off half-way
+        code, message = _told(stop, kept)
     return code, printable_lines(message) if code == BUG or isinstance(error, JobFailed) else printable(message)
 
 

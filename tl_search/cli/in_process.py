@@ -6,6 +6,7 @@ and plan every job a second time.
 
 import sys
 
+from tl_search.cli import commands
 from tl_search.cli.command import Command
 from tl_search.cli.config.compose import CommandLine
 from tl_search.cli.config.preflight import preflight
@@ -30,7 +31,7 @@ def here(line: CommandLine, command: Command) -> int:
             check()
             codes.append(command.execute(job.plan, job.folder, job.config))
         except BaseException as error:
-            code, message = explain(error)
+            code, message = explain(error, kept=line.command not in commands.BEGIN_ANEW)
             print(message, end="\n" if message else "", file=sys.stderr, flush=True)
             codes.append(code)
             if not isinstance(error, Exception):  # the person stopped the command, so the other jobs do not run

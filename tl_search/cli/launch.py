@@ -20,7 +20,7 @@ from tl_search.cli.config.searchpath import conf_dir
 from tl_search.cli.config.tried import is_tried
 from tl_search.cli.explain import explain
 from tl_search.cli.leftovers import no_leftovers
-from tl_search.cli.sweep import sent_away, tell_found, tell_logs
+from tl_search.cli.sweep import sent_away, tell_found, tell_logs, titles
 from tl_search.errors.console import surviving
 from tl_search.errors.door import guarded
 from tl_search.errors.exit_codes import BAD_INPUT, INTERRUPTED, TERMINATED, TRY_AGAIN, worst
@@ -34,6 +34,8 @@ from tl_search.runs.record import Done
 _ended: list[int] | None = None
 # The jobs that this process has checked, by their folders and overrides: what was built for that is not built again.
 _checked: dict[tuple[Path, tuple[str, ...]], Job] = {}
+# What is said when one of these jobs begins, where Hydra is not to speak.
+_headings: dict[tuple[Path, tuple[str, ...]], str] = {}
 
 
 def run_job(config: DictConfig) -> int:
@@ -53,7 +55,10 @@ def run_job(config: DictConfig) -> int:
 def _run_job(config: DictConfig, hydra: Any, command: Command, folder: Path) -> int:
     try:
         check()
-        job = _checked.get((folder.resolve(), tuple(hydra.overrides.task)))
+        key = folder.resolve(), tuple(hydra.overrides.task)
+        job = _checked.get(key)
+        if key in _headings:
+            print(printable(_headings[key]), file=sys.stderr, flush=True)
         if job is None:
             config = resumed(config, hydra) if command.resumes else config
             job = Job(config, folder, command.plan(build(config)))
@@ -80,8 +85,13 @@ def one_of_several() -> bool:
     return len(_checked) > 1
 
 
-def launch(line: CommandLine, jobs: list[Job]) -> int:
-    """Run the jobs and give the exit code of them all."""
+def launch(line: CommandLine, jobs: list[Job], inner: bool = False) -> int:
+    """Run the jobs and give the exit code of them all; several end with a table of what they found.
+
+    Args:
+        inner: Whether they are a part of what another command does, which reports on them itself: each says in one line
+            on stderr that it begins.
+    """
     from hydra.types import RunMode
 
     away = sent_away(jobs)
@@ -89,6 +99,10 @@ def launch(line: CommandLine, jobs: list[Job]) -> int:
         check_slurm(jobs[0].config.hydra.launcher)
     if away:
         tell_logs(jobs)
+    if inner:
+        for number, (job, title) in enumerate(zip(jobs, titles(jobs), strict=True), 1):
+            _headings[_key(job)] = f"run {number} of {len(jobs)}: {title}"
+        return _launch(line, jobs)
     try:
         code = _launch(line, jobs)
     except Exception:
@@ -100,6 +114,10 @@ def launch(line: CommandLine, jobs: list[Job]) -> int:
     return code
 
 
+def _key(job: Job) -> tuple[Path, tuple[str, ...]]:
+    return job.folder.resolve(), tuple(job.config.hydra.overrides.task)
+
+
 def _launch(line: CommandLine, jobs: list[Job]) -> int:
     import hydra
 
@@ -108,7 +126,7 @@ def _launch(line: CommandLine, jobs: list[Job]) -> int:
     global _ended
     codes: list[int] = []
     _ended = codes
-    _checked.update({(job.folder.resolve(), tuple(job.config.hydra.overrides.task)): job for job in jobs})
+    _checked.update({_key(job): job for job in jobs})
     words, environment = sys.argv, dict(os.environ)
     sys.argv = [f"tl {line.command}", *line.flags, *line.overrides]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as they are, instead of as Hydra's own report
@@ -125,6 +143,7 @@ def _launch(line: CommandLine, jobs: list[Job]) -> int:
     finally:
         _ended = None
         _checked.clear()
+        _headings.clear()
         sys.argv = words
         os.environ.clear()
         os.environ.update(environment)

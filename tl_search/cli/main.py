@@ -47,7 +47,7 @@ def _main(words: list[str]) -> int:
     before = {number: signal.signal(number, _terminate) for number in ours}
     told, warnings.formatwarning = warnings.formatwarning, warning_line
     try:
-        with surviving("stderr"):
+        with surviving("stderr"), stopping.one_command():
             return _ended(words)
     finally:
         for number, handler in before.items():
@@ -58,8 +58,7 @@ def _main(words: list[str]) -> int:
 def _ended(words: list[str]) -> int:
     """The exit code of one command line; a message that belongs to it is on stderr."""
     try:
-        with stopping.one_command():
-            code = _dispatch(words)
+        code = _dispatch(words)
         if code in (DONE, INCOMPLETE):
             sys.stdout.flush()  # here, where it can still be told that nobody reads it
         return code
@@ -72,7 +71,7 @@ def _ended(words: list[str]) -> int:
     except SystemExit as error:  # Hydra ends its own flags (--version, --info) this way
         return error.code if isinstance(error.code, int) else DONE if error.code is None else 1
     except BaseException as error:
-        code, message = explain(error)
+        code, message = explain(error, kept=not {*words[:1]} & {*commands.BEGIN_ANEW})
         print(message, end="\n" if message else "", file=sys.stderr)
         return code
     finally:

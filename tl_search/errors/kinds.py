@@ -30,12 +30,13 @@ class DivergedError(RuntimeError):
 
     Args:
         message: For a person.
-        step: After this step the weights are not finite; None when it is the loss.
+        step: The step that did not end well; None where it is not known.
+        loss: Whether it is the loss, and not the weights, that was seen to be not finite.
     """
 
-    def __init__(self, message: str, step: int | None = None) -> None:
+    def __init__(self, message: str, step: int | None = None, loss: bool = False) -> None:
         super().__init__(message)
-        self.step = step
+        self.step, self.loss = step, loss
 
 
 class JobFailed(Exception):  # noqa: N818  the job failed; this only reports it

@@ -36,6 +36,11 @@ def ask(stop: BaseException, frame: FrameType | None) -> None:
     raise stop
 
 
+def asked() -> BaseException | None:
+    """What a signal has asked for since the command began."""
+    return _asked
+
+
 def check() -> None:
     """Raise what a signal has asked for, if one has come."""
     if _asked is not None:

@@ -1,12 +1,20 @@
-"""Eval losses of several arms after a branch as a picture: a line for each seed, aligned at the step of the branch."""
+"""A measurement of several arms after a branch as a picture, and its differences to the first arm, seed by seed.
+
+Steps are counted from the step of the branch.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tl_search.figures.style import LIGHT, TITLE, WIDTH, Theme, colour_axes, encoded, new_figure
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito's set
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's set; the lighter ones first where the paper is dark.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_ON_DARK = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#0072b2")
 
 
 @dataclass(frozen=True)
@@ -15,33 +23,82 @@ class Curves:
 
     Args:
         name: In the legend.
-        losses: For each seed: step → eval loss.
-        stages: First step → name of each stage that begins after the branch.
+        runs: Seed → step → value.
+        stages: First step → name of each stage that begins at the branch or after it.
+        diverged: Seeds whose run has diverged: a cross is where it was measured last.
     """
 
     name: str
-    losses: Sequence[Mapping[int, float]]
+    runs: Mapping[int, Mapping[int, float]]
     stages: Mapping[int, str]
+    diverged: frozenset[int] = frozenset()
 
 
-def arms_picture(arms: Sequence[Curves], branch: int, title: str, theme: Theme = LIGHT) -> bytes:
-    """A PNG; steps are counted from the step of the branch, and a dotted line is where an arm's stage begins."""
-    figure = new_figure(WIDTH, 4.6, theme.paper)
-    axes = figure.add_subplot(facecolor=theme.paper)
-    colour_axes(axes, theme)
+def arms_picture(arms: Sequence[Curves], branch: int, title: str, measured: str, theme: Theme = LIGHT) -> bytes:
+    """A PNG: thin lines are single seeds, thick ones their mean, and a dotted line is where an arm's stage begins.
+
+    Args:
+        measured: The measurement, with its unit.
+    """
+    colours = _ON_DARK if theme.paper != LIGHT.paper else _COLOURS
+    paired = [_differences(arm, arms[0]) for arm in arms[1:]]
+    both = any(paired)
+    figure = new_figure(WIDTH, 7.4 if both else 4.6, theme.paper)
+    heights = [3, 2] if both else [1]
+    top, *rest = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for number, arm in enumerate(arms):
-        colour = _COLOURS[number % len(_COLOURS)]
-        for seed, losses in enumerate(arm.losses):
-            line: dict[str, Any] = {"color": colour, "linewidth": 1.4, "alpha": 0.75, "marker": ".", "markersize": 5}
-            axes.plot([step - branch for step in losses], [*losses.values()], label=None if seed else arm.name, **line)
-        for step, stage in arm.stages.items():
-            axes.axvline(step - branch, color=colour, linestyle=":", linewidth=1.1)
+        colour = colours[number % len(colours)]
+        _draw(top, arm.runs, branch, colour, arm.name)
+        for seed in arm.diverged & {*arm.runs}:
+            if losses := arm.runs[seed]:
+                last = max(losses)
+                top.plot([last - branch], [losses[last]], marker="x", markersize=9, markeredgewidth=2, color=colour)
+        for axes in (top, *rest):
+            _mark(axes, arm, branch, colour, number, named=axes is top)
+    top.set_ylabel(measured)
+    top.set_title(title, fontsize=TITLE, color=theme.ink, loc="left")
+    legend = top.legend(facecolor=theme.paper, edgecolor="none", labelcolor=theme.ink, framealpha=0.8)
+    legend.set_zorder(5)
+    for axes in rest:
+        axes.axhline(0, color=theme.faint, linewidth=1)
+        for number, gaps in enumerate(paired, 1):
+            _draw(axes, gaps, branch, colours[number % len(colours)], arms[number].name)
+        axes.set_ylabel(f"difference to {arms[0].name}")
+    for axes in (top, *rest):
+        axes.set_facecolor(theme.paper)
+        colour_axes(axes, theme)
+    (rest[-1] if rest else top).set_xlabel(f"steps since the branch at step {branch:,}", color=theme.ink)
+    return encoded(figure)
+
+
+def _differences(arm: Curves, first: Curves) -> dict[int, dict[int, float]]:
+    """Seed → step → how much larger the value is than in the first arm, where both have one."""
+    found = {
+        seed: {step: value - first.runs[seed][step] for step, value in values.items() if step in first.runs[seed]}
+        for seed, values in arm.runs.items()
+        if seed in first.runs
+    }
+    return {seed: values for seed, values in found.items() if values}
+
+
+def _draw(axes: "Axes", runs: Mapping[int, Mapping[int, float]], branch: int, colour: str, name: str) -> None:
+    alone = len(runs) == 1
+    for values in runs.values():
+        width, alpha = (2.0, 1.0) if alone else (0.9, 0.45)
+        steps = [step - branch for step in values]
+        axes.plot(steps, [*values.values()], color=colour, linewidth=width, alpha=alpha, label=name if alone else None)
+    common = sorted(set.intersection(*({*values} for values in runs.values()))) if runs else []
+    if not alone and common:
+        means = [sum(values[step] for values in runs.values()) / len(runs) for step in common]
+        steps = [step - branch for step in common]
+        axes.plot(steps, means, color=colour, linewidth=2.2, marker=".", markersize=6, label=name)
+
+
+def _mark(axes: "Axes", arm: Curves, branch: int, colour: str, number: int, named: bool) -> None:
+    for step, stage in arm.stages.items():
+        axes.axvline(step - branch, color=colour, linestyle=":", linewidth=1.2)
+        if named:
             axes.annotate(
-                stage, (step - branch, 1), xycoords=("data", "axes fraction"), xytext=(3, -10 - 11 * number),
+                stage, (step - branch, 1), xycoords=("data", "axes fraction"), xytext=(4, -12 - 12 * number),
                 textcoords="offset points", color=colour, fontsize=8,
             )  # fmt: skip
-    axes.set_xlabel(f"steps since the branch at step {branch:,}")
-    axes.set_ylabel("eval loss (nats per token)")
-    axes.set_title(title, fontsize=TITLE, color=theme.ink, loc="left")
-    axes.legend(frameon=False, labelcolor=theme.ink)
-    return encoded(figure)

@@ -1,43 +1,41 @@
-"""Branches of one state as arms of a comparison: which seeds each has, and the eval loss of every run by step."""
+"""Branches of one state as arms of a comparison: which runs each has, what they measured, and which have diverged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tl_search.report.paired import Difference, difference
-from tl_search.report.tensorboard import read_curve
-from tl_search.runs.index import read_index
+from tl_search.report.branch_curves import EVAL_LOSS, BranchCurves, read_branch
+from tl_search.report.metric import Metric, metric_of
 from tl_search.runs.layout import RunPaths
-from tl_search.runs.record import RunRecord
+from tl_search.runs.record import Diverged, Done, RunRecord
 from tl_search.runs.settings import read_settings
-from tl_search.runs.state import DONE, state_of
+from tl_search.runs.state import DIVERGED, DONE, state_of
 from tl_search.store.keys import digest
-
-LEVEL = 0.95
 
 
 @dataclass(frozen=True)
 class ArmRun:
-    """One branch.
+    """One branch, finished or diverged.
 
     Args:
         folder: Its directory.
         seed: Random seed.
-        losses: Step → eval loss of the revisions and of what TensorBoard's files have beside them.
-        stages: First step → name of each stage that begins after the branch.
-        lowest: The lowest eval loss of the run.
+        values: Step → value of the measurement that is compared, from the step of the branch on.
+        best: The best of all values; of the eval loss, also of those that only the index of revisions knows; None for a
+            run without values.
+        tokens: Step → training tokens seen, where they were recorded.
+        stages: First step → name of each stage that begins at the branch or after it.
+        diverged: How the run has ended, where its loss or weights are no longer finite; None for a finished run.
     """
 
     folder: Path
     seed: int
-    losses: Mapping[int, float]
+    values: Mapping[int, float]
+    best: float | None
+    tokens: Mapping[int, int]
     stages: Mapping[int, str]
-    lowest: float
-
-    @property
-    def last(self) -> int:
-        return max(self.losses)
+    diverged: Diverged | None = None
 
 
 @dataclass(frozen=True)
@@ -52,124 +50,145 @@ class CurriculumArm:
     name: str
     runs: Mapping[int, ArmRun]
 
+    @property
+    def finished(self) -> Mapping[int, ArmRun]:
+        return {seed: run for seed, run in self.runs.items() if run.diverged is None}
+
+    @property
+    def diverged(self) -> Mapping[int, ArmRun]:
+        return {seed: run for seed, run in self.runs.items() if run.diverged is not None}
+
+    @property
+    def stages(self) -> Mapping[int, str]:
+        """Where stages begin; runs that ended early may not have come to all of them."""
+        return dict(sorted({at: name for run in self.runs.values() for at, name in run.stages.items()}.items()))
+
 
 @dataclass(frozen=True)
-class Comparison:
+class Arms:
     """Arms that were branched from one state.
 
     Args:
         parent: The run that they were branched from.
         step: Of the branches.
+        metric: What is compared.
         arms: The first one is what the others are compared with.
-        end: The step at which final losses are compared: the last that all runs have.
+        end: The step at which final values are compared: the last one that all finished runs have.
+        full: Steps for which the parent was planned; None where that is not known any more.
         unfinished: Runs that were left out, and why.
     """
 
     parent: Path
     step: int
+    metric: Metric
     arms: tuple[CurriculumArm, ...]
     end: int
+    full: int | None
     unfinished: Mapping[str, str]
 
     @property
-    def seeds(self) -> tuple[int, ...]:
-        """Those that all arms have."""
-        return tuple(sorted(set.intersection(*(set(arm.runs) for arm in self.arms))))
+    def runs(self) -> list[ArmRun]:
+        return [run for arm in self.arms for run in arm.runs.values()]
 
     @property
-    def level(self) -> float:
-        """Level of each interval, so that all of them hold together (Bonferroni)."""
-        return 1 - (1 - LEVEL) / max(1, len(self.arms) - 1)
-
-    def finals(self, arm: CurriculumArm) -> list[float]:
-        """The eval loss of each common seed at the step `end`."""
-        return [arm.runs[seed].losses[self.end] for seed in self.seeds]
-
-    def lowest(self, arm: CurriculumArm) -> list[float]:
-        """The lowest eval loss of each common seed."""
-        return [arm.runs[seed].lowest for seed in self.seeds]
-
-    def against_first(self, arm: CurriculumArm) -> tuple[Difference, Difference]:
-        """The differences to the first arm: of the final losses, and of the lowest ones."""
-        pairs = [(self.finals(arm), self.finals(self.arms[0])), (self.lowest(arm), self.lowest(self.arms[0]))]
-        final, lowest = (difference(mine, others, self.level) for mine, others in pairs)
-        return final, lowest
-
-    def winner(self) -> CurriculumArm | None:
-        """The arm with the lowest mean final loss, if it is shown to be lower than the first arm's, or is the first
-        arm and all others are shown to be higher; else None."""
-        gaps = {arm.name: self.against_first(arm)[0] for arm in self.arms[1:]}
-        better = [arm for arm in self.arms[1:] if gaps[arm.name].shown and gaps[arm.name].mean < 0]
-        if better:
-            return min(better, key=lambda arm: gaps[arm.name].mean)
-        return self.arms[0] if gaps and all(gap.shown for gap in gaps.values()) else None
+    def measured(self) -> list[int]:
+        """All steps after the branch at which some run was measured."""
+        return sorted({at for run in self.runs for at in run.values if at > self.step})
 
 
-def read_comparison(runs: Sequence[Path], names: Sequence[str] | None = None) -> Comparison:
+def read_arms(
+    runs: Sequence[Path], names: Sequence[str] | None = None, metric: str = EVAL_LOSS, mode: str | None = None
+) -> Arms:
     """The arms that these branches make up, in the order in which they are named.
 
     Args:
         runs: Branches of one state.
         names: The arm of each, by its name; None finds the arms by their settings.
+        metric: The measurement that is compared.
+        mode: `min` or `max`: whether less or more of it is better; None finds that out.
 
     Raises:
-        ValueError: one is no branch, they are of different states, or no seed and step is common to all arms.
+        ValueError: one is no branch, they are of different states, have not the measurement, or none is finished.
     """
     groups: dict[str, dict[int, ArmRun]] = {}
     known: dict[str, str] = {}
     states: dict[tuple[str, int], Path] = {}
     unfinished: dict[str, str] = {}
-    for number, run in enumerate(path.resolve() for path in runs):
-        record = RunRecord.read(run)
-        if record is None or record.parent is None or record.plan is None:
-            raise ValueError(f"runs: must be branches of one state (branch_from=RUN@stepN), got {run}, which is none")
+    there = list(dict.fromkeys(path.resolve() for path in runs))
+    curves = {run: read_branch(run, _record(run)) for run in there if _is_over(run)}
+    compared = metric_of(metric, mode, curves)
+    for run in there:
+        record = _record(run)
+        assert record.parent is not None
+        assert record.plan is not None
         states[record.parent.sha256, record.parent.step] = record.parent.folder
-        key = names[number] if names else digest({name: x for name, x in record.plan.items() if name != "seed"})
-        known[key] = key if names else _name(run)
-        if (state := state_of(run)) != DONE:
-            unfinished[str(run)] = state
-        else:
-            groups.setdefault(key, {})[int(record.seed or 0)] = _read(run, int(record.seed or 0), record)
+        own = [number for number, path in enumerate(runs) if path.resolve() == run]
+        plain = digest({name: value for name, value in record.plan.items() if name != "seed"})
+        for key in [names[number] for number in own] if names else [plain]:
+            known[key] = key if names else _name(run)
+            if run not in curves:
+                unfinished[str(run)] = state_of(run)
+            else:
+                seed = int(record.seed or 0)
+                groups.setdefault(key, {})[seed] = _arm_run(run, seed, curves[run], compared)
     if len(states) > 1:
         told = ", ".join(f"{folder}@step{step}" for (_, step), folder in states.items())
         raise ValueError(f"runs: must be branches of one state, got branches of {told}")
-    if not groups:
-        raise ValueError(f"runs: must hold a finished branch, got {', '.join(unfinished) or 'none'}")
     double = {name for name in known.values() if list(known.values()).count(name) > 1}
+    order = [key for key in dict.fromkeys(names or known) if key in groups]
     arms = tuple(
-        CurriculumArm(f"{known[key]}-{key[:4]}" if known[key] in double else known[key], group)
-        for key, group in groups.items()
+        CurriculumArm(f"{known[key]}-{key[:4]}" if known[key] in double else known[key], groups[key]) for key in order
     )
     ((_, step), parent) = next(iter(states.items()))
-    found = Comparison(parent, step, arms, 0, unfinished)
-    if not found.seeds:
-        raise ValueError(f"runs: must have a seed in common, got {_told(arms)}")
-    common = set.intersection(*({*arm.runs[seed].losses} for arm in arms for seed in found.seeds))
-    if not common - {step}:
-        raise ValueError("runs: must have an eval loss at a step that all of them have reached, after their branch")
-    return Comparison(parent, step, arms, max(common), unfinished)
+    return Arms(parent, step, compared, arms, _end(arms, step), _planned(parent), unfinished)
 
 
-def _told(arms: Sequence[CurriculumArm]) -> str:
-    return "; ".join(f"{arm.name}: {', '.join(map(str, sorted(arm.runs)))}" for arm in arms)
+def _record(run: Path) -> RunRecord:
+    record = RunRecord.read(run)
+    if record is None or record.parent is None or record.plan is None:
+        raise ValueError(f"runs: must be branches of one state (branch_from=RUN@stepN), got {run}, which is none")
+    return record
+
+
+def _is_over(run: Path) -> bool:
+    return state_of(run) in (DONE, DIVERGED)
+
+
+def _arm_run(run: Path, seed: int, curves: BranchCurves, metric: Metric) -> ArmRun:
+    values = curves.values.get(metric.name, {})
+    diverged = None if state_of(run) == DONE else Diverged.read(run)
+    if not values and diverged is None:
+        held_out = " (data.validation_share=0?)" if metric.name == EVAL_LOSS else ""
+        raise ValueError(f"metric: must be measured in every run, got {metric.name}, which {run} has not{held_out}")
+    every = [*values.values(), *([curves.lowest] if metric.name == EVAL_LOSS and curves.lowest is not None else [])]
+    best = metric.best(every) if every else None
+    return ArmRun(run, seed, values, best, curves.tokens, curves.stages, diverged)
+
+
+def _end(arms: Sequence[CurriculumArm], step: int) -> int:
+    """The last step at which all finished runs were measured."""
+    finished = [run for arm in arms for run in arm.finished.values()]
+    if not finished:
+        why = "all have diverged" if arms else "none is finished"
+        raise ValueError(f"runs: must hold a finished branch, but {why}")
+    common = set.intersection(*({*run.values} for run in finished)) - {step}
+    if not common:
+        raise ValueError("runs: must be measured at a step that all finished ones have reached, after their branch")
+    return max(common)
+
+
+def _planned(parent: Path) -> int | None:
+    """The steps for which a run was planned; of one that counts epochs, those that it has made."""
+    record = RunRecord.read(parent) if parent.is_dir() else None
+    if record is None or record.plan is None:
+        return None
+    most, done = record.plan["trainer"].get("max_steps"), Done.read(parent)
+    if isinstance(most, int) and most > 0:
+        return most
+    return int(done.facts["step"]) if done is not None and "step" in done.facts else None
 
 
 def _name(run: Path) -> str:
     """What the curriculum of a run is called."""
     config: Any = read_settings(run) if RunPaths(run).config.is_file() else {}
     return str((config.get("curriculum") or {}).get("name") or "curriculum")
-
-
-def _read(run: Path, seed: int, record: RunRecord) -> ArmRun:
-    assert record.plan is not None
-    assert record.parent is not None
-    step = record.parent.step
-    planned = record.plan["curriculum"]["stages"].values()
-    stages = {int(stage["start"]): str(stage["name"]) for stage in planned if stage["start"] > step}
-    lines = [line for line in read_index(run) if line.step >= step]
-    losses = {line.step: line.eval_loss for line in lines if line.eval_loss is not None}
-    losses |= {at: value for at, value in read_curve(RunPaths(run).tensorboard, "eval/loss").items() if at >= step}
-    if not losses:
-        raise ValueError(f"runs: must have eval losses, got {run}, which has none (data.validation_share=0?)")
-    best = min([*losses.values(), *(line.best for line in lines if line.best is not None)])
-    return ArmRun(run, seed, dict(sorted(losses.items())), stages, best)

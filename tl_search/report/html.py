@@ -1,20 +1,11 @@
-"""The report of a search as one HTML page: it needs no network, no script and no second file.
+"""The report of a search as one HTML page."""
 
-Names and texts in a run may come from strangers. In each, HTML, control and direction characters are escaped and
-secrets are masked, and the page's content security policy forbids scripts and loading anything.
-"""
-
-import base64
-import hashlib
-import re
-from pathlib import Path
 from typing import Any
 
-from tl_search.errors.printable import printable
-from tl_search.figures.style import DARK, LIGHT
 from tl_search.report import sentences as say
 from tl_search.report.findings import Findings
 from tl_search.report.label_free import Measured
+from tl_search.report.page import THEMES, embedded, rendered
 from tl_search.report.pictures import draw_plane, draw_trajectory
 from tl_search.report.pull_statistics import regret, scored_tasks, turning_points
 from tl_search.runs.outcome import TaskOutcome
@@ -25,63 +16,33 @@ TONES = {"the chosen arm wins": "good", "the chosen arm loses": "bad", "trained"
 
 def render_page(findings: Findings, measured: Measured | None = None) -> str:
     """The whole page as HTML. `measured` adds a section on label-free metrics."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    here = Path(__file__).parent
-    environment = Environment(
-        loader=FileSystemLoader(here),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=lambda value: value if isinstance(value, Markup) else _text(value),
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
-        points=lambda value: "" if value is None else say.points(value),
-        signed=say.signed,
-        interval=say.interval,
-        signed_interval=lambda value: say.interval(value, sign=True),
-        percent=say.percent,
-        estimate=lambda told: say.estimate(told.mean, told.sd),
-        duration=lambda value: "" if value is None else say.duration(value),
-    )
-    css = (here / "index.css").read_text(encoding="utf-8")
-    return environment.get_template("index.html.j2").render(
-        css=Markup(css),  # not from the run, and the policy allows it by its digest
-        css_digest="sha256-" + base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
-        measured=measured or Measured(),
-        **_context(findings),
-    )
+    filters = {
+        "points": lambda value: "" if value is None else say.points(value),
+        "signed": say.signed,
+        "interval": say.interval,
+        "signed_interval": lambda value: say.interval(value, sign=True),
+        "percent": say.percent,
+        "estimate": lambda told: say.estimate(told.mean, told.sd),
+        "duration": lambda value: "" if value is None else say.duration(value),
+    }
+    return rendered("index.html.j2", filters, measured=measured or Measured(), **_context(findings))
 
 
 def _context(findings: Findings) -> dict[str, Any]:
     steps, words = _steps(findings)
-    themes = {"light": LIGHT, "dark": DARK}
     return {
         "found": findings,
         "say": say,
         "tones": TONES,
-        "plane_images": {name: _data(draw_plane(findings, theme)) for name, theme in themes.items()},
+        "plane_images": {name: embedded(draw_plane(findings, theme)) for name, theme in THEMES.items()},
         "plane_alt": _plane_alt(findings),
-        "trajectory_images": {name: _data(draw_trajectory(findings, theme)) for name, theme in themes.items()},
+        "trajectory_images": {name: embedded(draw_trajectory(findings, theme)) for name, theme in THEMES.items()},
         "trajectory_alt": _trajectory_alt(findings),
         **_tasks(findings),
         "steps": steps,
         "steps_words": words,
         "facts": _facts(findings),
     }
-
-
-def _text(value: object) -> str:
-    """The text as the page may show it; a number stays on one line with its unit."""
-    return re.sub(r"(?<=\d) (?=%|(?:s|min|h|d|points)\b)", "\u00a0", printable(value))
-
-
-def _data(picture: bytes) -> str:
-    from markupsafe import Markup
-
-    return Markup(base64.b64encode(picture).decode())
 
 
 def _tasks(findings: Findings) -> dict[str, Any]:

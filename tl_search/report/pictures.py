@@ -1,4 +1,4 @@
-"""The pictures of a report: which of a search's findings each figure shows.
+"""The pictures of reports: which findings of a search, or of a comparison of arms, each figure shows.
 
 Files, page and events show the same pictures. Each is drawn once for the same `Findings` object.
 """
@@ -6,9 +6,11 @@ Files, page and events show the same pictures. Each is drawn once for the same `
 from functools import lru_cache
 
 from tl_search.errors.printable import printable
+from tl_search.figures.arms import Curves, arms_picture
 from tl_search.figures.plane import PlaneValues, plane_picture
 from tl_search.figures.style import Theme
 from tl_search.figures.trajectory import Ending, trajectory_picture
+from tl_search.report.arms import Arms
 from tl_search.report.findings import Findings
 from tl_search.report.pull_statistics import measured_objective, scored_tasks
 from tl_search.report.sentences import percent
@@ -45,3 +47,20 @@ def draw_trajectory(findings: Findings, theme: Theme) -> bytes:
     shares = [step.share for step in findings.trajectory]
     means, sds = [step.mean for step in recommended], [step.sd for step in recommended]
     return trajectory_picture(shares, means, sds, confirmed, theme)
+
+
+def draw_arms(arms: Arms, theme: Theme) -> bytes:
+    """A PNG of the curves of arms, and of their differences to the first one."""
+    curves = [
+        Curves(
+            printable(arm.name),
+            {seed: run.values for seed, run in sorted(arm.runs.items())},
+            {step: printable(name) for step, name in arm.stages.items()},
+            frozenset(arm.diverged),
+        )
+        for arm in arms.arms
+    ]
+    metric = arms.metric
+    title = f"{len(arms.arms)} arms from one state of {printable(arms.parent.name)}"
+    unit = f" ({metric.unit})" if metric.unit else ""
+    return arms_picture(curves, arms.step, title, f"{printable(metric.label)}{unit}", theme)

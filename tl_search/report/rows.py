@@ -26,7 +26,7 @@ class Row:
     Args:
         run: Its directory, as it was named.
         command: train, search or run.
-        state: done, running, stopped or damaged.
+        state: done, running, stopped, diverged or damaged.
         error: What is damaged, in one line.
         like: What two runs must have in common for their scores to be comparable, as JSON.
         tasks: What the score is the mean of.

@@ -20,6 +20,7 @@ from tl_search.report.table_look import plain_table
 
 TABLE, CSV, JSON = "table", "csv", "json"
 FORMATS = (TABLE, CSV, JSON)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def check_format(given: object, unset: bool = False) -> None:
@@ -128,10 +129,11 @@ def _records(group: Sequence[Compared], number: int) -> Iterable[dict[str, Any]]
 
 def _cell(value: Any) -> Any:
     if isinstance(value, list):
-        return " ".join(value)
+        value = " ".join(value)
     if isinstance(value, dict):
-        return " ".join(f"{key}={as_word(item)}" for key, item in value.items())
-    return value
+        value = " ".join(f"{key}={as_word(item)}" for key, item in value.items())
+    # A spreadsheet would carry out a text that begins like a formula, and others name runs, tags and revisions.
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _heading(group: Sequence[Compared]) -> str:

@@ -39,6 +39,11 @@ class RunPaths:
         return self.folder / "DONE.json"
 
     @property
+    def diverged(self) -> Path:
+        """Exists when a training has ended since its loss or its weights were no longer finite."""
+        return self.folder / "DIVERGED.json"
+
+    @property
     def lock(self) -> Path:
         return self.folder / "run.lock"
 

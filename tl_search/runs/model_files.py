@@ -9,6 +9,7 @@ from typing import Any
 
 from tl_search.runs.digests import CONFIG, COPY, weight_files
 from tl_search.store.archives import check_archive
+from tl_search.store.mistaken import mistaken
 from tl_search.store.typed_json import read_mapping
 
 # What a model is built of before its weights are looked at: the ends of keys → the largest number that is believed.
@@ -26,8 +27,8 @@ def loading(folder: Path) -> Iterator[None]:
     """Within the block a library loads the model of a folder.
 
     Raises:
-        ValueError: its config claims too much, a file of weights is a compressed archive, or it does not load; in one
-            line that names the folder or the file.
+        ValueError: its config claims too much, a file of weights is none or a compressed archive, or it does not load;
+            in one line that names the folder or the file.
     """
     check_files(folder)
     try:
@@ -37,9 +38,11 @@ def loading(folder: Path) -> Iterator[None]:
 
 
 def check_files(folder: Path) -> None:
-    """Raises ValueError for a config that claims too much, and for weights in a compressed archive."""
+    """Raises ValueError for a config that claims too much, and for weights that are something else than weights."""
     check_config(folder)
     for name in weight_files(path.name for path in folder.iterdir()):
+        if said := mistaken(folder / name):
+            raise ValueError(f"{folder / name}: {said}")
         check_archive(folder / name)
 
 

@@ -137,3 +137,29 @@ class Done:
     def write(self, run: Path) -> None:
         code = {} if "step" in self.facts else {"exit_code": self.exit_code}
         write_json(RunPaths(run).done, {**code, **self.facts})
+
+
+@dataclass(frozen=True)
+class Diverged:
+    """`DIVERGED.json`: a training has ended since its loss or its weights were no longer finite.
+
+    It is removed when the run goes on, as with a lower learning rate.
+
+    Args:
+        step: The step that did not end well; None where it is not known.
+        message: What the command said.
+    """
+
+    step: int | None
+    message: str
+
+    HEALED_BY: ClassVar[str] = HEALED_BY
+
+    @classmethod
+    def read(cls, run: Path) -> Self | None:
+        """None for a run that has not diverged. Raises ValueError for a damaged file."""
+        path = RunPaths(run).diverged
+        return read_record(cls, path) if path.exists() else None
+
+    def write(self, run: Path) -> None:
+        write_record(RunPaths(run).diverged, self)

@@ -1,5 +1,6 @@
 """The forms in which a command line names a run or a part of it: RUN, RUN@stepN, RUN@best, RUN/checkpoints/stepN."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -31,7 +32,7 @@ class Target:
         if folder.parent == RunPaths(run).states and step_of(folder.name) is not None:
             return cls(run, folder.name)
         before, at, name = text.rpartition("@")
-        return cls(Path(before), name) if at and not path.exists() else cls(path)
+        return cls(Path(before), name) if at and not os.path.exists(path) else cls(path)
 
     def __str__(self) -> str:
         return str(self.run) if self.name is None else f"{self.run}@{self.name}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from tl_search.store.atomic import write_json
 from tl_search.store.keys import check_name, digest
+from tl_search.store.mistaken import told
 from tl_search.store.outside import read_json
 from tl_search.store.typed_json import fitting, from_plain
 
@@ -79,9 +80,10 @@ def verify(folder: Path) -> dict[str, Any]:
         if not path.is_relative_to(folder.resolve()):
             raise DamagedError(f"{folder / NAME}: names a file outside its folder: {name!r}")
         if not path.is_file():
-            raise DamagedError(f"{folder / name}: missing")
+            raise DamagedError(f"{folder / name}: missing{told(path)}")
         if path.stat().st_size != expected["bytes"]:
-            raise DamagedError(f"{folder / name}: {path.stat().st_size} bytes, expected {expected['bytes']}")
+            size = path.stat().st_size
+            raise DamagedError(f"{folder / name}: {size} bytes, expected {expected['bytes']}{told(path)}")
         if file_digest(path) != expected["sha256"]:
-            raise DamagedError(f"{folder / name}: its sha256 differs from {NAME} (interrupted copy?)")
+            raise DamagedError(f"{folder / name}: its sha256 differs from {NAME} (interrupted copy?){told(path)}")
     return manifest

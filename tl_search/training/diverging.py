@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
 
-def story(trainer: "Trainer", what: str, number: int) -> str:
+def story(trainer: "Trainer", what: str, epoch: int, batch: int) -> str:
     """The message of the error that ends the run, in one line.
 
     Args:
         what: What was not finite, and at which step.
-        number: Number of the batch, counted from the start of the run.
+        epoch: Completed passes over the text before the batch.
+        batch: Number of the batch in its epoch.
     """
-    epoch, batch = divmod(number, int(trainer.num_training_batches))
     loader: Any = trainer.train_dataloader
     blocks = ", ".join(str(place) for place in loader.places(epoch, batch))
     with suppress(DivergedError):  # a model that waits to be written may hold weights that are not finite, too

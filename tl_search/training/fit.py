@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tl_search.errors.kinds import PartFailed
+from tl_search.errors.kinds import DivergedError, PartFailed
 from tl_search.runs.finish import check_finished, finish
 from tl_search.runs.identity import claim
 from tl_search.runs.index import read_index, restore_index
 from tl_search.runs.layout import RunPaths
-from tl_search.runs.record import RunRecord
+from tl_search.runs.record import Diverged, RunRecord
 from tl_search.runs.states import cut_off
 from tl_search.runs.target import Start
 from tl_search.store.atomic import sweep_litter
@@ -124,6 +124,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
                     warnings.warn(sentence, stacklevel=2)
             train = partial(_train, plan, packed, folder, timeline, state, start, due)
             end, early = horizon.total, None
+            RunPaths(folder).diverged.unlink(missing_ok=True)
             try:
                 with _nothing_left(folder, begins=state is None):
                     if start < end and plan.devices > 1:
@@ -135,6 +136,9 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             except EndedEarly as told:
                 print(told, file=sys.stderr, flush=True)
                 end, early = told.step, told.reason
+            except DivergedError as error:
+                Diverged(error.step, str(error)).write(folder)
+                raise
         interrupts.listen("finishing the run")
         finish(folder, identity, end, early)
 

@@ -12,6 +12,7 @@ from typing import Any
 from tl_search.errors.kinds import BadInput
 from tl_search.runs.pointers import Pointer
 from tl_search.store.archives import check_archive
+from tl_search.store.mistaken import told
 from tl_search.store.typed_json import fitting, from_plain
 
 NEEDED = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "global_step", "pytorch-lightning_version")
@@ -39,6 +40,8 @@ class FullState:
         for name, weight in self.state_dict.items():
             if not isinstance(weight, torch.Tensor):
                 raise ValueError(f"state_dict.{name} is a {type(weight).__name__}")
+            if weight.is_floating_point() and not torch.isfinite(weight).all():  # training would go on with them
+                raise ValueError(f"state_dict.{name} has numbers that are not finite")
         if not self.optimizer_states:
             raise ValueError("optimizer_states is empty")
         if len(self.lr_schedulers) != len(self.optimizer_states):  # without its own, a schedule would begin anew
@@ -89,7 +92,7 @@ def load_state(path: Path) -> Any:
         check_archive(path)
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # the reader carries out what the file says, so it can be anything
-        raise ValueError(f"resume: {path} ({size} bytes) cannot be read as a training state") from error
+        raise ValueError(f"resume: {path} ({size} bytes) cannot be read as a training state{told(path)}") from error
     check_tensors(path, state)
     return state
 

@@ -129,6 +129,11 @@ class OrderedLoader(ABC):
         """Completed steps when a batch is trained on."""
         return self.origin.step + (epoch - self.origin.epoch) * self.steps + batch // self.batches_per_step
 
+    def last_batch(self, step: int) -> tuple[int, int]:
+        """(epoch, number of the batch in it) of the last batch that was trained on when `step` steps are completed."""
+        epochs, batch = divmod((step - self.origin.step) * self.batches_per_step - 1, self.length)
+        return self.origin.epoch + epochs, batch
+
     def places(self, epoch: int, batch: int) -> "np.ndarray[Any, Any]":
         """The items of a batch of this rank, by their numbers."""
         first = (batch * self.ranks + self.rank) * self.batch_size

@@ -5,6 +5,13 @@ import importlib
 from tl_search.cli.command import Command
 
 NAMES = ("train", "search", "report", "export", "list", "run", "schedule", "evaluate", "revisions", "compare")
+BEGIN_ANEW = (
+    "report",
+    "export",
+    "list",
+    "schedule",
+    "evaluate",
+)  # they leave nothing that the same command goes on with
 
 
 def find(name: str) -> Command:

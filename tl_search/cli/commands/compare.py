@@ -1,29 +1,27 @@
 """`tl compare`: branches several curricula from one state, and says what the paired differences show."""
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig
 
-from tl_search.cli import commands
+from tl_search.cli.arm_runs import Wanted, branched, is_new, key_of, room_of
 from tl_search.cli.command import Command
-from tl_search.cli.config.compose import SETTING, CommandLine, parse, quoted
+from tl_search.cli.config.compose import SETTING, quoted
 from tl_search.cli.config.convert import convert
-from tl_search.errors.exit_codes import DONE
-from tl_search.errors.nearest import no_folder
+from tl_search.errors.exit_codes import DIVERGED, DONE, INCOMPLETE
+from tl_search.errors.limits import MOST_STEPS, between
+from tl_search.errors.nearest import no_folder, suggest
 from tl_search.plane.revision import step_of
-from tl_search.runs.layout import RunPaths
 from tl_search.runs.target import Target
 
-if TYPE_CHECKING:
-    from tl_search.cli.config.preflight import Job
-
-_OWN = ("base", "curricula", "seeds", "settings", "runs", "output", "plugins", "hydra")
-_MADE = ("branch_from", "resume", "curriculum", "seed", "branch.data")  # settings of the arms that this command makes
-_OF_ARMS = ("branch", "tags")  # settings that the base does not have
+_OWN = ("base", "curricula", "seeds", "settings", "runs", "metric", "mode", "at", "threshold", "output", "plugins")
+_MADE = ("branch_from", "resume", "curriculum", "seed")  # settings of the arms that this command makes
+_MOST_SEEDS = 10_000  # each is a training of every arm
 
 
 @dataclass(frozen=True)
@@ -31,24 +29,28 @@ class ComparePlan:
     """What the command has to do.
 
     Args:
-        base: `RUN@stepN`, `RUN@best` or `stepN`; None compares `runs` as they are.
-        curricula: Options, the reference first.
-        seeds: Of each arm.
-        settings: Settings of tl train for every arm; of a base that is `stepN`, for the base, whose arms have them too.
+        wanted: What is trained; None compares `runs` as they are.
         runs: Branches that exist.
+        metric: The measurement that is compared.
+        mode: Whether less (`min`) or more (`max`) of it is better; None finds that out.
+        at: Steps whose values are compared too.
+        threshold: Of the measurement; the time until it is reached is compared too. None: no such time.
         output: Folder of what is written; None is one beside the runs.
     """
 
-    base: str | None
-    curricula: tuple[str, ...]
-    seeds: tuple[int, ...]
-    settings: tuple[str, ...]
+    wanted: Wanted | None
     runs: tuple[Path, ...]
+    metric: str
+    mode: str | None
+    at: tuple[int, ...]
+    threshold: float | None
     output: Path | None
 
 
 def plan(parts: Mapping[str, Any]) -> ComparePlan:
     """The comparison that the settings ask for. Raises ValueError."""
+    from tl_search.report.metric import MODES
+
     base = convert(parts["base"], str | None, "base")
     curricula = convert(parts["curricula"], tuple[str, ...], "curricula")
     settings = convert(parts["settings"], tuple[str, ...], "settings")
@@ -64,66 +66,98 @@ def plan(parts: Mapping[str, Any]) -> ComparePlan:
     elif len(curricula) < 2 or len(set(curricula)) < len(curricula):
         raise ValueError(f"curricula: must be two different ones or more, got [{', '.join(curricula)}]")
     for word in settings:
-        if (name := _key(word)) in _MADE and (name not in ("seed", "curriculum") or not _is_new(base)):
+        if (name := key_of(word)) in _MADE and (name not in ("seed", "curriculum") or not is_new(base)):
             raise ValueError(f"settings: must be without {', '.join(_MADE)}, which the arms get, got {word}")
+    mode, at = convert(parts["mode"], str | None, "mode"), _steps(parts["at"], base)
+    if mode not in (None, *MODES):
+        raise ValueError(f"mode: must be min, max or null, got {mode}{suggest(mode, MODES)}")
+    threshold = convert(parts["threshold"], float | None, "threshold")
+    seeds = _seeds(parts["seeds"])
     return ComparePlan(
-        base, curricula, _seeds(parts["seeds"]), settings, runs, convert(parts["output"], Path | None, "output")
+        None if base is None else Wanted(base, curricula, seeds, settings, at),
+        runs,
+        convert(parts["metric"], str, "metric"),
+        mode,
+        at,
+        threshold,
+        convert(parts["output"], Path | None, "output"),
     )
 
 
 def rewritten(words: Sequence[str]) -> list[str]:
     """A command line with all settings of tl train in `settings`."""
-    theirs = [word for word in words if SETTING.match(word) and _key(word).partition(".")[0] not in _OWN]
+    theirs = [word for word in words if SETTING.match(word) and not _is_own(word)]
     kept = [word for word in words if word not in theirs]
     return [*kept, f"settings=[{','.join(map(quoted, theirs))}]"] if theirs else kept
 
 
-def _key(word: str) -> str:
-    return word.partition("=")[0].lstrip("+~").partition("@")[0]
+def _is_own(word: str) -> bool:
+    """Whether a setting is of this command; how jobs are launched is for tl train, which has jobs."""
+    key = key_of(word)
+    return room_of(word) in _OWN or (room_of(word) == "hydra" and not key.startswith(("hydra/", "hydra.launcher")))
 
 
-def _is_new(base: str | None) -> bool:
-    """Whether the base is made of the settings, and is not a run that is named."""
-    return base is not None and "@" not in base and step_of(base) is not None
+def _steps(given: Any, base: str | None) -> tuple[int, ...]:
+    """The steps of `at`, in order."""
+    at = convert(given if isinstance(given, list) else [] if given is None else [given], tuple[int, ...], "at")
+    named = base if is_new(base) else Target.parse(base).name if base else None
+    begins = step_of(named) if named else None
+    for step in at:
+        between(1, MOST_STEPS, at=step)
+        if begins is not None and step <= begins:
+            raise ValueError(f"at: must be steps after the branch, > {begins}, got {step}")
+    return tuple(sorted(set(at)))
 
 
 def _seeds(given: Any) -> tuple[int, ...]:
-    seeds = tuple(range(convert(given, int, "seeds"))) if not isinstance(given, list) else None
-    seeds = convert(given, tuple[int, ...], "seeds") if seeds is None else seeds
+    if isinstance(given, list):
+        seeds = convert(given, tuple[int, ...], "seeds")
+    else:
+        between(1, _MOST_SEEDS, seeds=(count := convert(given, int, "seeds")))
+        seeds = tuple(range(count))
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise ValueError(f"seeds: must be a number >= 1 or a list of different seeds, got {given!r}")
     return seeds
 
 
 def execute(plan: ComparePlan, folder: Path, config: DictConfig) -> int:
-    """Train what is missing, then compare. A run that was stopped goes on; a finished one is only read."""
-    from tl_search.report.arms import read_comparison
+    """Train what is missing, then compare. INCOMPLETE if a run has diverged, which the verdict says."""
+    from tl_search.report.arm_rows import compare_arms
+    from tl_search.report.arms import read_arms
     from tl_search.report.arms_table import write_comparison
 
     runs: Sequence[Path] = plan.runs
     names: Sequence[str] | None = None
-    if plan.base is not None:
-        shared = _shared(config)
-        base, code = _base(plan, plan.base, shared)
-        if code != DONE:
-            return code
-        words = [f"branch_from={quoted(base)}", f"curriculum={','.join(plan.curricula)}", "branch.data=restart"]
-        words.append(f"seed={','.join(map(str, plan.seeds))}")
-        jobs, code = _train(["-m", *words, *shared, *(word for word in plan.settings if _is_of_arms(plan, word))])
-        if code != DONE:
+    if plan.wanted is not None:
+        made = branched(plan.wanted, _shared(config))
+        if not made.runs or made.code not in (DONE, DIVERGED):
             print("tl compare: the same command goes on with what is not finished", file=sys.stderr, flush=True)
-            return code
-        runs = [_run_of(job) for job in jobs]
-        names = [str(job.config.hydra.runtime.choices.curriculum) for job in jobs]
-    write_comparison(read_comparison(runs, names), plan.output)
-    return DONE
+            return made.code
+        runs, names = made.runs, made.arms
+    arms = read_arms(runs, names, plan.metric, plan.mode)
+    write_comparison(compare_arms(arms, plan.at, plan.threshold), plan.output, _command(plan, config))
+    return INCOMPLETE if any(run.diverged for run in arms.runs) else DONE
 
 
-def _run_of(job: "Job") -> Path:
-    """The run of a job; where two jobs mean the same, it has the name that the first one gave it."""
-    digest = job.folder.name.rpartition("-")[2]
-    alike = (path for path in sorted(job.folder.parent.glob(f"*-{digest}")) if path.is_dir())
-    return job.folder if RunPaths(job.folder).record.exists() else next(alike, job.folder)
+def _command(plan: ComparePlan, config: DictConfig) -> str:
+    """The command line that makes the same comparison."""
+    words: list[str]
+    if plan.wanted is None:
+        words = [f"runs=[{','.join(quoted(str(run)) if _is_odd(run) else str(run) for run in plan.runs)}]"]
+    else:
+        wanted = plan.wanted
+        counted = wanted.seeds == tuple(range(len(wanted.seeds)))
+        seeds = str(len(wanted.seeds)) if counted else f"[{','.join(map(str, wanted.seeds))}]"
+        words = [f"base={wanted.base}", f"curricula=[{','.join(wanted.curricula)}]", f"seeds={seeds}", *wanted.settings]
+    asked = {"metric": None if plan.metric == "eval/loss" else plan.metric, "mode": plan.mode,
+             "at": f"[{','.join(map(str, plan.at))}]" if plan.at else None, "threshold": plan.threshold,
+             "output": plan.output}  # fmt: skip
+    words += [f"{name}={value}" for name, value in asked.items() if value is not None]
+    return " ".join(["tl", "compare", *map(shlex.quote, [*words, *_shared(config)])])
+
+
+def _is_odd(path: Path) -> bool:
+    return not all(letter.isalnum() or letter in "/._-" for letter in str(path))
 
 
 def _shared(config: DictConfig) -> list[str]:
@@ -136,40 +170,12 @@ def _shared(config: DictConfig) -> list[str]:
     ]
 
 
-def _is_of_arms(plan: ComparePlan, word: str) -> bool:
-    """Whether a setting is put on the command line of the arms, which have those of a base that is made of them."""
-    return not _is_new(plan.base) or _key(word).partition(".")[0] in _OF_ARMS
-
-
-def _base(plan: ComparePlan, base: str, shared: Sequence[str]) -> tuple[str, int]:
-    """(the state from which the arms begin, the exit code of the base's training)."""
-    if not _is_new(base):
-        return base, DONE
-    step = step_of(base)
-    own = [word for word in plan.settings if not _is_of_arms(plan, word)]
-    keep = ["checkpoint.every_n_scheduled=1", f"schedule.checkpoint_schedule=[{step}]"]
-    named = {_key(word) for word in own}
-    jobs, code = _train([*shared, *own, *(word for word in keep if _key(word) not in named)])
-    return str(Target(jobs[0].folder.resolve(), f"step{step}")), code
-
-
-def _train(words: Sequence[str]) -> "tuple[list[Job], int]":
-    """Carry out a line of `tl train`; its jobs, all checked before the first one starts, and its exit code."""
-    from tl_search.cli.config.preflight import preflight
-    from tl_search.cli.config.resumed import with_choices
-    from tl_search.cli.launch import launch
-
-    line: CommandLine = with_choices(parse("train", words))
-    jobs = preflight(line, commands.find("train"))
-    return jobs, launch(line, jobs)
-
-
 COMMAND = Command(
     name="compare",
     summary="compare curricula: branch each from one state, with the same seeds and text\n\n"
-    "Every arm begins with the same bytes, and arms with one seed read the same text in the same order. The table has\n"
-    "paired differences of the eval loss with intervals, and says so where no difference is shown. What is not\n"
-    "finished goes on when the command is repeated. Every setting of tl train may be given for the arms.",
+    "Every arm begins with the same bytes, and arms with one seed read the same text in the same order. A table and a\n"
+    "page have paired differences with intervals, and say so where no difference is shown. What is not finished goes\n"
+    "on when the command is repeated. Every setting of tl train may be given for the arms, also launchers=NAME.",
     usage="base=RUN@stepN curricula=[NAME,NAME,...] [seeds=N] [SETTING=VALUE ...]",
     examples=(
         ("tl compare base=runs/train/RUN@step1000 curricula=[current,two_stage]", "three seeds of each curriculum"),
@@ -178,11 +184,15 @@ COMMAND = Command(
             "the run that tl train makes of these settings is the base; it is trained first if it is not there",
         ),
         ("tl compare runs=[runs/train/A,runs/train/B]", "branches that exist, such as those of a sweep"),
+        (
+            "tl compare base=runs/train/RUN@step1000 curricula=[current,two_stage] at=[1500,2000] threshold=2.5",
+            "also the eval loss at these steps, and the time until it is 2.5",
+        ),
     ),
     bare=(),
     plan=plan,
     execute=execute,
-    settings=("base", "curricula", "seeds", "settings", "runs", "output"),
+    settings=("base", "curricula", "seeds", "settings", "runs", "metric", "mode", "at", "threshold", "output"),
     makes_run=False,
     rewrite=rewritten,
 )

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tl_search.cli.command import Command
 from tl_search.cli.config.build import build, construct
+from tl_search.cli.config.convert import convert
 from tl_search.cli.config.hydra_errors import readable
 from tl_search.cli.config.recorded import read
 from tl_search.errors.exit_codes import DONE
@@ -40,19 +41,20 @@ def plan(parts: Mapping[str, Any]) -> ExportPlan:
     from tl_search.export.arm import is_export
     from tl_search.report.findings import read_findings
 
-    run, to = Path(str(parts["run"])), Path(str(parts["to"]))
+    run, to = (Path(convert(parts[key], str, key)) for key in ("run", "to"))
+    overwrite, arm_name = convert(parts["overwrite"], bool, "overwrite"), convert(parts["arm"], str | None, "arm")
     if not run.is_dir():
         raise ValueError(f"run: {no_folder(run)}")
     if not RunPaths(run).is_search:
         way = f"; tl search {run} finds its best arm" if RunPaths(run).is_training else ""
         raise ValueError(f"run: must be a search, got {run}, which has no plane.json{way}")
     if to.exists() and not (to.is_dir() and not any(to.iterdir())):
-        if not parts["overwrite"]:
+        if not overwrite:
             raise ValueError(f"to: {to} exists; overwrite=true replaces it if it is an export")
         if not is_export(to):
             raise ValueError(f"to: {to} is no export, so it is not overwritten")
     findings = read_findings(run)
-    arm = _arm(findings, parts["arm"])
+    arm = _arm(findings, arm_name)
     wanted = findings.plane.revisions[findings.plane.at(arm)[0]]
     plain = {key: value for key, value in findings.plane.extraction.items() if key not in ("padding", "positions")}
     source = _source(run)
@@ -79,8 +81,11 @@ def _arm(findings: "Findings", given: str | None) -> ArmName:
 
 def _source(run: Path) -> "CheckpointSource":
     """Where the search had its revisions from."""
+    said = read(run)
+    if "checkpoints" not in said:
+        raise ValueError(f"{RunPaths(run).config}: does not say where the searched checkpoints are")
     with readable():
-        return build(OmegaConf.create({"checkpoints": read(run)["checkpoints"]}))["checkpoints"]
+        return build(OmegaConf.create({"checkpoints": said["checkpoints"]}))["checkpoints"]
 
 
 def _still_there(source: "CheckpointSource", wanted: Revision) -> Revision:

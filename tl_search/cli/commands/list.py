@@ -34,8 +34,8 @@ def execute(plan: tuple[Path, str], folder: Path, config: DictConfig) -> int:
 COMMAND = Command(
     name="list",
     summary="list the runs in a folder, with their state and their answer\n\n"
-    "The state is done, running, stopped (the same command continues it) or damaged. Of each command, the run that\n"
-    "was changed last comes last. tl report compares the runs that it is given.",
+    "The state is done, running, stopped (the same command continues it), diverged (its loss is infinite) or damaged.\n"
+    "Of each command, the run that was changed last comes last. tl report compares the runs that it is given.",
     usage="[DIR] [format=table|csv|json]",
     examples=(
         ("tl list", "list all runs in runs/"),

@@ -15,6 +15,9 @@ FOREVER = float("inf")
 
 def plan(parts: Mapping[str, Any]) -> tuple[Any, Any]:
     """The training and the search; of a training that is only tried, the search is, too. Raises ValueError."""
+    if parts.get("branch_from") is not None:  # as an experiment's file may say, since a training has this setting
+        way = "tl train branch_from=RUN@stepN makes the branch, and tl search BRANCH searches it"
+        raise ValueError(f"branch_from: must be left out with tl run, which trains from the start; {way}")
     training = train.plan(parts)
     if training.task.name != "language":
         raise ValueError(f"data: must be text with tl run, which searches, got data of the task {training.task.name}")

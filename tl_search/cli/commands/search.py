@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def plan(parts: Mapping[str, Any]) -> "SearchPlan":
     """The search plan that the parts of a config make up. Raises ValueError."""
-    path = getattr(parts["checkpoints"], "path", None)
+    path = getattr(parts.get("checkpoints"), "path", None)
     if path is not None and not Path(path).is_dir():
         hint = "tl train makes a training run, and tl run trains and searches"
         if re.fullmatch(r"pythia-\w+|\w[\w.-]*/[\w.-]+", str(path)) and not (

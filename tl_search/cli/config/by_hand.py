@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from tl_search.errors.kinds import BadInput
 
@@ -51,7 +51,9 @@ def check(
     Raises:
         BadInput: the setting is not what the command line said, or the words are a file's: those of its sweep.
     """
-    given = tuple(config.get(key) or ())
+    if not isinstance(found := config.get(key) or [], list | tuple | ListConfig):
+        raise BadInput(f"{key}: must be a list, got {found!r}")
+    given = tuple(found)
     words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # they may hold interpolations
     if given != named(words) or not set(given) <= set(allowed):
         raise BadInput(

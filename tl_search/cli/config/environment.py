@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from tl_search.checkpoints.repository import PUBLIC, endpoint
 from tl_search.cli.config.secrets import entries
@@ -24,7 +24,8 @@ _SERVER = re.compile(r"(?:^|_)(?:ur[il]|host|endpoint|server|address|prox(?:y|ie
 
 def check_servers(config: DictConfig) -> None:
     """Refuse the address of a logger's server. Raises BadInput."""
-    for where, _, value in entries(config.get("logger") or OmegaConf.create(), "logger"):
+    loggers = config.get("logger")
+    for where, _, value in entries(loggers, "logger") if isinstance(loggers, DictConfig) else ():
         arguments = where.split(".")[2:]  # after the name that the config gives to the logger
         address = isinstance(value, str) and re.match("https?:", value, re.IGNORECASE)
         if address or (value is not None and any(map(_SERVER.search, arguments))):

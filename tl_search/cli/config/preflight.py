@@ -14,6 +14,7 @@ from tl_search.cli.config.allowlist import check_targets, walk
 from tl_search.cli.config.ancestry import parent_of
 from tl_search.cli.config.build import build
 from tl_search.cli.config.compose import CommandLine, compose_job, configs, jobs
+from tl_search.cli.config.convert import convert
 from tl_search.cli.config.environment import check_servers, tell_endpoint
 from tl_search.cli.config.hydra_errors import readable, unknown_key
 from tl_search.cli.config.naming import known_keys
@@ -30,6 +31,10 @@ from tl_search.runs.links import refuse_links
 # Settings of any node that are paths.
 _PLACES = {"runs", "run", "cache", "ledger", "embeddings", "path", "from", "resume", "folder", "dirpath", "save_dir",
            "root_dir", "default_root_dir"}  # fmt: skip
+_NAMED = {*_PLACES, "to", "output", "diff", "base", "branch_from"}  # these may be empty, or are told so elsewhere
+# Folders that runs share, which are no fields of a class.
+_FOLDERS = {"runs": str, "cache": str | None, "ledger": str, "embeddings": str}
+_LONGEST = 255  # bytes of one name in a path, in all usual file systems
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Job:
 
 def preflight(line: CommandLine, command: Command) -> list[Job]:
     """Compose, check and build every job of a command line. Raises BadInput for the first mistake of any of them."""
-    with configs():
+    with configs(), readable():  # wherever an interpolation is looked up
         checked = [check(command, compose_job(command.name, words), line.overrides) for words in jobs(line)]
     tell_endpoint([job.plan for job in checked])
     return checked
@@ -52,6 +57,7 @@ def preflight(line: CommandLine, command: Command) -> list[Job]:
 def check(command: Command, config: DictConfig, said: Sequence[str] = ()) -> Job:
     """Build one composed job; `said` are the words of the command line. Raises BadInput."""
     if command.resumes:
+        _check_lengths(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]  # a DictConfig gives a dict
         config = resumed(config, config.hydra)
     tree = OmegaConf.to_container(config, resolve=False)
     assert isinstance(tree, dict)
@@ -61,11 +67,16 @@ def check(command: Command, config: DictConfig, said: Sequence[str] = ()) -> Job
     check_servers(config)
     check_secrets(config)
     _check_places(tree)
+    _check_lengths(tree)
+    _check_removed(command, config)
     known = known_keys(command.name) | {PURPOSE}
     for key in map(str, tree):
         if key not in known:
             raise BadInput(unknown_key(key, key, config, command.name))
     parts = build(config)
+    for key, kind in _FOLDERS.items():
+        if key in parts and key not in command.settings:  # which are the command's to check
+            convert(parts[key], kind, key)
     name = str(parts.get("name", "none"))
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name) or ".." in name:
         raise BadInput(f"name: must be letters, digits, dots, dashes and underscores, at most 80, got {name[:80]!r}")
@@ -84,6 +95,15 @@ def check(command: Command, config: DictConfig, said: Sequence[str] = ()) -> Job
         raise BadInput(str(error)) from error
 
 
+def _check_removed(command: Command, config: DictConfig) -> None:
+    """Refuse `~run`: a command needs all settings of its own, and the folders that its runs share."""
+    needed = {*command.settings, *command.places, *(("runs", "ledger", "embeddings") if command.makes_run else ())}
+    for word in map(str, OmegaConf.to_container(config.hydra.overrides.task, resolve=False) or ()):
+        key = word[1:].partition("=")[0]
+        if word.startswith("~") and key in needed and key not in config:
+            raise BadInput(f"{key}: must not be removed ({key}=VALUE sets it)")
+
+
 def _check_places(tree: Mapping[Any, Any]) -> None:
     """Refuse an empty path, which would be the working directory, and `~/models` in a file, a folder named `~`."""
     for path, key, value in walk({name: node for name, node in tree.items() if name != "hydra"}):
@@ -94,6 +114,21 @@ def _check_places(tree: Mapping[Any, Any]) -> None:
             raise BadInput(
                 f"{where}: must be a whole path, got {value!r}; only on the command line is ~ the home folder"
             )
+
+
+def _check_lengths(tree: Mapping[Any, Any]) -> None:
+    """Refuse a path with a name that no file system takes; a library would tell neither the setting nor the reason."""
+    for path, key, value in walk({name: node for name, node in tree.items() if name != "hydra"}):
+        for place in map(str, value if isinstance(value, list) else [value]) if key in _NAMED else ():
+            parts = (part.partition("${")[0] for part in place.split("/"))
+            longest = max(parts, key=_size)
+            if "\0" in place or _size(longest) > _LONGEST:
+                why = "a NUL character" if "\0" in place else f"a name of {len(longest)} characters, {longest[:40]}…"
+                raise BadInput(f"{f'{path}.{key}' if path else key}: must be a path, got one with {why}")
+
+
+def _size(name: str) -> int:
+    return len(name.encode(errors="surrogatepass"))
 
 
 def _folder(config: DictConfig, parts: Mapping[str, Any], command: Command) -> Path:

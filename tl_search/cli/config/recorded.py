@@ -13,6 +13,7 @@ from tl_search import plugins
 from tl_search.cli import commands
 from tl_search.cli.config.ancestry import CHOICES, settle
 from tl_search.cli.config.choices import chosen
+from tl_search.cli.config.convert import convert
 from tl_search.cli.config.folders import first_part
 from tl_search.cli.config.naming import deciding_keys, run_digest
 from tl_search.cli.config.plugged import KEY
@@ -96,8 +97,10 @@ def read(run: Path) -> DictConfig:
         recorded = read_settings(run)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    tree = OmegaConf.to_container(recorded, resolve=False)
+    tree: Any = OmegaConf.to_container(recorded, resolve=False)
     _check_plain(tree, RunPaths(run).config)
+    for key in SHARED:
+        convert(tree.get(key), str | None, f"{RunPaths(run).config}: {key}")
     return OmegaConf.create(renewed(tree))
 
 

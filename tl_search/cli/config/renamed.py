@@ -49,7 +49,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = {"tl_search.plane.curriculum.Stage": 
 
 def current(target: str) -> str:
     """The name that a class has now."""
-    return NOW.get(target, target)
+    return NOW.get(str(target), target)
 
 
 def first_named(tree: Any) -> Any:

@@ -7,6 +7,7 @@ then applied to the recorded settings.
 """
 
 import copy
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -120,7 +121,7 @@ def resumed(config: DictConfig, hydra: Any) -> DictConfig:
 
 def _is_there(key: str, place: str | None, run: Path) -> bool:
     """Whether a folder of a record is still there, and is one into which the run of somebody else may lead."""
-    if place is None or not Path(place).is_dir():
+    if place is None or not os.path.isdir(place):  # which no name is too long for
         return place is None
     if is_in_use(key, place) or is_allowed(place, (), run.resolve().parent.parent):
         return True
@@ -134,7 +135,8 @@ def _is_there(key: str, place: str | None, run: Path) -> bool:
 
 def _relink(merged: DictConfig, recorded: DictConfig) -> None:
     """Let callbacks follow the folders again that the record has resolved: `ledger=OTHER` is for them, too."""
-    for entry in (merged.get("callbacks") or {}).values():
+    callbacks = merged.get("callbacks")
+    for entry in callbacks.values() if isinstance(callbacks, DictConfig) else ():  # a record may hold anything
         for key in SHARED:
             if OmegaConf.is_dict(entry) and key in entry and entry[key] == recorded.get(key):
                 entry[key] = f"${{{key}}}"
@@ -169,7 +171,7 @@ def _override(
             continue
         if name == "curriculum" and choices.get(name) == CURRENT:
             continue  # the one that the record has
-        if name in choices:
+        if name in choices and not isinstance(override.value(), dict):  # which sets parts of the option's node
             if recorded.get(name) != choices[name]:  # else its settings are in the record, as the run has them
                 place = place_of(name)
                 node = _with_entries(OmegaConf.select(config, place), OmegaConf.select(merged, place))
@@ -221,6 +223,6 @@ def _search_path(given: Sequence["Override"]) -> list[Path]:
 
 def _choices(run: Path) -> Mapping[str, Any]:
     """The options of a run's groups, in so far as it has recorded them. Raises BadInput if they are no options."""
-    found = (read(run).get(CHOICES) or {}) if RunPaths(run).config.exists() else {}
+    found = (read(run).get(CHOICES) or {}) if os.path.exists(RunPaths(run).config) else {}  # however long its name is
     check_choices(found, RunPaths(run).config)
     return found

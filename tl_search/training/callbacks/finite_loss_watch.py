@@ -32,7 +32,9 @@ class FiniteLossWatch(Callback):
         self.batch = torch.where(self.longest < self.patience, epoch_batch, self.batch)
         self.longest = torch.maximum(self.longest, self.row)
         if (loss.device.type == "cpu" or batch_idx % _READ_EVERY == 0) and int(self.longest) >= self.patience:
-            number = int(self.batch)
+            epoch, number = divmod(int(self.batch), int(trainer.num_training_batches))
+            loader: Any = trainer.train_dataloader  # which knows the step of a batch, also in a branch that reads anew
+            step = loader.step_of(epoch, number) + 1
             row = f" {self.patience} batches in a row" if self.patience > 1 else ""
-            step = number // trainer.accumulate_grad_batches + 1
-            raise DivergedError(story(trainer, f"the loss was not finite{row}, at step {step}", number))
+            what = f"the loss was not finite{row}, at step {step}"
+            raise DivergedError(story(trainer, what, epoch, number), step, loss=True)

@@ -67,9 +67,10 @@ class ResumeState(Checkpoint):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         # the thread that saves notices weights that are not finite before FiniteLoss does, but does not know the batch
-        if isinstance(exception, DivergedError) and exception.step:
-            what, last = f"the weights after step {exception.step} are not finite", exception.step
-            exception.args = (story(trainer, what, last * trainer.accumulate_grad_batches - 1),)
+        if isinstance(exception, DivergedError) and exception.step and not exception.loss:
+            loader: Any = trainer.train_dataloader
+            what = f"the weights after step {exception.step} are not finite"
+            exception.args = (story(trainer, what, *loader.last_batch(exception.step)),)
 
     def _due(self, step: int) -> bool:
         return (

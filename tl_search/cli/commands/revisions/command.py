@@ -31,6 +31,13 @@ from tl_search.store.atomic import write_json, write_text
 
 SHOWN = 40  # names that a table lists
 WIDTH = 120  # of the lines of text below it
+_PARTS = {
+    "checkpoints": CheckpointSource,
+    "sampling": Sampling,
+    "costs": AnalyticCosts,
+    "work": Workload,
+    "budget": Budget,
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class RevisionsPlan:
 
 def plan(parts: Mapping[str, Any]) -> RevisionsPlan:
     """What the settings ask for; everything but requests to the Hub is done. Raises ValueError."""
+    for key, kind in _PARTS.items():
+        convert(parts[key], kind, key)
     source, sampling = parts["checkpoints"], parts["sampling"]
     audited, available = (convert(parts[key], bool, key) for key in ("audit", "available"))
     form, ledger = convert(parts["format"], Format, "format"), convert(parts["ledger"], Path, "ledger")
