@@ -1,6 +1,7 @@
 # The commands of this project. All of them work in .venv, which the first one makes.
 #   make demo    train a small model, search its plane, report            (about 7 minutes on 2 cores)
 #   make test    the tests                                                (make test-slow: those that take minutes)
+#   make notebooks   the notebooks, from top to bottom                    (about a minute)
 #   make lint    style, types and the direction of imports
 
 # Linux without a GPU: TORCH_INDEX=<PyTorch's CPU wheel index> saves 2 GB. Unset means the standard index.
@@ -11,7 +12,7 @@ BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow notebooks lint clean
 
 demo: .venv/.ready
 	$(BIN)/tl run experiments=quickstart/run
@@ -22,6 +23,9 @@ test: .venv/.ready
 test-slow: .venv/.ready
 	$(BIN)/pip install -q -c constraints.txt -e ".[dev,published]"
 	TL_EXAMPLES=thorough $(BIN)/python -m pytest -rs
+
+notebooks: .venv/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake notebooks
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

@@ -335,7 +335,8 @@ def test_without_permission_each_is_refused_in_one_line(outside, trained):
         "data=numbers": "data.corpus._target_: theirs.corpora.numbers.Numbers is not allowed here",
         "model=small_gpt2": "model._target_: theirs.families.small_gpt2.SmallGPT2 is not allowed here",
         "schedule=halves": "schedule._target_: theirs.schedules.halves.Halves is not allowed here",
-        "curriculum=sharp": "curriculum.stages.sharp.weights: must name terms out of log_normaliser, next_token, got",
+        "curriculum=sharp": "curriculum.stages.sharp.weights: must name terms out of contrastive, log_normaliser, "
+        "next_token, got",
         "checkpoints=archive": "checkpoints._target_: archive.Archive is not allowed here",
         "sampling=ends": "sampling._target_: theirs.samplings.ends.Ends is not allowed here",
         "tasks=parity": "tasks.names: no task 'ParitySTS'",

@@ -16,7 +16,9 @@ from tl_search.plugins import OURS
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = sorted(path for path in (ROOT / "conf").rglob("*.yaml") if "hydra" not in path.parts)
-PEPTIDE_CURRICULA = [f"curriculum/peptide_{kind}" for kind in ("early", "phased", "final")]
+PEPTIDE_CURRICULA = [
+    f"curriculum/peptide_{kind}" for kind in ("early", "phased", "final", "early_short", "phased_short")
+]
 STUDIES = sorted((ROOT / "experiments").rglob("*.yaml"))
 
 

@@ -56,6 +56,8 @@ class Curriculum:
     Args:
         stages: Name → stage, in the order of training; the first starts at step 0.
         name: What the curriculum is called in curves, states and reports; it decides nothing.
+        terms: Loss term → its settings, an object of the term's class; they are the same in all stages. A term that is
+            left out has its defaults.
 
     Raises:
         ValueError: there is no stage, or two overlap or have steps between them.
@@ -63,8 +65,10 @@ class Curriculum:
 
     stages: Mapping[str, Stage]
     name: str = ""
+    terms: Mapping[str, Any] = field(default_factory=dict)
 
-    DECIDES: ClassVar = {"weights": "stages", "free": "name"}
+    DECIDES: ClassVar = {"weights": "stages terms", "free": "name"}
+    ADDED: ClassVar[Mapping[str, Any]] = {"terms": {}}
 
     def __post_init__(self) -> None:
         if not self.stages:

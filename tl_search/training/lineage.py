@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tl_search.plane.curriculum import Curriculum, Stage
-from tl_search.runs.identity import differences, flat, typed
+from tl_search.runs.identity import differences, flat, plain, typed
 from tl_search.runs.parent import Parent
 from tl_search.runs.places import put_back
 from tl_search.runs.record import RunRecord
@@ -23,6 +23,7 @@ from tl_search.training.optim import branched_phases, horizon_warning
 from tl_search.training.ordered import FROM_THE_START, Origin
 from tl_search.training.plan import TrainingPlan
 from tl_search.training.start import check_run, check_state
+from tl_search.training.terms import as_recorded
 from tl_search.training.trainer import last_step
 
 _FORM = "must be RUN@stepN or RUN@best"
@@ -84,12 +85,14 @@ class Source:
         known = self.record.parent.order if self.record.parent else {"epoch": 0, "step": 0}
         return Origin(**{**known, "seed": loader["seed"]})
 
-    def stage(self) -> Stage:
-        """What held in the parent at the step."""
+    def held(self) -> dict[str, Any]:
+        """What held in the parent at the step: its stage, and the settings of loss terms, where it has any."""
         curriculum = curriculum_of(self.plan)
         if (parent := self.record.parent) and self.plan["branch"]["on_restore"] == OnRestore.skip_passed.value:
             curriculum = after_passed(curriculum, parent)
-        return curriculum.stage_at(self.step)
+        stage = curriculum.stage_at(self.step)
+        found = {"name": stage.name, "weights": dict(stage.weights), "data": dict(stage.data)}
+        return {**found, **({"terms": plain(curriculum.terms)} if curriculum.terms else {})}
 
     def parent(self, plan: TrainingPlan, total: int) -> Parent:
         """What the record of a branch with this plan, which ends at step `total`, says of its parent."""
@@ -100,14 +103,13 @@ class Source:
         held = max((phase for phase in known if phase.start <= self.step), key=lambda phase: phase.start)
         if (planned := held.offset + held.length) != total:
             warnings.warn(horizon_warning(self.step, planned, total, policy, "branch.lr"), stacklevel=2)
-        stage = self.stage()
         return Parent(
             run=str(self.run.resolve()),
             digest=self.record.digest,
             step=self.step,
             sha256=self.sha256,
             changed={typed(key): values for key, values in changes(self.plan, plan).items()},
-            stage={"name": stage.name, "weights": dict(stage.weights), "data": dict(stage.data)},
+            stage=self.held(),
             order={"seed": plan.seed, **asdict(self.order(plan))},
             phases=tuple(
                 (phase.start, phase.offset, phase.length) for phase in branched_phases(known, self.step, total, policy)
@@ -150,8 +152,8 @@ class Lineage:
                     f"branch_from: {source.file.parent} is not the state that {run} was branched from (sha256 "
                     f"{parent.sha256[:12]}…); use another folder (name=OTHER)"
                 )
-            stage, origin = source.stage(), source.order(plan)
-            held = Parent("", "", source.step, "", {}, asdict(stage), asdict(origin), ((0, 0, 1),))
+            origin = source.order(plan)
+            held = Parent("", "", source.step, "", {}, source.held(), asdict(origin), ((0, 0, 1),))
         else:
             source, held = None, parent
             origin = Origin(**parent.order)
@@ -235,7 +237,7 @@ def curriculum_of(plan: Mapping[str, Any]) -> Curriculum:
         name: Stage(said["name"], said["start"], said["losses"], said.get("data", {}))
         for name, said in plan["curriculum"]["stages"].items()
     }
-    return Curriculum(stages)
+    return Curriculum(stages, terms=as_recorded(plan["curriculum"].get("terms", {})))
 
 
 def after_passed(curriculum: Curriculum, parent: Parent) -> Curriculum:
@@ -243,7 +245,8 @@ def after_passed(curriculum: Curriculum, parent: Parent) -> Curriculum:
     later = {name: stage for name, stage in curriculum.stages.items() if stage.first > parent.step}
     held = Stage(str(parent.stage["name"]), 0, parent.stage["weights"], parent.stage["data"])
     key = held.name if held.name not in {*later, *(stage.name for stage in later.values())} else f"{held.name}-before"
-    return replace(curriculum, stages={key: replace(held, name=key), **later})
+    terms = {**as_recorded(parent.stage.get("terms", {})), **curriculum.terms}
+    return replace(curriculum, stages={key: replace(held, name=key), **later}, terms=terms)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """The Lightning modules: losses, gradients and optimizer. When something is saved or measured is up to callbacks."""
 
+import inspect
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -29,17 +30,22 @@ class Trained(LightningModule):
         super().__init__()
         self.model, self.timeline, self.optimizer = model, timeline, optimizer
         stages = timeline.curriculum.stages.values()
-        self.terms = {name: loss_term(name, task) for stage in stages for name in stage.weights}
+        own = timeline.curriculum.terms
+        self.terms = {name: own.get(name) or loss_term(name, task) for stage in stages for name in stage.weights}
+        self.encoding = {name for name, term in self.terms.items() if "encode" in inspect.signature(term).parameters}
         self.weights: Mapping[str, float] = {}  # of the present stage, which the callback CurriculumStages sets
         self.grad_norm: Tensor | None = None  # of the latest step, before clipping; left on the device
 
-    def weighted(self, *arguments: Any) -> dict[str, Tensor]:
+    def weighted(self, *arguments: Any, encode: Callable[..., Tensor] | None = None) -> dict[str, Tensor]:
         """The weighted sum of the stage's terms as `loss`, and each term by its name; scalars.
 
         Args:
             arguments: What every term is given.
+            encode: What those terms are given too that have a parameter of this name.
         """
-        terms = {name: self.terms[name](*arguments) for name, weight in self.weights.items() if weight > 0}
+        more = {name: {"encode": encode} for name in self.encoding}
+        weighed = [name for name, weight in self.weights.items() if weight > 0]
+        terms = {name: self.terms[name](*arguments, **more.get(name, {})) for name in weighed}
         loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
         return {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
 
@@ -91,7 +97,17 @@ class CausalLM(Trained):
         """
         seen, text = batch if batch.dim() == 3 else (batch, batch)
         logits, targets = self(seen[:, :-1]), text[:, 1:]
-        return self.weighted(logits, targets)
+        return self.weighted(logits, targets, encode=self.encode)
+
+    def encode(self, tokens: Tensor, layer: int | None = None) -> Tensor:
+        """States (text, token, width) of tokens (text, token) after a layer, in a pass of their own.
+
+        Args:
+            layer: 0 is the token embeddings, l is after block l; None is the last one, which has the final norm.
+        """
+        body = self.model.base_model  # without the head: logits are not needed
+        states = body(input_ids=tokens, use_cache=False, output_hidden_states=True).hidden_states
+        return states[-1 if layer is None else layer]
 
     def held_out_loss(self, batch: Tensor) -> Tensor:
         """Cross-entropy of the next token in nats, of (text, length + 1) tokens; the same in all stages."""

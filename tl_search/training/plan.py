@@ -109,7 +109,7 @@ class TrainingPlan:
                     f"{place}: must be of the task of data, {self.task.name}, got one of {other}, "
                     f"{type(getattr(self, place)).__name__}"
                 )
-        check_terms(self.curriculum, self.task.name)
+        check_terms(self.curriculum, self.task.name, getattr(self.model, "blocks", None))
         check_data(self.curriculum, self.task.data_parameters, self.task.form_of(self))
         check_trainer(self.trainer)
         tried = "debug=true" if self.debug else "trainer.fast_dev_run" if self.trainer.get("fast_dev_run") else ""

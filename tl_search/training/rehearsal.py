@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tl_search.plane.schedules.every import EverySchedule
+from tl_search.training.terms import fitted
 
 if TYPE_CHECKING:
     from tl_search.training.plan import TrainingPlan
@@ -42,7 +43,7 @@ def rehearsed(plan: "TrainingPlan") -> "TrainingPlan":
     return replace(
         plan,
         model=model,
-        curriculum=plan.task.fitted(plan.curriculum, model.context),
+        curriculum=fitted(plan.task.fitted(plan.curriculum, model.context), getattr(model, "blocks", None)),
         data=data.excerpt(needed, steps, plan.evaluates),
         schedule=EverySchedule(interval=_DEBUG_EVERY if plan.debug else steps),
         eval_interval=steps,

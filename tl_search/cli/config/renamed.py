@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tl_search.plane.curriculum import Stage
+from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.scoring.suites import Suite
 from tl_search.text.hub import HubDataset
 from tl_search.training import limits
@@ -36,6 +36,7 @@ ADDED: Mapping[str, Mapping[str, Any]] = {
     "tl_search.plane.sampling.Log": {"first": False},
     "tl_search.plane.sampling.Uniform": {"first": False, "interval": None},
     "tl_search.plane.sampling.Dense": {"first": True},
+    "tl_search.plane.curriculum.Curriculum": Curriculum.ADDED,
     "tl_search.plane.curriculum.Stage": Stage.ADDED,
     "tl_search.training.corpus.HubDataset": HubDataset.ADDED,
     "lightning.pytorch.Trainer": limits.ADDED,

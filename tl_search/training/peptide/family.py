@@ -56,8 +56,9 @@ class PeptideTransformer:
         attention, forward, norm = 4 * width * (width + 1), 2 * width * wide + width + wide, 2 * width
         blocks = self.blocks * (3 * attention + 2 * forward + 5 * norm) + 2 * norm
         linears = 3 * width * (width + 1) + 2 * width  # of masses (three) and of the intensity
+        looked_up = (8 * vocabulary + 1) * width  # of fragments: four series at two distances
         tables = (self.max_charge + 1 + vocabulary + self.context) * width
-        return blocks + linears + tables + vocabulary * (width + 1)
+        return blocks + linears + looked_up + tables + vocabulary * (width + 1)
 
     def flops_per_token(self, vocabulary: int) -> float:
         """Floating-point operations of a training spectrum, forward and backward: 6 for each parameter and place.
