@@ -292,6 +292,7 @@ def searched(outside, said):
     return only(outside.folder / "runs" / "search")
 
 
+@pytest.mark.slow
 def test_a_training_is_made_of_their_corpus_family_schedule_and_loss_term(trained):
     documents = [" ".join(str(first + number) for number in range(20)) for first in range(60)]
     record = read(trained / "run.json")

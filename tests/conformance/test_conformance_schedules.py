@@ -26,6 +26,8 @@ def made(group):
         if (group, path.stem) == ("curriculum", CURRENT):  # stands for one of a checkpoint
             continue
         node = OmegaConf.load(path)
+        for base in [name for name in node.pop("defaults", ()) if name != "_self_"]:
+            node = OmegaConf.merge(OmegaConf.load(path.with_stem(base)), node)
         missing = {key: [LISTED] for key in node if OmegaConf.is_missing(node, key)}
         objects[path.stem] = build(OmegaConf.create({group: OmegaConf.merge(node, missing)}))[group]
     return objects

@@ -15,7 +15,8 @@ from tl_search.plane.costs import CostTable
 from tl_search.probe.session import ProbeSession
 from tl_search.scoring.ledger import Ledger
 from tl_search.search.column import LocalWorker
-from tl_search.search.confirm import Confirm, Confirmation, Finalists
+from tl_search.search.confirm import Confirm, Confirmation
+from tl_search.search.finalists import Finalists
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.run import survey
 from tl_search.search.texts import SuiteTexts

@@ -12,9 +12,11 @@ from tl_search.export import arm as arms
 from tl_search.export.arm import export, is_export
 from tl_search.export.sentence_model import encode
 from tl_search.plane.extraction import BeginToken, Dtype, Extraction, FinalNorm, Pooling
+from tl_search.plane.readout import Form, Readout
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import column_vectors
+from tl_search.probe.readout import fit
 from tl_search.probe.session import ProbeSession
 
 PLAIN = Extraction(dtype=Dtype.float32)
@@ -155,3 +157,24 @@ def test_an_export_that_gives_other_vectors_is_not_written(source, tmp_path, mon
     ):
         export(source("llama"), REVISION, 1, replace(PLAIN, final_norm=FinalNorm.none), "", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "readout", [Readout(Form.whitened, rank=6), Readout(Form.standardised)], ids=lambda one: one.name
+)
+def test_a_readout_of_one_layer_is_a_linear_layer_of_the_export(source, tmp_path, readout):
+    fitted_on = [f"{word} number {number}" for number, word in enumerate("abcdefghijklmnopqrst")]
+    export(source("gpt_neox"), REVISION, 2, PLAIN, "# card", tmp_path / "out", readout, fitted_on)
+    with ProbeSession(ProbeConfig("cpu")) as session:
+        states = column_vectors(REVISION, source("gpt_neox"), [*fitted_on, *TEXTS], PLAIN, session)[2]
+    expected = fit(readout, [states[: len(fitted_on)]])([states[len(fitted_on) :]])
+    found = encode(tmp_path / "out", TEXTS)
+    assert found.shape[1] == (readout.rank or states.shape[1])
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+    assert "Dense" in (tmp_path / "out/modules.json").read_text()
+
+
+def test_a_readout_of_several_layers_is_one_line(source, tmp_path):
+    with pytest.raises(ValueError, match=r"^arm: the readout joined-rank4 takes several layers, and only those of one"):
+        export(source("gpt_neox"), REVISION, 2, PLAIN, "", tmp_path / "out", Readout(Form.joined, rank=4), TEXTS)
+    assert not (tmp_path / "out").exists()

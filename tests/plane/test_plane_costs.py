@@ -28,7 +28,7 @@ def test_the_whole_plane_costs_the_same_in_any_order(cells, repeated):
     spending = Spending(TABLE)
     for arm, task in [*cells, *cells[:repeated]]:
         spending.pay(arm, [task])
-    assert spending.spent.total == pytest.approx(TABLE.exhaustive(columns=3, layers=4).total)
+    assert spending.spent.total == pytest.approx(TABLE.exhaustive(columns=3, arms=4).total)
 
 
 @given(st.lists(st.sampled_from(CELLS), max_size=10), st.sampled_from(PLANE.arms()), st.sets(st.sampled_from("AB")))
@@ -57,7 +57,7 @@ def test_cells_of_a_column_bought_together_cost_what_they_cost_one_by_one():
     first, second, *_ = PLANE.arms()
     for spending in (together, single):
         spending.pay(first, ["A"])
-    price = together.price_column("step0", [(0, "A"), (0, "B"), (1, "A"), (1, "B")])
+    price = together.price_column("step0", [(arm.place, task) for arm in (first, second) for task in "AB"])
     single.pay(first, ["B"])
     single.pay(second, ["A", "B"])
     assert price.total == pytest.approx(single.spent.total - together.spent.total)

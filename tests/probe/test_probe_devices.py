@@ -62,6 +62,7 @@ def test_more_devices_than_batches_leave_some_idle(sessions, tmp_path):
     assert column(folder, tmp_path / "two", sessions[2], texts) == one
 
 
+@pytest.mark.slow
 def test_a_mistake_that_only_another_device_meets_is_told_as_itself(sessions, tmp_path):
     column(make(tmp_path / "first", seed=4), tmp_path / "zero", sessions[2])  # the other process has a model
     folder = make(tmp_path / "model", seed=5)

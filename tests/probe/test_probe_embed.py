@@ -226,7 +226,7 @@ def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(tmp_path):
 def test_a_folder_that_is_no_model_is_refused_in_one_line(tmp_path):
     folder = make(tmp_path / "model")
     (folder / "model.safetensors").write_bytes(b"<html>not found</html>")
-    with pytest.raises(ValueError, match="does not load as a transformers model") as caught:
+    with pytest.raises(ValueError, match="is a web page, as a server sends it") as caught:
         embed(folder, tmp_path)
     assert "\n" not in str(caught.value)
 

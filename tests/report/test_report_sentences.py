@@ -9,7 +9,8 @@ from synthetic_run import write_search_run
 
 from tl_search.report.findings import read_findings
 from tl_search.report.html import render_page
-from tl_search.report.sentences import caveats, chance, duration, gain_sentences, headline, percent, signed, verdict
+from tl_search.report.remarks import caveats
+from tl_search.report.sentences import chance, duration, gain_sentences, headline, percent, signed, verdict
 from tl_search.report.terminal import print_findings
 
 

@@ -95,6 +95,7 @@ FILES = {
 }
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("file", FILES)
 def test_every_reader_says_one_line(study, capsys, file):
     first, *others = FILES[file]
@@ -149,6 +150,7 @@ def test_decisions_of_another_shape_name_their_line(tmp_path, shape):
         Trajectory(tmp_path, "model", "ucb", 1.0)
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.slow_but_one
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_finished_training_writes_its_pointers_again_and_says_so(study, capsys, shape):

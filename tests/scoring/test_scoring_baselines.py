@@ -8,6 +8,8 @@ import pytest
 
 from tl_search.scoring.catalogue import get_task, task_names
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

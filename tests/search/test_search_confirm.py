@@ -10,7 +10,8 @@ from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.pull import TaskSpec
 from tl_search.plane.revision import Revision
 from tl_search.runs.outcome import Gain, Interval
-from tl_search.search.confirm import Confirm, Confirmation, Finalists
+from tl_search.search.confirm import Confirm, Confirmation
+from tl_search.search.finalists import Finalists
 
 TASK = TaskSpec("T", "r", "confirmation", "STS", "cosine_spearman")
 
@@ -79,7 +80,7 @@ def test_the_interval_of_a_verdict_says_what_the_verdict_says(trained, controls,
     others = {arm(0, 2 + n): (float(mean), normal(n, mean, sd)) for n, (mean, sd) in enumerate(controls)}
     finalists = Finalists(arm(8), arm(8), arm(8), {"T": arm(8)}, tuple(others))
     (row,) = confirmation({**cells, **others}).verdicts(finalists)
-    assert (row.verdict, list(row.control.arm), row.controls) == (verdict, ["step0", shown], 2)
+    assert (row.verdict, row.control.arm.plain(), row.controls) == (verdict, ["step0", shown], 2)
     low, high = row.interval
     assert verdict == ("trained" if low > 0 else "control" if high < 0 else "no difference")
 

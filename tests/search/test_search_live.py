@@ -34,6 +34,7 @@ def watched(tiny, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_weights_are_those_of_a_run_that_nobody_watched(watched, tmp_path):
     train(tmp_path, callbacks={})
     for step in STEPS:

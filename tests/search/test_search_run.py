@@ -116,6 +116,7 @@ def test_a_budget_below_the_final_column_still_gives_an_answer_and_says_what_it_
     assert set(result["best"]["selection"]["tasks"]) == {"TinyPairs", "TinySTS"}
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("bandit", [UCB(), TS(), Random(), Exhaustive()], ids=lambda bandit: type(bandit).__name__)
 def test_the_smallest_plane_two_checkpoints_one_block_one_task(plan, tmp_path, bandit):
     for number, name in enumerate(("step0", "step8")):
@@ -211,6 +212,7 @@ def test_goes_on_only_with_the_checkpoints_that_it_began_with(plan, copied, mode
         run_search(plan(checkpoints=FolderCheckpoints(str(more))), copied)
 
 
+@pytest.mark.slow
 def test_two_searches_at_once_share_one_ledger(plan, finished, tmp_path):
     fork = multiprocessing.get_context("fork")
     runs = [tmp_path / "one", tmp_path / "two"]

@@ -11,7 +11,7 @@ from cli.tiny_training import TINY, only_run
 
 from tl_search.cli.main import main
 from tl_search.errors.secrets import MASK, names_secret, redact
-from tl_search.scoring import evaluation
+from tl_search.scoring import resample
 
 FORM = "hf_canaryCANARYcanaryCANARY"  # known by its form
 VALUE = "Zq7-canary.Zq7+of/no=form"  # known only because the environment has it
@@ -55,14 +55,14 @@ def leak(where: str) -> str:
 
 
 def test_what_commands_write_and_print_never_holds_a_secret(tiny, tmp_path, monkeypatch, capfd):
-    real = evaluation.score_cell
+    real = resample.estimate_cell
 
     def failing(arm, task, vectors):
         if (arm.layer, task.name) == (1, "TinySTS"):
             raise ValueError(leak("a cell"))
         return real(arm, task, vectors)
 
-    monkeypatch.setattr(evaluation, "score_cell", failing)
+    monkeypatch.setattr(resample, "estimate_cell", failing)
     loggers = ("logger=tensorboard", "+logger.csv._target_=lightning.pytorch.loggers.CSVLogger")
     assert main(["train", *TINY, *loggers]) == 0
     quick = ("tasks.names=[TinyPairs,TinySTS]", "confirm.resamples=100", "bandit=exhaustive", "budget.share=1")

@@ -145,6 +145,7 @@ def test_a_shared_study_cannot_even_be_looked_at(flag, shared, train):
     assert "${oc.create:…} is not allowed" in train("experiments=mine", flag)
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("place", ["pkg://evil", "pkg://evil.conf", "structured://evil", "https://evil"])
 @pytest.mark.parametrize("word", ["hydra.searchpath=[{}]", '+hydra.searchpath=["{}"]'])
 def test_only_folders_are_searched_for_configs(place, word, shared, here, train, monkeypatch):

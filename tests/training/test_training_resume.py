@@ -31,6 +31,7 @@ def damage(run: Path, state: str) -> None:
     file.write_bytes(content)
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("step", [1, 3, 6, 7, 13])
 def test_a_cut_run_ends_with_the_same_weights_and_the_same_index(finished, tmp_path, step):
     run = tmp_path / "run"
@@ -146,6 +147,7 @@ def test_workers_leave_a_signal_to_the_run_and_may_be_others_after_it(finished, 
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.slow_but_one
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
 def test_a_schedulers_warning_saves_and_reaches_whom_it_was_meant_for(finished, tmp_path, number):
     run, heard, before = tmp_path / "run", [], signal.getsignal(number)

@@ -23,6 +23,8 @@ class Surface:
         embedding: Variance of an offset of layer 0: token embeddings behave like no other layer.
         ripple: Variance of an offset of each layer: odd and even layers differ a little.
         trace: Part of each part's variance that its features keep.
+        readout: Variance of an offset of each readout, which holds at every checkpoint and layer.
+        alike: Correlation of the surfaces of two readouts, apart from their offsets, in 0..1.
     """
 
     variance: float
@@ -31,6 +33,8 @@ class Surface:
     embedding: float
     ripple: float = 0.0
     trace: float = 0.998
+    readout: float = 1.0
+    alike: float = 0.7
 
 
 def training_time(steps: Sequence[int]) -> np.ndarray:
@@ -47,15 +51,21 @@ def training_time(steps: Sequence[int]) -> np.ndarray:
 def surface_features(plane: Plane, surface: Surface) -> np.ndarray:
     """Features (arm, feature) whose inner products are the surface's covariance; arms in the plane's order."""
     time = training_time([revision.step for revision in plane.revisions])
-    depth = np.asarray(plane.layers, float) / plane.n_layers
+    depth, count = np.asarray(plane.layers, float) / plane.n_layers, len(plane.readouts)
+    kinds = np.where(np.eye(count, dtype=bool), 1.0, surface.alike)
     time_apart, depth_apart = np.abs(np.subtract.outer(time, time)), np.abs(np.subtract.outer(depth, depth))
-    smooth = _product(_matern(time_apart / surface.time), _matern(depth_apart / surface.depth), surface.trace)
+    over_depth = np.kron(kinds, _matern(depth_apart / surface.depth))  # a column: all layers of one readout, the next
+    smooth = _product(_matern(time_apart / surface.time), over_depth, surface.trace)
     slow = np.exp(-0.5 * time_apart**2)  # offsets of layers hardly change in training
     only_first = np.outer(depth == 0, depth == 0).astype(float)
     parts = [np.sqrt(surface.variance) * smooth]
-    for variance, over_depth in ((surface.ripple, np.eye(len(depth))), (surface.embedding, only_first)):
+    for variance, over_layers in ((surface.ripple, np.eye(len(depth))), (surface.embedding, only_first)):
         if variance > 0:
-            parts.append(np.sqrt(variance) * _product(slow, over_depth, min(surface.trace, 0.995)))
+            offsets = _product(slow, np.kron(kinds, over_layers), min(surface.trace, 0.995))
+            parts.append(np.sqrt(variance) * offsets)
+    if count > 1:
+        of_readout = np.repeat(np.eye(count), len(depth), axis=0)
+        parts.append(np.sqrt(surface.readout * surface.variance) * np.tile(of_readout, (len(time), 1)))
     return np.hstack(parts)
 
 

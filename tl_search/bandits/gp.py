@@ -113,7 +113,7 @@ class GPPolicy:
     def _candidates(self, history: History, posterior: Posterior, open_: np.ndarray) -> list[int]:
         """The arms that rank first, in the plane and in its opened columns, where something is left to score."""
         rank = self._pinned(self._rank(posterior, self.problem.stream(history.next_t, CANDIDATES)), history)
-        width = self.problem.plane.n_layers + 1
+        width = self.problem.plane.width
         opened = np.zeros(len(open_), bool)
         for column in {arm // width for arm in history.taken}:
             opened[column * width : (column + 1) * width] = True
@@ -204,4 +204,4 @@ def opening_arms(plane: Plane, generator: np.random.Generator) -> tuple[int, ...
 
     opening = [(last, near(0.7)), (last, depths), (last, near(0.4)), (last, 0), (0, 0)]
     opening += [(late, near(0.7)), (late, near(0.5)), (middle, near(0.6))]
-    return tuple(dict.fromkeys(column * (depths + 1) + layer for column, layer in opening))
+    return tuple(dict.fromkeys(column * plane.width + layer for column, layer in opening))

@@ -58,7 +58,7 @@ class KnowledgeGradient:
 
     def best(self, candidates: Sequence[int]) -> Proposal:
         """The proposal of the largest gain for the candidates, all of them open, or for layers of their columns."""
-        width = self._history.problem.plane.n_layers + 1
+        width = self._history.problem.plane.width
         proposals = [proposal for arm in candidates for proposal in self._proposals(arm, [arm])]
         for column in dict.fromkeys(arm // width for arm in candidates):
             arms = [arm for arm in range(column * width, (column + 1) * width) if self.open[arm]]
@@ -104,10 +104,9 @@ class KnowledgeGradient:
 
     def _price(self, pairs: Sequence[tuple[int, int]]) -> float:
         """Seconds for scoring pairs (arm, group) of one column."""
-        plane = self._history.problem.plane
-        column, layers = plane.arms()[pairs[0][0]].revision.name, len(plane.layers)
-        cells = [(arm % layers, task) for arm, group in pairs for task in self._groups[group]]
-        return self._history.spending.price_column(column, cells).total
+        arms = self._history.problem.plane.arms()
+        cells = [(arms[arm].place, task) for arm, group in pairs for task in self._groups[group]]
+        return self._history.spending.price_column(arms[pairs[0][0]].revision.name, cells).total
 
 
 @lru_cache(maxsize=64)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from tl_search.export.check import VECTOR, check, texts
+from tl_search.export.check import VECTOR, check, examples
 from tl_search.export.cut import cut_for, save_cut
 from tl_search.export.sentence_model import write
 from tl_search.export.tokenizer import save_tokenizer
 from tl_search.plane.extraction import Dtype, Extraction
+from tl_search.plane.readout import RAW, Readout
 from tl_search.plane.revision import Revision
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import column_vectors
 from tl_search.probe.loading import load_model, load_tokenizer
 from tl_search.probe.module import Probe
 from tl_search.probe.quiet import quiet
+from tl_search.probe.readout import fit
 from tl_search.probe.session import ProbeSession
 from tl_search.runs.model_files import first_line
 from tl_search.store.atomic import write_dir, write_text
@@ -49,7 +52,16 @@ def is_export(folder: Path) -> bool:
     return (folder / VECTOR).is_file() and (folder / "modules.json").is_file()
 
 
-def export(source: Path, revision: Revision, layer: int, extraction: Extraction, card: str, to: Path) -> Exported:
+def export(
+    source: Path,
+    revision: Revision,
+    layer: int,
+    extraction: Extraction,
+    card: str,
+    to: Path,
+    readout: Readout = RAW,
+    texts: Sequence[str] = (),
+) -> Exported:
     """Write the folder; nothing is left of it where it would not give the probe's vectors.
 
     Weights are written in float32, in which the two are compared, whatever precision the arm was searched in.
@@ -61,6 +73,9 @@ def export(source: Path, revision: Revision, layer: int, extraction: Extraction,
         extraction: With which it was searched.
         card: The model card, README.md.
         to: Replaced where it exists.
+        readout: Of the arm.
+        texts: On which the readout was fitted. It is fitted again, since the arm may have been searched in a shorter
+            dtype.
 
     Raises:
         ValueError: the arm cannot be exported, and why.
@@ -69,17 +84,22 @@ def export(source: Path, revision: Revision, layer: int, extraction: Extraction,
     probe = Probe(load_model(source, torch.float32), exact)
     if layer not in probe.every_layer:
         raise ValueError(f"arm: must have a layer of 0..{probe.every_layer[-1]}, got {layer}")
+    if readout.form.of_window:
+        raise ValueError(f"arm: the readout {readout.name} takes several layers, and only those of one can be exported")
     whole, longest = len(probe.anatomy.blocks), min(exact.max_length, probe.position_limit or exact.max_length)
-    compared = texts(longest)
+    compared, fitted = examples(longest), None
     with ProbeSession(ProbeConfig("cpu")) as session:
         expected = column_vectors(revision, source, compared, exact, session)[layer]
+        if not readout.is_raw:
+            fitted = fit(readout, [column_vectors(revision, source, texts, exact, session)[layer]])
+            expected = fitted([expected])
     cut = cut_for(layer, probe.model, probe.anatomy, exact.final_norm)
     with tempfile.TemporaryDirectory(prefix="tl-export-") as aside, write_dir(to) as folder:
         try:
             with quiet():
                 save_cut(probe.model, probe.anatomy, cut, Path(aside))
             save_tokenizer(load_tokenizer(source), exact, Path(aside))
-            write(Path(aside), cut, exact, longest, expected.shape[1], folder)
+            write(Path(aside), cut, exact, longest, probe.width, folder, fitted)
             apart = check(folder, expected, compared)
         except ValueError:
             raise

@@ -23,7 +23,7 @@ TEXTS = (
 )
 
 
-def texts(longest: int) -> list[str]:
+def examples(longest: int) -> list[str]:
     """Those that are compared; the last has more tokens than are kept."""
     return [*TEXTS, _LONG * (1 + 4 * longest // len(_LONG))]
 

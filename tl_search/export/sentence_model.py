@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from tl_search.export.cut import Cut
 from tl_search.plane.extraction import Extraction, Pooling
 from tl_search.probe.quiet import quiet
+from tl_search.probe.readout import Map
 
 # Our name of a pooling → that of sentence-transformers.
 _POOLINGS = {
@@ -21,7 +23,15 @@ _POOLINGS = {
 }
 
 
-def write(cut_model: Path, cut: Cut, extraction: Extraction, longest: int, width: int, folder: Path) -> None:
+def write(
+    cut_model: Path,
+    cut: Cut,
+    extraction: Extraction,
+    longest: int,
+    width: int,
+    folder: Path,
+    readout: Map | None = None,
+) -> None:
     """Write the folder.
 
     Args:
@@ -29,8 +39,9 @@ def write(cut_model: Path, cut: Cut, extraction: Extraction, longest: int, width
         cut: Where the arm's states are found in it.
         extraction: Its `pooling`, `normalise` and `prompt` are used.
         longest: Tokens that a text may have; what follows is cut off.
-        width: Of a vector.
+        width: Of a state of the model.
         folder: Exists and is empty.
+        readout: What is done with a vector; None: nothing.
     """
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer import modules as parts
@@ -47,9 +58,18 @@ def write(cut_model: Path, cut: Cut, extraction: Extraction, longest: int, width
             parts.Transformer(str(cut_model), max_seq_length=longest, **read),
             parts.Pooling(width, _POOLINGS[extraction.pooling]),
             *([parts.Normalize()] if extraction.normalise else []),
+            *([_dense(readout)] if readout else []),
         ]
         model = SentenceTransformer(modules=modules, device="cpu", **prompts)
         model.save_pretrained(str(folder), create_model_card=False)
+
+
+def _dense(readout: Map) -> Any:
+    """The readout as a linear layer of sentence-transformers."""
+    from sentence_transformers.sentence_transformer.modules import Dense
+
+    weights, bias = (torch.from_numpy(part).float() for part in readout.linear)
+    return Dense(weights.shape[1], len(weights), True, torch.nn.Identity(), weights, bias)
 
 
 def encode(folder: Path, texts: list[str]) -> np.ndarray:

@@ -36,6 +36,7 @@ class PlaneValues:
         posterior: Whether `objective` is the mean of a policy's posterior, and not what was measured.
         scored: How many tasks of each arm have a score (checkpoint, layer).
         best: The best arm; None before the first pull.
+        readouts: Names of the readouts; the arrays have all layers of one, then all layers of the next.
     """
 
     model: str
@@ -48,6 +49,7 @@ class PlaneValues:
     best: tuple[int, int] | None = None
     best_name: str = ""
     best_role: str = "best arm"
+    readouts: Sequence[str] = ("raw",)
 
 
 def plane_picture(shown: PlaneValues, theme: Theme = LIGHT) -> bytes:
@@ -56,8 +58,9 @@ def plane_picture(shown: PlaneValues, theme: Theme = LIGHT) -> bytes:
     A dot marks a measured arm and is larger with more of its tasks scored; a ring marks the best arm; a square marks
     the last layer of the final checkpoint, which people take without a search.
     """
-    columns, layers = shown.objective.shape
-    width, height = WIDTH, 2.4 + min(4.6, max(2.0, 0.2 * layers))
+    columns, rows = shown.objective.shape
+    layers = rows // len(shown.readouts)
+    width, height = WIDTH, 2.4 + min(4.6 * len(shown.readouts) ** 0.5, max(2.0, 0.2 * rows))
     figure = new_figure(width, height, theme.paper)
     axes = figure.add_subplot(facecolor=theme.empty)
     colour_axes(axes, theme)
@@ -71,23 +74,41 @@ def plane_picture(shown: PlaneValues, theme: Theme = LIGHT) -> bytes:
         bar.set_label(f"{kind} objective, points", color=theme.ink)
         bar.ax.tick_params(colors=theme.ink)
         bar.outline.set_visible(False)
-    axes.set(xlim=(-0.5, columns - 0.5), ylim=(-0.5, layers - 0.5), ylabel="layer", xlabel="training checkpoint")
+    axes.set(xlim=(-0.5, columns - 0.5), ylim=(-0.5, rows - 0.5), ylabel="layer", xlabel="training checkpoint")
     title = f"{_shortened(shown.model, 48)}: {kind} objective of every checkpoint and layer"
     axes.set_title(title, loc="left", fontsize=TITLE, color=theme.ink, pad=10)
-    axes.set_yticks(_evenly_spaced(layers, 13))
-    axes.set_yticks(range(layers), minor=True)
+    named_layers = _evenly_spaced(layers, max(3, 13 // len(shown.readouts)))
+    labelled = [(number * layers + layer, layer) for number in range(len(shown.readouts)) for layer in named_layers]
+    axes.set_yticks([row for row, _ in labelled], [str(layer) for _, layer in labelled])
+    axes.set_yticks(range(rows), minor=True)
+    _part_readouts(axes, shown, layers, theme)
     named = _evenly_spaced(columns, LABELS)
     labels = [_shortened(shown.checkpoints[number]) for number in named]
     crowded = len(labels) * max(map(len, labels)) > _IN_A_LINE
     turned: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
     axes.set_xticks(named, labels, **turned)
     axes.set_xticks(range(columns), minor=True)
-    cell = min(72 * (width - 2.4) / columns, 72 * (height - 2.0) / layers)  # in points, of which an inch has 72
+    cell = min(72 * (width - 2.4) / columns, 72 * (height - 2.0) / rows)  # in points, of which an inch has 72
     marks = _mark_arms(axes, shown, theme, cell)
     narrow = len(marks) > 3 or max(len(str(mark.get_label())) for mark in marks) > 34
     legend: dict[str, Any] = {"loc": "outside lower left", "frameon": False, "labelcolor": theme.ink}
     figure.legend(handles=marks, ncols=2 if narrow else 3, **legend)
     return encoded(figure)
+
+
+def _part_readouts(axes: "Axes", shown: PlaneValues, layers: int, theme: Theme) -> None:
+    """A line between readouts, and their names on the right; nothing where there is one."""
+    if len(shown.readouts) < 2:
+        return
+    for number, name in enumerate(shown.readouts):
+        if number:
+            axes.axhline(number * layers - 0.5, color=theme.paper, linewidth=3)
+        middle = (number + 0.5) * layers - 0.5
+        place: dict[str, Any] = {"xytext": (-34, 0), "textcoords": "offset points", "rotation": 90}
+        axes.annotate(
+            _shortened(name, 24), (-0.5, middle), ha="center", va="center", color=theme.ink, fontsize=9, **place
+        )
+    axes.yaxis.labelpad = 22
 
 
 def _mark_arms(axes: "Axes", shown: PlaneValues, theme: Theme, cell: float) -> "list[Line2D]":

@@ -4,13 +4,16 @@ Opening a column costs a load; the first use of a task there costs one pass over
 every layer; each cell costs its evaluation.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from tl_search.errors.limits import MOST_SECONDS, between, not_negative
-from tl_search.plane.arm import Arm
+from tl_search.plane.arm import Arm, Place
 from tl_search.plane.pull import Cost
+from tl_search.plane.readout import RAW
+
+READOUTS = "readouts"  # stands among tasks for the texts that readouts are fitted on
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class CostTable:
         embed: By task: embedding, at every layer of a column, the texts that no earlier task has.
         score: By task: evaluating it at one arm.
         needs: By task: the tasks whose texts it uses, itself included; absent means itself alone.
+            One of `embed`'s is no task: `READOUTS`, the texts that readouts are fitted on, where there are any.
     """
 
     load: float
@@ -33,11 +37,9 @@ class CostTable:
         """The tasks whose texts must be embedded before `tasks` can be scored."""
         return {owner for task in tasks for owner in self.needs.get(task, (task,))}
 
-    def exhaustive(self, columns: int, layers: int) -> Cost:
-        """Every task at every arm of a plane, each column loaded and embedded once."""
-        return Cost(
-            columns * self.load, columns * sum(self.embed.values()), columns * layers * sum(self.score.values())
-        )
+    def exhaustive(self, columns: int, arms: int) -> Cost:
+        """Every task at every arm of a plane with so many `arms` in a column, each column loaded and embedded once."""
+        return Cost(columns * self.load, columns * sum(self.embed.values()), columns * arms * sum(self.score.values()))
 
 
 @dataclass
@@ -47,19 +49,19 @@ class Spending:
     table: CostTable
     spent: Cost = field(default_factory=Cost)
     _embedded: dict[str, set[str]] = field(default_factory=dict)
-    _scored: set[tuple[str, int, str]] = field(default_factory=set)
+    _scored: set[tuple[str, Place, str]] = field(default_factory=set)
 
     def price(self, arm: Arm, tasks: Iterable[str]) -> Cost:
         """The cost of scoring `tasks` at `arm` now; nothing is paid twice."""
-        return self.price_column(arm.revision.name, [(arm.layer, task) for task in tasks])
+        return self.price_column(arm.revision.name, [(arm.place, task) for task in tasks])
 
-    def price_column(self, column: str, cells: Iterable[tuple[int, str]]) -> Cost:
-        """The cost of scoring cells (layer, task) of one column together: they share its load and its passes."""
+    def price_column(self, column: str, cells: Iterable[tuple[Place, str]]) -> Cost:
+        """The cost of scoring cells (place, task) of one column together: they share its load and its passes."""
         fresh = [cell for cell in dict.fromkeys(cells) if (column, *cell) not in self._scored]
         if not fresh:
             return Cost()
         opened = self._embedded.get(column)
-        owners = self.table.texts_of(task for _, task in fresh) - (opened or set())
+        owners = self._owners(fresh) - (opened or set())
         return Cost(
             self.table.load if opened is None else 0.0,
             sum(self.table.embed[owner] for owner in sorted(owners)),  # a set's order would move the last digit
@@ -70,10 +72,16 @@ class Spending:
         """Book the price and remember what it bought."""
         tasks = tuple(tasks)
         cost = self.price(arm, tasks)
-        self._embedded.setdefault(arm.revision.name, set()).update(self.table.texts_of(tasks))
-        self._scored.update((arm.revision.name, arm.layer, task) for task in tasks)
+        cells = [(arm.place, task) for task in tasks]
+        self._embedded.setdefault(arm.revision.name, set()).update(self._owners(cells))
+        self._scored.update((arm.revision.name, *cell) for cell in cells)
         self.spent += cost
         return cost
+
+    def _owners(self, cells: Sequence[tuple[Place, str]]) -> set[str]:
+        """Whose texts must be embedded for cells of one column."""
+        fitted = any(place.readout != RAW.name for place, _ in cells)
+        return self.table.texts_of(task for _, task in cells) | ({READOUTS} if fitted else set())
 
 
 @dataclass(frozen=True)
@@ -107,12 +115,13 @@ class AnalyticCosts:
         if "other" not in self.score:
             raise ValueError("score: needs an entry 'other' for task types that are not named")
 
-    def table(self, parameters: int, tasks: Mapping[str, "TaskSize"]) -> CostTable:
-        """The table for a model of so many parameters."""
+    def table(self, parameters: int, tasks: Mapping[str, "TaskSize"], fitted: int = 0) -> CostTable:
+        """The table for a model of so many parameters, with readouts that are fitted on so many characters."""
         token = 2 * parameters / self.characters_per_token / self.flops
         return CostTable(
             load=self.open + 4 * parameters / self.read,
-            embed={name: token * task.fresh_characters for name, task in tasks.items()},
+            embed={name: token * task.fresh_characters for name, task in tasks.items()}
+            | ({READOUTS: token * fitted} if fitted else {}),
             score={name: task.texts * self.score.get(task.type, self.score["other"]) for name, task in tasks.items()},
             needs={name: task.needs for name, task in tasks.items()},
         )

@@ -23,7 +23,7 @@ from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.atomic import sweep_litter
-from tl_search.store.keys import digest, text_digest
+from tl_search.store.keys import digest, texts_digest
 
 if TYPE_CHECKING:
     from tl_search.probe.config import ProbeConfig
@@ -73,15 +73,11 @@ def column_key(
         "weights": revision.weights,
         "tokenizer": revision.tokenizer,
         "extraction": extraction.identity(),
-        "texts": _texts_digest(texts),
+        "texts": texts_digest(texts),
     }
     if layers is not None:
         identity["layers"] = sorted(set(layers))
     return digest(identity, 32)
-
-
-def _texts_digest(texts: Sequence[str]) -> str:
-    return digest([text_digest(text) for text in texts], 32)
 
 
 def embed_column(
@@ -121,7 +117,7 @@ def embed_column(
         return key
     sweep_litter(store.folder, idle=_DEAD)
 
-    about = {"revision": revision.name, "weights": revision.weights or "", "texts": _texts_digest(texts)}
+    about = {"revision": revision.name, "weights": revision.weights or "", "texts": texts_digest(texts)}
 
     @contextmanager
     def destination(layers: Sequence[int], width: int, notes: Mapping[str, str]) -> Iterator[Sequence[np.ndarray]]:

@@ -8,6 +8,7 @@ from tl_search.report.label_free import Measured
 from tl_search.report.page import THEMES, embedded, rendered
 from tl_search.report.pictures import draw_plane, draw_trajectory
 from tl_search.report.pull_statistics import regret, scored_tasks, turning_points
+from tl_search.report.remarks import caveats
 from tl_search.runs.outcome import TaskOutcome
 
 ROWS = 150  # pulls that the page lists at most
@@ -42,6 +43,7 @@ def _context(findings: Findings) -> dict[str, Any]:
         "steps": steps,
         "steps_words": words,
         "facts": _facts(findings),
+        "caveats": caveats(findings),
     }
 
 
@@ -98,6 +100,7 @@ def _facts(findings: Findings) -> list[tuple[str, object]]:
         ("checkpoints", f"{len(revisions)}, {revisions[0].name} to {revisions[-1].name}"),
         ("training tokens", None if tokens is None else f"{tokens:,}"),
         ("layers", f"0 to {plane.n_layers}"),
+        *([("readouts", say.readouts(plane))] if plane.fitted_on else []),
         ("policy", findings.policy),
         ("seed", findings.seed),
     ]
@@ -108,7 +111,7 @@ def _plane_alt(findings: Findings) -> str:
     plane = findings.plane
     measured = int((scored_tasks(findings) > 0).sum())
     text = (
-        f"Heat map of {say.count(plane.shape[0], 'checkpoint')} by {say.count(plane.shape[1], 'layer')}; "
+        f"Heat map of {say.count(plane.shape[0], 'checkpoint')} by {say.count(plane.n_layers + 1, 'layer')}; "
         f"{say.count(measured, 'arm')} measured."
     )
     return f"{text} The ring is on {findings.best}." if findings.best else text

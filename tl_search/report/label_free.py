@@ -57,8 +57,7 @@ class Measured:
 
 def describe_plane(plane: SearchedPlane) -> str:
     """A sentence on the plane of a search that only measures."""
-    revisions, layers = plane.shape
-    counted = f"{count(revisions, 'checkpoint')} × {layers} layers"
+    counted = f"{count(len(plane.revisions), 'checkpoint')} × {plane.n_layers + 1} layers"
     return f"{printable(plane.model)}: {counted}, label-free metrics only; no task was scored."
 
 

@@ -8,7 +8,9 @@ from tl_search.errors.printable import printable
 from tl_search.plane.arm_name import ArmName
 from tl_search.report import sentences as say
 from tl_search.report.findings import Findings
+from tl_search.report.remarks import caveats
 from tl_search.runs.outcome import Finalist
+from tl_search.runs.searched_plane import SearchedPlane
 
 LEAST_VERSION = "6"  # of sentence-transformers: older ones do not read which hidden state is meant
 
@@ -56,10 +58,11 @@ def usage(folder: str | Path) -> str:
 def _what(findings: Findings, arm: ArmName) -> str:
     plane = findings.plane
     of = "the token embeddings" if arm.layer == 0 else f"the states after block {arm.layer} of {plane.n_layers}"
+    readout = "" if arm.is_raw else f", with the readout {arm.readout} ({_fitted(plane)})"
     control = f" It is a control: {say.control_name(plane, arm)}." if plane.is_control(arm) else ""
     return (
-        f"An embedding model: {of} of training checkpoint {arm.revision}, found by a search over checkpoints and "
-        f"layers of {_plain(plane.model)}.{control}"
+        f"An embedding model: {of} of training checkpoint {arm.revision}{readout}, found by a search over "
+        f"checkpoints and layers of {_plain(plane.model)}.{control}"
     )
 
 
@@ -71,7 +74,7 @@ def _how(findings: Findings, arm: ArmName) -> str:
         lines += [f"It was named by hand. The search's own answer is {outcome.named.arm}. {say.headline(findings)}"]
     else:
         lines += ["It was named by hand, from a search that is not finished."]
-    lines += [say.spent_sentence(findings), *(f"{line}" for line in say.caveats(findings)[:1])]
+    lines += [say.spent_sentence(findings), *(f"{line}" for line in caveats(findings)[:1])]
     return " ".join(lines)
 
 
@@ -103,8 +106,12 @@ def _finalist(findings: Findings, arm: ArmName) -> Finalist | None:
     outcome = findings.outcome
     if outcome is None:
         return None
-    every = (outcome.best, outcome.final_last, outcome.final_best)
-    return next((one for one in every if one.arm == arm), None)
+    every = (outcome.best, outcome.final_last, outcome.final_best, outcome.same_readout, outcome.as_raw)
+    return next((one for one in every if one is not None and one.arm == arm), None)
+
+
+def _fitted(plane: SearchedPlane) -> str:
+    return say.readouts(plane).partition("; ")[2]
 
 
 def _settings(extraction: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ def draw_plane(findings: Findings, theme: Theme) -> bytes:
     plane, best = findings.plane, findings.best
     shown = PlaneValues(
         model=printable(plane.model),
+        readouts=list(plane.readouts),
         checkpoints=[printable(revision.name) for revision in plane.revisions],
         objective=measured_objective(findings) if findings.mean is None else findings.mean,
         posterior=findings.mean is not None,

@@ -1,10 +1,8 @@
 """The sentences and the numbers of a report, worded once for the terminal and for the page. Scores are in points."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tl_search.plane.arm_name import ArmName
-from tl_search.report.choice import official, superseded, winners_curse
 from tl_search.report.findings import Findings
 from tl_search.runs.outcome import Chance, Confirmed, Finalist, Gain, Interval, Outcome, TaskOutcome
 from tl_search.runs.searched_plane import SearchedPlane
@@ -18,8 +16,6 @@ CHANCE = (
     "± is a standard error. Chance is what random vectors score on the task; lengths is what vectors score that hold "
     "nothing but a text's numbers of characters and lines."
 )
-LISTED = 20  # revisions that a report lists as left out
-HEALED = {"scores": "score", "replicates": "bootstrap file", "columns": "column"}
 
 
 def duration(seconds: float) -> str:
@@ -181,10 +177,13 @@ def gain_sentences(outcome: Outcome) -> list[str]:
 
 def rivals(outcome: Outcome) -> tuple[tuple[str, Finalist, Gain], ...]:
     """What the best arm is compared with as a whole: what it is, its scores, and the gain of the best arm over it."""
-    return (
+    found: list[tuple[str, Finalist | None, Gain | None]] = [
         ("last layer of the final checkpoint", outcome.final_last, outcome.gains.final_last),
         ("best layer of the final checkpoint", outcome.final_best, outcome.gains.final_best),
-    )
+        ("last layer of the final checkpoint with the same readout", outcome.same_readout, outcome.gains.same_readout),
+        ("same layer without the readout", outcome.as_raw, outcome.gains.as_raw),
+    ]
+    return tuple((role, arm, gain) for role, arm, gain in found if arm is not None and gain is not None)
 
 
 def verdict(plane: SearchedPlane, task: TaskOutcome) -> str:
@@ -202,6 +201,20 @@ def verdict_sentence(plane: SearchedPlane, tasks: Sequence[TaskOutcome]) -> str:
     helped = [task for task in tasks if task.verdict == "trained"]
     others = [f" O{verdict(plane, task)[1:]}." for task in tasks if task.verdict != "trained"]
     return f"Training helps on {len(helped)} of {count(len(tasks), 'task')}.{''.join(others)}"
+
+
+def readouts(plane: SearchedPlane) -> str:
+    """Which readouts there were, and what they were fitted on; nothing where there was only raw."""
+    fitted = plane.fitted_on
+    if fitted is None:
+        return ""
+    names = ", ".join(plane.readouts)
+    if not fitted.among_scored:
+        return f"{names}; fitted without labels on {fitted.texts:,} texts, none of which is scored"
+    return (
+        f"{names}; fitted without labels on {fitted.texts:,} texts, of which {fitted.among_scored:,} are scored, too: "
+        "transductive"
+    )
 
 
 def spent_sentence(findings: Findings) -> str:
@@ -236,80 +249,3 @@ def stopped_sentence(findings: Findings) -> str:
 def export_command(findings: Findings) -> str:
     """What writes the answer as a model that others load."""
     return f"tl export {findings.folder} to=FOLDER"
-
-
-def not_searched(lines: Sequence[str]) -> list[str]:
-    """Which revisions were left out, and why."""
-    found = [f"Not searched: {line}." for line in lines[:LISTED]]
-    more = len(lines) - LISTED
-    return [*found, f"Not searched: {more} more, which are in plane.json."] if more > 0 else found
-
-
-def remarks(outcome: Outcome, extraction: Mapping[str, Any]) -> list[str]:
-    """What the search met on its way: revisions left out, files made anew, texts that were cut."""
-    found = not_searched(outcome.revisions_left_out)
-    found += [f"{one.sentence}." for one in outcome.suspect]
-    if outcome.healed:
-        counts = ", ".join(count(number, HEALED.get(what, what)) for what, number in outcome.healed.items())
-        found.append(f"Damaged files were found and made anew: {counts}.")
-    if (known := outcome.texts_cut) and known.cut:
-        found.append(
-            f"{known.cut:,} of {count(known.texts, 'text')} ({percent(known.cut / known.texts)}) are longer than "
-            f"extraction.max_length={extraction.get('max_length')} tokens; only their start was embedded."
-        )
-    return found
-
-
-def caveats(findings: Findings) -> list[str]:
-    """What a reader should know before relying on the answer; only what holds for this run."""
-    plane, outcome = findings.plane, findings.outcome
-    found = []
-    if not outcome:
-        found.append(
-            "Nothing here is confirmed on held-out data yet. The score of the arm that was chosen on selection data is "
-            "too high on that data, on average."
-        )
-        found += not_searched(plane.left_out)
-    else:
-        chosen = (
-            "The arm was chosen and reported on the same data (tasks.allow_same_split, or "
-            "tasks.selection_split=official), so its score and its gains are too high. "
-            if plane.same_split
-            else "The arm was chosen on selection data and its score is from confirmation data that the search never "
-            "saw. "
-        )
-        found.append(
-            f"{chosen}The intervals are bootstrap confidence intervals: they tell how much the scores would vary with "
-            "other test items, other rows to train a classifier on, and other clusters. They do not "
-            "tell how much they would vary with other training seeds of the model or other datasets."
-        )
-        found += [*winners_curse(outcome, plane.same_split), *official(outcome), *superseded(plane)]
-        if plane.is_control(outcome.named.arm):
-            found.append(
-                f"The best arm is a control ({control_name(plane, outcome.named.arm)}): for these tasks, what the "
-                "model learnt about context did not help."
-            )
-        if len(outcome.tasks) > 1:
-            found.append(
-                f"The verdicts by task are {len(outcome.tasks)} separate comparisons, each at "
-                f"{percent(outcome.confidence)}; they are not corrected for multiple comparisons."
-            )
-        if outcome.skipped:
-            found.append(f"{count(len(outcome.skipped), 'cell')} could not be scored; the table Skipped says why.")
-        if outcome.left_out:
-            found.append(
-                f"The objectives of the compared arms leave out {', '.join(outcome.left_out)}, which could not be "
-                "scored for all of these arms."
-            )
-        found += remarks(outcome, plane.extraction)
-        if outcome.arms_scored < plane.shape[0] * plane.shape[1]:
-            found.append("Some arms were not measured. One of them may be better than the arm that was found.")
-    if findings.mean is not None:
-        found.append(
-            "The colours of the plane are the policy's estimates (posterior mean). Only arms with a dot were measured."
-        )
-    found.append(
-        "Costs come from a cost table, which is part of the run's config; they are not measured times. This keeps the "
-        "search the same on every machine."
-    )
-    return found

@@ -7,6 +7,7 @@ from tl_search.errors.printable import printable
 from tl_search.report import sentences as say
 from tl_search.report.findings import Findings
 from tl_search.report.label_free import Measured
+from tl_search.report.remarks import remarks
 from tl_search.report.table_look import plain_table
 from tl_search.runs.outcome import Finalist, Gain, Outcome, Side
 
@@ -26,7 +27,7 @@ def print_findings(findings: Findings, console: Console, measured: Measured | No
     if outcome:
         console.print(Group(_finalists(findings, outcome), _tasks(findings, outcome)))
         _print_skipped(outcome, console)
-        for remark in say.remarks(outcome, findings.plane.extraction):
+        for remark in remarks(outcome, findings.plane.extraction):
             console.print(_text(remark))
     elif findings.trajectory:
         console.print(_last_pulls(findings))

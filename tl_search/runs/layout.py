@@ -143,6 +143,11 @@ class RunPaths:
         return self.folder / "cache" / "metrics"
 
     @property
+    def readout_texts(self) -> Path:
+        """The texts on which readouts are fitted."""
+        return self.folder / "readout_texts.json"
+
+    @property
     def report(self) -> Path:
         return self.folder / "report"
 

@@ -1,11 +1,12 @@
 """`result.json`: what a finished search found, measured on data that did not choose it. All scores are in points."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
 from tl_search.plane.arm_name import ArmName
+from tl_search.runs.apart import Apart
 from tl_search.runs.layout import HEALED_BY, RunPaths
 from tl_search.runs.searched_plane import Seconds
 from tl_search.store.typed_json import read_record, write_record
@@ -93,10 +94,21 @@ class Gain:
 
 @dataclass(frozen=True)
 class Gains:
-    """What the best arm gains over the final checkpoint's last layer, and over its layer that was best by selection."""
+    """What the best arm gains over others.
+
+    Args:
+        final_last: Over the final checkpoint's last layer, as it is.
+        final_best: Over the final checkpoint's arm that was best by selection.
+        same_readout: Over the final checkpoint's last layer under the best arm's readout: what the place is worth.
+        as_raw: Over the same layer without the readout: what the readout is worth.
+    """
 
     final_last: Gain
     final_best: Gain
+    same_readout: Gain | None = None
+    as_raw: Gain | None = None
+
+    OPTIONAL: ClassVar = ("same_readout", "as_raw")
 
 
 @dataclass(frozen=True)
@@ -182,33 +194,11 @@ class Cut:
     cut: int
     texts: int
 
-
-@dataclass(frozen=True)
-class Apart:
-    """A revision whose scores stand apart from those before and after it (`search/apart.py` says by which rule).
-
-    Args:
-        revision: Its name.
-        neighbours: The scored revisions before and after it.
-        points: By how much its scores are above both (negative: below both), in the median.
-        limit: What the rule allows, in points, by the noise and the usual change of the other revisions.
-        scores: How many of its scores could be compared.
-    """
-
-    revision: str
-    neighbours: tuple[str, ...]
-    points: float
-    limit: float
-    scores: int
-
-    @property
-    def sentence(self) -> str:
-        """What a person should know, in one line without a full stop."""
-        side, between = "above" if self.points > 0 else "below", " and ".join(self.neighbours)
-        return (
-            f"{self.revision} looks like another model: its scores are {abs(self.points):.1f} points {side} those of "
-            f"both {between} (median of {self.scores}), and by the rest of the plane {self.limit:.1f} would be the most"
-        )
+    @classmethod
+    def of_all(cls, parts: Iterable[Self | None]) -> Self | None:
+        """The sum of those that are known; None where none is."""
+        known = [part for part in parts if part is not None]
+        return cls(sum(part.cut for part in known), sum(part.texts for part in known)) if known else None
 
 
 @dataclass(frozen=True)
@@ -245,6 +235,8 @@ class Outcome:
         texts_cut: Of the final checkpoint's texts; None where its vectors are not on disk.
         searched: What was searched, and how; None in results from before this was written.
         suspect: Revisions whose scores look like those of another model.
+        same_readout: The final checkpoint's last layer under the best arm's readout; None where that is raw.
+        as_raw: The best arm's layer without its readout; None where that is raw.
     """
 
     best: Finalist
@@ -266,8 +258,13 @@ class Outcome:
     texts_cut: Cut | None = None
     searched: Searched | None = None
     suspect: tuple[Apart, ...] = ()
+    same_readout: Finalist | None = None
+    as_raw: Finalist | None = None
 
-    OPTIONAL = ("searched", "unmeasured", "revisions_left_out", "healed", "texts_cut", "suspect")
+    OPTIONAL = (
+        *("searched", "unmeasured", "revisions_left_out", "healed", "texts_cut", "suspect"),
+        *("same_readout", "as_raw"),
+    )
     HEALED_BY: ClassVar[str] = HEALED_BY
 
     @classmethod
@@ -283,13 +280,16 @@ class Outcome:
     def named(self) -> Finalist:
         """The finalist that the confirmed scores speak for: the arm that the search chose, unless it is significantly
         worse than one that it is compared with."""
-        rivals = ((self.final_last, self.gains.final_last), (self.final_best, self.gains.final_best))
+        rivals = [(self.final_last, self.gains.final_last), (self.final_best, self.gains.final_best)]
+        if self.as_raw is not None and self.gains.as_raw is not None:
+            rivals.append((self.as_raw, self.gains.as_raw))
         better = [rival for rival, gain in rivals if gain.gain < 0 and not gain.interval.holds_zero]
         return max(better, key=lambda rival: rival.confirmation.objective, default=self.best)
 
     def arms(self) -> Iterator[ArmName]:
         """Every arm that is named."""
         yield from (self.best.arm, self.final_last.arm, self.final_best.arm)
+        yield from (one.arm for one in (self.same_readout, self.as_raw) if one is not None)
         for task in self.tasks:
             yield from (task.trained.arm, task.control.arm)
         yield from (cell.arm for cell in self.skipped)

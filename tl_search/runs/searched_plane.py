@@ -7,9 +7,12 @@ from typing import Any, ClassVar, Self
 
 from tl_search.plane.arm_name import ArmName
 from tl_search.plane.pull import Cost, TaskSpec
+from tl_search.plane.readout import RAW
 from tl_search.plane.revision import Revision, untrained
 from tl_search.runs.layout import HEALED_BY, RunPaths
 from tl_search.runs.record import versions
+from tl_search.store.keys import texts_digest
+from tl_search.store.outside import LARGE
 from tl_search.store.typed_json import read_record, write_record
 
 
@@ -37,6 +40,40 @@ class Prices:
 
 
 @dataclass(frozen=True)
+class FittedOn:
+    """The texts that readouts were fitted on: their digest, how many, and how many of them are scored, too."""
+
+    digest: str
+    texts: int
+    among_scored: int = 0
+
+    def read(self, run: Path) -> tuple[str, ...]:
+        """The texts themselves, of `readout_texts.json`.
+
+        Raises:
+            ValueError: the file is missing or damaged, or holds other texts.
+        """
+        path = RunPaths(run).readout_texts
+        texts = read_record(ReadoutTexts, path).texts
+        if texts_digest(texts) != self.digest:
+            raise ValueError(f"{path}: has other texts than the readouts were fitted on; {HEALED_BY}")
+        return texts
+
+
+@dataclass(frozen=True)
+class ReadoutTexts:
+    """`readout_texts.json`: the texts on which readouts are fitted, in their order."""
+
+    texts: tuple[str, ...]
+
+    HEALED_BY: ClassVar[str] = HEALED_BY
+    LIMIT: ClassVar[int] = LARGE
+
+    def write(self, run: Path) -> None:
+        write_record(RunPaths(run).readout_texts, self)
+
+
+@dataclass(frozen=True)
 class SearchedPlane:
     """The arms, the tasks, and the cost table of a search. One that only measures has no tasks, and nothing below them.
 
@@ -56,6 +93,8 @@ class SearchedPlane:
         seed: Random seed of the policy.
         versions: Package → version that it ran with.
         left_out: What the checkpoint source said of each revision that it left out, when the search was last started.
+        readouts: Name → what is done with the vectors (`Readout.identity`), raw first.
+        fitted_on: The texts of the readouts; None where there is only raw.
     """
 
     model: str
@@ -73,13 +112,20 @@ class SearchedPlane:
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=versions)
     left_out: tuple[str, ...] = ()
+    readouts: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {RAW.name: RAW.identity()})
+    fitted_on: FittedOn | None = None
 
-    OPTIONAL = ("confirmation_split", "confirmation_splits", "costs", "exhaustive", "seed", "left_out")
+    OPTIONAL = (
+        *("confirmation_split", "confirmation_splits", "costs", "exhaustive", "seed", "left_out"),
+        *("readouts", "fitted_on"),
+    )
     HEALED_BY: ClassVar[str] = HEALED_BY
 
     def __post_init__(self) -> None:
         if not self.revisions:
             raise ValueError("has no revisions")
+        if next(iter(self.readouts), None) != RAW.name:
+            raise ValueError("readouts must begin with raw")
         for task in self.tasks:
             if task.name not in self.weights:
                 raise KeyError(task.name)
@@ -111,8 +157,8 @@ class SearchedPlane:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(revisions, layers)"""
-        return len(self.revisions), self.n_layers + 1
+        """(revisions, arms of a column): all layers of raw, then all of the next readout."""
+        return len(self.revisions), len(self.readouts) * (self.n_layers + 1)
 
     @property
     def final_last(self) -> ArmName:
@@ -122,9 +168,9 @@ class SearchedPlane:
     def at(self, arm: ArmName) -> tuple[int, int]:
         """Row and column in arrays of `shape`. Raises ValueError when the plane has no such arm."""
         numbers = {revision.name: number for number, revision in enumerate(self.revisions)}
-        if arm.revision not in numbers or not 0 <= arm.layer <= self.n_layers:
+        if arm.revision not in numbers or not 0 <= arm.layer <= self.n_layers or arm.readout not in self.readouts:
             raise ValueError(f"names {arm}, which is not on the plane")
-        return numbers[arm.revision], arm.layer
+        return numbers[arm.revision], list(self.readouts).index(arm.readout) * (self.n_layers + 1) + arm.layer
 
     def is_control(self, arm: ArmName) -> bool:
         """Whether the arm uses nothing learnt about context: layer 0, or any layer of random weights."""

@@ -21,7 +21,9 @@ class VectorEncoder(AbsEncoder):
 
     def __init__(self, arm: Arm, vectors: Mapping[str, np.ndarray]) -> None:
         self.arm, self.vectors = arm, vectors
-        self.mteb_model_meta = _meta(arm.model, arm.revision.name, {"layer": arm.layer, **arm.extraction.identity()})
+        readout = {} if arm.readout.is_raw else {"readout": arm.readout.identity()}
+        experiment = {"layer": arm.layer, **arm.extraction.identity(), **readout}
+        self.mteb_model_meta = _meta(arm.model, arm.revision.name, experiment)
 
     def encode(self, inputs: Any, **_: Any) -> np.ndarray:
         """The vectors as an fp32 array (text, width), in the order of the texts.

@@ -73,6 +73,7 @@ class Ledger:
             "revision": arm.revision.name,
             "step": arm.revision.step,
             "layer": arm.layer,
+            **({} if arm.readout.is_raw else {"readout": arm.readout.name}),
             "task": task.name,
             "type": task.type,
             "main_score": task.main_score,
@@ -110,6 +111,8 @@ class Ledger:
     def export(self, cells: Iterable[Score], folder: Path) -> list[Path]:
         """Write mteb's own records of some cells to `folder`/<model>/<revision>/layer_005/<split>/<Task>.json.
 
+        The scores of another readout than raw lie in a folder `layer_005-whitened`.
+
         Raises:
             ValueError: a score comes without mteb's record, and the ledger has none.
         """
@@ -146,7 +149,8 @@ class Ledger:
 def result_path(folder: Path, arm: Arm, task: TaskSpec) -> Path:
     """The file in which a run keeps mteb's record of a cell; the task's name is kept where it is a safe file name."""
     name = task.name if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", task.name) else safe_name(task.name)
-    where = folder / safe_name(arm.model) / safe_name(arm.revision.name) / f"layer_{arm.layer:03d}"
+    place = f"layer_{arm.layer:03d}" + f"-{arm.readout.name}" * (not arm.readout.is_raw)
+    where = folder / safe_name(arm.model) / safe_name(arm.revision.name) / place
     return where / safe_name(task.split) / f"{name}.json"
 
 

@@ -1,4 +1,4 @@
-"""A task's training texts, on which arms are neither selected nor reported."""
+"""A task's training texts, on which arms are neither selected nor reported, and those on which they are."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,15 +22,30 @@ def training_texts(spec: TaskSpec, apart: str | None = None) -> tuple[str, ...]:
     """
     task = fresh_task(spec)
     training = getattr(task, "train_split", "train")
-    found: dict[str, None] = {}
+    return () if training == apart else tuple(_of_split(task, spec, training, MOST) or ())
+
+
+def judged_texts(spec: TaskSpec) -> tuple[str, ...] | None:
+    """The texts of the split that the task is scored on, without those that a classifier is trained on.
+
+    None where the split is no table of texts, as in retrieval: then all texts that an evaluation asks for are judged.
+    """
+    found = _of_split(fresh_task(spec), spec, spec.split)
+    return None if found is None else tuple(found)
+
+
+def _of_split(task: Any, spec: TaskSpec, split: str, most: int | None = None) -> dict[str, None] | None:
+    """The texts of a split, of at most so many rows of each subset; None where it has no table of texts."""
+    found: dict[str, None] | None = None
     for subset in spec.subsets:
         data = split_data(task, subset)
-        table = data[training] if training in data and training != apart else None
+        table = data.get(split)
         columns = [column for column in text_columns(task) if column in getattr(table, "column_names", ())]
         if table is not None and columns:
-            table = table.select_columns(columns).select(range(0, len(table), -(-len(table) // MOST) or 1))
-            found |= dict.fromkeys(text for row in table for text in _texts(list(row.values())))
-    return tuple(found)
+            step = -(-len(table) // most) or 1 if most else 1
+            table = table.select_columns(columns).select(range(0, len(table), step))
+            found = (found or {}) | dict.fromkeys(text for row in table for text in _texts(list(row.values())))
+    return found
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from itertools import combinations
 
-from tl_search.plane.arm import Arm
+from tl_search.plane.arm import Arm, Place
 
 log = logging.getLogger(__name__)
 
@@ -18,9 +18,9 @@ def warn_of_equal_columns(points: Mapping[Arm, Mapping[str, float]]) -> None:
     Args:
         points: Scores by arm and task.
     """
-    columns: dict[str, dict[tuple[int, str], float]] = defaultdict(dict)
+    columns: dict[str, dict[tuple[Place, str], float]] = defaultdict(dict)
     for arm, scores in points.items():
-        columns[arm.revision.name] |= {(arm.layer, task): score for task, score in scores.items() if arm.layer}
+        columns[arm.revision.name] |= {(arm.place, task): score for task, score in scores.items() if arm.layer}
     for (one, its), (other, others) in combinations(columns.items(), 2):
         shared = its.keys() & others.keys()
         if len(shared) >= _FEWEST and len({*its.values()}) > 1 and all(its[cell] == others[cell] for cell in shared):

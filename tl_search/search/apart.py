@@ -24,9 +24,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import median
 
-from tl_search.plane.arm import Arm
+from tl_search.plane.arm import Arm, Place
 from tl_search.plane.revision import Revision
-from tl_search.runs.outcome import Apart
+from tl_search.runs.apart import Apart
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ _NORMAL = 1.4826  # standard deviation of a normal distribution whose median abs
 _SCORES = 6  # scores of a column that are also there before and after it; fewer say nothing
 _NOISES = 12  # scores with neighbours from which the noise of the other columns is known
 
-Cells = dict[tuple[int, str], float]  # (layer, task) → points
+Cells = dict[tuple[Place, str], float]  # (place in the column, task) → points
 
 
 def standing_apart(points: Mapping[Arm, Mapping[str, float]], revisions: Sequence[Revision]) -> tuple[Apart, ...]:
@@ -48,7 +48,7 @@ def standing_apart(points: Mapping[Arm, Mapping[str, float]], revisions: Sequenc
     """
     columns: dict[str, Cells] = defaultdict(dict)
     for arm, scores in points.items():
-        columns[arm.revision.name] |= {(arm.layer, task): score for task, score in scores.items() if arm.layer}
+        columns[arm.revision.name] |= {(arm.place, task): score for task, score in scores.items() if arm.layer}
     left, found = [revision for revision in revisions if columns.get(revision.name)], {}
     while judged := [one for place in range(1, len(left) - 1) if (one := _judged(place, left, columns))]:
         most = max(judged, key=lambda one: abs(one.points) - one.limit)
@@ -81,7 +81,7 @@ def _judged(place: int, revisions: Sequence[Revision], columns: Mapping[str, Cel
 def _others(revisions: Sequence[Revision], columns: Mapping[str, Cells]) -> tuple[list[float], list[float]]:
     """The absolute differences of neighbouring scores, and those of a score from the line between its neighbours."""
     changes, noise = [], []
-    curves: dict[tuple[int, str], list[tuple[float, float]]] = defaultdict(list)
+    curves: dict[tuple[Place, str], list[tuple[float, float]]] = defaultdict(list)
     for revision in revisions:
         for cell, score in columns[revision.name].items():
             curves[cell].append((math.log1p(revision.step), score))

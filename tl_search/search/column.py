@@ -5,7 +5,7 @@ all layers, and a cell whose score is in the ledger is not scored again.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,12 +14,15 @@ import numpy as np
 from tl_search.errors.secrets import redact
 from tl_search.errors.stopping import check
 from tl_search.plane.arm import Arm, Plane
+from tl_search.plane.costs import READOUTS
 from tl_search.plane.pull import Score, TaskSpec
+from tl_search.plane.readout import RAW, Readout
 from tl_search.plane.revision import Revision
 from tl_search.probe.embed import column_key, embed_column, layer_name
 from tl_search.runs.outcome import Cut
 from tl_search.scoring.ledger import Ledger
 from tl_search.search.prefetch import Prefetch
+from tl_search.search.readouts import FittedReadouts
 from tl_search.search.texts import SuiteTexts
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.keys import text_digest
@@ -32,10 +35,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell within a column, whose revision is known: (layer, task)."""
+    """A cell within a column, whose revision is known: (layer, task, readout)."""
 
     layer: int
     task: TaskSpec
+    readout: Readout = RAW
+
+    @classmethod
+    def of(cls, arm: Arm, task: TaskSpec) -> "Cell":
+        return cls(arm.layer, task, arm.readout)
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,7 @@ class LocalWorker:
         session: Computes vectors.
         embeddings: Where vectors are kept.
         ledger: Where scores are kept.
+        readouts: Fits the readouts of the plane; None where there is only raw.
     """
 
     prefetch: Prefetch
@@ -95,6 +104,7 @@ class LocalWorker:
     session: "ProbeSession"
     embeddings: ArrayStore
     ledger: Ledger
+    readouts: FittedReadouts | None = None
     _broken: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def on(self, suite: SuiteTexts) -> "LocalWorker":
@@ -121,8 +131,11 @@ class LocalWorker:
 
     def expect(self, job: ColumnJob) -> None:
         """Fetch the job's revision in the background, if the ledger lacks the score of one of its cells."""
-        if any(self.ledger.get(self.plane.arm(job.revision, cell.layer), cell.task) is None for cell in job.cells):
+        if any(self.ledger.get(self._arm(job, cell), cell.task) is None for cell in job.cells):
             self.prefetch.expect(job.revision)
+
+    def _arm(self, job: ColumnJob, cell: Cell) -> Arm:
+        return self.plane.arm(job.revision, cell.layer, cell.readout)
 
     def run_column(self, job: ColumnJob) -> ColumnResult:
         """Score the job's cells; those in the ledger are only read."""
@@ -132,7 +145,7 @@ class LocalWorker:
         failures: dict[Cell, str] = {}
         for cell in job.cells:
             check()
-            arm = self.plane.arm(job.revision, cell.layer)
+            arm = self._arm(job, cell)
             try:
                 known = self.ledger.get(arm, cell.task)
                 scores[cell] = known or self.ledger.put(estimate_cell(arm, cell.task, self.vectors(arm, cell.task)))
@@ -156,21 +169,30 @@ class LocalWorker:
 
     def _part(self, arm: Arm, owner: str) -> np.ndarray:
         """The arm's vectors (text, width) of one task's part of the texts; embeds the column unless it is stored."""
-        name, texts, extraction = layer_name(arm.layer), self.suite.parts[owner], self.plane.extraction
-        key = column_key(arm.revision, extraction, texts)
-        arrays = self.embeddings.get(key, [name])
-        if arrays is not None and not _are_vectors(arrays[name], len(texts)):  # whoever wrote them; its sums may fit
-            self.embeddings.remove(key)
+
+        if self.readouts is None or arm.readout.is_raw:
+            return self._states(arm.revision, owner, [arm.layer])[0]
+        layers = arm.readout.layers(arm.layer)
+        apply = self.readouts.map(arm, lambda: self._states(arm.revision, READOUTS, layers))
+        return apply(self._states(arm.revision, owner, layers))
+
+    def _states(self, revision: Revision, owner: str, layers: Iterable[int]) -> list[np.ndarray]:
+        """The vectors (text, width) of one part of the texts at some layers, as the probe gives them."""
+        names, texts = [layer_name(layer) for layer in layers], self.suite.parts[owner]
+        key = column_key(revision, self.plane.extraction, texts)
+        arrays = self.embeddings.get(key, names)
+        if arrays is not None and not all(_are_vectors(arrays[name], len(texts)) for name in names):
+            self.embeddings.remove(key)  # whoever wrote them; its sums may fit
             arrays = None
         if arrays is None:
-            self._embed(arm.revision, owner)
-            arrays = self.embeddings.get(key, [name])
+            self._embed(revision, owner)
+            arrays = self.embeddings.get(key, names)
         if arrays is None:
             raise OSError(f"{self.embeddings.path(key)}: cannot be read back after it was written")
-        return arrays[name]
+        return [arrays[name] for name in names]
 
     def _embed(self, revision: Revision, owner: str) -> None:
-        """Store the vectors of one task's part of the texts at every layer. What failed once is not tried again."""
+        """Store the vectors of one part of the texts at every layer. What failed once is not tried again."""
         if (revision.name, owner) in self._broken:
             raise ValueError(self._broken[revision.name, owner])
         try:

@@ -22,6 +22,7 @@ from tl_search.plane.pull import Score, TaskSpec
 from tl_search.runs.outcome import Chance, Confirmed, Gain, Interval, Side, TaskOutcome
 from tl_search.search.chance import chance_scores
 from tl_search.search.column import Cell, ColumnJob, LocalWorker
+from tl_search.search.finalists import Finalists
 
 log = logging.getLogger(__name__)
 
@@ -49,25 +50,6 @@ class Confirm:
         between(0, 2**32 - 1, seed=self.seed)
         if not 0 < self.confidence < 1:
             raise ValueError(f"confidence: must be between 0 and 1, got {self.confidence}")
-
-
-@dataclass(frozen=True)
-class Finalists:
-    """What is confirmed.
-
-    Args:
-        best: The arm that the search names.
-        final_last: Last layer of the final checkpoint, which people commonly use.
-        final_best: The final checkpoint's best layer by selection.
-        trained: By task: the best arm by selection whose layer >= 1 and weights are not those of step 0.
-        controls: Arms without trained layers: token embeddings and random weights.
-    """
-
-    best: Arm
-    final_last: Arm
-    final_best: Arm
-    trained: Mapping[str, Arm]
-    controls: tuple[Arm, ...]
 
 
 @dataclass
@@ -99,12 +81,12 @@ class Confirmation:
     def measure(self, finalists: Finalists) -> None:
         """Score every cell that the report needs, column by column.
 
-        A task that fails for one of the three compared arms is left out for all three.
+        A task that fails for one of the compared arms is left out for all of them.
 
         Raises:
-            ValueError: no task is left on which all three could be scored.
+            ValueError: no task is left on which all of them could be scored.
         """
-        compared = (finalists.best, finalists.final_last, finalists.final_best)
+        compared = finalists.compared
         specs = {task.name: task for task in self.tasks}
         wanted = {(arm, name): None for arm in (*compared, *finalists.controls) for name in specs}
         wanted |= {(arm, name): None for name, arm in finalists.trained.items()}
@@ -114,7 +96,7 @@ class Confirmation:
         for number, (arm, name) in enumerate(ordered, 1):
             if arm.revision in following:
                 later = following[arm.revision]
-                self.worker.expect(ColumnJob(later.revision, tuple(Cell(later.layer, task) for task in self.tasks)))
+                self.worker.expect(ColumnJob(later.revision, tuple(Cell.of(later, task) for task in self.tasks)))
             try:
                 self._confirm(arm, specs[name])
             except ValueError as error:

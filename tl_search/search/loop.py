@@ -69,7 +69,7 @@ class Search:
 
     def _ask_and_tell(self) -> str:
         plane = self.problem.plane
-        exhaustive = self.spending.table.exhaustive(len(plane.revisions), len(plane.layers)).total
+        exhaustive = self.spending.table.exhaustive(len(plane.revisions), plane.width).total
         pulls = 0
         while True:
             if self.stopping.should_stop(self.policy):
@@ -87,7 +87,7 @@ class Search:
 
     def _job(self, pull: Pull) -> ColumnJob:
         specs = {task.name: task for task in self.tasks}
-        return ColumnJob(pull.arm.revision, tuple(Cell(pull.arm.layer, specs[name]) for name in pull.tasks))
+        return ColumnJob(pull.arm.revision, tuple(Cell.of(pull.arm, specs[name]) for name in pull.tasks))
 
     def _finish_leader(self) -> None:
         """Score the leader on the tasks that are missing; as that may change the leader, until nothing is missing."""
@@ -126,7 +126,7 @@ class Search:
         led = step.recommended
         estimate = f"{led.mean:.1f}{f' ± {led.sd:.1f}' if led.sd else ''}"  # one standard deviation, as in the report
         log.info(
-            "pull %d: %s, %d task%s, %s · leader %s/layer %d %s · %.1f %% of the exhaustive cost",
+            "pull %d: %s, %d task%s, %s · leader %s %s · %.1f %% of the exhaustive cost",
             *(step.t, observation.pull.arm.label, len(scores), "s" * (len(scores) != 1), found),
-            *(*led.arm, estimate, 100 * step.share),
+            *(led.arm, estimate, 100 * step.share),
         )

@@ -21,7 +21,7 @@ from tl_search.probe.measuring.config import MetricsConfig
 from tl_search.runs.measured import MeasuredLayer
 from tl_search.search.prefetch import Prefetch
 from tl_search.store.atomic import write_json
-from tl_search.store.keys import digest, safe_name, text_digest
+from tl_search.store.keys import safe_name, texts_digest
 from tl_search.store.typed_json import read_record, write_record
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class MetricTexts:
     @property
     def hash(self) -> str:
         """A digest of the texts and their order."""
-        return digest([text_digest(text) for text in self.texts], 32)
+        return texts_digest(self.texts)
 
 
 def draw_texts(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> MetricTexts:
@@ -60,24 +60,31 @@ def draw_texts(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> Met
     Raises:
         ValueError: no task has a text that is not blank.
     """
+    drawn, counts = draw(texts, config.corpus_max_examples_per_task, config.seed)
+    if not drawn:
+        raise ValueError(
+            f"tasks: metrics are measured on texts of training splits, and none of {', '.join(texts)} has one; "
+            "add a task that has one (any classification task) or set metrics=none"
+        )
+    return MetricTexts(drawn, counts, tuple(task for task in texts if task not in counts))
+
+
+def draw(texts: Mapping[str, Sequence[str]], most: int | None, seed: int) -> tuple[tuple[str, ...], dict[str, int]]:
+    """At most so many texts of each task that are not blank, each once, in a random order; and how many of each task.
+
+    A task's draw depends on its own texts and the seed, not on the other tasks.
+    """
     drawn: dict[str, None] = {}
     counts = {}
     for task, given in texts.items():
         usable = [text for text in dict.fromkeys(given) if text.strip()]
         if not usable:
             continue
-        count = min(len(usable), config.corpus_max_examples_per_task or len(usable))
-        chosen = random.Random(f"{config.seed}/{task}").sample(usable, count)
-        drawn.update(dict.fromkeys(chosen))
-        counts[task] = count
-    if not drawn:
-        raise ValueError(
-            f"tasks: metrics are measured on texts of training splits, and none of {', '.join(texts)} has one; "
-            "add a task that has one (any classification task) or set metrics=none"
-        )
+        counts[task] = min(len(usable), most or len(usable))
+        drawn.update(dict.fromkeys(random.Random(f"{seed}/{task}").sample(usable, counts[task])))
     order = list(drawn)
-    random.Random(f"{config.seed}/order").shuffle(order)
-    return MetricTexts(tuple(order), counts, tuple(task for task in texts if task not in counts))
+    random.Random(f"{seed}/order").shuffle(order)
+    return tuple(order), counts
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from tl_search.plane.pull import Score, TaskSpec
 from tl_search.runs.outcome import Outcome, Selected
 from tl_search.scoring.splits import parted
 from tl_search.search.column import LocalWorker
-from tl_search.search.confirm import Confirmation, Finalists
+from tl_search.search.confirm import Confirmation
+from tl_search.search.finalists import Finalists
 from tl_search.search.texts import SuiteTexts
 from tl_search.store.keys import text_digest
 

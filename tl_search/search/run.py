@@ -16,14 +16,14 @@ from tl_search.plane.costs import AnalyticCosts
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Objective
 from tl_search.plane.pull import Cost, TaskSpec
-from tl_search.plane.revision import untrained
+from tl_search.plane.readout import Readouts
 from tl_search.plane.sampling import Sampling
 from tl_search.probe.config import ProbeConfig, check_device, settled
 from tl_search.probe.measuring.config import Columns, MetricsConfig
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.outcome import Charged, Cut, Finalist, Gains, Outcome, Searched, Selected, Skipped
 from tl_search.runs.record import Done
-from tl_search.runs.searched_plane import Prices, SearchedPlane, Seconds
+from tl_search.runs.searched_plane import FittedOn, Prices, ReadoutTexts, SearchedPlane, Seconds
 from tl_search.scoring.ledger import Ledger
 from tl_search.scoring.splits import share_data
 from tl_search.scoring.suites import Suite
@@ -31,13 +31,15 @@ from tl_search.search.alike import warn_of_equal_columns
 from tl_search.search.apart import standing_apart, warn_of_columns_apart
 from tl_search.search.budget import Budget
 from tl_search.search.column import LocalWorker
-from tl_search.search.confirm import Confirm, Confirmation, Finalists
+from tl_search.search.confirm import Confirm, Confirmation
+from tl_search.search.finalists import Finalists, choose
 from tl_search.search.finished import check_unchanged, listening, what_is_lost
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_texts
 from tl_search.search.official import Official
 from tl_search.search.picked import lacking, missed, picked, tell_nearest
 from tl_search.search.prefetch import Prefetch
+from tl_search.search.readouts import fitted_readouts
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
 from tl_search.store.arrays import ArrayStore
@@ -72,6 +74,7 @@ class SearchPlan:
         ledger: Folder of all scores, shared by runs.
         embeddings: Folder of all vectors, shared by runs.
         metrics: What is measured without labels.
+        readout: What is done with the vectors of a layer.
         debug: Whether the plan is only tried, with few checkpoints and quick tasks (`search/rehearsal.py`).
     """
 
@@ -90,10 +93,11 @@ class SearchPlan:
     ledger: Path
     embeddings: Path
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    readout: Readouts = field(default_factory=Readouts)
     debug: bool = False
 
     DECIDES: ClassVar = {
-        "files": "checkpoints sampling extraction probe tasks metrics objective bandit costs stopping "
+        "files": "checkpoints sampling extraction probe tasks metrics readout objective bandit costs stopping "
         "budget confirm seed",
         "free": "ledger embeddings debug",
     }
@@ -163,11 +167,20 @@ def _search(
     selection, held_out = _texts(plan, plan.tasks.selection()), _texts(plan, plan.tasks.confirmation())
     for task in held_out.tasks:
         check_confirmable(task)
+    suites = [selection, held_out]
+    readouts = fitted_readouts(plan.readout, plan.tasks.training_texts, suites, plane.n_layers, plan.embeddings)
+    if readouts is not None:
+        ReadoutTexts(readouts.texts).write(folder)
+        plane = replace(plane, readouts=plan.readout.used, fitted_on=readouts.digest)
+        selection, held_out = (replace(suite, fitted=readouts.texts) for suite in suites)
     weights, reported_on = plan.objective.weights(selection.tasks), [task.split for task in held_out.tasks]
-    table = plan.costs.table(parameters, selection.sizes())
-    exhaustive = table.exhaustive(len(plane.revisions), len(plane.layers))
+    fitted = sum(map(len, readouts.texts)) if readouts else 0
+    table = plan.costs.table(parameters, selection.sizes(), fitted)
+    exhaustive = table.exhaustive(len(plane.revisions), plane.width)
     replace(
         searched_plane,
+        readouts={one.name: one.identity() for one in plane.readouts},
+        fitted_on=FittedOn(plane.fitted_on, len(readouts.texts), readouts.among_scored) if readouts else None,
         tasks=selection.tasks,
         confirmation_split=reported_on[0] if len(set(reported_on)) == 1 else plan.tasks.confirmation_split,
         confirmation_splits=dict(zip(weights, reported_on, strict=True)) if len(set(reported_on)) > 1 else {},
@@ -178,8 +191,8 @@ def _search(
         seed=plan.seed,
     ).begin(folder)
     log.info(
-        "plane of %s: %d revisions × %d layers = %d arms, %d tasks",
-        *(plane.model, len(plane.revisions), len(plane.layers), len(plane.arms()), len(selection.tasks)),
+        "plane of %s: %d revisions × %s = %d arms, %d tasks",
+        *(plane.model, len(plane.revisions), _width(plane), len(plane.arms()), len(selection.tasks)),
     )
 
     problem = Problem(plane, tuple(weights), weights, table, plan.seed)
@@ -187,7 +200,8 @@ def _search(
     policy_name, sampling = (type(part).__name__.lower() for part in (plan.bandit, plan.sampling))
     about = Searched(plane.model, policy_name, sampling, tuple(weights))
     trajectory = Trajectory(folder, plane.model, about.policy, exhaustive.total)
-    worker = LocalWorker(prefetch, plane, selection, session, ArrayStore(plan.embeddings), Ledger(plan.ledger))
+    vectors, ledger = ArrayStore(plan.embeddings), Ledger(plan.ledger)
+    worker = LocalWorker(prefetch, plane, selection, session, vectors, ledger, readouts)
     started = time.monotonic()
     budget = plan.budget if plan.bandit.budgeted else Budget(share=None)
     search = Search(problem, policy, worker, selection.tasks, budget, plan.stopping, trajectory)
@@ -199,7 +213,7 @@ def _search(
     suspect = standing_apart(search.points, plane.revisions)
     warn_of_columns_apart(suspect)
     finalists = choose(search, plan.confirm.controls)
-    costs = plan.costs.table(parameters, held_out.sizes())
+    costs = plan.costs.table(parameters, held_out.sizes(), fitted)
     confirmation = Confirmation(worker.on(held_out), held_out.tasks, weights, plan.confirm, costs)
     confirmation.measure(finalists)
     confirmed = time.monotonic()
@@ -208,7 +222,7 @@ def _search(
         _outcome(search, finalists, confirmation, stopped, exhaustive, seconds),
         revisions_left_out=left_out,
         healed=worker.healed(),
-        texts_cut=_both(worker.texts_cut(), confirmation.worker.texts_cut()),
+        texts_cut=Cut.of_all([worker.texts_cut(), confirmation.worker.texts_cut()]),
         searched=about,
         suspect=suspect,
     )
@@ -246,32 +260,14 @@ def survey(plan: SearchPlan) -> Plane:
     return Plane(plan.checkpoints.model, revisions, plan.checkpoints.shape().n_layers, extraction)
 
 
-def choose(search: Search, with_controls: bool) -> Finalists:
-    """The finalists, by selection scores alone."""
-    plane, points = search.problem.plane, search.points
-    first, final = plane.column(plane.revisions[0]), plane.column(plane.revisions[-1])
-    whole = {arm: value for arm in final if (value := search.objective(arm)) is not None}
-    best = search.policy.recommend().arm
-    random = untrained(plane.revisions)
-    trained = {
-        task.name: max(arms, key=lambda arm: points[arm][task.name])
-        for task in search.tasks
-        if (arms := [a for a in points if a.revision.name not in random and a.layer and task.name in points[a]])
-    }
-    columns = dict.fromkeys([best.revision, final[0].revision, *(arm.revision for arm in trained.values())])
-    controls = {plane.arm(revision, 0): None for revision in columns}
-    if first[0].revision.step == 0:
-        controls.update(dict.fromkeys(first))
-    return Finalists(best, final[-1], max(whole, key=whole.__getitem__), trained, tuple(controls) * with_controls)
+def _width(plane: Plane) -> str:
+    """`7 layers × 2 readouts`"""
+    layers, readouts = len(plane.layers), len(plane.readouts)
+    return f"{layers} layers" + f" × {readouts} readouts" * (readouts > 1)
 
 
 def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...]) -> SuiteTexts:
     return SuiteTexts(tasks, plan.tasks.texts(tasks, plan.ledger / "texts"))
-
-
-def _both(selection: Cut | None, confirmation: Cut | None) -> Cut | None:
-    known = [found for found in (selection, confirmation) if found is not None]
-    return Cut(sum(found.cut for found in known), sum(found.texts for found in known)) if known else None
 
 
 def _outcome(
@@ -286,6 +282,7 @@ def _outcome(
         selected = Selected(search.objective(arm), search.points.get(arm, {}))
         return Finalist(arm.name, selected, confirmation.confirmed(arm))
 
+    same_readout, as_raw = finalists.same_readout, finalists.as_raw
     spent = search.spending.spent
     failures = [
         *search.failures.items(),
@@ -298,7 +295,10 @@ def _outcome(
         gains=Gains(
             confirmation.gain(finalists.best, finalists.final_last),
             confirmation.gain(finalists.best, finalists.final_best),
+            *(None if arm is None else confirmation.gain(finalists.best, arm) for arm in (same_readout, as_raw)),
         ),
+        same_readout=None if same_readout is None else finalist(same_readout),
+        as_raw=None if as_raw is None else finalist(as_raw),
         confidence=confirmation.settings.confidence,
         tasks=confirmation.verdicts(finalists),
         cost=Charged(

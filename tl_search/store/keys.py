@@ -5,6 +5,7 @@ import json
 import re
 import reprlib
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 MAX_NAME = 96
@@ -24,6 +25,11 @@ def digest(value: Any, length: int = 16) -> str:
 def text_digest(text: str) -> str:
     """The first 32 hex digits of a text's sha256, under which its vector is stored."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def texts_digest(texts: Iterable[str]) -> str:
+    """32 hex digits of a list of texts and its order."""
+    return digest([text_digest(text) for text in texts], 32)
 
 
 def safe_name(text: str) -> str:

@@ -79,6 +79,8 @@ def to_plain(value: Any) -> Any:
         return {f.name: to_plain(item) for f, item in held.items() if f.name not in optional or item != _default(f)}
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "plain"):  # a form of its own
+        return value.plain()
     if isinstance(value, list | tuple):
         return [to_plain(item) for item in value]
     return value.value if isinstance(value, Enum) else value

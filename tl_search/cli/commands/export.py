@@ -16,6 +16,7 @@ from tl_search.errors.exit_codes import DONE
 from tl_search.errors.nearest import no_folder, suggest
 from tl_search.plane.arm_name import ArmName
 from tl_search.plane.extraction import Extraction
+from tl_search.plane.readout import Readout
 from tl_search.plane.revision import Revision
 from tl_search.runs.layout import RunPaths
 
@@ -31,7 +32,9 @@ class ExportPlan:
     findings: "Findings"
     source: "CheckpointSource"
     revision: Revision
-    layer: int
+    arm: ArmName
+    readout: Readout
+    texts: tuple[str, ...]
     extraction: Extraction
     to: Path
 
@@ -58,7 +61,13 @@ def plan(parts: Mapping[str, Any]) -> ExportPlan:
     wanted = findings.plane.revisions[findings.plane.at(arm)[0]]
     plain = {key: value for key, value in findings.plane.extraction.items() if key not in ("padding", "positions")}
     source = _source(run)
-    return ExportPlan(findings, source, _still_there(source, wanted), arm.layer, construct(Extraction, plain), to)
+    readout = construct(Readout, dict(findings.plane.readouts[arm.readout]))
+    if readout.form.of_window:
+        raise ValueError(f"arm: the readout of {arm} takes several layers, and only those of one can be exported")
+    fitted = findings.plane.fitted_on
+    texts = () if readout.is_raw or fitted is None else fitted.read(run)
+    revision, extraction = _still_there(source, wanted), construct(Extraction, plain)
+    return ExportPlan(findings, source, revision, arm, readout, texts, extraction, to)
 
 
 def _arm(findings: "Findings", given: str | None) -> ArmName:
@@ -76,6 +85,8 @@ def _arm(findings: "Findings", given: str | None) -> ArmName:
         raise ValueError(f"arm: no revision {arm.revision} was searched{suggest(arm.revision, names)}")
     if arm.layer > plane.n_layers:
         raise ValueError(f"arm: must have a layer of 0..{plane.n_layers}, got {arm.layer}")
+    if arm.readout not in plane.readouts:
+        raise ValueError(f"arm: no readout {arm.readout} was searched{suggest(arm.readout, plane.readouts)}")
     return arm
 
 
@@ -108,11 +119,12 @@ def execute(plan: ExportPlan, folder: Path, config: DictConfig) -> int:
     from tl_search.report.model_card import render_card, usage
 
     base = plan.source.model if isinstance(plan.source, HubCheckpoints) else None
-    card = render_card(plan.findings, ArmName(plan.revision.name, plan.layer), base, plan.to.name)
-    done = export(plan.source.fetch(plan.revision), plan.revision, plan.layer, plan.extraction, card, plan.to)
+    card, source = render_card(plan.findings, plan.arm, base, plan.to.name), plan.source.fetch(plan.revision)
+    done = export(source, plan.revision, plan.arm.layer, plan.extraction, card, plan.to, plan.readout, plan.texts)
+    readout = "" if plan.arm.is_raw else f" with the readout {plan.arm.readout}"
     print(
-        f"{done.folder}: layer {plan.layer} of {plan.revision.name}, {done.blocks} of {done.whole} blocks; its vectors "
-        f"are those of the search to {done.apart:.0e} of their length\n\n{usage(done.folder)}"
+        f"{done.folder}: layer {plan.arm.layer} of {plan.revision.name}{readout}, {done.blocks} of {done.whole} "
+        f"blocks; its vectors are those of the search to {done.apart:.0e} of their length\n\n{usage(done.folder)}"
     )
     return DONE
 
@@ -122,7 +134,7 @@ COMMAND = Command(
     summary="write the best arm of a search as a model that sentence-transformers loads\n\n"
     "Blocks that the arm does not need are left out. The folder is loaded again and compared with the searched\n"
     "vectors before it gets its name. It holds no code, and a model card that tells how the arm was chosen.",
-    usage="RUN to=FOLDER [arm=REVISION:LAYER]",
+    usage="RUN to=FOLDER [arm=REVISION:LAYER[:READOUT]]",
     examples=(
         ("tl export runs/search/RUN to=best-model", "export the answer of a search"),
         ("tl export runs/search/RUN to=other arm=step1000:5", "export another arm of its plane"),

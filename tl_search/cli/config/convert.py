@@ -182,7 +182,8 @@ def _object(value: Any, kind: type, path: str) -> Any:
         fits = not plain or (isinstance(value, dict) and "_target_" in value)
     elif getattr(kind, "_is_protocol", False):
         wanted = {name for name in {**vars(kind), **getattr(kind, "__annotations__", {})} if not name.startswith("_")}
-        fits = not plain and all(hasattr(value, name) for name in wanted)
+        # a property is not asked for its value, which may be refused
+        fits = not plain and all(hasattr(type(value), name) or hasattr(value, name) for name in wanted)
     else:
         fits = isinstance(value, kind)
     if not fits:

@@ -89,6 +89,8 @@ def _no_option(missing: str, options: Sequence[str], overrides: Sequence[str]) -
     top, _, rest = missing.partition("/")
     if top in OWN_GROUPS:
         group, option, options = top, rest, list(_nested(top, overrides))
+    elif group and not options:  # of one among several, Hydra does not say them
+        options = list(_nested(group, overrides))
     hint = f"; for single tasks: tasks.names=[{option}]" if group == "tasks" else ""
     return f"{group or 'config'}: no option {option!r}{suggest(option, options)}{hint}"
 

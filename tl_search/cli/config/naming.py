@@ -14,6 +14,7 @@ from tl_search.cli.config.plugged import KEY
 from tl_search.cli.config.renamed import first_named
 from tl_search.cli.config.tags import TAGS
 from tl_search.plane.curriculum import placed
+from tl_search.plane.readout import RAW
 from tl_search.runs import trusted
 from tl_search.runs.identity import Decides, decisions, named
 from tl_search.store.keys import digest
@@ -52,6 +53,8 @@ def identity(config: DictConfig, command: str) -> dict[str, Any]:
         kept["extraction"]["dtype"] = _settled(kept["extraction"].get("dtype", "auto"), accelerator)
     if (kept.get("metrics") or {}).get("columns") in (None, "none"):
         kept.pop("metrics", None)  # how nothing is measured makes no difference
+    if _only_raw(kept.get("readout")):
+        kept.pop("readout")  # it is what was done before there were readouts, on no texts
     if kept.get(BRANCH) is None:
         kept = {key: value for key, value in kept.items() if key not in (BRANCH, POLICIES)}
     else:
@@ -81,6 +84,12 @@ def _settled(dtype: str, accelerator: str) -> str:
     from tl_search.probe.config import settled
 
     return settled(Extraction(), accelerator).dtype.value
+
+
+def _only_raw(readout: Any) -> bool:
+    entries = readout.get("entries") if isinstance(readout, Mapping) else None
+    forms = {entry.get("form") for entry in entries.values() if isinstance(entry, Mapping)} if entries else set()
+    return forms == {RAW.form.value}
 
 
 def _acting(callbacks: Mapping[str, Any]) -> dict[str, Any]:

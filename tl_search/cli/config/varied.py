@@ -48,6 +48,8 @@ def varied(settings: Mapping[str, Any], name: str, inherited: Mapping[str, str] 
             place = place_of(key)
             known = place not in _SAID_BELOW and _at(settings, place) is not None
             said = _plain(str(hydra.runtime.choices[key])) if known else ""
+        elif isinstance(options := override.value(), list) and isinstance(_at(settings, key), Mapping):
+            said = _plain("-".join(map(str, options)))  # several options of one group
         else:
             said = _changed(key, _at(settings, key, absent=""))
         if said and f"-{said}-" not in f"-{name}-":

@@ -1,0 +1,154 @@
+"""The readouts of a plane: the texts that they are fitted on, and the fits, which are kept beside the vectors.
+
+No text on which an arm is selected or reported is used, unless a person names a file that holds it.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from tl_search.plane.arm import Arm
+from tl_search.plane.readout import Readouts
+from tl_search.probe.embed import column_key
+from tl_search.probe.readout import Map, fit, needed_texts
+from tl_search.search.measure import draw
+from tl_search.search.texts import SuiteTexts
+from tl_search.store.arrays import ArrayStore
+from tl_search.store.keys import digest, texts_digest
+
+log = logging.getLogger(__name__)
+
+# Increased when the code changes so that the same vectors give another map.
+RULES = 1
+MOST_CHARACTERS = 10**8
+
+
+@dataclass(frozen=True)
+class FittedReadouts:
+    """Fits readouts on a plane's vectors, once each.
+
+    Args:
+        texts: What they are fitted on, in a fixed order, each once.
+        store: Where the maps are kept.
+        among_scored: How many of the texts are scored, too: the readouts are then transductive.
+    """
+
+    texts: tuple[str, ...]
+    store: ArrayStore
+    among_scored: int = 0
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the texts and their order."""
+        return texts_digest(self.texts)
+
+    def map(self, arm: Arm, states: Callable[[], Sequence[np.ndarray]]) -> Map:
+        """The map of an arm's readout.
+
+        Args:
+            arm: Its readout is not raw.
+            states: The vectors of the texts at the readout's layers, asked for only where the map is not kept.
+
+        Raises:
+            ValueError: it cannot be fitted on these texts.
+        """
+        column = column_key(arm.revision, arm.extraction, self.texts)
+        key = digest({"column": column, "layer": arm.layer, "readout": arm.readout.identity(), "rules": RULES}, 32)
+        kept = self.store.get(key)
+        if kept is not None and Map.is_one(kept):
+            return Map.of(kept)
+        try:
+            found = fit(arm.readout, states())
+        except ValueError as error:
+            raise ValueError(f"{arm.label}: {error}") from error
+        self.store.put(key, found.arrays(), {"arm": arm.label, "texts": self.digest})
+        return found
+
+
+def fitted_readouts(
+    settings: Readouts,
+    training: Callable[[], Mapping[str, Sequence[str]]],
+    suites: Iterable[SuiteTexts],
+    n_layers: int,
+    embeddings: Path,
+) -> FittedReadouts | None:
+    """The readouts of a search; None where there is only raw.
+
+    Args:
+        settings: Which readouts there are, and which texts they are fitted on.
+        training: Task → its training texts; asked for unless a person gave texts.
+        suites: What arms are selected and reported on. These texts are left out of what is drawn from training splits,
+            and counted in what a person gave.
+        n_layers: Blocks of the model.
+        embeddings: Folder of all vectors; the maps are below it.
+
+    Raises:
+        ValueError: there are no texts, or too few; or a window has more layers than there are.
+    """
+    if len(settings.used) == 1:
+        return None
+    for readout in settings.used:
+        if readout.window is not None and readout.window > n_layers + 1:
+            what = f"the window of {readout.name} must be <= {n_layers + 1}, the number of layers"
+            raise ValueError(f"readout.entries: {what}, got {readout.window}")
+    found = _texts(settings, training, _judged(suites))
+    for readout in settings.used:
+        if readout.rank is not None and len(found.texts) < (least := needed_texts(readout, readout.rank)):
+            what = f"{readout.name} needs at least {least} texts to be fitted on, got {len(found.texts)}"
+            raise ValueError(f"readout.entries: {what}; readout.texts_per_task draws more")
+    return FittedReadouts(found.texts, ArrayStore(embeddings / "readouts"), found.among_scored)
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """What readouts are fitted on, and how many of them are scored, too."""
+
+    texts: tuple[str, ...]
+    among_scored: int = 0
+
+
+def _texts(settings: Readouts, training: Callable[[], Mapping[str, Sequence[str]]], held: set[str]) -> _Texts:
+    if settings.texts is not None:
+        texts = _own_texts(settings.texts)
+        among = sum(text in held for text in texts)
+        if among:
+            log.warning("readout.texts: %d of %d texts are scored, too; readouts are transductive", among, len(texts))
+        return _Texts(texts, among)
+    free = {task: [text for text in found if text not in held] for task, found in training().items()}
+    drawn, _ = draw(free, settings.texts_per_task, settings.seed)
+    if not drawn:
+        raise ValueError(
+            f"readout: is fitted on texts of training splits, and none of {', '.join(free)} has one that is "
+            "not scored; give texts of your own with readout.texts=FILE, or set readout=[raw]"
+        )
+    return _Texts(drawn)
+
+
+def _judged(suites: Iterable[SuiteTexts]) -> set[str]:
+    from tl_search.scoring.training_texts import judged_texts
+
+    found: set[str] = set()
+    for suite in suites:
+        for task in suite.tasks:
+            judged = judged_texts(task)
+            found.update(suite.texts[task.name] if judged is None else judged)
+    return found
+
+
+def _own_texts(path: Path) -> tuple[str, ...]:
+    if path.exists() and not path.is_file():
+        raise ValueError(f"readout.texts: {path}: must be a file of texts, one a line")
+    try:
+        with path.open(encoding="utf-8", errors="strict") as file:
+            lines = file.read(MOST_CHARACTERS).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is no UTF-8 text"
+        raise ValueError(f"readout.texts: {path}: {reason}") from error
+    texts = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not texts:
+        raise ValueError(f"readout.texts: {path}: must have a text on every line, and has none")
+    return texts
