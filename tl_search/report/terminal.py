@@ -65,6 +65,9 @@ def _finalists(findings: Findings, outcome: Outcome) -> RenderableType:
         ("final checkpoint, last layer", outcome.final_last, outcome.gains.final_last),
         ("final checkpoint, best layer", outcome.final_best, outcome.gains.final_best),
     ]
+    if outcome.same_readout is not None and outcome.as_raw is not None:
+        rows.append(("final checkpoint, same readout", outcome.same_readout, outcome.gains.same_readout))
+        rows.append(("chosen layer, no readout", outcome.as_raw, outcome.gains.as_raw))
     for role, arm, gain in rows:
         table.add_row(
             _text(f"{role}\n{arm.arm}", keep_lines=True),
