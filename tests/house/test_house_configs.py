@@ -69,6 +69,7 @@ def test_every_option_of_every_group_builds(group, tmp_path):
     command = "train" if group in {"model", "tokenizer", "data", "schedule", "curriculum", "optimizer", "trainer",
                                    "callbacks", "logger", "checkpoint"} else "search"  # fmt: skip
     gaps = {"data/files": [f"data.corpus.path={ROOT / 'README.md'}"], "data/hub": ["data.corpus.name=x"],
+            "data/mix": [f"data.corpus.sources.files.path={ROOT / 'README.md'}"],
             "data/mgf": [f"data.path={tmp_path}"],
             **{option: ["data=peptide"] for option in ("tokenizer/residues", "model/peptide", *PEPTIDE_CURRICULA)},
             "schedule/explicit": ["schedule.checkpoint_schedule=[1]"],

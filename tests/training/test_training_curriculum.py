@@ -178,7 +178,7 @@ def test_an_order_that_begins_later_is_one_of_later_steps():
     [
         (
             {"nois": 0.1},
-            r"stages\.a\.data: must name data parameters out of noise, sequence_length, got 'nois'; did you",
+            r"stages\.a\.data: must name data parameters out of mix, noise, sequence_length, got 'nois'; did you",
         ),
         ({"noise": 1.0}, r"stages\.a\.data\.noise: must be at least 0 and below 1, got 1\.0$"),
         ({"noise": -0.1}, r"stages\.a\.data\.noise: must be at least 0 and below 1, got -0\.1$"),

@@ -21,14 +21,15 @@ class Stage:
         name: Name of the stage in manifests, curves and in the index of revisions; empty is its key in the curriculum.
         start: First step at which it holds; None is the step at which the stage before it ends.
         weights: Loss term → weight, >= 0; a term is named after its module in `training/losses/`.
-        data: Data parameter → value; which ones there are, the data module says (`training/stage_data.py`).
+        data: Data parameter → value, or a mapping of names to values; which ones there are, the data module says
+            (`training/stage_data.py`).
         steps: Length in steps; None reaches to the start of the next stage. The last stage holds to the end of the run.
     """
 
     name: str = ""
     start: int | None = None
     weights: Mapping[str, float] = field(default_factory=lambda: {"next_token": 1.0})
-    data: Mapping[str, int | float | None] = field(default_factory=dict)
+    data: Mapping[str, int | float | Mapping[str, float | None] | None] = field(default_factory=dict)
     steps: int | None = None
 
     DECIDES: ClassVar = {"weights": "name start weights data steps"}
@@ -87,8 +88,7 @@ class Curriculum:
                 raise ValueError(
                     f"stages.{key}.start: must be > {found[before].first}, where {before} starts, got {start}"
                 )
-            said = {name: value for name, value in stage.data.items() if value is not None}
-            found[key] = replace(stage, name=stage.name or key, start=start, data=said, steps=None)
+            found[key] = replace(stage, name=stage.name or key, start=start, data=_said(stage.data), steps=None)
             end, before = (None if stage.steps is None else start + stage.steps), key
         object.__setattr__(self, "stages", found)
 
@@ -102,6 +102,13 @@ class Curriculum:
     def index_at(self, step: int) -> int:
         """The place of that stage among the stages, from 0."""
         return bisect_right([stage.first for stage in self.stages.values()], step) - 1
+
+
+def _said(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Data parameters without those that are null, which stand for their defaults."""
+    return {
+        name: _said(value) if isinstance(value, Mapping) else value for name, value in data.items() if value is not None
+    }
 
 
 def _misplaced(key: str, start: int, before: str, end: int) -> str:
@@ -128,7 +135,7 @@ def placed(node: Mapping[str, Any]) -> Mapping[str, Any]:
             return node
         known = {"_target_": f"{Stage.__module__}.{Stage.__qualname__}", **stage, "name": stage.get("name") or key}
         data = stage.get("data") or {}
-        said = {name: value for name, value in data.items() if value is not None} if isinstance(data, Mapping) else data
+        said = _said(data) if isinstance(data, Mapping) else data
         found[str(key)] = {"weights": {"next_token": 1.0}, **known, "data": said, "start": start, "steps": None}
         end = start + steps if isinstance(steps, int) else None
     return {**node, "stages": found}

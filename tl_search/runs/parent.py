@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from tl_search.plane.mixed import Mixed
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Parent:
         stage: What held in the parent at that step: name, weights and data of its stage.
         order: Where the order of the text begins: seed, epoch and step of `training.data.Origin`.
         phases: Phases of the learning rate at the branch: start, offset and length of each (`training.optim.Phase`).
+        mixed: What was read of each source of the text up to the branch, where the branch goes on in the same order.
     """
 
     run: str
@@ -29,6 +32,9 @@ class Parent:
     stage: Mapping[str, Any] = field(default_factory=dict)
     order: Mapping[str, int] = field(default_factory=dict)
     phases: tuple[tuple[int, ...], ...] = ()
+    mixed: tuple[Mixed, ...] = ()
+
+    OPTIONAL: ClassVar[tuple[str, ...]] = ("mixed",)
 
     def __post_init__(self) -> None:
         if self.step < 0:

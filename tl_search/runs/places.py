@@ -2,7 +2,7 @@
 
 import copy
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tl_search.text.paths import absolute, local
@@ -16,12 +16,23 @@ PLACES: Mapping[str, Callable[[str], str]] = {
 }
 
 
+SOURCES = "data.corpus.sources"
+
+
+def places(sources: Iterable[str]) -> dict[str, Callable[[str], str]]:
+    """All such settings of a plan, or of a config, whose corpus has sources with these names."""
+    start = "data.corpus."
+    of_corpus = {key.removeprefix(start): way for key, way in PLACES.items() if key.startswith(start)}
+    return {**PLACES, **{f"{SOURCES}.{name}.{leaf}": way for name in sources for leaf, way in of_corpus.items()}}
+
+
 def moved(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """The places on this machine that one plan gives otherwise than another.
 
     A name on the Hub is no place: another one is another text before it is downloaded.
     """
-    pairs = {key: (_at(before, key), _at(now, key)) for key in PLACES}
+    sources = {**(_at(before, SOURCES) or {}), **(_at(now, SOURCES) or {})}
+    pairs = {key: (_at(before, key), _at(now, key)) for key in places(sources)}
     return [key for key, (old, new) in pairs.items() if old and new and old != new and os.path.isabs(new)]
 
 

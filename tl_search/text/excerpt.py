@@ -2,12 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from tl_search.text.corpus import Corpus
+from tl_search.text.mix import Mix
 
 _FIRST = 256  # documents that are asked for at first
+
+
+def excerpt_of(corpus: Corpus, characters: int) -> Corpus:
+    """The beginning of a corpus; of a mix, that of each of its sources."""
+    if isinstance(corpus, Mix):
+        return replace(corpus, sources={name: Excerpt(one, characters) for name, one in corpus.sources.items()})
+    return Excerpt(corpus, characters)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_search.plane.curriculum import Curriculum
-from tl_search.training.data import BlockLoader, count_blocks, held_out_batches
+from tl_search.training.data import BlockLoader, held_out_batches, rows_of, total_blocks
 from tl_search.training.limits import limited
+from tl_search.training.mix_order import MixedLoader, mixed_since
+from tl_search.training.mix_text import PackedMix
 from tl_search.training.ordered import Origin
 from tl_search.training.packing import PackedText
 from tl_search.training.stage_data import NAMES, BatchForm, fitted
@@ -30,7 +32,7 @@ class LanguageTask(Task):
     publishes: Sequence[str] = ()
 
     def form_of(self, plan: Planned) -> Callable[[Mapping[str, Any]], BatchForm]:
-        return partial(BatchForm.of, context=plan.model.context)
+        return partial(BatchForm.of, context=plan.model.context, corpus=plan.data.corpus)
 
     def fitted(self, curriculum: Curriculum, context: int) -> Curriculum:
         return fitted(curriculum, context)
@@ -38,19 +40,23 @@ class LanguageTask(Task):
     def unit(self, plan: Planned) -> int:
         return int(plan.model.context)
 
-    def loader(self, plan: Planned, packed: PackedText, rank: int, origin: Origin) -> BlockLoader:
+    def loader(self, plan: Planned, packed: PackedText | PackedMix, rank: int, origin: Origin) -> BlockLoader:
         text, seed = plan.data, plan.seed if origin.seed is None else origin.seed
-        return BlockLoader(
+        how = (
             packed.train, plan.model.context, text.batch_size, plan.batches_per_step, seed, text.drop_last, rank,
             plan.devices, text.workers, plan.trainer.get("limit_train_batches"), origin,
-            partial(_form_at, plan.curriculum, plan.model.context), rows(packed.tokenizer),
+            partial(_form_at, plan.curriculum, self.form_of(plan)), rows(packed.tokenizer),
         )  # fmt: skip
+        if isinstance(packed, PackedText):
+            return BlockLoader(*how)
+        spans = mixed_since(origin, plan.curriculum, text.corpus)
+        return MixedLoader(spans, [*packed.parts], *how)
 
-    def held_out(self, plan: Planned, packed: PackedText) -> "list[Tensor]":
+    def held_out(self, plan: Planned, packed: PackedText | PackedMix) -> "list[Tensor]":
         """Batches for the eval loss, int64 (block, context + 1). Raises ValueError where there is none."""
         text, context = plan.data, plan.model.context
         limit, most = plan.trainer.get("limit_val_batches"), text.validation_batches
-        most = min(most, -(-count_blocks(len(packed.validation), context) // text.batch_size))
+        most = min(most, -(-total_blocks(packed.validation, context) // text.batch_size))
         left = limited(most, limit)
         if most and not left:
             raise ValueError(
@@ -60,7 +66,7 @@ class LanguageTask(Task):
         if not found:
             raise ValueError(
                 f"data.validation_share: must hold out a block of {context} tokens, got {text.validation_share} "
-                f"({len(packed.validation)} tokens); 0 measures no eval loss"
+                f"({sum(map(len, rows_of(packed.validation)))} tokens); 0 measures no eval loss"
             )
         return found
 
@@ -78,5 +84,5 @@ class LanguageTask(Task):
         return []
 
 
-def _form_at(curriculum: Curriculum, context: int, step: int) -> BatchForm:
-    return BatchForm.of(curriculum.stage_at(step).data, context)
+def _form_at(curriculum: Curriculum, form_of: Callable[[Mapping[str, Any]], BatchForm], step: int) -> BatchForm:
+    return form_of(curriculum.stage_at(step).data)

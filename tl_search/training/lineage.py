@@ -5,7 +5,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,9 +16,11 @@ from tl_search.runs.places import put_back
 from tl_search.runs.record import RunRecord
 from tl_search.runs.states import named_state, states_of, verified, whole
 from tl_search.runs.target import Target
+from tl_search.text.mix import Mix
 from tl_search.training.branch import DataOrder, OnRestore, OptimizerState
 from tl_search.training.extend import phases
 from tl_search.training.full_state import load_state
+from tl_search.training.mix_order import mixed_since, up_to
 from tl_search.training.optim import branched_phases, horizon_warning
 from tl_search.training.ordered import FROM_THE_START, Origin
 from tl_search.training.plan import TrainingPlan
@@ -77,19 +79,28 @@ class Source:
         assert self.record.plan is not None
         return self.record.plan
 
+    @property
+    def curriculum(self) -> Curriculum:
+        """What held in the parent."""
+        curriculum = curriculum_of(self.plan)
+        if (parent := self.record.parent) and self.plan["branch"]["on_restore"] == OnRestore.skip_passed.value:
+            return after_passed(curriculum, parent)
+        return curriculum
+
     def order(self, plan: TrainingPlan) -> Origin:
         """Where the order of the branch's text begins."""
         loader = self._loader()
         if plan.branch.data is DataOrder.restart:  # as the next pass: an epoch that is cut short counts as one
             return Origin(plan.seed, loader["epoch"] + (loader["position"] > 0), self.step)
-        known = self.record.parent.order if self.record.parent else {"epoch": 0, "step": 0}
-        return Origin(**{**known, "seed": loader["seed"]})
+        known = replace(_begun(self.record.parent), seed=loader["seed"])
+        corpus = getattr(plan.data, "corpus", None)
+        if not isinstance(corpus, Mix):
+            return known
+        return replace(known, mixed=up_to(mixed_since(known, self.curriculum, corpus), self.step))
 
     def held(self) -> dict[str, Any]:
         """What held in the parent at the step: its stage, and the settings of loss terms, where it has any."""
-        curriculum = curriculum_of(self.plan)
-        if (parent := self.record.parent) and self.plan["branch"]["on_restore"] == OnRestore.skip_passed.value:
-            curriculum = after_passed(curriculum, parent)
+        curriculum = self.curriculum
         stage = curriculum.stage_at(self.step)
         found = {"name": stage.name, "weights": dict(stage.weights), "data": dict(stage.data)}
         return {**found, **({"terms": plain(curriculum.terms)} if curriculum.terms else {})}
@@ -99,7 +110,7 @@ class Source:
         begins = self.record.parent.order["step"] if self.record.parent else 0
         steps_per_epoch = self._loader()["length"] // int(self.plan["trainer"].get("accumulate_grad_batches") or 1)
         known = phases(self.run, last_step(self.plan["trainer"], steps_per_epoch, begins))
-        policy = plan.branch.lr
+        policy, order = plan.branch.lr, self.order(plan)
         held = max((phase for phase in known if phase.start <= self.step), key=lambda phase: phase.start)
         if (planned := held.offset + held.length) != total:
             warnings.warn(horizon_warning(self.step, planned, total, policy, "branch.lr"), stacklevel=2)
@@ -110,7 +121,8 @@ class Source:
             sha256=self.sha256,
             changed={typed(key): values for key, values in changes(self.plan, plan).items()},
             stage=self.held(),
-            order={"seed": plan.seed, **asdict(self.order(plan))},
+            order=_placed(order, plan.seed),
+            mixed=order.mixed,
             phases=tuple(
                 (phase.start, phase.offset, phase.length) for phase in branched_phases(known, self.step, total, policy)
             ),
@@ -153,10 +165,10 @@ class Lineage:
                     f"{parent.sha256[:12]}…); use another folder (name=OTHER)"
                 )
             origin = source.order(plan)
-            held = Parent("", "", source.step, "", {}, source.held(), asdict(origin), ((0, 0, 1),))
+            held = Parent("", "", source.step, "", {}, source.held(), _placed(origin, plan.seed), ((0, 0, 1),))
         else:
             source, held = None, parent
-            origin = Origin(**parent.order)
+            origin = _begun(parent)
         if plan.branch.on_restore is OnRestore.skip_passed:
             plan = replace(plan, curriculum=after_passed(plan.curriculum, held))
         return cls(plan, origin, source, parent)
@@ -183,6 +195,16 @@ class Lineage:
         if self.source is None or self.recorded is not None or known is None:
             return
         replace(known, parent=self.source.parent(self.plan, total)).write(run)
+
+
+def _begun(parent: Parent | None) -> Origin:
+    """Where the order of a run's text begins, by its record."""
+    return Origin(**parent.order, mixed=parent.mixed) if parent else FROM_THE_START
+
+
+def _placed(origin: Origin, seed: int) -> dict[str, int]:
+    """An origin as the record has it; the seed is the run's own where the origin has none."""
+    return {"seed": seed if origin.seed is None else origin.seed, "epoch": origin.epoch, "step": origin.step}
 
 
 def check_branch(plan: TrainingPlan) -> Source:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tl_search.plane.mixed import Mixed
 from tl_search.store.keys import digest
 from tl_search.training.interrupts import SIGNALS
 from tl_search.training.limits import limited
@@ -43,11 +44,13 @@ class Origin:
         seed: Random seed of the order and of the noise; None is the run's own.
         epoch: Number of the first pass over the text.
         step: Completed steps at which it begins.
+        mixed: Of a branch that goes on in its parent's order: what was read of each source before the branch.
     """
 
     seed: int | None = None
     epoch: int = 0
     step: int = 0
+    mixed: tuple[Mixed, ...] = ()
 
     def epoch_at(self, step: int, steps_per_epoch: int) -> int:
         """Completed passes over the text after `step` steps."""

@@ -57,15 +57,15 @@ class PackedText:
             return found
         return {**found, "end_of_text": str(self.tokenizer.eos_token), "packing_rules": str(self.rules)}
 
-    def tell(self) -> None:
-        """Say how the text was divided, and warn of what may be wrong with it."""
+    def tell(self, what: str = "text") -> None:
+        """Say how the text was divided, and warn of what may be wrong with it; `what` names the text."""
         train, held_out, facts = len(self.train), len(self.validation), self.facts
         if not facts:  # packed by the first rules
             return
         share, ends = held_out / (train + held_out), f", {facts['cut']} of them with only their ends"
         log.info(
-            "text: %s tokens to train on; %s tokens (%.1f %%) of %s documents are held out%s",
-            f"{train:,}", f"{held_out:,}", 100 * share, f"{facts['held_out']:,}", ends if facts["cut"] else "",
+            "%s: %s tokens to train on; %s tokens (%.1f %%) of %s documents are held out%s",
+            what, f"{train:,}", f"{held_out:,}", 100 * share, f"{facts['held_out']:,}", ends if facts["cut"] else "",
         )  # fmt: skip
         if facts["empty"]:
             warnings.warn(f"data.corpus: documents without text that were skipped: {facts['empty']}", stacklevel=2)
@@ -122,34 +122,66 @@ def pack(
         rules: As in `PackedText`.
         least: Tokens that documents are not cut below.
     """
+    found = known(corpus, rules)
+    return packed(found, tokenizer_for(found.text, found.digest, config, cache), validation_share, cache, least)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A corpus that was read once, and what is known of it.
+
+    Args:
+        text: Its documents, of which one at least holds text.
+        digest: Digest of the text.
+        count: Number of documents that hold text.
+        characters: In all of them.
+    """
+
+    text: Reading
+    digest: str
+    count: int
+    characters: int
+
+
+def known(corpus: Corpus, rules: int = RULES) -> Known:
+    """Reads a corpus. Raises ValueError where it holds no text."""
     text = Reading(corpus, rules)
     corpus_digest, count = fingerprint(text)
     if not count:
         found = f"only empty documents ({text.empty})" if text.empty else "no document"
         raise ValueError(f"data.corpus: must hold text, got {found}")
-    if validation_share * text.characters > 16 * least:
+    return Known(text, corpus_digest, count, text.characters)
+
+
+def packed(
+    corpus: Known, tokenizer: "PreTrainedTokenizerFast", validation_share: float, cache: Path, least: int = 0
+) -> PackedText:
+    """A corpus as the tokens of a tokenizer; the other arguments are as in `pack`."""
+    text, rules = corpus.text, corpus.text.rules
+    if validation_share * corpus.characters > 16 * least:
         least = 0  # so that runs that differ only in their context share their tokens
-    tokenizer = _tokenizer(text, corpus_digest, config, cache)
     tokenizer_digest = digest_of(tokenizer, rules)
     more = [least] if least else []
-    folder = cache / "tokens" / digest([rules, corpus_digest, tokenizer_digest, validation_share, *more])
+    folder = cache / "tokens" / digest([rules, corpus.digest, tokenizer_digest, validation_share, *more])
     for kept in ("tokens", "tokenizers"):
         if (cache / kept).is_dir():
             sweep_litter(cache / kept, _IDLE)  # of killed processes; others may be writing there now
-    manifest = _whole(folder) or _write(folder, text, count, tokenizer, validation_share, least)
+    manifest = _whole(folder) or _write(folder, text, corpus.count, tokenizer, validation_share, least)
     arrays = {part: mapped(folder / f"{part}.npy") for part in ("train", "validation")}
     return PackedText(
         **arrays,
         tokenizer=tokenizer,
-        corpus_digest=corpus_digest,
+        corpus_digest=corpus.digest,
         tokenizer_digest=tokenizer_digest,
         rules=rules,
         facts={} if rules == 1 else {**manifest["text"], "empty": text.empty},
     )
 
 
-def _tokenizer(corpus: Reading, corpus_digest: str, config: TokenizerConfig, cache: Path) -> "PreTrainedTokenizerFast":
-    """A trained tokenizer is kept in the cache, since training takes minutes on a large corpus."""
+def tokenizer_for(
+    corpus: Reading, corpus_digest: str, config: TokenizerConfig, cache: Path
+) -> "PreTrainedTokenizerFast":
+    """The tokenizer of a corpus. A trained one is kept in the cache, since training takes minutes on a large corpus."""
     from tl_search.runs.pretrained import load_own_tokenizer
     from tl_search.training.tokens import TrainedTokenizer
 

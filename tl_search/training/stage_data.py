@@ -6,13 +6,14 @@ number. So a worker process that prepares batches ahead needs no word when a sta
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.curriculum import Curriculum, Stage
+from tl_search.text.mix import Mix
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,15 +28,31 @@ class BatchForm:
             not see each other, so a step has the same tokens whatever it is. It divides the model's context.
         noise: Share of the tokens that the model sees which are replaced by random ones, 0 to below 1. The tokens that
             it is to predict stay. With a larger share, the same tokens are replaced and more.
+        mix: Source of the text → its part of the blocks; empty for a text without sources.
     """
 
     sequence_length: int
     noise: float = 0.0
+    mix: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, values: Mapping[str, Any], context: int) -> Self:
-        """A stage's data parameters, each that it leaves out at its default. Raises ValueError, which names one."""
-        form = cls(values.get("sequence_length", context), values.get("noise", 0.0))
+    def of(cls, values: Mapping[str, Any], context: int, corpus: Any = None) -> Self:
+        """A stage's data parameters, each that it leaves out at its default. Raises ValueError, which names one.
+
+        Args:
+            context: Of the model.
+            corpus: What is trained on; only one that is a `Mix` has sources.
+        """
+        mix = values.get("mix")
+        if not isinstance(corpus, Mix):
+            if mix is not None:
+                raise ValueError(f"mix: must be left out, since the text has no sources (data=mix has), got {mix}")
+            parts: Mapping[str, float] = {}
+        elif mix is not None and not isinstance(mix, Mapping):
+            raise ValueError(f"mix: must be a mapping of sources to shares, got {mix!r}")
+        else:
+            parts = corpus.shares(mix)
+        form = cls(values.get("sequence_length", context), values.get("noise", 0.0), parts)
         form.check(context)
         return form
 
@@ -75,10 +92,9 @@ def fitted(curriculum: Curriculum, context: int) -> Curriculum:
     """A curriculum for a model with another context, whose sequences may have to be shorter."""
 
     def fit(stage: Stage) -> Stage:
-        length = stage.data.get("sequence_length")
-        return (
-            replace(stage, data={**stage.data, "sequence_length": math.gcd(int(length), context)}) if length else stage
-        )
+        if not isinstance(length := stage.data.get("sequence_length"), int):
+            return stage
+        return replace(stage, data={**stage.data, "sequence_length": math.gcd(length, context)})
 
     return replace(curriculum, stages={name: fit(stage) for name, stage in curriculum.stages.items()})
 

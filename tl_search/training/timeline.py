@@ -6,6 +6,7 @@ from typing import Any
 
 from tl_search.plane.curriculum import Curriculum, Stage
 from tl_search.plane.horizon import Horizon
+from tl_search.runs.identity import flat
 from tl_search.training.optim import Phase
 from tl_search.training.ordered import FROM_THE_START, Origin
 from tl_search.training.stage_data import BatchForm
@@ -60,8 +61,13 @@ class Timeline:
         return {
             "curriculum/stage": float(self.curriculum.index_at(step)),
             **{f"curriculum/weights/{term}": float(stage.weights.get(term, 0.0)) for term in terms},
-            **{f"curriculum/data/{name}": float(value) for name, value in asdict(self.form_at(step)).items()},
+            **{f"curriculum/data/{name}": value for name, value in self.data_at(step).items()},
         }
+
+    def data_at(self, step: int) -> dict[str, float]:
+        """Every data parameter; of one that is a mapping, such as `mix`, each entry (`mix/NAME`)."""
+        form = asdict(self.form_at(step))
+        return {name.replace(".", "/"): float(value) for name, value in flat(form).items()}
 
     def form_at(self, step: int) -> Any:
         """What the batch after `step` completed steps is like."""

@@ -128,6 +128,9 @@ def _union(value: Any, members: tuple[Any, ...], path: str) -> Any:
     members = (*rest, type(None)) if type(None) in members else tuple(rest)
     if len(rest) == 1:
         return convert(value, rest[0], path)
+    of_names = [member for member in rest if (get_origin(member) or member) in MAPPINGS]
+    if isinstance(value, dict) and len(of_names) == 1:  # so that the message is about what is wrong in it
+        return convert(value, of_names[0], path)
     for member in sorted(rest, key=lambda member: member is float):  # 3 stays an integer where both are allowed
         try:
             return convert(value, member, path)

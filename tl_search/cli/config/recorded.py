@@ -24,7 +24,7 @@ from tl_search.errors.secrets import redact
 from tl_search.runs import trusted
 from tl_search.runs.identity import differences
 from tl_search.runs.layout import RunPaths
-from tl_search.runs.places import PLACES
+from tl_search.runs.places import SOURCES, places
 from tl_search.runs.record import RunRecord
 from tl_search.runs.settings import read_settings
 from tl_search.store.atomic import write_text
@@ -144,7 +144,7 @@ def _resolved(config: DictConfig, command: str, also: tuple[str, ...] = ()) -> d
             if config.get(key):
                 config[key] = str(Path(config[key]).resolve())
         settle(config)
-        for key, anywhere in PLACES.items():
+        for key, anywhere in places(OmegaConf.select(config, SOURCES) or ()).items():
             if isinstance(place := OmegaConf.select(config, key), str):
                 OmegaConf.update(config, key, anywhere(place))
     return settings(config, (*deciding_keys(command), *also))

@@ -1,7 +1,6 @@
 """Applies the curriculum: the loss weights of the present stage, whenever a stage begins and when training starts."""
 
 import sys
-from dataclasses import asdict
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
@@ -57,10 +56,10 @@ class CurriculumStages(EachBatch):
 
     def _mark(self, trainer: Trainer, stage: Stage, step: int) -> None:
         """Put the boundary on TensorBoard's TEXT page, and say it, where there is more than one stage."""
-        curriculum, form = self.timeline.curriculum, asdict(self.timeline.form_at(step))
+        curriculum = self.timeline.curriculum
         place = f"{curriculum.index_at(step) + 1} of {len(curriculum.stages)}"
         weights = ", ".join(f"{term} {weight:g}" for term, weight in stage.weights.items())
-        data = ", ".join(f"{name} {value:g}" for name, value in form.items())
+        data = ", ".join(f"{name} {value:g}" for name, value in self.timeline.data_at(step).items())
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 told = f"step {step}: stage **{stage.name}** ({place} of {curriculum.name or 'the curriculum'}) begins"
