@@ -1,10 +1,8 @@
 """How far the policies get for how much, on planes whose every score is known."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
+from outside_data import outside
 from recorded_planes import RecordedPlane, plane_of, regret_at, replay, synthetic
 
 from tl_search.bandits.policy import Problem
@@ -73,11 +71,7 @@ def test_finds_the_best_arm_of_a_published_training_run(config):
 
 def published(seed: int = 0) -> RecordedPlane:
     """Seconds of a task over depth are a straight line: what grows is the pass, what stays is the evaluation."""
-    named, wanted = os.environ.get("TL_DATA"), "planes/pythia410m_16tasks.parquet"
-    places = [Path(named)] if named else sorted(Path(__file__).parents[3].glob("*/data"))  # beside the repository
-    file = next((place / wanted for place in places if (place / wanted).exists()), None)
-    if file is None:
-        pytest.skip(f"no recorded plane: set TL_DATA to the folder that holds {wanted}")
+    file = outside("planes/pythia410m_16tasks.parquet")
     table = pytest.importorskip("pandas").read_parquet(file)
     table["step"] = [143_000 if name == "main" else int(name.removeprefix("step")) for name in table.revision]
     steps, tasks = sorted(map(int, table.step.unique())), tuple(sorted(table.task.unique()))

@@ -126,6 +126,28 @@ def test_arms_are_trained_through_a_launcher_also_those_that_diverge(run, folder
     assert told(capsys, *words, *wild)[:2] == (3, out)
 
 
+@pytest.mark.slow
+def test_curricula_of_peptides_are_compared_by_what_is_read(folder, capsys):
+    small = "model.width=16 model.blocks=1 model.heads=2 model.feed_forward=32 model.context=14 data.max_length=12"
+    words = [
+        *("base=step4", "curricula=[peptide_early_short,short]", "seeds=2", "metric=eval/clean/token_accuracy"),
+        *("data=peptide", "curriculum=peptide_early_short", "schedule=none", "trainer.max_steps=12", "eval_interval=4"),
+        *(*small.split(), "data.batch_size=4", "data.validation_spectra=4", "output=found"),
+        f"hydra.searchpath=[file://{Path('conf').resolve()}]",
+    ]
+    own = Path("conf/curriculum/short.yaml")
+    own.parent.mkdir(parents=True)
+    sooner = "stages: {foundation: {steps: 4}, spectrum_in: {steps: 4}}\n"
+    own.write_text(f"defaults: [peptide_early_short, _self_]\nname: short\n{sooner}")
+    code, out, err = told(capsys, *words)
+    assert code == 0, err
+    found = read_json(Path("found/comparison.json"))
+    assert (found["mode"], found["end"], [len(arm["runs"]) for arm in found["arms"]]) == ("max", 12, [2, 2])
+    assert [arm["stages"] for arm in found["arms"]] == [{}, {"4": "spectrum_in", "8": "precursor_in"}]
+    assert [row["key"] for row in found["rows"]] == ["final", "best", "jump 4", "jump 8"]
+    assert "eval/clean/token_accuracy at step 12: " in out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -151,6 +173,10 @@ def test_arms_are_trained_through_a_launcher_also_those_that_diverge(run, folder
             ["base={run}@step2", "curricula=[constant,two_stage]", "at=9"],
             "at: must be steps up to the arms' last, 4",
             marks=pytest.mark.slow,  # two arms are trained first
+        ),
+        (
+            ["base=step20", "curricula=[constant,two_stage]", "trainer.max_steps=20"],
+            "trainer.max_steps: must be > 20, where the arms begin, got 20",
         ),
         (["base={run}@step2", "curricula=[constant,two_stage]", "mode=mx"], "mode: must be min, max or null, got mx"),
         (["base={run}@step2", "curricula=[constant,two_stage]", "threshold=x"], "threshold: "),

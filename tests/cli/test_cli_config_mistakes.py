@@ -90,6 +90,10 @@ MISTAKES = [
     ("train data=files data.path=a", "data.path: unknown key; did you mean data.corpus.path?"),
     ("train sampling=log", "sampling: is a setting of tl search, tl run and tl revisions, not of tl train"),
     ("search . trainer.max_steps=4", "trainer: is a setting of tl train, tl run and tl schedule, not of tl search"),
+    (
+        "run branch_from=runs/train/a@step2",
+        "branch_from: is a setting of tl train, not of tl run; tl train branch_from=RUN@stepN makes the branch, and tl",
+    ),
     ("search . trainer.fast_dev_run=true", "not of tl search; debug=true tries a search"),
     ("train +trainer.fast_dev_run=true", "+trainer.fast_dev_run: is in the config already, so that it is set without"),
     ("train task=STSBenchmark", "tasks: is a setting of tl search and tl run, not of tl train"),

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from synthetic_arms import LATE, falling, write_base, write_branch
+from synthetic_arms import LATE, STAGE, falling, write_base, write_branch
 from test_report_page import HOSTILE, Page
 
 from tl_search.report.arm_rows import compare_arms
@@ -16,6 +16,7 @@ from tl_search.report.branch_curves import read_branch
 from tl_search.report.event_files import read_curves
 from tl_search.runs.record import RunRecord
 
+ACCURACIES = ("eval/clean/peptide_accuracy", "eval/noisy/peptide_accuracy")
 SCATTER = (0.0, 0.02, -0.01)
 
 
@@ -112,7 +113,7 @@ def test_runs_that_never_reach_the_threshold_are_counted(tmp_path):
 
 
 def test_more_is_better_for_an_accuracy_and_a_metric_without_a_direction_asks_for_one(tmp_path):
-    named = {name: {step: step / 400 for step in falling(2.0)} for name in ("eval/clean/peptide_accuracy", "x/y")}
+    named = {name: {step: step / 400 for step in falling(2.0)} for name in (*ACCURACIES, "x/y")}
     more = {name: {step: value + 0.1 for step, value in values.items()} for name, values in named.items()}
     runs = [write_branch(tmp_path, "plain", seed, falling(2.0), measured=named) for seed in range(3)]
     runs += [write_branch(tmp_path, "late", seed, falling(2.0), stages=LATE, measured=more) for seed in range(3)]
@@ -124,6 +125,8 @@ def test_more_is_better_for_an_accuracy_and_a_metric_without_a_direction_asks_fo
     assert compare_arms(read_arms(runs, metric="x/y", mode="min")).winner().name == "plain"
     with pytest.raises(ValueError, match=r"^metric: no run has measured eval/los; did you mean eval/loss\?"):
         read_arms(runs, metric="eval/los")
+    with pytest.raises(ValueError, match=r"did you mean eval/clean/peptide_accuracy or eval/noisy/peptide_accuracy\?"):
+        read_arms(runs, metric="peptide_accuracy")
 
 
 def test_stages_are_read_where_the_curve_of_a_run_rises(tmp_path):
@@ -145,6 +148,24 @@ def test_the_branch_is_a_start_where_other_weights_hold_than_in_the_parent(tmp_p
     early = {"late": {**LATE["late"], "start": 0}}
     run = write_branch(tmp_path, "early", 0, falling(2.0), stages=early)
     assert read_branch(run, RunRecord.read(run)).stages == {100: "late"}
+
+
+def test_a_stage_that_begins_at_the_branch_itself_is_a_start_there_too(tmp_path):
+    begins = {"whole": STAGE, "same": {**STAGE, "name": "same", "start": 100}}
+    run = write_branch(tmp_path, "begins", 0, falling(2.0), stages=begins)
+    assert read_branch(run, RunRecord.read(run)).stages == {100: "same"}
+
+
+def test_stages_that_no_measurement_lies_between_share_a_row(tmp_path):
+    def stages(*starts):
+        return {f"s{at}": {**STAGE, "name": f"s{at}", "start": at} for at in (0, *starts)}
+
+    runs = [write_branch(tmp_path, "few", 0, falling(2.0), stages=stages(130))]
+    runs += [write_branch(tmp_path, "many", 0, falling(2.0), stages=stages(124, 126, 128, 150, 155))]
+    jumps = [each for each in compare_arms(read_arms(runs)).rows if each.key.startswith("jump")]
+    assert [each.key for each in jumps] == ["jump 124", "jump 150"]
+    assert jumps[0].title.endswith("from step 120 to 140, across the starts of 4 stages (3 of many, 1 of few)")
+    assert jumps[1].title.endswith("from step 140 to 160, across the starts of s150 (many), s155 (many)")
 
 
 def test_one_run_may_be_the_run_of_two_arms(tmp_path):

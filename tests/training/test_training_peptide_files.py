@@ -1,13 +1,16 @@
 """Annotated files: what can be used is used, and everything else is counted and named."""
 
 import base64
+from collections import Counter
 
 import numpy as np
 import pytest
+from outside_data import outside
 
 from tl_search.training.peptide.annotated import AnnotatedSpectra
 from tl_search.training.peptide.annotation import NotKnown, Reader
 from tl_search.training.peptide.form import SpectrumForm
+from tl_search.training.peptide.fragments import WATER
 from tl_search.training.peptide.reading import check_path, read_spectra
 from tl_search.training.peptide.residues import Residues
 
@@ -81,6 +84,24 @@ def test_a_modification_may_be_given_by_its_mass(written):
 def test_an_unknown_modification_is_named(written):
     with pytest.raises(NotKnown, match="the unknown modification"):
         Reader(RESIDUES).tokens(written)
+
+
+@pytest.mark.slow
+def test_published_spectra_of_an_ion_trap_are_read_and_what_is_left_out_is_named():
+    residues = Residues(
+        (*RESIDUES.modifications, "N[Deamidated]=H-1N-1O", "[Ammonia-loss]-=H-3N-1", "[Carbamyl]-=HCNO")
+    )
+    found = read_spectra(str(outside("msms/nist_bsa_iontrap.mgf")), residues, 31, 100)
+    assert found.skipped == {
+        "the unknown modification [Gln->pyro-Glu]-": 20,
+        "the unknown modification [Glu->pyro-Glu]-": 3,
+        "more than 31 residues": 6,
+    }
+    assert Counter(one.charge for one in found.spectra) == {1: 127, 2: 334, 3: 172, 4: 57, 5: 6}
+    masses = residues.masses()
+    off = [one.mass - masses[one.peptide].sum() - WATER for one in found.spectra]
+    assert max(map(abs, off)) < 0.01  # Da: the precursor's m/z has three decimals, and is computed of the peptide
+    assert all(np.isfinite(one.intensity).all() and one.intensity.max() == 1 for one in found.spectra)
 
 
 def test_peptides_that_are_held_out_are_in_no_training_spectrum_and_stages_limit_their_length(tmp_path):

@@ -102,6 +102,9 @@ def _base(wanted: Wanted, shared: Sequence[str]) -> tuple[str, int]:
     keep = ["checkpoint.every_n_scheduled=1", f"schedule.checkpoint_schedule=[{step}]"]
     named = {key_of(word) for word in own}
     line, jobs = _checked([*shared, *own, *(word for word in keep if key_of(word) not in named)])
+    most = jobs[0].plan.trainer.get("max_steps") or 0
+    if step is not None and 0 < most <= step:  # said before the base is trained
+        raise ValueError(f"trainer.max_steps: must be > {step}, where the arms begin, got {most}")
     return str(Target(_run_of(jobs[0]).resolve(), f"step{step}")), _trained(line, jobs)
 
 

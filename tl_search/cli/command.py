@@ -1,7 +1,7 @@
 """What a command is: everything that the command line must know about it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class Command:
         makes_run: Whether it makes a run directory. One that makes none is carried out here, without Hydra's launchers.
         also_takes: Commands whose experiments fit this one, too.
         resumes: Whether `resume=RUN` puts its settings on top of those of an earlier run.
+        instead: Settings that only other commands have → what to do instead of giving them to this one.
         rewrite: Puts the words of a command line in the form in which its own settings hold them.
     """
 
@@ -43,4 +44,5 @@ class Command:
     makes_run: bool = True
     also_takes: tuple[str, ...] = ()
     resumes: bool = False
+    instead: Mapping[str, str] = field(default_factory=dict)
     rewrite: Callable[[Sequence[str]], list[str]] = list

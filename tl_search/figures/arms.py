@@ -5,6 +5,7 @@ Steps are counted from the step of the branch.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tl_search.figures.style import LIGHT, TITLE, WIDTH, Theme, colour_axes, encoded, new_figure
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's set; the lighter ones first where the paper is dark.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_SIZE, _LETTER = 8, 5.0  # points: the height of the names of stages, and the width of one letter
 _ON_DARK = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#0072b2")
 
 
@@ -54,7 +56,8 @@ def arms_picture(arms: Sequence[Curves], branch: int, title: str, measured: str,
                 last = max(losses)
                 top.plot([last - branch], [losses[last]], marker="x", markersize=9, markeredgewidth=2, color=colour)
         for axes in (top, *rest):
-            _mark(axes, arm, branch, colour, number, named=axes is top)
+            for step in arm.stages:
+                axes.axvline(step - branch, color=colour, linestyle=":", linewidth=1.2)
     top.set_ylabel(measured)
     top.set_title(title, fontsize=TITLE, color=theme.ink, loc="left")
     legend = top.legend(facecolor=theme.paper, edgecolor="none", labelcolor=theme.ink, framealpha=0.8)
@@ -67,6 +70,9 @@ def arms_picture(arms: Sequence[Curves], branch: int, title: str, measured: str,
     for axes in (top, *rest):
         axes.set_facecolor(theme.paper)
         colour_axes(axes, theme)
+    figure.draw_without_rendering()  # only then do axes have their width
+    for number, arm in enumerate(arms):
+        _name(top, arm, branch, colours[number % len(colours)], number)
     (rest[-1] if rest else top).set_xlabel(f"steps since the branch at step {branch:,}", color=theme.ink)
     return encoded(figure)
 
@@ -94,11 +100,14 @@ def _draw(axes: "Axes", runs: Mapping[int, Mapping[int, float]], branch: int, co
         axes.plot(steps, means, color=colour, linewidth=2.2, marker=".", markersize=6, label=name)
 
 
-def _mark(axes: "Axes", arm: Curves, branch: int, colour: str, number: int, named: bool) -> None:
-    for step, stage in arm.stages.items():
-        axes.axvline(step - branch, color=colour, linestyle=":", linewidth=1.2)
-        if named:
-            axes.annotate(
-                stage, (step - branch, 1), xycoords=("data", "axes fraction"), xytext=(4, -12 - 12 * number),
-                textcoords="offset points", color=colour, fontsize=8,
-            )  # fmt: skip
+def _name(axes: "Axes", arm: Curves, branch: int, colour: str, number: int) -> None:
+    """The names of the stages at their starts, a line for each arm; each is cut where the next one begins."""
+    left, right = axes.get_xlim()
+    points = WIDTH * 72 * axes.get_position().width / (right - left)  # of a step
+    for step, end in pairwise([*sorted(arm.stages), right + branch]):
+        name, room = arm.stages[int(step)], int((end - step) * points / _LETTER) - 1
+        axes.annotate(
+            name if len(name) <= room else f"{name[: room - 1]}…" if room > 1 else "",
+            (step - branch, 1), xycoords=("data", "axes fraction"), xytext=(4, -12 - 12 * number),
+            textcoords="offset points", color=colour, fontsize=_SIZE,
+        )  # fmt: skip

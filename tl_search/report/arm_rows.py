@@ -1,5 +1,6 @@
 """The quantities by which arms are compared, each with its paired differences to the first arm; and which arm wins."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +9,7 @@ from tl_search.report.arms import ArmRun, Arms, CurriculumArm
 from tl_search.report.paired import Difference, difference
 
 LEVEL = 0.95
+_MOST_NAMED = 3  # stages that a title names
 LESS_MORE, SOONER_LATER = ("lower", "higher"), ("sooner", "later")
 
 
@@ -119,15 +121,16 @@ def compare_arms(arms: Arms, at: Sequence[int] = (), threshold: float | None = N
                 f"{', '.join(map(str, near))} (nothing is interpolated; eval_interval=N decides what is measured)"
             )
         found.append(row(f"step {step}", f"{label} at step {step:,}", partial(_at, step)))
-    silent = []
-    for start, names in _starts(arms).items():
-        around = _around(arms, start)
+    silent, spans = [], dict[tuple[int, int], list[Start]]()
+    for start in _starts(arms):
+        around = _around(arms, start.step)
         if around is None:
-            silent.append(f"{names} at step {start:,}")
-            continue
-        before, after = around
-        title = f"change of {label} from step {before:,} to {after:,}, across the start of {names}"
-        found.append(row(f"jump {start}", title, partial(_change, around)))
+            silent.append(f"{start.told} at step {start.step:,}")
+        else:
+            spans.setdefault(around, []).append(start)
+    for around, starts in spans.items():  # of starts between the same measurements, one says nothing that others do not
+        title = f"change of {label} from step {around[0]:,} to {around[1]:,}, across {_named(starts)}"
+        found.append(row(f"jump {starts[0].step}", title, partial(_change, around)))
     if threshold is not None:
         sign = "≤" if metric.mode == "min" else "≥"
         reached = f"to {label} {sign} {threshold:g}, from the branch"
@@ -146,13 +149,32 @@ def compare_arms(arms: Arms, at: Sequence[int] = (), threshold: float | None = N
     return Comparison(arms, tuple(found), tuple(silent))
 
 
-def _starts(arms: Arms) -> dict[int, str]:
-    """Step → the stages that begin there, each with its arm."""
-    found: dict[int, list[str]] = {}
-    for arm in arms.arms:
-        for step, name in arm.stages.items():
-            found.setdefault(step, []).append(f"{name} ({arm.name})")
-    return {step: ", ".join(names) for step, names in sorted(found.items())}
+@dataclass(frozen=True)
+class Start:
+    """A step at which a stage of an arm begins."""
+
+    step: int
+    stage: str
+    arm: str
+
+    @property
+    def told(self) -> str:
+        return f"{self.stage} ({self.arm})"
+
+
+def _starts(arms: Arms) -> list[Start]:
+    """In order; at one step, in the order of the arms."""
+    found = [Start(step, name, arm.name) for arm in arms.arms for step, name in arm.stages.items()]
+    return sorted(found, key=lambda start: start.step)
+
+
+def _named(starts: Sequence[Start]) -> str:
+    """All stages by their names, or only how many there are of each arm."""
+    if len(starts) <= _MOST_NAMED:
+        one = len({start.step for start in starts}) == 1
+        return f"the {'start' if one else 'starts'} of {', '.join(start.told for start in starts)}"
+    each = [f"{number} of {arm}" for arm, number in Counter(start.arm for start in starts).items()]
+    return f"the starts of {len(starts)} stages ({', '.join(each)})"
 
 
 def _around(arms: Arms, start: int) -> tuple[int, int] | None:

@@ -11,7 +11,9 @@ from tl_search.runs.record import RunRecord
 from tl_search.runs.states import states_of
 
 NONE_SHOWN = "no difference shown"
-NONE_TO_NAME = "No winner is shown, so no run is named to be trained further; more seeds may show one"
+NONE_TO_NAME = (
+    "No winner is shown, so no run is named to be trained further; a comparison planned with more seeds may show one"
+)
 
 
 def headline(found: Comparison) -> str:

@@ -23,8 +23,8 @@ class BranchCurves:
         values: Measurement → step → its value.
         lowest: The lowest eval loss that its index knows, also of a step that nothing else recorded.
         tokens: Step → training tokens seen, where they were recorded.
-        stages: First step → name of each stage that begins at the branch or after it. The branch itself is one where
-            weights or data parameters are other than those which held in the parent.
+        stages: First step → name of each stage that begins at the branch or after it. The branch itself is one where a
+            stage begins at its very step, or weights or data parameters are other than those which held in the parent.
     """
 
     values: Mapping[str, Mapping[int, float]]
@@ -73,7 +73,7 @@ def _stages(record: RunRecord, curve: Mapping[int, float], reached: int) -> dict
     found = {start: named[start] for start in sorted(starts) if start in named}
     held, first = record.parent.stage, max((one for one in planned if one["start"] <= step), key=_start, default=None)
     passed = (record.plan.get("branch") or {}).get("on_restore") == "skip_passed"
-    if first is None or passed or _what_holds(first) == _what_holds(held):
+    if first is None or passed or (_start(first) < step and _what_holds(first) == _what_holds(held)):
         return found
     return {step: str(first["name"]), **found}
 

@@ -69,7 +69,9 @@ def metric_of(name: str, mode: str | None, runs: Mapping[Path, BranchCurves]) ->
             run = next(iter(runs))
             raise ValueError(f"runs: must have eval losses, got {run}, which has none (data.validation_share=0?)")
         told = f" (measured: {', '.join(evals) or 'nothing'})"
-        raise ValueError(f"metric: no run has measured {name}{did_you_mean(name, known)}{told}")
+        alike = [found for found in evals if found.rpartition("/")[2] == name]  # its name without the set
+        near = f"; did you mean {' or '.join(alike)}?" if alike else did_you_mean(name, known)
+        raise ValueError(f"metric: no run has measured {name}{near}{told}")
     found = mode or _watched(name, runs) or _by_name(name)
     if found is None:
         raise ValueError(f"mode: must be given for metric={name}: min where less is better, max where more is")

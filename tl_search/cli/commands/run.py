@@ -11,13 +11,13 @@ from tl_search.cli.command import Command
 from tl_search.cli.commands import search, train
 
 FOREVER = float("inf")
+_TO_BRANCH = "tl train branch_from=RUN@stepN makes the branch, and tl search BRANCH searches it"
 
 
 def plan(parts: Mapping[str, Any]) -> tuple[Any, Any]:
     """The training and the search; of a training that is only tried, the search is, too. Raises ValueError."""
     if parts.get("branch_from") is not None:  # as an experiment's file may say, since a training has this setting
-        way = "tl train branch_from=RUN@stepN makes the branch, and tl search BRANCH searches it"
-        raise ValueError(f"branch_from: must be left out with tl run, which trains from the start; {way}")
+        raise ValueError(f"branch_from: must be left out with tl run, which trains from the start; {_TO_BRANCH}")
     training = train.plan(parts)
     if training.task.name != "language":
         raise ValueError(f"data: must be text with tl run, which searches, got data of the task {training.task.name}")
@@ -51,5 +51,6 @@ COMMAND = Command(
     plan=plan,
     execute=execute,
     parts=lambda: (*train.COMMAND.parts(), *search.COMMAND.parts()),
+    instead={"branch_from": _TO_BRANCH, "branch": _TO_BRANCH},
     derived=("checkpoints",),  # its value follows from the settings of the training
 )

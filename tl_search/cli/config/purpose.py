@@ -63,7 +63,9 @@ def commands_with(overrides: Sequence[str]) -> list[str]:
 def not_of_this_command(key: str, command: str) -> str | None:
     """The message for a setting or group that only other commands have; None where no command has it."""
     having = [name for name in commands.NAMES if name != command and key in _settings(name)]
-    return f"{key}: is a setting of {_listed(having)}, not of tl {command}" if having else None
+    instead = commands.find(command).instead.get(key)
+    hint = f"; {instead}" if instead else ""
+    return f"{key}: is a setting of {_listed(having)}, not of tl {command}{hint}" if having else None
 
 
 def _experiments(overrides: Sequence[str]) -> str:
