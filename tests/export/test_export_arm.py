@@ -69,6 +69,7 @@ def places():
 
 
 @pytest.mark.parametrize(("family", "place"), places())
+@pytest.mark.slow_but_every(2)
 def test_it_gives_the_searched_vectors_and_leaves_out_what_it_does_not_need(source, tmp_path, family, place):
     norm, layer = place
     extraction = replace(PLAIN, final_norm=FinalNorm(norm))
@@ -95,6 +96,7 @@ def test_it_gives_the_searched_vectors_and_leaves_out_what_it_does_not_need(sour
     ],
     ids=lambda change: "-".join(map(str, change.values())),
 )
+@pytest.mark.slow_but_every(2)
 def test_it_makes_of_a_text_what_the_extraction_says(tmp_path, change):
     begins = change.get("begin") is not BeginToken.always  # so that it has to be taken out, or put in
     folder, extraction = make(tmp_path / "model", begins=begins), replace(PLAIN, **change)

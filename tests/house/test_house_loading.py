@@ -37,6 +37,7 @@ def sources():
 
 
 @pytest.mark.parametrize("name", DOORS)
+@pytest.mark.slow_but_every(8)
 def test_models_come_through_one_door(name):
     found = set()
     for path, nodes in sources():
