@@ -54,7 +54,7 @@ class _Table(_Folder):
 
 
 def _number_two_words(columns: Iterable[list[Any]]) -> None:
-    """Make 0 and 1 of two labels that are words, in their order: mteb's average precision takes no words for an answer."""
+    """Make 0 and 1 of two labels that are words, in their order: mteb's average precision takes no words."""
     columns = list(columns)
     words = sorted({label for column in columns for label in column}, key=str)
     if len(words) == 2 and all(isinstance(word, str) for word in words):
