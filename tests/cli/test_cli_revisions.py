@@ -186,6 +186,7 @@ def test_what_it_finds_is_written_to_a_file(revisions):
         ([THREE, "format=override"], "format: override is for one model, since a search takes one, got 3"),
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_a_mistake_is_one_line(refused, words, message):
     import re
 

@@ -29,6 +29,7 @@ def confirm(arm, embed, name, seed=0, resamples=400, model=0):
 
 
 @pytest.mark.parametrize("name", TYPES)
+@pytest.mark.slow_but_every(3)
 def test_the_score_is_the_cells_and_the_replicates_lie_around_it(tiny, arm, embed, name):
     score, replicates = confirm(arm, embed, name)
     plain = score_cell(arm, describe(name, "confirmation"), embed(task_texts(name, "confirmation")))
@@ -41,6 +42,7 @@ def test_the_score_is_the_cells_and_the_replicates_lie_around_it(tiny, arm, embe
 
 
 @pytest.mark.parametrize("name", TYPES)
+@pytest.mark.slow_but_every(3)
 def test_an_arm_gets_the_same_replicates_again_and_others_for_another_seed(tiny, arm, embed, name):
     _, first = confirm(arm, embed, name, resamples=50)
     _, again = confirm(arm, embed, name, resamples=50)
@@ -50,6 +52,7 @@ def test_an_arm_gets_the_same_replicates_again_and_others_for_another_seed(tiny,
 
 
 @pytest.mark.parametrize("name", ["TinyClassification", "TinySTS", "TinyPairs", "TinyRetrieval", "TinyClustering"])
+@pytest.mark.slow_but_every(3)
 def test_pairing_narrows_the_difference_of_two_like_arms(tiny, arms, embed, name):
     texts = task_texts(name, "confirmation")
     one = embed(texts)

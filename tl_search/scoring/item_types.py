@@ -15,7 +15,7 @@ def _classification(part: Part) -> Items:
     if part.run.is_cross_validation:
         raise ValueError(f"tasks.names: {part.task.name} cannot be confirmed: it has no test split of its own")
     data, name = part.data(), part.task.main_score
-    labels = np.asarray(list(data[part.run.label_column_name]))
+    labels = np.asarray(data[part.run.label_column_name][:])
     heads = [measures.classification(name, labels, np.asarray(predicted)) for predicted in part.predictions()]
     runs = _heads(part, heads)
     return Items(part.names(data), None if runs else measures.over(np.mean, heads), runs=runs)
@@ -32,7 +32,7 @@ def _heads(part: Part, heads: Sequence[measures.Measure]) -> Runs | None:
     """
     table = part.splits()[part.run.train_split]
     drawn = part.heads
-    share = _share_of_labels(list(table[part.run.label_column_name]), drawn[0])
+    share = _share_of_labels(table[part.run.label_column_name][:], drawn[0])
     if len(heads) < 2 or share == 1:
         return None
     texts = part.names(table)
@@ -67,7 +67,7 @@ def _pair_classification(part: Part) -> Items:
     kinds = [*_PAIR_SCORES] if kind == "max" else [kind]
     data, column = part.data(), part.run.label_column_name
     table = data[0] if len(data) == 1 else data  # older tasks: all pairs in one row
-    labels = np.asarray(list(table[column]))
+    labels = np.asarray(table[column][:])
     predicted = part.predictions()
     fields = [_PAIR_SCORES[kind] for kind in kinds]
     scored = [np.asarray(predicted[field]) * (-1 if field.endswith("distances") else 1) for field in fields]
@@ -82,7 +82,7 @@ _STS_MAIN = tuple(f"{kind}{n}" for n in ("spearman", "pearson") for kind in ("",
 def _sts(part: Part) -> Items:
     kind, _, name = part.task.main_score.rpartition("_")
     data = part.data()
-    gold = np.asarray(list(data["score"]), dtype=np.float64)
+    gold = np.asarray(data["score"][:], dtype=np.float64)
     scores = np.asarray(part.predictions()[_PAIR_SCORES[kind or "similarity"]])
     return Items(part.names(data), measures.correlation(name, gold, scores))
 

@@ -62,8 +62,6 @@ def plan(parts: Mapping[str, Any]) -> ExportPlan:
     plain = {key: value for key, value in findings.plane.extraction.items() if key not in ("padding", "positions")}
     source = _source(run)
     readout = construct(Readout, dict(findings.plane.readouts[arm.readout]))
-    if readout.form.of_window:
-        raise ValueError(f"arm: the readout of {arm} takes several layers, and only those of one can be exported")
     fitted = findings.plane.fitted_on
     texts = () if readout.is_raw or fitted is None else fitted.read(run)
     revision, extraction = _still_there(source, wanted), construct(Extraction, plain)
@@ -116,15 +114,16 @@ def execute(plan: ExportPlan, folder: Path, config: DictConfig) -> int:
     """Write the folder, and print what it is and the lines that load it."""
     from tl_search.checkpoints.hub import HubCheckpoints
     from tl_search.export.arm import export
-    from tl_search.report.model_card import render_card, usage
+    from tl_search.report.model_card import render_card, takes_window, usage
 
     base = plan.source.model if isinstance(plan.source, HubCheckpoints) else None
     card, source = render_card(plan.findings, plan.arm, base, plan.to.name), plan.source.fetch(plan.revision)
     done = export(source, plan.revision, plan.arm.layer, plan.extraction, card, plan.to, plan.readout, plan.texts)
     readout = "" if plan.arm.is_raw else f" with the readout {plan.arm.readout}"
+    loading = usage(done.folder, takes_window(plan.findings.plane, plan.arm))
     print(
         f"{done.folder}: layer {plan.arm.layer} of {plan.revision.name}{readout}, {done.blocks} of {done.whole} "
-        f"blocks; its vectors are those of the search to {done.apart:.0e} of their length\n\n{usage(done.folder)}"
+        f"blocks; its vectors are those of the search to {done.apart:.0e} of their length\n\n{loading}"
     )
     return DONE
 
