@@ -156,6 +156,17 @@ def test_a_stage_that_begins_at_the_branch_itself_is_a_start_there_too(tmp_path)
     assert read_branch(run, RunRecord.read(run)).stages == {100: "same"}
 
 
+def test_arms_of_one_name_are_told_apart_by_the_setting_in_which_they_differ(tmp_path):
+    later = {**LATE, "late": {**LATE["late"], "start": 150}}
+    runs = [write_branch(tmp_path / name, "late", 0, falling(2.0), stages=stages) for name, stages in
+            (("a", LATE), ("b", later))]  # fmt: skip
+    found = read_arms(runs)
+    assert [arm.name for arm in found.arms] == ["late start=130", "late start=150"]
+    other = {**later, "late": {**later["late"], "losses": {"next_token": 3.0}}}
+    third = write_branch(tmp_path / "c", "late", 0, falling(2.0), stages=other)
+    assert all(re.fullmatch(r"late-[0-9a-f]{4}", arm.name) for arm in read_arms([*runs, third]).arms)
+
+
 def test_stages_that_no_measurement_lies_between_share_a_row(tmp_path):
     def stages(*starts):
         return {f"s{at}": {**STAGE, "name": f"s{at}", "start": at} for at in (0, *starts)}
@@ -202,6 +213,7 @@ def test_the_page_is_whole_needs_nothing_and_keeps_hostile_names_as_text(tmp_pat
     sections = [value for tag, name, value in parsed.attributes if tag == "section" and name == "id"]
     assert sections == ["verdict", "curves", "table", "stages", "commands", "runs", "caveats"]
     assert parsed.open == []
+    assert "next_token 2.0" in parsed.text.replace("\u00a0", " ")  # what the stage sets
     assert not {"script", "link", "iframe", "object", "embed", "form", "base"} & set(parsed.tags)
     assert not [name for _, name, _ in parsed.attributes if name == "style" or name.startswith("on")]
     assert "{{ 7 * 7 }}" in parsed.text.replace("\u00a0", " ")

@@ -1,12 +1,13 @@
 """Branches of one state as arms of a comparison: which runs each has, what they measured, and which have diverged."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tl_search.report.branch_curves import EVAL_LOSS, BranchCurves, read_branch
 from tl_search.report.metric import Metric, metric_of
+from tl_search.runs.identity import flat, typed
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.record import Diverged, Done, RunRecord
 from tl_search.runs.settings import read_settings
@@ -43,12 +44,15 @@ class CurriculumArm:
     """The branches that differ in nothing but the seed.
 
     Args:
-        name: The curriculum's name, with the beginning of a digest where another arm has the same.
+        name: The curriculum's name. Where another arm has the same, it ends with the setting in which they differ, or,
+            where these are several, with the beginning of a digest.
         runs: Seed → branch.
+        planned: Stage → what the plan of the runs says of it.
     """
 
     name: str
     runs: Mapping[int, ArmRun]
+    planned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def finished(self) -> Mapping[int, ArmRun]:
@@ -112,6 +116,7 @@ def read_arms(
     """
     groups: dict[str, dict[int, ArmRun]] = {}
     known: dict[str, str] = {}
+    plans: dict[str, Mapping[str, Any]] = {}
     states: dict[tuple[str, int], Path] = {}
     unfinished: dict[str, str] = {}
     there = list(dict.fromkeys(path.resolve() for path in runs))
@@ -125,7 +130,7 @@ def read_arms(
         own = [number for number, path in enumerate(runs) if path.resolve() == run]
         plain = digest({name: value for name, value in record.plan.items() if name != "seed"})
         for key in [names[number] for number in own] if names else [plain]:
-            known[key] = key if names else _name(run)
+            known[key], plans[key] = key if names else _name(run), record.plan
             if run not in curves:
                 unfinished[str(run)] = state_of(run)
             else:
@@ -134,13 +139,31 @@ def read_arms(
     if len(states) > 1:
         told = ", ".join(f"{folder}@step{step}" for (_, step), folder in states.items())
         raise ValueError(f"runs: must be branches of one state, got branches of {told}")
-    double = {name for name in known.values() if list(known.values()).count(name) > 1}
+    called = _told_apart(known, plans)
     order = [key for key in dict.fromkeys(names or known) if key in groups]
-    arms = tuple(
-        CurriculumArm(f"{known[key]}-{key[:4]}" if known[key] in double else known[key], groups[key]) for key in order
-    )
+    arms = tuple(CurriculumArm(called[key], groups[key], _stages(plans[key])) for key in order)
     ((_, step), parent) = next(iter(states.items()))
     return Arms(parent, step, compared, arms, _end(arms, step), _planned(parent), unfinished)
+
+
+def _told_apart(known: Mapping[str, str], plans: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Arm → a name that no other arm has."""
+    found = dict(known)
+    for name in set(known.values()):
+        alike = {key: flat(plans[key]) for key, own in known.items() if own == name}
+        leaves = {leaf for plan in alike.values() for leaf in plan if leaf != "seed"}
+        other = [leaf for leaf in leaves if len({str(plan.get(leaf)) for plan in alike.values()}) > 1]
+        for key, plan in alike.items() if len(alike) > 1 else ():
+            values = [str(each.get(other[0])) for each in alike.values()] if len(other) == 1 else []
+            apart = len({*values}) == len(alike)
+            found[key] = (
+                f"{name} {typed(other[0]).rpartition('.')[2]}={plan.get(other[0])}" if apart else f"{name}-{key[:4]}"
+            )
+    return found
+
+
+def _stages(plan: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {str(stage["name"]): stage for stage in plan["curriculum"]["stages"].values()}
 
 
 def _record(run: Path) -> RunRecord:

@@ -1,11 +1,14 @@
 """A comparison of arms as one HTML page."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tl_search.report import arms_verdict as say
 from tl_search.report.arm_rows import Comparison
 from tl_search.report.page import THEMES, embedded, rendered
 from tl_search.report.pictures import draw_arms
+from tl_search.runs.identity import flat
 
 
 def render_arms(found: Comparison, folder: Path, made_by: str | None = None) -> str:
@@ -31,10 +34,20 @@ def render_arms(found: Comparison, folder: Path, made_by: str | None = None) -> 
         alt=_alt(found),
         diverged=any(arm.diverged for arm in arms.arms),
         level=percent(found),
-        marks=[(arm.name, name, step) for arm in arms.arms for step, name in arm.stages.items()],
+        marks=[
+            (arm.name, name, step, _sets(arm.planned.get(name, {})))
+            for arm in arms.arms
+            for step, name in arm.stages.items()
+        ],
         commands=_commands(found, folder, made_by),
         caveats=_caveats(found),
     )
+
+
+def _sets(stage: Mapping[str, Any]) -> str:
+    """The loss weights and the data parameters of a stage, as the plan of a run has it."""
+    weights, data = flat(stage.get("losses") or {}), flat(stage.get("data") or {})
+    return ", ".join(f"{name} {value}" for name, value in {**weights, **data}.items() if name)
 
 
 def percent(found: Comparison) -> str:
