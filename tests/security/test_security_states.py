@@ -17,7 +17,7 @@ from tl_search.runs.states import newest_state, states_of, whole_state
 from tl_search.store.archives import check_archive
 from tl_search.store.manifest import NAME, write_manifest
 from tl_search.training.full_state import load_state
-from tl_search.training.packing import mapped
+from tl_search.training.packed_text import mapped
 from tl_search.training.start import check_state
 
 TRAINING = Path("runs/train/longer-9a5d7c9c")

@@ -13,7 +13,8 @@ from tl_search.text.excerpt import excerpt_of
 from tl_search.text.mix import Mix
 from tl_search.training.mix_text import PackedMix, mix_digest, pack_mix
 from tl_search.training.ordered import FROM_THE_START, OrderedLoader, Origin, stream
-from tl_search.training.packing import PackedText, pack, rules_of
+from tl_search.training.packed_text import PackedText
+from tl_search.training.packing import pack, rules_of
 from tl_search.training.stage_data import BatchForm, formed
 from tl_search.training.tokens import TokenizerConfig
 

@@ -11,7 +11,7 @@ from tl_search.training.limits import limited
 from tl_search.training.mix_order import MixedLoader, mixed_since
 from tl_search.training.mix_text import PackedMix
 from tl_search.training.ordered import Origin
-from tl_search.training.packing import PackedText
+from tl_search.training.packed_text import PackedText
 from tl_search.training.stage_data import NAMES, BatchForm, fitted
 from tl_search.training.task import LANGUAGE, Planned, Task
 from tl_search.training.tokens import rows

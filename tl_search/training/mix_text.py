@@ -10,7 +10,8 @@ import numpy as np
 from tl_search.store.keys import digest
 from tl_search.text.corpus import Reading
 from tl_search.text.mix import Mix, of_source
-from tl_search.training.packing import Known, PackedText, known, packed, tokenizer_for
+from tl_search.training.packed_text import PackedText
+from tl_search.training.packing import Known, known, packed, tokenizer_for
 from tl_search.training.tokens import RULES, TokenizerConfig
 
 if TYPE_CHECKING:
