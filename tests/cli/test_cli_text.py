@@ -73,6 +73,32 @@ def test_equal_documents_on_both_sides_are_told(tmp_path):
         assert main(["train", *words, "data.validation_share=0.3"]) == 0
 
 
+@pytest.mark.slow
+def test_a_mix_is_part_of_a_runs_identity_and_a_source_may_move_but_not_change(tmp_path, capsys):
+    for name in ("a", "b"):
+        texts(tmp_path / name, *(f"line {number} of {name}, " * 60 for number in range(6)))
+    own = [word for word in TINY if not word.startswith("data.corpus")]
+    words = [*own, "data=mix", "data.corpus.sources.files.path=a", "~data.corpus.sources.library"]
+    words += ["+data.corpus.sources.more={_target_: tl_search.text.files.TextFiles, path: b}"]
+    assert main(["train", *words, "+curriculum.stages.whole.data.mix={files: 1, more: 3}"]) == 0
+    run, record = only_run(), json.loads(RunPaths(only_run()).record.read_bytes())
+    assert record["plan"]["curriculum"]["stages"]["whole"]["data"] == {"mix": {"files": 1.0, "more": 3.0}}
+    assert main(["train", *words, "+curriculum.stages.whole.data.mix={files: 3, more: 1}"]) == 0
+    assert len([*(tmp_path / "runs" / "train").glob("*/DONE.json")]) == 2
+    (tmp_path / "b").rename(tmp_path / "moved")
+    capsys.readouterr()
+    longer = [f"resume={run}", "trainer.max_steps=6"]
+    assert main(["train", *longer]) == 2
+    assert "error: data.corpus.sources.more.path: must name a text file" in capsys.readouterr().err
+    assert main(["train", *longer, "data.corpus.sources.more.path=moved"]) == 2
+    assert "more: is not set; +data.corpus.sources.more=VALUE adds it" in capsys.readouterr().err
+    assert main(["train", *longer, "+data.corpus.sources.more.path=moved"]) == 0
+    (tmp_path / "moved" / "0.txt").write_text("another text " * 60)
+    capsys.readouterr()
+    assert main(["train", f"resume={run}", "trainer.max_steps=8", "+data.corpus.sources.more.path=moved"]) == 2
+    assert f"data.corpus.sources.more.path: must be the corpus that {run} was trained with" in capsys.readouterr().err
+
+
 def data_set(folder, *lines, name="rows.jsonl"):
     folder.mkdir()
     (folder / name).write_text("".join(f"{line}\n" for line in lines), errors="surrogateescape")

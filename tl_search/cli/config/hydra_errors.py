@@ -23,7 +23,8 @@ _STRANGE_GROUP = re.compile(
 )
 _ABSENT = re.compile(r"Could not delete (?:from config\. )?'([^']+)'(?: does not exist|\. No match)")
 _THERE = re.compile(r"Could not append to config\. An item is already at '([^']+)'")
-_OPEN = re.compile(r"curriculum\.stages\.[^.]+\.(weights|data)")  # places to which entries may be added
+# Places to which entries may be added.
+_OPEN = re.compile(r"(?P<stage>curriculum\.stages\.[^.]+\.(weights|data)(\.mix)?)|data\.corpus\.(mix|sources)")
 _FEW = 3  # settings of one name that are worth listing
 
 
@@ -141,8 +142,8 @@ def unknown_key(path: str, key: str, parent: Any, command: str = "") -> str:
         return f"{path}: {refusal}"
     if key in more:
         return f"{path}: is not in the config, but its class knows it: +{path}=VALUE adds it"
-    if _OPEN.fullmatch(within) and not nearest_name(key, options):
-        return f"{path}: is not set in this stage; +{path}=VALUE adds it"
+    if (place := _OPEN.fullmatch(within)) and not nearest_name(key, options):
+        return f"{path}: is not set{' in this stage' if place['stage'] else ''}; +{path}=VALUE adds it"
     root: Any = parent._get_root() if isinstance(parent, Container) else {}
     same = [place for place in _places(root, key) if not place.startswith("hydra.") and place != path]
     below = [place for place in same if place.startswith(within + dot)]
