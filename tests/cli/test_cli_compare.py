@@ -174,9 +174,10 @@ def test_curricula_of_peptides_are_compared_by_what_is_read(folder, capsys):
             "at: must be steps up to the arms' last, 4",
             marks=pytest.mark.slow,  # two arms are trained first
         ),
-        (
+        pytest.param(
             ["base=step20", "curricula=[constant,two_stage]", "trainer.max_steps=20"],
             "trainer.max_steps: must be > 20, where the arms begin, got 20",
+            marks=pytest.mark.slow,
         ),
         (["base={run}@step2", "curricula=[constant,two_stage]", "mode=mx"], "mode: must be min, max or null, got mx"),
         (["base={run}@step2", "curricula=[constant,two_stage]", "threshold=x"], "threshold: "),
