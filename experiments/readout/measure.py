@@ -61,7 +61,13 @@ def main() -> None:
             plane.arm(revision, n_layers + layer + 1 if layer < 0 else layer, readout)
             for revision, layer, readout in product(chosen, asked.layers, readouts.used)
         ]
-        copies = {(arm, task.name): _copies(worker, arm, task) for arm, task in product(arms, held.tasks)}
+        copies: dict[tuple[Arm, str], np.ndarray] = {}
+        for arm in list(arms):
+            try:
+                copies |= {(arm, task.name): _copies(worker, arm, task) for task in held.tasks}
+            except ValueError as error:  # such as a rank above the number of dimensions
+                print(f"left out: {error}")
+                arms.remove(arm)
     print(f"{plane.model}: readouts fitted on {len(fitted.texts)} texts; points on held-out data")
     _tell(copies, arms, held.tasks)
 

@@ -17,7 +17,7 @@ from tl_search.scoring.texts import task_texts
 from tl_search.store.keys import text_digest
 
 KINDS = ("TinyClassification", "TinySTS", "TinyPairs", "TinyClustering", "TinyClusteredSets", "TinyRetrieval",
-         "TinyReranking")  # fmt: skip
+         "TinyReranking", "TinySummaries")  # fmt: skip
 FIRST, SECOND = halves("selection")
 
 

@@ -20,6 +20,7 @@ TYPES = [
     "TinyRetrieval",
     "TinyReranking",
     "TinyFirstHit",
+    "TinySummaries",
 ]
 
 
@@ -91,7 +92,7 @@ def test_a_selected_cell_has_the_same_score_and_a_standard_error_too(tiny, arm, 
 
 
 def test_a_selected_cell_that_cannot_be_resampled_has_its_score(tiny, arm, embed):
-    found = estimate_cell(arm, describe("TinySummaries", "selection"), embed(task_texts("TinySummaries", "selection")))
+    found = estimate_cell(arm, describe("TinyBitexts", "selection"), embed(task_texts("TinyBitexts", "selection")))
     assert (found.standard_error, 0 < found.value < 1) == (None, True)
 
 
@@ -113,8 +114,8 @@ def test_a_task_of_several_subsets_is_evaluated_once_and_its_replicates_are_the_
 
 
 def test_types_that_cannot_be_resampled_are_refused_by_name(tiny, arm, embed):
-    with pytest.raises(ValueError, match="TinySummaries cannot be confirmed; type: must be one of Classification"):
-        confirm(arm, embed, "TinySummaries")
+    with pytest.raises(ValueError, match="TinyBitexts cannot be confirmed; type: must be one of Classification"):
+        confirm(arm, embed, "TinyBitexts")
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,15 @@ from tl_search.runs.searched_plane import SearchedPlane
 LEAST_VERSION = "6"  # of sentence-transformers: older ones do not read which hidden state is meant
 
 
-def render_card(findings: Findings, arm: ArmName, base: str | None, name: str) -> str:
+def render_card(findings: Findings, arm: ArmName, base: str | None, licence: str | None, name: str) -> str:
     """The text of README.md.
 
     Args:
         findings: Of the search.
         arm: What is exported.
         base: The repository on the Hub that the model is a part of; None for a model of one's own.
-        name: Of the folder, for the lines that load it.
+        licence: As the Hub spells it; None: none is named.
+        name: Of the folder or the repository, for the lines that load it.
     """
     import yaml
 
@@ -32,8 +33,7 @@ def render_card(findings: Findings, arm: ArmName, base: str | None, name: str) -
         "pipeline_tag": "feature-extraction",
         "tags": ["sentence-transformers", "feature-extraction", "sentence-similarity", "tl-search"],
     }
-    if base:
-        about["base_model"] = base
+    about |= {key: value for key, value in (("base_model", base), ("license", licence)) if value}
     window = takes_window(findings.plane, arm)
     parts = [
         f"---\n{yaml.safe_dump(about, sort_keys=False)}---",
