@@ -9,6 +9,8 @@ TORCH_INDEX ?=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# --no-compile: a module is compiled when it is first imported, instead of all of torch and mteb now.
+INSTALL := $(BIN)/pip install -q --no-compile
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
@@ -21,7 +23,7 @@ test: .venv/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: .venv/.ready
-	$(BIN)/pip install -q -c constraints.txt -e ".[dev,published]"
+	$(INSTALL) -c constraints.txt -e ".[dev,published]"
 	TL_EXAMPLES=thorough $(BIN)/python -m pytest -rs
 
 notebooks: .venv/.ready
@@ -36,8 +38,8 @@ lint: .venv/.ready
 .venv/.ready: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "needs Python 3.11, 3.12 or 3.13; name one with PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
-	$(BIN)/pip install -q -c constraints.txt -e ".[dev]"
+	$(INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	$(INSTALL) -c constraints.txt -e ".[dev]"
 	touch $@
 
 clean:

@@ -13,6 +13,7 @@ from mteb.models.abs_encoder import AbsEncoder
 from mteb.models.model_meta import ModelMeta, ScoringFunction
 
 from tl_search.plane.arm import Arm
+from tl_search.scoring.text_vectors import gathered
 from tl_search.store.keys import text_digest
 
 
@@ -39,8 +40,8 @@ class VectorEncoder(AbsEncoder):
                 f"vectors: {len(missing)} of {len(texts)} texts have none at {self.arm.label}, "
                 f"first {_short(missing[0])}"
             )
-        found = np.asarray([self.vectors[key] for key in keys], dtype=np.float32)
-        broken = np.flatnonzero([not np.isfinite(vector).all() for vector in found])
+        found = gathered(self.vectors, keys)
+        broken = np.flatnonzero(~np.isfinite(found).all(axis=1)) if len(found) else found
         if len(broken):
             raise ValueError(
                 f"vectors: {len(broken)} of {len(texts)} of {self.arm.label} hold NaN or infinity, "

@@ -21,11 +21,11 @@ from tl_search.plane.revision import Revision
 from tl_search.probe.embed import column_key, embed_column, layer_name
 from tl_search.runs.outcome import Cut
 from tl_search.scoring.ledger import Ledger
+from tl_search.scoring.text_vectors import TextVectors
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.readouts import FittedReadouts
 from tl_search.search.texts import SuiteTexts
 from tl_search.store.arrays import ArrayStore
-from tl_search.store.keys import text_digest
 
 if TYPE_CHECKING:
     from tl_search.probe.session import ProbeSession
@@ -154,18 +154,15 @@ class LocalWorker:
                 log.warning("%s on %s failed: %s", arm.label, cell.task.name, error)
         return ColumnResult(scores, failures)
 
-    def vectors(self, arm: Arm, task: TaskSpec) -> dict[str, np.ndarray]:
+    def vectors(self, arm: Arm, task: TaskSpec) -> TextVectors:
         """Text digest → vector (width,) for all texts of the task.
 
         Raises:
             ValueError: the weights are damaged, or the model gives no usable vectors for these texts.
         """
         check()
-        vectors: dict[str, np.ndarray] = {}
-        for owner in self.suite.needs[task.name]:
-            rows = self._part(arm, owner)
-            vectors.update(zip(map(text_digest, self.suite.parts[owner]), rows, strict=True))
-        return vectors
+        parts = [self._part(arm, owner) for owner in self.suite.needs[task.name]]
+        return TextVectors(self.suite.places(task.name), parts)
 
     def _part(self, arm: Arm, owner: str) -> np.ndarray:
         """The arm's vectors (text, width) of one task's part of the texts; embeds the column unless it is stored."""

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from tl_search.plane.costs import READOUTS, TaskSize
 from tl_search.plane.pull import TaskSpec
+from tl_search.store.keys import text_digest
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,17 @@ class SuiteTexts:
         """By task name: the parts in which its texts lie, in the order of `parts`."""
         used = {task.name: {self._owners[text] for text in self.texts[task.name]} for task in self.tasks}
         return {name: tuple(part for part in self.parts if part in owners) for name, owners in used.items()}
+
+    def places(self, task: str) -> Mapping[str, int]:
+        """Text digest → its row, in the parts that the task needs one after the other. Made once."""
+        if task not in self._places:
+            texts = [text for owner in self.needs[task] for text in self.parts[owner]]
+            self._places[task] = {text_digest(text): row for row, text in enumerate(texts)}
+        return self._places[task]
+
+    @cached_property
+    def _places(self) -> dict[str, dict[str, int]]:
+        return {}
 
     def sizes(self) -> dict[str, TaskSize]:
         """By task name: what a cost table needs to know of it."""
