@@ -41,7 +41,7 @@ class VectorEncoder(AbsEncoder):
                 f"first {_short(missing[0])}"
             )
         found = gathered(self.vectors, keys)
-        broken = np.flatnonzero(~np.isfinite(found).all(axis=1)) if len(found) else found
+        broken = np.flatnonzero(~np.isfinite(found).all(axis=-1))
         if len(broken):
             raise ValueError(
                 f"vectors: {len(broken)} of {len(texts)} of {self.arm.label} hold NaN or infinity, "

@@ -32,7 +32,9 @@ class TextVectors(Mapping[str, np.ndarray]):
 
     def rows(self, digests: Sequence[str]) -> np.ndarray:
         """The vectors (text, width) of these texts, in this order. Raises KeyError for a text without one."""
-        wanted = np.fromiter((self.places[digest] for digest in digests), np.int64, len(digests))
+        wanted = np.fromiter(map(self.places.__getitem__, digests), np.int64, len(digests))
+        if len(self.arrays) == 1:
+            return self.arrays[0][wanted]
         found = np.empty((len(wanted), *self.arrays[0].shape[1:]), self.arrays[0].dtype)
         for array, start, end in zip(self.arrays, self._starts[:-1], self._starts[1:], strict=True):
             here = (start <= wanted) & (wanted < end)
