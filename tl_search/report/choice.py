@@ -20,10 +20,11 @@ def winners_curse(outcome: Outcome, same: bool) -> list[str]:
 def official(outcome: Outcome) -> list[str]:
     """The finalists' scores on whole official splits, where arms were chosen on a half of one."""
     arms = (("the chosen arm", outcome.best), ("the final checkpoint's last layer", outcome.final_last),
-            ("its best layer", outcome.final_best))  # fmt: skip
-    scores = [(who, one.official.objective) for who, one in arms if one.official is not None]
+            ("its best layer", outcome.final_best), ("the last layer with the same readout", outcome.same_readout),
+            ("the chosen layer without the readout", outcome.as_raw))  # fmt: skip
+    scores = [(who, one.official and one.official.objective) for who, one in arms if one is not None]
     told = [f"{who} {value:.2f}" for who, value in scores if value is not None]
-    if len(told) < len(arms):
+    if len(told) < len(scores):
         return []
     return [
         f"On the whole official splits, as others report them: {', '.join(told)}. Half of these items chose the arm, "

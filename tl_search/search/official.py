@@ -42,11 +42,12 @@ class Official:
     used: list[Score] = field(default_factory=list)
 
     def added(self, outcome: Outcome, finalists: Finalists) -> Outcome:
-        """The outcome with the official scores of its three finalists; as it is where no split was halved."""
+        """The outcome with the official scores of its finalists; as it is where no split was halved."""
         tasks = {task.name: task for task in self.confirmation.tasks if task.name not in self.confirmation.left_out}
         if not any(_halved(task) for task in tasks.values()):
             return outcome
-        arms = {"best": finalists.best, "final_last": finalists.final_last, "final_best": finalists.final_best}
+        named = ("best", "final_last", "final_best", "same_readout", "as_raw")
+        arms = {name: arm for name in named if (arm := getattr(finalists, name)) is not None}
         found = {arm: self._points(arm, tasks) for arm in dict.fromkeys(arms.values())}
         parts = {name: replace(getattr(outcome, name), official=found[arm]) for name, arm in arms.items()}
         return replace(outcome, **parts)
