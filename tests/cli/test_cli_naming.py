@@ -133,6 +133,20 @@ def test_a_setting_that_came_later_names_no_other_directory_until_it_is_set(tmp_
     assert folder(*search, "checkpoints.suspects=true").name != folder(*search).name
 
 
+def test_a_suite_is_known_by_the_settings_that_it_had_at_first():
+    words = ["checkpoints.path=x", "tasks.names=[StdlibVerbClassification]"]
+    with configs():
+        found = identity(compose_job("search", parse("search", words).overrides), "search")
+    assert first_named(found["tasks"]) == {
+        "_target_": "tl_search.scoring.suites.Suite",
+        "names": ["StdlibVerbClassification"],
+        "selection_split": "selection",
+        "confirmation_split": "confirmation",
+        "allow_same_split": False,
+        "subsets": {},
+    }
+
+
 @pytest.mark.parametrize(
     ("words", "kind", "settings"),
     [
