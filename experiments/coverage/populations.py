@@ -15,6 +15,7 @@ from mteb.abstasks import (
     AbsTaskPairClassification,
     AbsTaskRetrieval,
     AbsTaskSTS,
+    AbsTaskSummarization,
 )
 from mteb.abstasks.abstask import AbsTask
 from mteb.abstasks.clustering_legacy import AbsTaskClusteringLegacy
@@ -113,6 +114,11 @@ class Similarity(Drawn, AbsTaskSTS):
     metadata = _about("Similarity", "STS", "cosine_spearman")
 
 
+class Summaries(Drawn, AbsTaskSummarization):
+    metadata = _about("Summaries", "Summarization", "cosine_spearman")
+    min_score, max_score = 0, 5
+
+
 class Pairs(Drawn, AbsTaskPairClassification):
     metadata = _about("Pairs", "PairClassification", "max_ap")
 
@@ -178,6 +184,24 @@ def _scored_pairs(rng: np.random.Generator, size: int = 200) -> tuple[Any, Hidde
     return {SPLIT: {"sentence1": [*one], "sentence2": [*two], "score": score.tolist()}}, one | two
 
 
+def _summaries(rng: np.random.Generator) -> tuple[Any, Hidden]:
+    """Of 80 texts, with 16 summaries by machines of each, as in SummEval."""
+    rows: dict[str, list[Any]] = {"text": [], "human_summaries": [], "machine_summaries": [], "relevance": []}
+    hidden: Hidden = {}
+    for number in range(80):
+        content = rng.standard_normal((1, WIDTH))
+        close = rng.uniform(0.2, 0.9, (16, 1))
+        machines = close * content + np.sqrt(1 - close**2) * rng.standard_normal((16, WIDTH))
+        people = _texts(rng, "person", content + 0.3 * rng.standard_normal((3, WIDTH)))
+        made = _texts(rng, "machine", machines)
+        rows["text"].append(f"text {number} {rng.integers(1 << 62)}")
+        rows["human_summaries"].append([*people])
+        rows["machine_summaries"].append([*made])
+        rows["relevance"].append((5 * close[:, 0] + rng.normal(0, 0.5, 16)).clip(0, 5).tolist())
+        hidden |= people | made
+    return {SPLIT: rows}, hidden
+
+
 def _labelled_pairs(rng: np.random.Generator) -> tuple[Any, Hidden]:
     rows, hidden = _scored_pairs(rng, 300)
     labels = [int(score >= 4) for score in rows[SPLIT].pop("score")]
@@ -229,6 +253,7 @@ POPULATIONS: Mapping[str, tuple[tuple[type[AbsTask], ...], Callable[[np.random.G
     "classification, embedded": ((Halves,), _binary),
     "classification, two tasks over the same texts": ((Domain, Intent), _two_questions),
     "STS": ((Similarity,), _scored_pairs),
+    "summarization": ((Summaries,), _summaries),
     "pairs, max_ap": ((Pairs,), _labelled_pairs),
     "pairs, cosine_ap": ((CosinePairs,), _labelled_pairs),
     "clustering": ((Clusters,), _clusters),

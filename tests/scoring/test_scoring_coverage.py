@@ -116,6 +116,7 @@ DRAWS = 200
         "classification, embedded",
         "classification, two tasks over the same texts",
         "STS",
+        "summarization",
         "pairs, max_ap",
         "pairs, cosine_ap",
         "clustering",
