@@ -45,6 +45,12 @@ def test_the_plane_has_every_layer_of_every_readout_and_names_what_they_were_fit
     assert "40 texts, none of which is scored" in readouts(plane)
 
 
+def test_scores_say_of_which_readout_they_are(found):
+    scores = open_run(found / "run").scores()
+    assert set(scores["readout"]) > {"raw"}
+    assert set(scores["readout"]) <= {"raw", "whitened-rank8", "joined-rank8-window2"}
+
+
 def test_the_whole_final_column_is_scored_and_raw_is_the_baseline(found):
     run = open_run(found / "run")
     final = [step.arm for step in read_findings(found / "run").trajectory[:9]]
