@@ -18,11 +18,12 @@ from tl_search.runs.layout import RunPaths
 from tl_search.runs.states import newest_state, states_of, whole_state
 from tl_search.store.archives import check_archive
 from tl_search.store.manifest import NAME, write_manifest
+from tl_search.training.branch import Branch, OptimizerState
 from tl_search.training.families.pythia import Pythia
 from tl_search.training.full_state import load_state
 from tl_search.training.packing import mapped
 from tl_search.training.start import check_state
-from tl_search.training.state_fits import check_fits
+from tl_search.training.state_fits import BRANCH, check_fits
 from tl_search.training.tokens import ByteTokenizer
 
 TRAINING = Path("runs/train/longer-9a5d7c9c")
@@ -138,6 +139,17 @@ def test_a_state_of_another_model_or_optimizer_is_told_by_its_first_tensors(file
     with pytest.raises(ValueError, match=rf"^resume: .*state\.ckpt.*({said})") as caught:
         check_fits(file, own, ByteTokenizer().build(()))
     assert "\n" not in str(caught.value)
+
+
+def test_a_branch_with_a_new_optimizer_takes_nothing_of_the_old_one(file):
+    state = torch.load(file, weights_only=True)
+    put(state, "optimizer_states/0", momentum())
+    torch.save(state, file)
+    own = replace(PLAN, model=Pythia(width=8, blocks=2, heads=2, context=16, rotary_share=0.5))
+    with pytest.raises(ValueError, match=r"^branch_from: .*state\.ckpt does not hold the state of this AdamW"):
+        check_fits(file, own, ByteTokenizer().build(()), BRANCH)
+    own = replace(own, branch_from=f"{TRAINING}@step6", branch=Branch(optimizer=OptimizerState.reset))
+    check_fits(file, own, ByteTokenizer().build(()), BRANCH)
 
 
 DEEPER = [

@@ -98,6 +98,7 @@ def watching(watch: Watch) -> Iterator[None]:
         if not isinstance(before := get_session(), client):
             hooks = before.event_hooks  # among them the one that refuses to ask while HF_HUB_OFFLINE is set
             set_client_factory(lambda: client(event_hooks=hooks, follow_redirects=True, timeout=READ))
+            constants.HF_HUB_DISABLE_TELEMETRY = True  # it would ask for more than it is asked for
             constants.HF_HUB_DISABLE_XET = True  # its downloads do not go through the client, and may wait for ever
     token = _watch.set(watch)
     try:

@@ -42,7 +42,7 @@ from tl_search.training.retention import RevisionWeights
 from tl_search.training.revisions import settings
 from tl_search.training.saving import BackgroundWriter
 from tl_search.training.start import check_start, restore_bests, settle, starting_state
-from tl_search.training.state_fits import check_fits
+from tl_search.training.state_fits import BRANCH, check_fits
 from tl_search.training.task import Packed
 from tl_search.training.timeline import Timeline
 from tl_search.training.trainer import EndedEarly, check_end, make_trainer
@@ -109,6 +109,8 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             claim(folder, known, data=packed.identity)
             if origin.run is not None:
                 check_fits(whole_state(folder, origin.state)[0], plan, packed.tokenizer)
+            elif lineage.source is not None:
+                check_fits(lineage.source.file, plan, packed.tokenizer, BRANCH)
             accepted()
             packed.tell()
             sweep_litter(folder)

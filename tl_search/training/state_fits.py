@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_search.store.typed_json import fitting
+from tl_search.training.branch import OptimizerState
 from tl_search.training.entries import optimizer_of
 from tl_search.training.full_state import load_state
 from tl_search.training.optim import Phase
@@ -16,13 +17,19 @@ if TYPE_CHECKING:
 
     from tl_search.training.plan import TrainingPlan
 
+BRANCH = "branch_from"
 _MODEL = "model."  # of the Lightning module, in front of the names of the network's weights
+_ANOTHER = "the run can go on from another state"
 _SHOWN = 5
 _LIKE_WEIGHTS = ("exp_avg", "exp_avg_sq", "momentum_buffer", "square_avg")  # what optimizers keep in a weight's shape
 
 
-def check_fits(path: Path, plan: "TrainingPlan", tokenizer: "PreTrainedTokenizerBase") -> None:
+def check_fits(path: Path, plan: "TrainingPlan", tokenizer: "PreTrainedTokenizerBase", setting: str = "resume") -> None:
     """Compare a state with the weights and the groups of the plan's model, which is built without memory for weights.
+
+    Args:
+        setting: Which one names the state, for the message. Of one that a branch begins with, a new optimizer takes
+            nothing.
 
     Raises:
         ValueError: it is of another model or optimizer; the message lists the first tensors that differ.
@@ -34,12 +41,15 @@ def check_fits(path: Path, plan: "TrainingPlan", tokenizer: "PreTrainedTokenizer
         model = plan.model.build(tokenizer, 0)
     held = {name.removeprefix(_MODEL): weight for name, weight in state["state_dict"].items()}
     if found := [*_differences(held, model.state_dict())]:
-        raise ValueError(f"resume: {path} is of another model: {_listed(found)}")
+        raise ValueError(f"{setting}: {path} is of another model: {_listed(found)}")
+    if setting == BRANCH and plan.branch.optimizer is OptimizerState.reset:
+        return
     optimizer, _ = optimizer_of(plan.optimizer).build(model, lambda step: Phase(0, 0, 1))
-    with fitting(f"resume: {path}", "the run can go on from another state"):
+    with fitting(f"{setting}: {path}", _ANOTHER):
         found = [*_of_another(optimizer, state["optimizer_states"][0])]
     if found:
-        raise ValueError(f"resume: {path} does not hold the state of this {type(optimizer).__name__}: {_listed(found)}")
+        what = f"does not hold the state of this {type(optimizer).__name__}"
+        raise ValueError(f"{setting}: {path} {what}: {_listed(found)}")
 
 
 def _differences(held: "Mapping[str, Tensor]", wanted: "Mapping[str, Tensor]") -> Iterator[str]:
