@@ -1,15 +1,12 @@
 """Whether there are the texts that readouts are fitted and metrics are measured on, seen before anything is made."""
 
-from typing import TYPE_CHECKING
-
-from tl_search.probe.measuring.config import Columns
+from tl_search.plane.readout import Readouts
+from tl_search.probe.measuring.config import Columns, MetricsConfig
+from tl_search.scoring.suites import Suite
 from tl_search.search import measure, readouts
 
-if TYPE_CHECKING:
-    from tl_search.search.run import SearchPlan
 
-
-def check_texts(plan: "SearchPlan", fetch: bool = False) -> None:
+def check_texts(readout: Readouts, metrics: MetricsConfig, tasks: Suite, fetch: bool = False) -> None:
     """See that a person's own texts can be read, and that some task has a training text where one is needed.
 
     Args:
@@ -18,9 +15,9 @@ def check_texts(plan: "SearchPlan", fetch: bool = False) -> None:
     Raises:
         ValueError: neither is there; the message names the setting.
     """
-    readouts.check_own_texts(plan.readout)
-    fits = len(plan.readout.used) > 1 and plan.readout.texts is None and not plan.metrics.only
-    measures = plan.metrics.columns is not Columns.none
-    if not (fits or measures) or (plan.tasks.remote is not None and not fetch) or plan.tasks.has_training_texts():
+    readouts.check_own_texts(readout)
+    fits = len(readout.used) > 1 and readout.texts is None and not metrics.only
+    measures = metrics.columns is not Columns.none
+    if not (fits or measures) or (tasks.remote is not None and not fetch) or tasks.has_training_texts():
         return
-    raise ValueError((readouts if fits else measure).without_texts(plan.tasks.tasks))
+    raise ValueError((readouts if fits else measure).without_texts(tasks.tasks))

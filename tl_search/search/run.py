@@ -116,7 +116,7 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
             return done.exit_code
         check_device(plan.probe)  # before torch and transformers are imported for the session
         plane = survey(plan)
-        check_texts(plan, fetch=True)
+        check_texts(plan.readout, plan.metrics, plan.tasks, fetch=True)
     tell_nearest(plan.checkpoints, plan.sampling)
     absent = lacking(plan.checkpoints, plan.sampling)
     incomplete = bool(absent or missed(plan.checkpoints, plan.sampling))

@@ -56,7 +56,7 @@ def assemble(parts: Mapping[str, Any]) -> "SearchPlan":
         planned.tasks.check()
     except ValueError as error:
         raise ValueError(f"tasks.{error}") from error
-    check_texts(planned)
+    check_texts(planned.readout, planned.metrics, planned.tasks)
     return planned
 
 
