@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,14 +25,15 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test with the mark `slow_but_one`, the first set of parameters is quick and the others are slow."""
-    seen = set()
+    """Of a test's sets of parameters, `slow_but_one` leaves the first quick, and `slow_but_every(n)` each n-th."""
+    seen: Counter[str] = Counter()
     for item in items:
-        if item.get_closest_marker("slow_but_one"):
+        one, every = item.get_closest_marker("slow_but_one"), item.get_closest_marker("slow_but_every")
+        if one or every:
             name = item.nodeid.partition("[")[0]
-            if name in seen:
+            if seen[name] and (every is None or seen[name] % every.args[0]):
                 item.add_marker(pytest.mark.slow)
-            seen.add(name)
+            seen[name] += 1
 
 
 @pytest.fixture(scope="module")

@@ -100,6 +100,7 @@ def test_a_silent_hub_ends_the_command_whatever_the_patience(search, hub):
     ("fault", "code"), [(401, 2), (403, 2), ("gated", 2), ("page", 2), (429, 75), ("reset", 75), ("stall", 75)]
 )
 @pytest.mark.parametrize("request_for", ["/revision/", "HEAD /", "GET /EleutherAI/tiny/resolve/"])
+@pytest.mark.slow_but_every(3)
 def test_a_fault_of_a_description_or_a_small_file_ends_the_listing(hub, tmp_path, request_for, fault, code):
     hub.faults = {request_for: [fault] * 99}
     began = time.monotonic()
@@ -186,6 +187,7 @@ GAP = ("lacks weights", a_shard_is_missing)
 
 @pytest.mark.parametrize(("why", "spoil"), [GONE, NO_WEIGHTS, NO_CONFIG, NO_JSON, A_LIST, GAP])
 @pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.slow_but_every(3)
 def test_a_revision_that_cannot_be_read_is_left_out_or_refused(hub, tmp_path, caplog, why, spoil, strict):
     spoil(make(step(hub, 7), seed=7), hub)
     source = HubCheckpoints(("tiny",), cache=str(tmp_path / "cache"), strict_revisions=strict)

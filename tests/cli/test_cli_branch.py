@@ -157,6 +157,7 @@ def test_best_is_the_step_that_is_the_best_now(run):
         (["curriculum.stages.whole.weights.next_tokn=1"], "next_tokn: unknown key; did you mean next_token?"),
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_bad_input_is_one_line(run, words, said, capsys):
     own = [] if any(word.startswith("branch_from") for word in words) else TINY
     assert said in refused(capsys, *own, *(word.format(run=run) for word in words))

@@ -128,6 +128,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("words", "said"), MISTAKES, ids=[words for words, _ in MISTAKES])
+@pytest.mark.slow_but_every(3)
 def test_a_mistake_is_one_line_and_leaves_no_trace(words, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(words.split()) == 2
@@ -199,6 +200,7 @@ def test_a_broken_experiment_file_is_named_with_its_line(content, said, tmp_path
         "train hydra.job_logging.handlers.console.stream=ext://os.environ",
     ],
 )
+@pytest.mark.slow_but_every(4)
 def test_a_class_outside_the_allow_list_is_neither_imported_nor_run(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(words.split()) == 2

@@ -28,6 +28,7 @@ def files(run):
 
 
 @pytest.mark.parametrize("name", ["", "@main", "@best", "@step0", "@step6"])
+@pytest.mark.slow_but_every(3)
 def test_the_recorded_eval_loss_is_measured_again_bit_for_bit_and_nothing_is_written(trained, name, capsys):
     before = files(trained)
     assert main(["evaluate", f"{trained}{name}"]) == 0

@@ -19,6 +19,7 @@ QUICK = (
 
 @pytest.mark.parametrize("command", ["train", "run", "schedule"])
 @pytest.mark.parametrize("option", ["live", "live_all"])
+@pytest.mark.slow_but_every(3)
 def test_every_command_that_trains_takes_the_places_of_scores_and_vectors(command, option):
     with configs():
         job = compose_job(command, [f"callbacks={option}", *ELSEWHERE])

@@ -123,6 +123,7 @@ UNABLE = [
 
 
 @pytest.mark.parametrize(("word", "told"), UNABLE, ids=[told.partition(",")[0] for _, told in UNABLE])
+@pytest.mark.slow_but_every(3)
 def test_what_can_never_work_is_refused_before_anything_is_loaded(train, folder, word, told):
     code, said = train(word)
     assert (code, len(said)) == (2, 1), said

@@ -61,6 +61,7 @@ def test_the_curricula_bring_the_losses_in_where_they_were_published_to(name, sp
         ("run", ["data=peptide"], "data: must be text with tl run"),
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_what_does_not_fit_the_task_is_one_line(command, line, message):
     with pytest.raises((BadInput, ValueError), match=message):
         planned(*line, command=command)

@@ -106,6 +106,7 @@ def test_an_older_state_sets_the_run_back_and_the_same_bits_follow(run):
         ("lr_policy=jump", "lr_policy: must be one of keep, rescale, restart, got 'jump'"),
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_what_a_run_does_not_survive_is_refused(run, change, said, capsys):
     assert said in refused(capsys, "train", f"resume={run}", change)
 
@@ -161,6 +162,7 @@ def test_text_that_is_no_longer_the_same_is_refused(run, capsys):
     ],
     ids=["state_dict", "no loops", "weights only", "newer", "no version"],
 )
+@pytest.mark.slow_but_every(3)
 def test_a_state_that_training_cannot_go_on_from_is_refused(run, change, said, capsys):
     rewritten(run / "checkpoints" / "step4", change)
     assert said in refused(capsys, "train", f"resume={run}")

@@ -67,6 +67,14 @@ def test_disk_and_costs_follow_from_the_sizes(revisions):
     assert found["budget"] == pytest.approx(found["exhaustive"] / 2, abs=0.01)
 
 
+def test_every_readout_of_a_layer_is_an_arm_of_the_same_pass(revisions):
+    alone, twice = (counts(revisions, f"work.readouts={number}")["pythia-410m"] for number in (1, 2))
+    assert (twice["arms"], twice["blocks"]) == (2 * alone["arms"], 2 * alone["blocks"])
+    assert twice["embeddings"] == alone["embeddings"]
+    assert alone["exhaustive"] < twice["exhaustive"] < 2 * alone["exhaustive"]
+    assert "Arms are a revision, a layer and one of 2 readouts" in revisions("work.readouts=2")[0]
+
+
 @pytest.mark.slow
 def test_the_chosen_tasks_are_counted_and_what_is_assumed_is_said(revisions):
     found = json.loads(revisions("tasks=stdlib_quick", "format=json")[0])["models"]["EleutherAI/pythia-410m"]
@@ -186,6 +194,7 @@ def test_what_it_finds_is_written_to_a_file(revisions):
         ([THREE, "format=override"], "format: override is for one model, since a search takes one, got 3"),
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_a_mistake_is_one_line(refused, words, message):
     import re
 

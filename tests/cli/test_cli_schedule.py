@@ -166,5 +166,6 @@ def test_the_horizon_is_the_length_even_where_the_training_would_be_shorter(sche
         ("diff explicit log horizon.total=9", "diff: explicit has a setting that must be given: checkpoint_schedule: "),
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_mistakes_are_one_line(refused, words, message):
     assert refused(*words.split()).startswith(message)

@@ -43,6 +43,7 @@ def test_an_old_file_gives_its_schedule_and_the_successor_of_every_key(schedule,
         ),
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_older_keys_are_mapped(schedule, folder, keys, first):
     (folder / "old.yaml").write_text(yaml.safe_dump({"training": keys}))
     lines = schedule("from=old.yaml", "horizon.total=800")
@@ -64,6 +65,7 @@ def test_older_keys_are_mapped(schedule, folder, keys, first):
         ("{a: [", "cannot be read as YAML"),
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_nonsense_in_an_old_file_is_one_line(refused, folder, keys, message):
     (folder / "old.yaml").write_text(keys)
     assert refused("from=old.yaml", "horizon.total=800").startswith(f"from: old.yaml: {message}")

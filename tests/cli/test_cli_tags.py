@@ -53,6 +53,7 @@ def test_a_new_run_is_begun_with_its_tags(folder, monkeypatch, trained):
         (f"tags=[{','.join(map(str, range(21)))}]", "tags: must be at most 20 words, got 21"),
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_what_is_no_short_word_is_one_line(folder, capsys, word, said):
     assert main(["train", word]) == 2
     error = capsys.readouterr().err

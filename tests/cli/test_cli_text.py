@@ -160,6 +160,7 @@ def test_a_single_file_of_rows_is_a_data_set(tmp_path, monkeypatch, name):
     [("a.jsonl", "a.jsonl"), ("set", "set"), ("set/*.csv", "set/b.csv"), ("a.json", "a.json"), ("a.csv.gz", "a.csv.gz"),
      ("a.parquet", "a.parquet")],
 )  # fmt: skip
+@pytest.mark.slow_but_every(3)
 def test_files_of_rows_are_refused_as_plain_text_with_the_setting_that_reads_them(tmp_path, capsys, path, rows):
     (tmp_path / "set").mkdir()
     for name in ("a.jsonl", "set/a.jsonl", "set/b.csv", "a.json", "a.csv.gz", "a.parquet"):

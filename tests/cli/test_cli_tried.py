@@ -126,6 +126,7 @@ def test_nothing_goes_on_from_what_was_only_tried(nothing_kept, monkeypatch, cap
         ),
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_what_cannot_be_only_tried_is_one_line(nothing_kept, capsys, words, said):
     assert main(words.split()) == 2
     error = capsys.readouterr().err

@@ -1,22 +1,26 @@
 """The demo's composition, shrunk to seconds: trains, searches, survives kill -9, resumes, and says the same."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
+from tl_search.cli.main import main
+
 SHRUNK = [
     "experiments=quickstart/run",
     "model.width=32",
-    "model.blocks=2",
+    "model.blocks=1",
     "model.heads=2",
     "model.context=64",
-    "trainer.max_steps=14",
+    "trainer.max_steps=8",
     "data.batch_size=4",
     "optimizer.warmup_steps=2",
     "checkpoint.save_interval=4",
@@ -52,10 +56,13 @@ def lines(folder: Path, pattern: str) -> int:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
+    """In this process, which has imported the libraries already."""
     runs = tmp_path_factory.mktemp("undisturbed")
-    done = run(runs)
-    assert done.returncode == 0, done.stderr
-    return runs, done.stdout + done.stderr
+    printed = io.StringIO()
+    with redirect_stdout(printed), redirect_stderr(printed):
+        code = main(command(runs)[3:])
+    assert code == 0, printed.getvalue()
+    return runs, printed.getvalue()
 
 
 def test_a_run_trains_searches_and_tells(undisturbed):
@@ -70,7 +77,7 @@ def test_a_run_trains_searches_and_tells(undisturbed):
     trained = only(runs / "train")
     steps = [json.loads(line)["step"] for line in (trained / "checkpoints/index.jsonl").read_text().splitlines()]
     assert steps[0] == 0
-    assert steps[-1] == 14
+    assert steps[-1] == 8
 
 
 @pytest.mark.slow

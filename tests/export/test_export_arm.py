@@ -69,6 +69,7 @@ def places():
 
 
 @pytest.mark.parametrize(("family", "place"), places())
+@pytest.mark.slow_but_every(2)
 def test_it_gives_the_searched_vectors_and_leaves_out_what_it_does_not_need(source, tmp_path, family, place):
     norm, layer = place
     extraction = replace(PLAIN, final_norm=FinalNorm(norm))
@@ -95,6 +96,7 @@ def test_it_gives_the_searched_vectors_and_leaves_out_what_it_does_not_need(sour
     ],
     ids=lambda change: "-".join(map(str, change.values())),
 )
+@pytest.mark.slow_but_every(2)
 def test_it_makes_of_a_text_what_the_extraction_says(tmp_path, change):
     begins = change.get("begin") is not BeginToken.always  # so that it has to be taken out, or put in
     folder, extraction = make(tmp_path / "model", begins=begins), replace(PLAIN, **change)
@@ -159,22 +161,52 @@ def test_an_export_that_gives_other_vectors_is_not_written(source, tmp_path, mon
     assert list(tmp_path.iterdir()) == []
 
 
+FITTED_ON = [f"{word} number {number}" for number, word in enumerate("abcdefghijklmnopqrst")]
+
+
+def read_out(folder: Path, layer: int, extraction: Extraction, readout: Readout) -> np.ndarray:
+    """What a search makes of `TEXTS`."""
+    with ProbeSession(ProbeConfig("cpu")) as session:
+        known, wanted = (column_vectors(REVISION, folder, texts, extraction, session) for texts in (FITTED_ON, TEXTS))
+    layers = readout.layers(layer)
+    return fit(readout, [known[one] for one in layers])([wanted[one] for one in layers])
+
+
 @pytest.mark.parametrize(
     "readout", [Readout(Form.whitened, rank=6), Readout(Form.standardised)], ids=lambda one: one.name
 )
 def test_a_readout_of_one_layer_is_a_linear_layer_of_the_export(source, tmp_path, readout):
-    fitted_on = [f"{word} number {number}" for number, word in enumerate("abcdefghijklmnopqrst")]
-    export(source("gpt_neox"), REVISION, 2, PLAIN, "# card", tmp_path / "out", readout, fitted_on)
-    with ProbeSession(ProbeConfig("cpu")) as session:
-        states = column_vectors(REVISION, source("gpt_neox"), [*fitted_on, *TEXTS], PLAIN, session)[2]
-    expected = fit(readout, [states[: len(fitted_on)]])([states[len(fitted_on) :]])
+    export(source("gpt_neox"), REVISION, 2, PLAIN, "# card", tmp_path / "out", readout, FITTED_ON)
+    expected = read_out(source("gpt_neox"), 2, PLAIN, readout)
     found = encode(tmp_path / "out", TEXTS)
-    assert found.shape[1] == (readout.rank or states.shape[1])
+    assert found.shape[1] == (readout.rank or len(expected[0]))
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
     assert "Dense" in (tmp_path / "out/modules.json").read_text()
 
 
-def test_a_readout_of_several_layers_is_one_line(source, tmp_path):
-    with pytest.raises(ValueError, match=r"^arm: the readout joined-rank4 takes several layers, and only those of one"):
-        export(source("gpt_neox"), REVISION, 2, PLAIN, "", tmp_path / "out", Readout(Form.joined, rank=4), TEXTS)
-    assert not (tmp_path / "out").exists()
+@pytest.mark.parametrize(
+    ("family", "norm", "layer", "readout"),
+    [
+        ("gpt_neox", "all", 2, Readout(Form.joined, rank=4)),
+        ("llama", "last_only", BLOCKS, Readout(Form.mean)),
+        ("bert", "none", 1, Readout(Form.joined, rank=6, window=2)),
+        ("mamba", "all", 2, Readout(Form.mean, window=2)),
+        ("gpt2", "none", BLOCKS, Readout(Form.mean)),
+        ("olmo2", "all", 0, Readout(Form.joined, rank=4)),
+    ],
+    ids=lambda one: getattr(one, "name", one),
+)
+@pytest.mark.slow_but_every(2)
+def test_layers_that_a_readout_takes_together_are_a_module_of_this_package(
+    source, tmp_path, family, norm, layer, readout
+):
+    from sentence_transformers import SentenceTransformer
+
+    extraction = replace(PLAIN, final_norm=FinalNorm(norm), normalise=norm == "all", pooling=Pooling.last)
+    done = export(source(family), REVISION, layer, extraction, "", tmp_path / "out", readout, FITTED_ON)
+    expected = read_out(source(family), layer, extraction, readout)
+    np.testing.assert_allclose(encode(done.folder, TEXTS, True), expected, atol=1e-4 * np.abs(expected).max())
+    assert done.blocks == max(layer, 1)
+    assert not list(done.folder.rglob("*.py"))
+    with pytest.raises(ValueError, match="trust_remote_code"):
+        SentenceTransformer(str(done.folder), device="cpu", local_files_only=True)

@@ -70,9 +70,29 @@ def test_another_arm_may_be_named_and_an_export_is_replaced_only_when_asked(sear
     assert "is no export, so it is not overwritten" in refused(capsys, search, f"to={to}", "overwrite=true")
 
 
+@pytest.mark.slow
+def test_it_is_uploaded_and_says_its_licence(search, tmp_path, hub, capsys):
+    words = [str(search), f"to={tmp_path / 'best'}", "push_to_hub=me/best", "license=apache-2.0"]
+    assert main(["export", *words]) == 0
+    told = capsys.readouterr()
+    assert f"{hub.url}/me/best: uploaded" in told.out
+    assert "the access token is sent there" in told.err
+    card = hub.repositories["me/best"]["README.md"].decode()
+    assert "license: apache-2.0" in card
+    assert 'SentenceTransformer("me/best")' in card
+    assert main(["export", words[0], f"to={tmp_path / 'b'}", words[2]]) == 2
+    assert "it exists; overwrite=true replaces its files" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+    hub.faults["/commit/main"] = 503
+    assert main(["export", *words, "overwrite=true"]) == 75
+    assert f"`hf upload me/best {tmp_path / 'best'} .`" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["license=My licence"], "license: must be a licence as the Hub names them"),
+        (["push_to_hub=best"], "push_to_hub: must be owner/name"),
         (["arm=step5:1"], "arm: no revision step5 was searched"),
         (["arm=step4:3"], "arm: must have a layer of 0..2, got 3"),
         (["arm=last"], "arm: must be a revision and a layer, like step1000:5, got 'last'"),

@@ -139,6 +139,7 @@ def change(file: str, entry: str, value: object) -> None:
         (f"{SEARCH}/{SCORE}", "scores", [], "open a search"),
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_a_value_of_another_type_is_named(study, capsys, file, entry, value, reader):
     change(file, entry, value)
     refused(Path(file), reader, capsys)
@@ -269,6 +270,7 @@ def test_settings_that_were_cut_off_are_no_other_configuration(study, capsys):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.slow_but_every(3)
 def test_a_file_of_a_schedule_is_named(tmp_path, capsys, shape):
     put(file := tmp_path / "mine.json", SHAPES[shape])
     assert main(["schedule", f"from={file}", "horizon.total=9"]) == 2

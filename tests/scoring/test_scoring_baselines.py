@@ -23,6 +23,7 @@ def rules():
 
 @pytest.mark.parametrize("rule", ["length", "first character", "last character", "byte histogram"])
 @pytest.mark.parametrize("task", ["Typo", "TokenOrder", "LineOrder"])
+@pytest.mark.slow_but_every(6)
 def test_what_asks_for_the_order_is_not_told_by_anything_else(rules, task, rule):
     assert abs(rules.score(f"Stdlib{task}Classification", rule) - 50) < 6
 

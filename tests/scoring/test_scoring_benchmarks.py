@@ -31,6 +31,7 @@ def english(version):
         ("retrieval", "Retrieval", 10),
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_a_suite_of_a_type_is_that_of_mtebs_english_benchmark(name, kind, count):
     tasks = suite(name).tasks
     assert len(tasks) == count

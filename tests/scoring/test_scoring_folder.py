@@ -44,6 +44,15 @@ def test_a_folders_task_is_scored_as_mteb_scores_it(own, arm, embed, name):
     assert score.result["dataset_revision"] == spec.revision
 
 
+def test_two_labels_may_be_words(mine, arm, embed):
+    for name in ("train", "test"):
+        path = mine / "Tickets" / f"{name}.jsonl"
+        path.write_text(path.read_text().replace("topic 2", "topic 0").replace("topic 3", "topic 1"))
+    spec = describe("Tickets", "test", folder=mine)
+    score = score_cell(arm, spec, embed(texts_of(spec)))
+    assert score.result["scores"]["test"][0]["ap"] > 0
+
+
 @pytest.mark.slow
 def test_a_suite_of_a_folder_has_all_of_its_tasks_on_two_halves(own, arm, embed):
     suite = Suite(names=[], folder=str(own))

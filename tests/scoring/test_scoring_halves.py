@@ -17,7 +17,7 @@ from tl_search.scoring.texts import task_texts
 from tl_search.store.keys import text_digest
 
 KINDS = ("TinyClassification", "TinySTS", "TinyPairs", "TinyClustering", "TinyClusteredSets", "TinyRetrieval",
-         "TinyReranking")  # fmt: skip
+         "TinyReranking", "TinySummaries")  # fmt: skip
 FIRST, SECOND = halves("selection")
 
 
@@ -43,6 +43,7 @@ def data(name, split):
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("split", [FIRST, SECOND])
+@pytest.mark.slow_but_every(3)
 def test_mteb_gives_the_same_score_on_the_same_half(tiny, arm, embed, name, split):
     task, items = tiny[name](), data(name, split)
     task.load_data()

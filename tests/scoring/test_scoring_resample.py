@@ -20,6 +20,7 @@ TYPES = [
     "TinyRetrieval",
     "TinyReranking",
     "TinyFirstHit",
+    "TinySummaries",
 ]
 
 
@@ -29,6 +30,7 @@ def confirm(arm, embed, name, seed=0, resamples=400, model=0):
 
 
 @pytest.mark.parametrize("name", TYPES)
+@pytest.mark.slow_but_every(3)
 def test_the_score_is_the_cells_and_the_replicates_lie_around_it(tiny, arm, embed, name):
     score, replicates = confirm(arm, embed, name)
     plain = score_cell(arm, describe(name, "confirmation"), embed(task_texts(name, "confirmation")))
@@ -41,6 +43,7 @@ def test_the_score_is_the_cells_and_the_replicates_lie_around_it(tiny, arm, embe
 
 
 @pytest.mark.parametrize("name", TYPES)
+@pytest.mark.slow_but_every(3)
 def test_an_arm_gets_the_same_replicates_again_and_others_for_another_seed(tiny, arm, embed, name):
     _, first = confirm(arm, embed, name, resamples=50)
     _, again = confirm(arm, embed, name, resamples=50)
@@ -50,6 +53,7 @@ def test_an_arm_gets_the_same_replicates_again_and_others_for_another_seed(tiny,
 
 
 @pytest.mark.parametrize("name", ["TinyClassification", "TinySTS", "TinyPairs", "TinyRetrieval", "TinyClustering"])
+@pytest.mark.slow_but_every(3)
 def test_pairing_narrows_the_difference_of_two_like_arms(tiny, arms, embed, name):
     texts = task_texts(name, "confirmation")
     one = embed(texts)
@@ -88,7 +92,7 @@ def test_a_selected_cell_has_the_same_score_and_a_standard_error_too(tiny, arm, 
 
 
 def test_a_selected_cell_that_cannot_be_resampled_has_its_score(tiny, arm, embed):
-    found = estimate_cell(arm, describe("TinySummaries", "selection"), embed(task_texts("TinySummaries", "selection")))
+    found = estimate_cell(arm, describe("TinyBitexts", "selection"), embed(task_texts("TinyBitexts", "selection")))
     assert (found.standard_error, 0 < found.value < 1) == (None, True)
 
 
@@ -110,8 +114,8 @@ def test_a_task_of_several_subsets_is_evaluated_once_and_its_replicates_are_the_
 
 
 def test_types_that_cannot_be_resampled_are_refused_by_name(tiny, arm, embed):
-    with pytest.raises(ValueError, match="TinySummaries cannot be confirmed; type: must be one of Classification"):
-        confirm(arm, embed, "TinySummaries")
+    with pytest.raises(ValueError, match="TinyBitexts cannot be confirmed; type: must be one of Classification"):
+        confirm(arm, embed, "TinyBitexts")
 
 
 @pytest.mark.parametrize(

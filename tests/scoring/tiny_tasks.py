@@ -10,6 +10,7 @@ from mteb.abstasks import (
     AbsTaskPairClassification,
     AbsTaskRetrieval,
     AbsTaskSTS,
+    AbsTaskSummarization,
 )
 from mteb.abstasks.clustering_legacy import AbsTaskClusteringLegacy
 from mteb.abstasks.task_metadata import TaskMetadata
@@ -236,10 +237,32 @@ class TinyNullRetrieval(TinyRetrieval):
         return {**rows, "corpus": Dataset.from_dict({**corpus, "text": [None, *corpus["text"][1:]]})}
 
 
-class TinySummaries(TinySTS):
+class TinyBitexts(TinySTS):
     """A type for which no resampling is known."""
 
+    metadata = metadata("TinyBitexts", "BitextMining", "cosine_spearman")
+
+
+class TinySummaries(Table, AbsTaskSummarization):
+    """The fewer words a machine's summary has in common with the text, the worse it is; the first text has no order."""
+
     metadata = metadata("TinySummaries", "Summarization", "cosine_spearman")
+    min_score, max_score = 0, 5
+
+    def rows(self, split: str) -> dict[str, list[Any]]:
+        rng = random.Random(split)
+        rows: dict[str, list[Any]] = {"text": [], "human_summaries": [], "machine_summaries": [], "relevance": []}
+        for n in range(40):
+            words = sentence(n, n % TOPICS, split).split()
+            other = sentence(n, (n + 1) % TOPICS, f"{split}2").split()
+            kept = [rng.randrange(9) for _ in range(6)]
+            rows["text"].append(" ".join(words + words[:2]))
+            rows["human_summaries"].append([" ".join(words), " ".join(words[1:])])
+            rows["machine_summaries"].append(
+                [" ".join(words[:one] + other[one:]) + f" {i}" for i, one in enumerate(kept)]
+            )
+            rows["relevance"].append([3.0] * 6 if n == 0 else [5 * one / 8 for one in kept])
+        return rows
 
 
 TASKS = {
@@ -247,7 +270,7 @@ TASKS = {
     for task in (
         TinyClassification, TinyF1Classification, TinyBinaryClassification, TinySTS, TinyPairs, TinyPairsF1,
         TinyPairsAccuracy, TinyClustering,
-        TinyClusteredSets, TinyRetrieval, TinyReranking, TinyFirstHit, TinyLanguages, TinySummaries,
+        TinyClusteredSets, TinyRetrieval, TinyReranking, TinyFirstHit, TinyLanguages, TinySummaries, TinyBitexts,
         TinyBlank, TinyBlankClassification, TinyNull, TinyNumbers, TinyUnlabelled, TinyNullSets, TinyNullRetrieval,
     )
 }  # fmt: skip

@@ -98,7 +98,7 @@ def test_without_any_confirmed_task_there_is_no_answer(plan, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("tasks", "message"),
     [
-        (Suite(("TinySTS", "TinySummaries")), "TinySummaries cannot be confirmed; type: must be one of"),
+        (Suite(("TinySTS", "TinyBitexts")), "TinyBitexts cannot be confirmed; type: must be one of"),
         (Suite(("TinySTS",), confirmation_split="confirmatoin"), "must be one of confirmation, selection"),
     ],
 )

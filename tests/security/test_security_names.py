@@ -51,6 +51,7 @@ def quoted(text: str) -> str:
         ["search", "checkpoints=hub", f"tasks.names=[{quoted(HOSTILE)}]"],
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_an_error_that_quotes_a_hostile_name_is_one_line_with_the_name_escaped(words, tmp_path, capsys):
     assert main(words) == 2
     out, err = capsys.readouterr()

@@ -110,6 +110,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize(("run", "file", "entry", "reader"), PLACES, ids=[f"{f}:{e}" for _, f, e, _ in PLACES])
+@pytest.mark.slow_but_every(3)
 def test_a_name_that_leads_out_of_the_run_moves_and_reads_nothing(study, capsys, run, file, entry, reader):
     path = Path(run, file)
     if file == "pulls.jsonl":

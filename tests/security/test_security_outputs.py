@@ -48,6 +48,7 @@ def victim(here, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("text", PLACES)
+@pytest.mark.slow_but_every(3)
 def test_a_shared_file_says_no_place_outside(text, victim, shared, train):
     shared("experiments/mine.yaml", f"# @package _global_\n{text.replace('VICTIM', str(victim))}\n")
     assert PLACES[text] in train("experiments=mine")

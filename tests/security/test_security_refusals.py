@@ -56,6 +56,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("words", WRONG, ids=lambda words: words[:80])
+@pytest.mark.slow_but_every(3)
 def test_a_refusal_comes_before_anything_is_made(words, train):
     assert WRONG[words] in train(*words.split(" "))
 
@@ -73,6 +74,7 @@ def test_a_refusal_comes_before_anything_is_made(words, train):
         ("train cache=false", "cache: must be text, got False"),
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_settings_that_no_class_declares_have_their_types_and_ceilings_too(words, said, refused):
     assert refused(*words.split(" ")).startswith(said)
 
@@ -118,6 +120,7 @@ def test_a_search_of_a_folder_without_models_leaves_none_behind(refused):
      "export to=x run=", "export run=x to=", "list runs=", "schedule from=", "schedule horizon.total=9 output=",
      "compare base=", "revisions output=", "train branch_from=", "compare runs=[a,"],
 )  # fmt: skip
+@pytest.mark.slow_but_every(4)
 def test_a_name_that_no_file_system_takes_is_refused_with_its_setting(words, refused):
     *before, last = words.split(" ")
     name = "x" * 300

@@ -139,6 +139,7 @@ def test_a_secret_on_a_command_line_is_refused_and_not_repeated(line, secret, tm
         "logger: {w: '${oc.create:{a:[${oc.env:OTHER}]}}'}",
     ],
 )
+@pytest.mark.slow_but_every(3)
 def test_a_secret_in_a_file_is_refused_and_not_repeated(text, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr("tl_search.cli.launch.launch", lambda line, jobs: 0)  # so that what is not refused ends at once
     (tmp_path / "experiments").mkdir()

@@ -127,6 +127,7 @@ STUDIES = {
 
 
 @pytest.mark.parametrize(("text", "said"), STUDIES.values(), ids=STUDIES)
+@pytest.mark.slow_but_every(3)
 def test_a_shared_study_lets_nothing_run(text, said, shared, train):
     shared("../evil.yaml", "seed: 3\n")
     shared("evil.py", "open('MARKER', 'w')\n")

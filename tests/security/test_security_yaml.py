@@ -28,6 +28,7 @@ YAML = {
 
 
 @pytest.mark.parametrize("kind", YAML)
+@pytest.mark.slow_but_every(3)
 def test_yaml_that_no_program_of_ours_wrote_is_one_line(study, capsys, kind):
     content, said = YAML[kind]
     data = content if isinstance(content, bytes) else content.encode()

@@ -81,6 +81,7 @@ def test_workers_that_prepare_batches_ahead_change_stage_at_the_very_step(whole,
 
 
 @pytest.mark.parametrize(("step", "workers"), [(3, 0), (5, 0), (7, 2), (9, 0), (11, 0)])
+@pytest.mark.slow_but_every(2)
 def test_a_restore_in_mid_stage_has_every_weight_and_data_parameter_at_once(whole, tmp_path, step, workers):
     run, witness = tmp_path / "run", Witness()
     with pytest.raises(PowerCut):

@@ -82,6 +82,7 @@ def test_a_signal_while_lightning_starts_ends_the_run_at_once(tmp_path, number, 
 
 @pytest.mark.parametrize("hook", ["on_train_end", "teardown"])
 @pytest.mark.parametrize(("number", "raised", "code"), ENDS)
+@pytest.mark.slow_but_every(3)
 def test_a_signal_after_the_last_step_is_heeded_once_the_run_is_done(
     finished, tmp_path, capfd, number, raised, code, hook
 ):

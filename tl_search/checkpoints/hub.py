@@ -233,6 +233,15 @@ class HubCheckpoints:
                 hub.cache.leave()
         return here
 
+    def licence(self) -> str | None:
+        """What the model's card names as its licence; None where it names none, or the Hub cannot be asked."""
+        try:
+            info = self._hub.asked("its licence", lambda api: api.model_info(self._hub.name))
+        except (ValueError, OSError):
+            return None
+        named = getattr(info.card_data, "license", None)
+        return named if isinstance(named, str) else None
+
     def shape(self) -> ModelShape:
         name = self.revisions()[-1].name
         hub, commit = self._hub_of(name), self._refs[name].commit

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from tl_search.export.check import VECTOR, check, examples
-from tl_search.export.cut import cut_for, save_cut
-from tl_search.export.sentence_model import write
+from tl_search.export.cut import cut_for, cut_for_window, save_cut
+from tl_search.export.sentence_model import Window, write
 from tl_search.export.tokenizer import save_tokenizer
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.readout import RAW, Readout
@@ -84,23 +84,29 @@ def export(
     probe = Probe(load_model(source, torch.float32), exact)
     if layer not in probe.every_layer:
         raise ValueError(f"arm: must have a layer of 0..{probe.every_layer[-1]}, got {layer}")
-    if readout.form.of_window:
-        raise ValueError(f"arm: the readout {readout.name} takes several layers, and only those of one can be exported")
     whole, longest = len(probe.anatomy.blocks), min(exact.max_length, probe.position_limit or exact.max_length)
     compared, fitted = examples(longest), None
+    layers = readout.layers(layer)
     with ProbeSession(ProbeConfig("cpu")) as session:
-        expected = column_vectors(revision, source, compared, exact, session)[layer]
+        states = column_vectors(revision, source, compared, exact, session)
+        expected = states[layer]
         if not readout.is_raw:
-            fitted = fit(readout, [column_vectors(revision, source, texts, exact, session)[layer]])
-            expected = fitted([expected])
-    cut = cut_for(layer, probe.model, probe.anatomy, exact.final_norm)
+            known = column_vectors(revision, source, texts, exact, session)
+            fitted = fit(readout, [known[one] for one in layers])
+            expected = fitted([states[one] for one in layers])
+    window = None
+    if readout.form.of_window:
+        window = Window(layers, tuple(one for one in layers if probe.anatomy.normed(one, exact.final_norm)))
+        cut = cut_for_window(layers)
+    else:
+        cut = cut_for(layer, probe.model, probe.anatomy, exact.final_norm)
     with tempfile.TemporaryDirectory(prefix="tl-export-") as aside, write_dir(to) as folder:
         try:
             with quiet():
                 save_cut(probe.model, probe.anatomy, cut, Path(aside))
             save_tokenizer(load_tokenizer(source), exact, Path(aside))
-            write(Path(aside), cut, exact, longest, probe.width, folder, fitted)
-            apart = check(folder, expected, compared)
+            write(Path(aside), cut, exact, longest, probe.width, folder, fitted, window)
+            apart = check(folder, expected, compared, window is not None)
         except ValueError:
             raise
         except Exception as error:  # of the libraries that build the model from what was written

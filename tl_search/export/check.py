@@ -28,7 +28,7 @@ def examples(longest: int) -> list[str]:
     return [*TEXTS, _LONG * (1 + 4 * longest // len(_LONG))]
 
 
-def check(folder: Path, expected: np.ndarray, compared: list[str]) -> float:
+def check(folder: Path, expected: np.ndarray, compared: list[str], window: bool) -> float:
     """How far the folder's vectors are from the expected ones, relative to the longest of them.
 
     Writes the first text and its vector beside the model, so that a version of sentence-transformers which reads the
@@ -36,11 +36,12 @@ def check(folder: Path, expected: np.ndarray, compared: list[str]) -> float:
 
     Args:
         expected: Vectors (text, width) of the probe, in float32.
+        window: As for `encode`.
 
     Raises:
         ValueError: further than rounding explains.
     """
-    found = encode(folder, compared)
+    found = encode(folder, compared, window)
     scale = float(np.linalg.norm(expected, axis=1).max()) or 1.0
     apart = float(np.abs(found - expected).max()) / scale if found.shape == expected.shape else float("inf")
     if not apart <= TOLERANCE:

@@ -61,6 +61,11 @@ def cut_for(layer: int, model: Any, anatomy: Anatomy, final_norm: FinalNorm) -> 
     return Cut(min(layer + 1, len(anatomy.blocks)), index)
 
 
+def cut_for_window(window: range) -> Cut:
+    """The smallest cut that has all layers of a window: their states are taken between the blocks, not at the end."""
+    return Cut(max(window[-1], 1))
+
+
 @torch.no_grad()
 def _index(layer: int, model: Any, anatomy: Anatomy) -> int | None:
     """Which of `hidden_states` the layer is. Found by trial: most models count from the embeddings, Mamba does not."""

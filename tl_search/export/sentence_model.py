@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,19 @@ _POOLINGS = {
 }
 
 
+@dataclass(frozen=True)
+class Window:
+    """The layers that a readout takes together.
+
+    Args:
+        layers: Of the cut model.
+        normed: Those of them to which the final norm is applied.
+    """
+
+    layers: Sequence[int]
+    normed: Sequence[int]
+
+
 def write(
     cut_model: Path,
     cut: Cut,
@@ -31,6 +46,7 @@ def write(
     width: int,
     folder: Path,
     readout: Map | None = None,
+    window: Window | None = None,
 ) -> None:
     """Write the folder.
 
@@ -42,6 +58,7 @@ def write(
         width: Of a state of the model.
         folder: Exists and is empty.
         readout: What is done with a vector; None: nothing.
+        window: Of the readout; None: it takes one layer.
     """
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer import modules as parts
@@ -54,14 +71,24 @@ def write(
     if extraction.prompt:
         prompts = {"prompts": {"text": extraction.prompt}, "default_prompt_name": "text"}
     with quiet():
-        modules = [
-            parts.Transformer(str(cut_model), max_seq_length=longest, **read),
-            parts.Pooling(width, _POOLINGS[extraction.pooling]),
-            *([parts.Normalize()] if extraction.normalise else []),
-            *([_dense(readout)] if readout else []),
-        ]
+        if window is None:
+            first = [
+                parts.Transformer(str(cut_model), max_seq_length=longest, **read),
+                parts.Pooling(width, _POOLINGS[extraction.pooling]),
+                *([parts.Normalize()] if extraction.normalise else []),
+            ]
+        else:
+            first = [_window(cut_model, window, extraction, longest)]
+        modules = [*first, *([_dense(readout)] if readout else [])]
         model = SentenceTransformer(modules=modules, device="cpu", **prompts)
         model.save_pretrained(str(folder), create_model_card=False)
+
+
+def _window(cut_model: Path, window: Window, extraction: Extraction, longest: int) -> Any:
+    from tl_search.export.layer_window import LayerWindow
+
+    how: dict[str, Any] = {"pooling": extraction.pooling.value, "unit": extraction.normalise}
+    return LayerWindow(str(cut_model), window=window.layers, normed=window.normed, max_seq_length=longest, **how)
 
 
 def _dense(readout: Map) -> Any:
@@ -72,10 +99,14 @@ def _dense(readout: Map) -> Any:
     return Dense(weights.shape[1], len(weights), True, torch.nn.Identity(), weights, bias)
 
 
-def encode(folder: Path, texts: list[str]) -> np.ndarray:
-    """The vectors (text, width) that a folder gives to somebody who loads it."""
+def encode(folder: Path, texts: list[str], window: bool = False) -> np.ndarray:
+    """The vectors (text, width) that a folder gives to somebody who loads it.
+
+    Args:
+        window: Whether it has a `LayerWindow`, which the library imports only where it is told to trust.
+    """
     from sentence_transformers import SentenceTransformer
 
     with quiet():
-        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=window)
         return model.encode(texts, show_progress_bar=False, convert_to_numpy=True)

@@ -152,16 +152,18 @@ class Workload:
         tasks: Number of tasks, >= 1.
         texts: Number of texts of a task, >= 1; no two tasks share any.
         characters: Mean number of characters of a text, >= 1.
+        readouts: Number of readouts of every layer, raw vectors included, >= 1.
     """
 
     tasks: int = 7
     texts: int = 2000
     characters: int = 200
+    readouts: int = 1
 
-    DECIDES: ClassVar = {"free": "tasks texts characters"}
+    DECIDES: ClassVar = {"free": "tasks texts characters readouts"}
 
     def __post_init__(self) -> None:
-        between(1, 10**9, tasks=self.tasks, texts=self.texts, characters=self.characters)
+        between(1, 10**9, tasks=self.tasks, texts=self.texts, characters=self.characters, readouts=self.readouts)
 
     def sizes(self) -> dict[str, TaskSize]:
         """By the name of a task, as cost tables take it."""

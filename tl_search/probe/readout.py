@@ -48,10 +48,9 @@ class Map:
 
     @property
     def linear(self) -> tuple[np.ndarray, np.ndarray]:
-        """The same as a linear layer: weights (rank, dimension) and a bias (rank,). Raises ValueError for a mean."""
-        if self.summed != 1:
-            raise ValueError("a mean of layers is no linear map of one vector")
-        turn = np.eye(len(self.centre)) if self.rotation is None else self.rotation
+        """The same as a linear layer of all layers side by side: weights (rank or width, dimension) and a bias."""
+        width = len(self.centre) // self.summed
+        turn = np.tile(np.eye(width), (self.summed, 1)) if self.rotation is None else self.rotation
         weights = (self.scale[:, None] * turn).T
         return weights, -weights @ self.centre
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from tl_search.errors.printable import printable
 from tl_search.plane.arm_name import ArmName
+from tl_search.plane.readout import Form
 from tl_search.report import sentences as say
 from tl_search.report.findings import Findings
 from tl_search.report.remarks import caveats
@@ -15,14 +16,15 @@ from tl_search.runs.searched_plane import SearchedPlane
 LEAST_VERSION = "6"  # of sentence-transformers: older ones do not read which hidden state is meant
 
 
-def render_card(findings: Findings, arm: ArmName, base: str | None, name: str) -> str:
+def render_card(findings: Findings, arm: ArmName, base: str | None, licence: str | None, name: str) -> str:
     """The text of README.md.
 
     Args:
         findings: Of the search.
         arm: What is exported.
         base: The repository on the Hub that the model is a part of; None for a model of one's own.
-        name: Of the folder, for the lines that load it.
+        licence: As the Hub spells it; None: none is named.
+        name: Of the folder or the repository, for the lines that load it.
     """
     import yaml
 
@@ -31,14 +33,13 @@ def render_card(findings: Findings, arm: ArmName, base: str | None, name: str) -
         "pipeline_tag": "feature-extraction",
         "tags": ["sentence-transformers", "feature-extraction", "sentence-similarity", "tl-search"],
     }
-    if base:
-        about["base_model"] = base
+    about |= {key: value for key, value in (("base_model", base), ("license", licence)) if value}
+    window = takes_window(findings.plane, arm)
     parts = [
         f"---\n{yaml.safe_dump(about, sort_keys=False)}---",
         f"# {_plain(findings.plane.model)}, {arm}",
         _what(findings, arm),
-        f"## Use\n\n```python\n{usage(name)}\n```\n\nIt needs sentence-transformers {LEAST_VERSION} or newer: older "
-        "versions may read another layer without saying so. `check_vector.json` has a text and its vector to compare.",
+        f"## Use\n\n```python\n{usage(name, window)}\n```\n\n{_needs(window)}",
         f"## How it was chosen\n\n{_how(findings, arm)}",
         _scores(findings, arm),
         "## How a text becomes a vector\n\n" + _settings(findings.plane.extraction),
@@ -46,12 +47,33 @@ def render_card(findings: Findings, arm: ArmName, base: str | None, name: str) -
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def usage(folder: str | Path) -> str:
-    """The lines that load an exported folder and embed a sentence."""
+def takes_window(plane: SearchedPlane, arm: ArmName) -> bool:
+    """Whether the arm's readout takes several layers, which no module of sentence-transformers does."""
+    return Form(plane.readouts[arm.readout]["form"]).of_window
+
+
+def usage(folder: str | Path, window: bool) -> str:
+    """The lines that load an exported folder and embed a sentence.
+
+    Args:
+        window: As `takes_window` says.
+    """
+    trust = ", trust_remote_code=True" if window else ""
     return (
         "from sentence_transformers import SentenceTransformer\n"
-        f'model = SentenceTransformer("{folder}")\n'
+        f'model = SentenceTransformer("{folder}"{trust})\n'
         'print(model.encode(["The best layer is rarely the last one."]).shape)'
+    )
+
+
+def _needs(window: bool) -> str:
+    package = (
+        " Its layers are taken together by `tl_search.export.layer_window.LayerWindow`: the package tl-search must be "
+        "installed, and sentence-transformers be allowed to import what is not its own. This folder holds no code."
+    )
+    return (
+        f"It needs sentence-transformers {LEAST_VERSION} or newer: older versions may read another layer without "
+        "saying so. `check_vector.json` has a text and its vector to compare." + package * window
     )
 
 

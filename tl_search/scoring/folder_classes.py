@@ -1,6 +1,6 @@
 """Makes mteb's task objects of a person's own folders. It imports mteb, which is slow: import it inside functions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,20 @@ class _Table(_Folder):
         """Read the files; mteb's arguments are meant for downloads."""
         if not self.data_loaded:
             columns = _COLUMNS[self.metadata.type]
-            tables = {split: Dataset.from_dict(read_rows(self.place, split, columns)) for split in self.splits}
-            self.dataset = DatasetDict(tables)
+            rows = {split: read_rows(self.place, split, columns) for split in self.splits}
+            if self.metadata.type == "Classification":
+                _number_two_words([table["label"] for table in rows.values()])
+            self.dataset = DatasetDict({split: Dataset.from_dict(table) for split, table in rows.items()})
             self.data_loaded = True
+
+
+def _number_two_words(columns: Iterable[list[Any]]) -> None:
+    """Make 0 and 1 of two labels that are words, in their order: mteb's average precision takes no words."""
+    columns = list(columns)
+    words = sorted({label for column in columns for label in column}, key=str)
+    if len(words) == 2 and all(isinstance(word, str) for word in words):
+        for column in columns:
+            column[:] = map(words.index, column)
 
 
 class _Search(_Folder):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import pearsonr, spearmanr
 
 from tl_search.scoring import replicates as measures
 from tl_search.scoring.clusterings import clustering
@@ -15,7 +16,7 @@ def _classification(part: Part) -> Items:
     if part.run.is_cross_validation:
         raise ValueError(f"tasks.names: {part.task.name} cannot be confirmed: it has no test split of its own")
     data, name = part.data(), part.task.main_score
-    labels = np.asarray(list(data[part.run.label_column_name]))
+    labels = np.asarray(data[part.run.label_column_name][:])
     heads = [measures.classification(name, labels, np.asarray(predicted)) for predicted in part.predictions()]
     runs = _heads(part, heads)
     return Items(part.names(data), None if runs else measures.over(np.mean, heads), runs=runs)
@@ -32,7 +33,7 @@ def _heads(part: Part, heads: Sequence[measures.Measure]) -> Runs | None:
     """
     table = part.splits()[part.run.train_split]
     drawn = part.heads
-    share = _share_of_labels(list(table[part.run.label_column_name]), drawn[0])
+    share = _share_of_labels(table[part.run.label_column_name][:], drawn[0])
     if len(heads) < 2 or share == 1:
         return None
     texts = part.names(table)
@@ -67,7 +68,7 @@ def _pair_classification(part: Part) -> Items:
     kinds = [*_PAIR_SCORES] if kind == "max" else [kind]
     data, column = part.data(), part.run.label_column_name
     table = data[0] if len(data) == 1 else data  # older tasks: all pairs in one row
-    labels = np.asarray(list(table[column]))
+    labels = np.asarray(table[column][:])
     predicted = part.predictions()
     fields = [_PAIR_SCORES[kind] for kind in kinds]
     scored = [np.asarray(predicted[field]) * (-1 if field.endswith("distances") else 1) for field in fields]
@@ -82,9 +83,30 @@ _STS_MAIN = tuple(f"{kind}{n}" for n in ("spearman", "pearson") for kind in ("",
 def _sts(part: Part) -> Items:
     kind, _, name = part.task.main_score.rpartition("_")
     data = part.data()
-    gold = np.asarray(list(data["score"]), dtype=np.float64)
+    gold = np.asarray(data["score"][:], dtype=np.float64)
     scores = np.asarray(part.predictions()[_PAIR_SCORES[kind or "similarity"]])
     return Items(part.names(data), measures.correlation(name, gold, scores))
+
+
+def _summarization(part: Part) -> Items:
+    """An item is a text with its summaries: the correlation of their scores with those that people gave them."""
+    kind, _, name = part.task.main_score.rpartition("_")
+    predicted, run = part.predictions(), part.run
+    given, scores = predicted["human_scores"], predicted[_PAIR_SCORES[kind or "similarity"]]
+    correlate = {"spearman": spearmanr, "pearson": pearsonr}[name]
+    found = [correlate(*both) for both in zip(given, scores, strict=True)]
+    # the evaluator of SummEval's first version takes the mean of correlations and their p-values
+    values = [np.mean(one) if run.evaluator.__name__.startswith("Deprecated") else one.statistic for one in found]
+    return Items(_summarized(part, given), measures.mean_of(np.asarray(values)))
+
+
+def _summarized(part: Part, given: Sequence[Sequence[float]]) -> tuple[str, ...]:
+    """The texts whose summaries were given these scores. mteb leaves out those in which all scores of a kind agree."""
+    data, run = part.data(), part.run
+    scale = run.max_score - run.min_score
+    rows = zip(data[run.text_column_name][:], data[run.relevancy_column_name][:], strict=True)
+    of_rows = ((str(text), (np.asarray(scores) - run.min_score) / scale) for text, scores in rows)
+    return tuple(next(text for text, scores in of_rows if np.array_equal(scores, one)) for one in given)
 
 
 _QUERY_SCORES = {
@@ -118,6 +140,7 @@ def _reciprocal_rank(found: Mapping[str, float], relevant: Mapping[str, int], cu
     return 1 / next(places, float("inf"))
 
 
+_SUMMARIES_MAIN = tuple(f"{kind}{name}" for name in ("spearman", "pearson") for kind in ("", "cosine_", "dot_"))
 _RANKED = (*_QUERY_SCORES, "mrr_at_")
 _PAIRED = tuple(f"{kind}_{name}" for name in measures.PAIRS for kind in ("max", *_PAIR_SCORES))
 
@@ -129,4 +152,5 @@ TYPES: Mapping[str, tuple[Callable[[Part], Items], tuple[str, ...]]] = {
     "Reranking": (_retrieval, _RANKED),
     "Retrieval": (_retrieval, _RANKED),
     "STS": (_sts, _STS_MAIN),
+    "Summarization": (_summarization, _SUMMARIES_MAIN),
 }

@@ -187,7 +187,7 @@ class Part:
         """What each row of a table is: what the task says that its rows are made of, else their texts."""
         origin = getattr(self.run, "item_column", None)
         known = [name for name in ([origin] if origin else text_columns(self.run)) if name in table[0]]
-        return tuple("\0".join(map(str, row)) for row in zip(*(list(table[name]) for name in known), strict=True))
+        return tuple("\0".join(map(str, row)) for row in zip(*(table[name][:] for name in known), strict=True))
 
 
 def joint_digest(names: Iterable[str]) -> str:

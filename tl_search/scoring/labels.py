@@ -1,6 +1,6 @@
 """Lets mteb's classification read a label column once, where it would ask the data set for it again and again.
 
-A column of a data set is read from its file whenever one of its values is asked for: 27,000 training labels take ten
+A column of a data set is read from its file value by value whenever it is asked for: 27,000 training labels take ten
 times longer to read, for every experiment of every cell, than everything else that a classifier does.
 """
 
@@ -10,26 +10,29 @@ import numpy as np
 
 
 def read_labels_once(task: Any) -> None:
-    """Change a classification task so that it measures and samples with labels in memory; its scores are the same."""
-    calculate, undersample = task._calculate_scores, task._undersample_data
-    column = task.label_column_name
+    """Change a classification task so that it draws, fits and measures with labels in memory; its scores are equal."""
+    experiment, undersample = task._run_experiment, task._undersample_data
     read: dict[int, _Labelled] = {}  # by the id of a table, which the value keeps alive
 
-    def sampled(table: Any, experiment: int, places: Any = None) -> Any:
+    def labelled(table: Any) -> _Labelled:
         if id(table) not in read:
-            read.clear()
-            read[id(table)] = _Labelled(table, column)
-        return undersample(read[id(table)], experiment, places)
+            read[id(table)] = _Labelled(table, task.label_column_name)
+        return read[id(table)]
 
-    task._calculate_scores = lambda labels, predicted: calculate(np.asarray(list(labels)), predicted)
-    task._undersample_data = sampled
+    def sampled(table: Any, number: int, places: Any = None) -> Any:
+        return undersample(labelled(table), number, places)
+
+    def run(drawn: Any, measured: Any, *vectors: Any, **options: Any) -> Any:
+        return experiment(_Labelled(drawn, task.label_column_name), labelled(measured), *vectors, **options)
+
+    task._undersample_data, task._run_experiment = sampled, run
 
 
 class _Labelled:
-    """A table whose label column is a list; all else is asked of the table."""
+    """A table whose label column is in memory; all else is asked of the table."""
 
     def __init__(self, table: Any, column: str) -> None:
-        self.table, self.column, self.labels = table, column, list(table[column])
+        self.table, self.column, self.labels = table, column, np.asarray(table[column][:])
 
     def __len__(self) -> int:
         return len(self.table)

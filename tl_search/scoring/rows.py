@@ -53,7 +53,7 @@ def check_classes(task: Any, data: Mapping[str, Any], split: str) -> None:
         table = data.get(name)
         if table is None or column not in _names(table) or not len(table):
             continue
-        labels = {repr(part) for value in table[column] for part in _parts(value)}
+        labels = {repr(part) for value in table[column][:] for part in _parts(value)}
         if len(labels) == 1:
             raise ValueError(
                 f"{task.metadata.name}: split {name}, column {column}: must have at least two classes, got only "

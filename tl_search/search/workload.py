@@ -18,12 +18,14 @@ class Work:
         texts: Texts that are embedded, each once.
         assumed: The tasks whose texts are not known, so that their numbers are those of `work.*`.
         chosen: Whether tasks were chosen.
+        readouts: How many arms a layer is, of each revision.
     """
 
     sizes: Mapping[str, TaskSize]
     texts: int
     assumed: tuple[str, ...]
     chosen: bool
+    readouts: int = 1
 
 
 def work_of(suite: Suite | None, otherwise: Workload, folder: Path) -> Work:
@@ -39,11 +41,11 @@ def work_of(suite: Suite | None, otherwise: Workload, folder: Path) -> Work:
     """
     if suite is None:
         sizes = otherwise.sizes()
-        return Work(sizes, otherwise.tasks * otherwise.texts, tuple(sizes), False)
+        return Work(sizes, otherwise.tasks * otherwise.texts, tuple(sizes), False, otherwise.readouts)
     known, others = suite.texts_here(folder)
     counted = SuiteTexts(tuple(task for task, _ in known), {task.name: texts for task, texts in known})
     characters = otherwise.texts * otherwise.characters
     assumed = {name: TaskSize(kind, otherwise.texts, characters, (name,)) for name, kind in others.items()}
     texts = sum(len(part) for part in counted.parts.values()) + len(assumed) * otherwise.texts
     sizes = {**counted.sizes(), **assumed}
-    return Work({name: sizes[name] for name in suite.tasks}, texts, tuple(assumed), True)
+    return Work({name: sizes[name] for name in suite.tasks}, texts, tuple(assumed), True, otherwise.readouts)

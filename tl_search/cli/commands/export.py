@@ -1,5 +1,6 @@
 """`tl export`: writes an arm, by default the answer of a search, as a model that sentence-transformers loads."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,15 +38,26 @@ class ExportPlan:
     texts: tuple[str, ...]
     extraction: Extraction
     to: Path
+    overwrite: bool
+    licence: str | None
+    hub: str | None
+
+    @property
+    def remote(self) -> str | None:
+        """What is exchanged with the Hub, beside the checkpoints."""
+        return self.hub
 
 
 def plan(parts: Mapping[str, Any]) -> ExportPlan:
     """What to export. Raises ValueError."""
     from tl_search.export.arm import is_export
+    from tl_search.export.publish import check_target
     from tl_search.report.findings import read_findings
 
     run, to = (Path(convert(parts[key], str, key)) for key in ("run", "to"))
     overwrite, arm_name = convert(parts["overwrite"], bool, "overwrite"), convert(parts["arm"], str | None, "arm")
+    hub = convert(parts["push_to_hub"], str | None, "push_to_hub")
+    licence = _licence(convert(parts["license"], str | None, "license"))
     if not run.is_dir():
         raise ValueError(f"run: {no_folder(run)}")
     if not RunPaths(run).is_search:
@@ -62,12 +74,19 @@ def plan(parts: Mapping[str, Any]) -> ExportPlan:
     plain = {key: value for key, value in findings.plane.extraction.items() if key not in ("padding", "positions")}
     source = _source(run)
     readout = construct(Readout, dict(findings.plane.readouts[arm.readout]))
-    if readout.form.of_window:
-        raise ValueError(f"arm: the readout of {arm} takes several layers, and only those of one can be exported")
     fitted = findings.plane.fitted_on
     texts = () if readout.is_raw or fitted is None else fitted.read(run)
     revision, extraction = _still_there(source, wanted), construct(Extraction, plain)
-    return ExportPlan(findings, source, revision, arm, readout, texts, extraction, to)
+    if hub is not None:
+        check_target(hub)
+    return ExportPlan(findings, source, revision, arm, readout, texts, extraction, to, overwrite, licence, hub)
+
+
+def _licence(given: str | None) -> str | None:
+    """What the Hub takes for a licence: a short word such as apache-2.0."""
+    if given is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{0,39}", given):
+        raise ValueError(f"license: must be a licence as the Hub names them, such as apache-2.0, got {given!r}")
+    return given
 
 
 def _arm(findings: "Findings", given: str | None) -> ArmName:
@@ -116,15 +135,29 @@ def execute(plan: ExportPlan, folder: Path, config: DictConfig) -> int:
     """Write the folder, and print what it is and the lines that load it."""
     from tl_search.checkpoints.hub import HubCheckpoints
     from tl_search.export.arm import export
-    from tl_search.report.model_card import render_card, usage
+    from tl_search.export.publish import claim, upload
+    from tl_search.report.model_card import render_card, takes_window, usage
 
-    base = plan.source.model if isinstance(plan.source, HubCheckpoints) else None
-    card, source = render_card(plan.findings, plan.arm, base, plan.to.name), plan.source.fetch(plan.revision)
+    if plan.hub is not None:
+        claim(plan.hub, plan.overwrite)
+    base, licence = None, plan.licence
+    if isinstance(plan.source, HubCheckpoints):
+        base, licence = plan.source.model, licence or plan.source.licence()
+    name = plan.hub or plan.to.name
+    card, source = render_card(plan.findings, plan.arm, base, licence, name), plan.source.fetch(plan.revision)
     done = export(source, plan.revision, plan.arm.layer, plan.extraction, card, plan.to, plan.readout, plan.texts)
     readout = "" if plan.arm.is_raw else f" with the readout {plan.arm.readout}"
+    loading = usage(done.folder, takes_window(plan.findings.plane, plan.arm))
+    if plan.hub is not None:
+        try:
+            address = upload(plan.hub, done.folder, f"{plan.arm} of {plan.findings.plane.model}")
+        except (ValueError, OSError) as error:
+            again = f"{done.folder} is whole; overwrite=true uploads it, or `hf upload {plan.hub} {done.folder} .`"
+            raise type(error)(f"{error}; {again}") from error
+        print(f"{address}: uploaded")
     print(
         f"{done.folder}: layer {plan.arm.layer} of {plan.revision.name}{readout}, {done.blocks} of {done.whole} "
-        f"blocks; its vectors are those of the search to {done.apart:.0e} of their length\n\n{usage(done.folder)}"
+        f"blocks; its vectors are those of the search to {done.apart:.0e} of their length\n\n{loading}"
     )
     return DONE
 
@@ -139,10 +172,11 @@ COMMAND = Command(
         ("tl export runs/search/RUN to=best-model", "export the answer of a search"),
         ("tl export runs/search/RUN to=other arm=step1000:5", "export another arm of its plane"),
         ("tl export runs/search/RUN to=best-model overwrite=true", "replace an earlier export"),
+        ("tl export runs/search/RUN to=best-model push_to_hub=me/best-model", "upload it to the Hub as well"),
     ),
     bare=("run={}",),
     plan=plan,
     execute=execute,
-    settings=("run", "to", "arm", "overwrite"),
+    settings=("run", "to", "arm", "overwrite", "license", "push_to_hub"),
     makes_run=False,
 )

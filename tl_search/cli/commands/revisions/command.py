@@ -209,13 +209,18 @@ def _explained(plan: RevisionsPlan) -> list[str]:
         tasks = f"for {len(work.sizes)} tasks, whose {work.texts:,} texts were counted"
     limits = [f"budget.{name}={value:g}" for name, value in vars(budget).items() if value is not None]
     sentences = (
-        "Arms are pairs of a revision and a layer; layer 0 is the token embeddings.",
+        _arms(work.readouts),
         f"Times are those of the cost table by which a search decides, {tasks}: for scoring all arms, all layers of "
         f"one revision, and at most with {' and '.join(limits) or 'no budget'}. The confirmation is not in them.",
         "Also assumed are the speed of the machine (costs.*), the size of metrics, and, of models without a known size "
         "of their files, 2 bytes for each parameter.",
     )
     return ["", *(line for sentence in sentences for line in textwrap.wrap(sentence, WIDTH))]
+
+
+def _arms(readouts: int) -> str:
+    each = "pairs of a revision and a layer" if readouts == 1 else f"a revision, a layer and one of {readouts} readouts"
+    return f"Arms are {each}; layer 0 is the token embeddings."
 
 
 COMMAND = Command(

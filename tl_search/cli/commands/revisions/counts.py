@@ -20,8 +20,8 @@ class Counts:
     """Of one model, or of several together. Seconds are those of the cost table.
 
     Args:
-        blocks: Arms without the embedding layer: revisions × blocks.
-        arms: Arms with it: revisions × (blocks + 1).
+        blocks: Arms without the embedding layer: revisions × blocks × readouts.
+        arms: Arms with it: revisions × (blocks + 1) × readouts.
         download: Bytes of all revisions' weights.
         scratch: Bytes of the weights that must be there at one time.
         embeddings: Bytes of all vectors.
@@ -56,18 +56,19 @@ def counted(
     if sizes is None:
         return None
     table, layers = costs.table(sizes.parameters, work.sizes), sizes.blocks + 1
+    scored = layers * work.readouts
     weights = sizes.bytes or HALF * sizes.parameters
     return Counts(
         revisions=number,
-        blocks=number * sizes.blocks,
-        arms=number * layers,
+        blocks=number * sizes.blocks * work.readouts,
+        arms=number * scored,
         download=number * weights,
         scratch=min(number, AT_ONCE) * weights,
         embeddings=number * layers * sizes.width * VECTOR * work.texts,
         metrics=number * layers * METRIC_BYTES,
-        exhaustive=table.exhaustive(number, layers).total,
-        one=table.exhaustive(1, layers).total,
-        budget=budget.most(table, number, layers) if number else 0.0,
+        exhaustive=table.exhaustive(number, scored).total,
+        one=table.exhaustive(1, scored).total,
+        budget=budget.most(table, number, scored) if number else 0.0,
     )
 
 
