@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import only_loopback
 import pytest
 from hypothesis import settings
 
@@ -63,6 +64,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert main(["train", *TINY]) == 0
         run = only_run().resolve()
     return run
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loopback_only() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        only_loopback.close_the_door(patch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_asked(loopback_only: None) -> Iterator[None]:
+    """A test that asks the network fails, also where a library makes do with the refusal."""
+    yield
+    assert not (hosts := only_loopback.asked()), f"the network was asked for {', '.join(hosts)}"
 
 
 @pytest.fixture(autouse=True)

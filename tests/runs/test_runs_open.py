@@ -1,5 +1,6 @@
 """What a notebook sees of a run: `tl_search.open_run`."""
 
+import shutil
 import subprocess
 import sys
 
@@ -28,11 +29,22 @@ def test_a_search_gives_its_plane_scores_pulls_and_result(old_runs):
 def test_scores_are_one_row_per_cell_in_points(old_runs):
     (folder,) = (old_runs / "runs/search").iterdir()
     scores = tl_search.open_run(folder).scores()
-    assert list(scores.columns) == ["model", "revision", "step", "layer", "task", "split", "score"]
+    assert list(scores.columns) == ["model", "revision", "step", "layer", "readout", "task", "split", "score"]
     assert len(scores) == 1
     (row,) = scores.itertuples()
-    assert (row.revision, row.step, row.layer, row.split) == ("step6", 6, 2, "confirmation")
+    assert (row.revision, row.step, row.layer, row.readout, row.split) == ("step6", 6, 2, "raw", "confirmation")
     assert row.score == pytest.approx(61.53, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "stranger", ["step9/layer_002", "step6/layer_009", "step6/layer_002-whitened", "step6/layer_x"]
+)
+def test_scores_of_arms_that_are_not_on_the_plane_are_left_out_and_told(old_runs, caplog, stranger):
+    (folder,) = (old_runs / "runs/search").iterdir()
+    (place,) = (folder / "scores").iterdir()
+    shutil.copytree(place / "step6/layer_002", place / stranger, dirs_exist_ok=True)
+    assert len(tl_search.open_run(folder).scores()) == 1
+    assert f"scores of arms that are not on the plane: 1, as in {place.name}/{stranger}" in caplog.text
 
 
 def test_a_training_run_gives_its_revisions_and_models(old_runs):

@@ -11,6 +11,9 @@ from tl_search.checkpoints.folder import FolderCheckpoints
 from tl_search.cli.main import main
 from tl_search.probe.loading import load_tokenizer
 from tl_search.runs import index
+from tl_search.runs.record import Done
+from tl_search.runs.searched_plane import SearchedPlane
+from tl_search.search.finished import what_is_lost
 from tl_search.search.trajectory import Trajectory
 
 SHAPES = {
@@ -151,7 +154,64 @@ def test_decisions_of_another_shape_name_their_line(tmp_path, shape):
         Trajectory(tmp_path, "model", "ucb", 1.0)
 
 
-@pytest.mark.slow_but_one
+def of_another_search(text: str) -> str:
+    state = json.loads(text)
+    state["trajectory"][1]["arm"] = state["trajectory"][0]["arm"]
+    return json.dumps(state)
+
+
+def older(text: str) -> str:
+    state = json.loads(text)
+    del state["trajectory"][-1]
+    return json.dumps(state)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (None, "missing"),
+        (lambda text: "", "damaged, not JSON"),
+        (of_another_search, "is not of this search, see pulls.jsonl; remove it and repeat the command"),
+        (older, "is not of this search, see pulls.jsonl; remove it and repeat the command"),
+    ],
+)
+def test_a_summary_that_is_not_of_the_decisions_is_lost_and_no_reader_believes_it(study, capsys, change, told):
+    path, run = Path(SEARCH, "bandit_state.json"), Path(SEARCH)
+    assert what_is_lost(run, Done.read(run)) is None
+    text = path.read_text()
+    path.unlink()
+    if change is not None:
+        path.write_text(change(text))
+    assert f"{path}: {told}" in what_is_lost(run, Done.read(run))  # so the search is repeated, from the ledger
+    assert main(["report", SEARCH]) == 2
+    said = capsys.readouterr().err
+    assert f"{path}: {told}" in said
+    assert said.count("\n") == 1
+
+
+def of_version(path: Path, version: str) -> None:
+    record = json.loads(path.read_text())
+    record["versions"]["tl-search"] = version
+    path.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize(("version", "told"), [("99.0", "is of tl_search 99.0, newer than"), ("x", "which is none")])
+def test_a_search_of_a_newer_version_is_not_gone_on_with(study, version, told):
+    of_version(Path(SEARCH, "plane.json"), version)
+    with pytest.raises(ValueError, match=rf"^run: {SEARCH} .*{told}"):
+        SearchedPlane.read(Path(SEARCH)).begin(Path(SEARCH))
+
+
+@pytest.mark.slow
+def test_a_training_of_a_newer_version_is_not_gone_on_with(study, capsys):
+    of_version(Path(TRAINING, "run.json"), "99.0")
+    Path(TRAINING, "DONE.json").unlink()
+    before = {path: path.stat().st_mtime_ns for path in Path(TRAINING, "checkpoints").rglob("*")}
+    assert main(["train", f"resume={TRAINING}", "data.corpus.path=text", "trainer.max_steps=7"]) == 2
+    assert "is of tl_search 99.0, newer than" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in Path(TRAINING, "checkpoints").rglob("*")} == before
+
+
 @pytest.mark.slow_but_one
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_finished_training_writes_its_pointers_again_and_says_so(study, capsys, shape):

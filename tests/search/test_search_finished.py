@@ -81,6 +81,11 @@ def test_a_longer_training_is_another_plane(tiny, tmp_path, monkeypatch, capsys)
     assert Outcome.read(again).final_last.arm.revision == "step6"
 
 
+def of_fewer_decisions(run):
+    state = json.loads((run / "bandit_state.json").read_text())
+    return json.dumps({**state, "trajectory": state["trajectory"][:-1]})
+
+
 @pytest.mark.slow
 def test_what_a_finished_search_has_lost_of_its_answer_is_made_again_from_the_ledger(study, tmp_path, count):
     assert search() == 0
@@ -91,7 +96,9 @@ def test_what_a_finished_search_has_lost_of_its_answer_is_made_again_from_the_le
         result.unlink,
         lambda: result.write_text("{}"),
         lambda: result.write_text(json.dumps({**before, "pulls": 1})),
+        (run / "bandit_state.json").unlink,
         lambda: (run / "bandit_state.json").write_text("["),
+        lambda: (run / "bandit_state.json").write_text(of_fewer_decisions(run)),
         lambda: shutil.rmtree(run / "scores"),
     ):
         lose()

@@ -1,7 +1,9 @@
 """A search over readouts: whom it compares, what it fits on, and what is done anew where a fit is lost."""
 
+import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from scoring.tiny_tasks import TinyPairs, metadata
@@ -9,6 +11,7 @@ from scoring.tiny_tasks import TinyPairs, metadata
 from tl_search.figures.style import LIGHT
 from tl_search.plane.arm_name import ArmName
 from tl_search.plane.readout import RAW, Form, Readout, Readouts
+from tl_search.probe.measuring.config import Columns, MetricsConfig
 from tl_search.report.findings import read_findings
 from tl_search.report.pictures import draw_plane
 from tl_search.report.sentences import gain_sentences, readouts, rivals
@@ -40,6 +43,12 @@ def test_the_plane_has_every_layer_of_every_readout_and_names_what_they_were_fit
     assert plane.fitted_on.texts == 40
     assert not plane.fitted_on.among_scored
     assert "40 texts, none of which is scored" in readouts(plane)
+
+
+def test_scores_say_of_which_readout_they_are(found):
+    scores = open_run(found / "run").scores()
+    assert set(scores["readout"]) > {"raw"}
+    assert set(scores["readout"]) <= {"raw", "whitened-rank8", "joined-rank8-window2"}
 
 
 def test_the_whole_final_column_is_scored_and_raw_is_the_baseline(found):
@@ -151,6 +160,24 @@ def test_a_file_of_texts_that_cannot_be_used_is_one_line(tmp_path, content, told
 def test_a_suite_without_training_texts_names_the_setting(tiny, tmp_path):
     with pytest.raises(ValueError, match=r"readout\.texts=FILE, or set readout=\[raw\]"):
         fitted_readouts(SETTINGS, lambda: {"TinySTS": ()}, [], 2, tmp_path)
+
+
+MEASURED = MetricsConfig(columns=Columns.opened, measures={"rankme": {}})
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"readout": replace(SETTINGS, texts=Path("/nowhere/own.txt"))}, "readout.texts: /nowhere/own.txt: No such"),
+        ({"readout": SETTINGS, "tasks": Suite(("TinySTS",))}, "readout: is fitted on texts of training splits"),
+        ({"metrics": MEASURED, "tasks": Suite(("TinySTS",))}, "tasks: metrics are measured on texts of training"),
+        ({"readout": Readouts({"m": Readout(Form.mean, window=4)})}, "readout.entries: the window of mean-window4"),
+    ],
+)
+def test_a_search_that_lacks_texts_or_layers_begins_with_that(plan, tmp_path, parts, told):
+    with pytest.raises(ValueError, match=rf"^{re.escape(told)}"):
+        run_search(plan(**parts), tmp_path / "run")
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

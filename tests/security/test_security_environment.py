@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tl_search.cli import main as cli
 from tl_search.cli.main import main
 
 DECIDING = ("HF_ENDPOINT", "hf_endpoint", "HTTPS_PROXY", "WANDB_BASE_URL", "SSL_CERT_FILE", "LD_PRELOAD", "TL_PLUGINS")
@@ -83,3 +84,16 @@ def test_the_hub_itself_is_not_named_nor_is_a_server_that_nothing_comes_from(mon
     monkeypatch.delenv("HF_HUB_OFFLINE")
     assert main(["schedule", "horizon.total=9"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_the_hubs_client_tells_nothing_of_this_machine_unless_the_person_says_so(monkeypatch, capsys):
+    def seen():
+        told = []
+        monkeypatch.setattr(cli, "_ended", lambda words: told.append(os.environ["HF_HUB_DISABLE_TELEMETRY"]) or 0)
+        assert main(["list"]) == 0
+        return told[0], os.environ.get("HF_HUB_DISABLE_TELEMETRY")
+
+    monkeypatch.delenv("HF_HUB_DISABLE_TELEMETRY", raising=False)
+    assert seen() == ("1", None)
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "0")
+    assert seen() == ("0", "0")

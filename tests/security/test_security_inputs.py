@@ -84,6 +84,19 @@ def test_damaged_weights_of_a_run_are_refused_when_they_are_fetched(study, name)
         source.fetch(revision)
 
 
+def test_a_flipped_bit_is_seen_in_a_folder_that_was_copied_out_of_a_run(study, tmp_path):
+    for name in ("step4", "step6"):
+        shutil.copytree(RUN / "revisions" / name, tmp_path / "copied" / name)
+    last = tmp_path / "copied" / "step6"
+    put(last / WEIGHTS, flipped)
+    source = FolderCheckpoints(str(last.parent))
+    revision = source.revisions()[-1]
+    with pytest.raises(DamagedError, match=rf"step6/{WEIGHTS}: its sha256 differs from MANIFEST"):
+        source.fetch(revision)
+    (last / "MANIFEST.json").write_text('{"files": null}')  # as other programs may have one
+    assert source.fetch(revision) == last
+
+
 def overlapping(content: bytes) -> bytes:
     """Two tensors that claim the same bytes."""
     length = int.from_bytes(content[:8], "little")

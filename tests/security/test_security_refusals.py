@@ -1,6 +1,7 @@
 """What a library would find wrong only when it uses it is refused at once, and nothing is made: no empty folder."""
 
 import pytest
+from security.conftest import SMALL
 
 EARLY = "lightning.pytorch.callbacks.EarlyStopping"
 WRONG = {
@@ -90,6 +91,23 @@ def test_settings_that_no_class_declares_have_their_types_and_ceilings_too(words
 def test_a_node_of_another_kind_in_a_file_is_named(text, said, shared, train):
     shared("experiments/mine.yaml", f"# @package _global_\n{text}\n")
     assert train("experiments=mine").startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("tasks.selection_split=nope", "tasks.selection_split: "),
+        (
+            f"readout=[raw,mean] readout.entries.mean.window=9 readout.texts={__file__}",
+            "readout.entries: the window of mean-window9 must be <= 2",
+        ),
+        ("readout=[raw,whitened] readout.texts=/nowhere", "readout.texts: /nowhere: No such file"),
+        ("readout=[raw,whitened]", "readout: is fitted on texts of training splits, and none of "),
+        ("metrics=fast", "tasks: metrics are measured on texts of training splits, and none of "),
+    ],
+)
+def test_what_only_the_search_needs_is_seen_before_the_training(refused, words, said):
+    assert refused("run", *SMALL, "tasks.names=[StdlibHalvesPairClassification]", *words.split(" ")).startswith(said)
 
 
 def test_a_search_of_a_folder_without_models_leaves_none_behind(refused):

@@ -3,11 +3,13 @@
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from runs.conftest import old_runs  # noqa: F401  a fixture
+from training.tiny_run import PLAN
 
 from tl_search.cli.main import main
 from tl_search.runs import index, signed
@@ -16,9 +18,13 @@ from tl_search.runs.layout import RunPaths
 from tl_search.runs.states import newest_state, states_of, whole_state
 from tl_search.store.archives import check_archive
 from tl_search.store.manifest import NAME, write_manifest
+from tl_search.training.branch import Branch, OptimizerState
+from tl_search.training.families.pythia import Pythia
 from tl_search.training.full_state import load_state
 from tl_search.training.packed_text import mapped
 from tl_search.training.start import check_state
+from tl_search.training.state_fits import BRANCH, check_fits
+from tl_search.training.tokens import ByteTokenizer
 
 TRAINING = Path("runs/train/longer-9a5d7c9c")
 RESUME = ("train", f"resume={TRAINING}", "data.corpus.path=text")
@@ -45,9 +51,9 @@ def sign(folder: Path, **changed: object) -> None:
 
 
 def put(state: dict, place: str, value: object) -> None:
-    *way, last = place.split("/")
+    *way, last = (int(name) if name.isdigit() else name for name in place.split("/"))
     for name in way:
-        state = state[int(name)] if isinstance(state, list) else state[name]
+        state = state[name]
     if value is ...:
         del state[last]
     else:
@@ -101,17 +107,61 @@ def test_a_state_with_a_part_of_another_shape_is_refused(file, place, value):
     assert len(str(caught.value)) < 400
 
 
-DEEPER = [
-    ("loops/fit_loop/epoch_progress", None),
-    ("loops/fit_loop/epoch_loop.batch_progress", {}),
-    ("optimizer_states/0/param_groups", [{"lr": 1.0}]),
-    ("state_dict/model.gpt_neox.embed_in.weight", torch.zeros(3, 3)),
+def momentum() -> dict:
+    """The state of another optimizer, after a step."""
+    model = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), momentum=0.9)
+    model(torch.ones(2)).sum().backward()
+    optimizer.step()
+    return optimizer.state_dict()
+
+
+FIRST = "gpt_neox.embed_in.weight"
+OTHERS = [
+    (f"state_dict/model.{FIRST}", torch.zeros(3, 3), f"is of another model: {FIRST} is 3 × 3, must be 257 × 8"),
+    (f"state_dict/model.{FIRST}", ..., f"is of another model: {FIRST} is missing"),
+    ("state_dict/model.head", torch.zeros(1), "another model: head is 1, and the model has none of this name"),
+    ("state_dict", {"model.x": torch.zeros(1)}, "is missing; and 24 more"),
+    ("optimizer_states/0", momentum(), "this AdamW: it has dampening, momentum, nesterov, which are settings of"),
+    ("optimizer_states/0/param_groups/0/params", [0], r"its groups have \[1, 18\] weights, must have \[10, 18\]"),
+    ("optimizer_states/0/state/0/exp_avg", torch.zeros(3), "exp_avg of weight 0 is 3, must be 257 × 8"),
+    ("optimizer_states/0/state/0", None, ": damaged"),
+    ("optimizer_states/0/param_groups", [{"lr": 1.0}], "damaged, has no entry 'params'"),
 ]
 
 
-@pytest.mark.slow_but_one
-@pytest.mark.parametrize(("place", "value"), DEEPER, ids=[place for place, _ in DEEPER])
-def test_a_state_that_does_not_fit_the_run_is_one_line(file, capsys, place, value):
+@pytest.mark.parametrize(("place", "value", "said"), OTHERS, ids=[said for *_, said in OTHERS])
+def test_a_state_of_another_model_or_optimizer_is_told_by_its_first_tensors(file, place, value, said):
+    state = torch.load(file, weights_only=True)
+    put(state, place, value)
+    torch.save(state, file)
+    own = replace(PLAN, model=Pythia(width=8, blocks=2, heads=2, context=16, rotary_share=0.5))
+    with pytest.raises(ValueError, match=rf"^resume: .*state\.ckpt.*({said})") as caught:
+        check_fits(file, own, ByteTokenizer().build(()))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_branch_with_a_new_optimizer_takes_nothing_of_the_old_one(file):
+    state = torch.load(file, weights_only=True)
+    put(state, "optimizer_states/0", momentum())
+    torch.save(state, file)
+    own = replace(PLAN, model=Pythia(width=8, blocks=2, heads=2, context=16, rotary_share=0.5))
+    with pytest.raises(ValueError, match=r"^branch_from: .*state\.ckpt does not hold the state of this AdamW"):
+        check_fits(file, own, ByteTokenizer().build(()), BRANCH)
+    own = replace(own, branch_from=f"{TRAINING}@step6", branch=Branch(optimizer=OptimizerState.reset))
+    check_fits(file, own, ByteTokenizer().build(()), BRANCH)
+
+
+DEEPER = [
+    (f"state_dict/model.{FIRST}", torch.zeros(3, 3), "is of another model"),
+    ("loops/fit_loop/epoch_progress", None, "does not fit the run"),
+    ("loops/fit_loop/epoch_loop.batch_progress", {}, "does not fit the run"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("place", "value", "words"), DEEPER, ids=[place for place, *_ in DEEPER])
+def test_a_state_that_does_not_fit_the_run_is_one_line(file, capsys, place, value, words):
     state = torch.load(file, weights_only=True)
     put(state, place, value)
     torch.save(state, file)
@@ -120,7 +170,7 @@ def test_a_state_that_does_not_fit_the_run_is_one_line(file, capsys, place, valu
     code = main([*RESUME, "trainer.max_steps=7"])
     said = capsys.readouterr().err
     assert code == 2, said
-    assert "state.ckpt does not fit the run" in said
+    assert f"state.ckpt {words}" in said
     assert "Traceback" not in said
     assert said.count("error: ") == 1
 

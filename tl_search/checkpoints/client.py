@@ -7,6 +7,7 @@ those of other libraries and go on as before.
 """
 
 import email.utils
+import os
 import re
 import threading
 import time
@@ -98,6 +99,8 @@ def watching(watch: Watch) -> Iterator[None]:
         if not isinstance(before := get_session(), client):
             hooks = before.event_hooks  # among them the one that refuses to ask while HF_HUB_OFFLINE is set
             set_client_factory(lambda: client(event_hooks=hooks, follow_redirects=True, timeout=READ))
+            # else it would ask for more than it is asked for
+            constants.HF_HUB_DISABLE_TELEMETRY = os.environ.get("HF_HUB_DISABLE_TELEMETRY") != "0"
             constants.HF_HUB_DISABLE_XET = True  # its downloads do not go through the client, and may wait for ever
     token = _watch.set(watch)
     try:

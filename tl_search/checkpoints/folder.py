@@ -8,7 +8,7 @@ from tl_search.checkpoints.source import NAMED, LocalCheckpoints, from_names, ha
 from tl_search.plane.revision import Revision
 from tl_search.runs.digests import CONFIG, folder_digests, has_settings, is_model
 from tl_search.runs.layout import RunPaths
-from tl_search.store.manifest import DamagedError
+from tl_search.store.manifest import DamagedError, is_listed, verify
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,15 @@ class FolderCheckpoints(LocalCheckpoints):
         return found
 
     def fetch(self, revision: Revision) -> Path:
-        """The revision's folder. Raises DamagedError if its files have changed since the revisions were listed."""
+        """The revision's folder.
+
+        Raises:
+            DamagedError: its files have changed since the revisions were listed, or are not what a manifest of this
+                project says that lies beside them, as in a folder that was copied out of a run.
+        """
         folder = self.folder(revision.name)
+        if is_listed(folder):
+            verify(folder)
         if folder_digests(folder) != (revision.weights, revision.tokenizer):
             raise DamagedError(f"{folder}: has changed since the search began")
         return folder

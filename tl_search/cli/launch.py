@@ -14,6 +14,7 @@ from tl_search.cli.config import run_folder  # noqa: F401  it makes the names of
 from tl_search.cli.config.build import build
 from tl_search.cli.config.carried_out import check_slurm
 from tl_search.cli.config.compose import CommandLine
+from tl_search.cli.config.job_folder import job_folder, make_own
 from tl_search.cli.config.preflight import Job
 from tl_search.cli.config.resumed import resumed
 from tl_search.cli.config.searchpath import conf_dir
@@ -97,6 +98,8 @@ def launch(line: CommandLine, jobs: list[Job], inner: bool = False) -> int:
     away = sent_away(jobs)
     if away and jobs[0].config.hydra.mode == RunMode.MULTIRUN:
         check_slurm(jobs[0].config.hydra.launcher)
+        if setting := jobs[0].config.hydra.launcher.get("submitit_folder"):
+            make_own(job_folder(str(setting)))
     if away:
         tell_logs(jobs)
     if inner:

@@ -27,6 +27,8 @@ from tl_search.errors.nearest import suggest
 from tl_search.errors.printable import printable, printable_lines
 from tl_search.training.quiet import warning_line
 
+# Else the Hub's client sends torch's version, and asks for a list of programs to find out which one starts it.
+_TELLS_NOTHING = "HF_HUB_DISABLE_TELEMETRY"
 HELP = {"-h", "--help", "help"}
 _ENDING = {
     signal.SIGINT: KeyboardInterrupt,
@@ -46,10 +48,14 @@ def _main(words: list[str]) -> int:
     ours = [number for number in _ENDING if number != signal.SIGINT or _hears_ctrl_c()]
     before = {number: signal.signal(number, _terminate) for number in ours}
     told, warnings.formatwarning = warnings.formatwarning, warning_line
+    said = _TELLS_NOTHING in os.environ
+    os.environ.setdefault(_TELLS_NOTHING, "1")
     try:
         with surviving("stderr"), stopping.one_command():
             return _ended(words)
     finally:
+        if not said:
+            os.environ.pop(_TELLS_NOTHING, None)
         for number, handler in before.items():
             signal.signal(number, handler)
         warnings.formatwarning = told

@@ -1,11 +1,15 @@
 """A run directory from Python: what it is, what it found, and its models. Public as `tl_search.open_run`."""
 
+import logging
+import re
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_search.errors.nearest import no_folder, suggest
+from tl_search.plane.arm_name import ArmName
+from tl_search.plane.readout import RAW
 from tl_search.plane.revision import Revision
 from tl_search.runs.digests import COPY
 from tl_search.runs.index import read_index
@@ -22,6 +26,8 @@ from tl_search.store.typed_json import fitting, reading
 if TYPE_CHECKING:
     from pandas import DataFrame
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
 
 
 def open_run(path: str | Path) -> "Run":
@@ -80,7 +86,9 @@ class Run:
         return self.plane.revisions if self.plane else tuple(line.revision for line in read_index(self.folder))
 
     def scores(self) -> "DataFrame":
-        """One row per cell that a search used: model, revision, step, layer, task, split, score (points, 0..100).
+        """One row per cell that a search used: model, revision, step, layer, readout, task, split, score (0..100).
+
+        Files of arms that are not on the plane are left out, with a warning.
 
         Raises:
             ValueError: it is no search, or a file is damaged.
@@ -89,15 +97,23 @@ class Run:
 
         plane, place = self._searched(), RunPaths(self.folder).scores
         names = {safe_name(revision.name): revision for revision in plane.revisions}
-        rows = []
+        rows, strangers = [], []
         for path in sorted(place.glob("*/*/layer_*/*/*.json")):
             _, revision, layer, _, _ = path.relative_to(place).parts
+            arm = _arm(layer, names.get(revision))
+            if arm is None or arm not in plane:
+                strangers.append(path.relative_to(place))
+                continue
             with reading(path, f"remove {place} and {REPEAT}") as value:
                 ((split, (first, *_)),) = value["scores"].items()
-                number = int(layer.removeprefix("layer_"))
-                cell = (number, value["task_name"], split, 100 * float(first["main_score"]))
-                rows.append((plane.model, names[revision].name, names[revision].step, *cell))
-        return DataFrame(rows, columns=["model", "revision", "step", "layer", "task", "split", "score"])
+                cell = (value["task_name"], split, 100 * float(first["main_score"]))
+                rows.append((plane.model, arm.revision, names[revision].step, arm.layer, arm.readout, *cell))
+        if strangers:
+            log.warning(
+                "%s: scores of arms that are not on the plane: %d, as in %s", place, len(strangers), strangers[0]
+            )
+        columns = ["model", "revision", "step", "layer", "readout", "task", "split", "score"]
+        return DataFrame(rows, columns=columns)
 
     def pulls(self) -> "DataFrame":
         """One row per decision of a search, in order.
@@ -170,6 +186,12 @@ class Run:
         if self.plane is None:
             raise ValueError(f"{self.folder}: a training run; scores and pulls are those of a search")
         return self.plane
+
+
+def _arm(layer: str, revision: Revision | None) -> ArmName | None:
+    """The arm whose scores lie in a folder such as `layer_005` or `layer_005-whitened`; None if it can be none."""
+    found = re.fullmatch(r"layer_(\d{3,6})(?:-(.+))?", layer)
+    return None if found is None or revision is None else ArmName(revision.name, int(found[1]), found[2] or RAW.name)
 
 
 def _local(folder: Path, name: str) -> dict[str, Any]:

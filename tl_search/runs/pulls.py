@@ -8,8 +8,9 @@ from typing import ClassVar, Self
 from tl_search.plane.arm_name import ArmName
 from tl_search.plane.pull import Cost
 from tl_search.runs.layout import HEALED_BY, RunPaths
+from tl_search.store.journal import Journal
 from tl_search.store.outside import LARGE
-from tl_search.store.typed_json import read_record, write_record
+from tl_search.store.typed_json import from_plain, read_record, write_record
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,16 @@ class Decision:
 
     def __str__(self) -> str:
         return f"{self.arm} on {', '.join(self.tasks)}"
+
+
+def decisions(path: Path) -> list[Decision]:
+    """Those of a log, without an incomplete last line. Raises ValueError, which names the line that is damaged."""
+    log = Journal(path, HEALED_BY)
+    found = []
+    for number, record in enumerate(log.peek(), 1):
+        with log.fitting(number):
+            found.append(from_plain(Decision, record))
+    return found
 
 
 @dataclass(frozen=True)
@@ -91,8 +102,14 @@ class BanditState:
 
     @classmethod
     def read(cls, run: Path) -> Self:
-        """Raises ValueError naming the file when it is missing or damaged."""
-        return read_record(cls, RunPaths(run).bandit_state)
+        """Raises ValueError naming the file when it is missing or damaged, or tells of other decisions than the log."""
+        paths = RunPaths(run)
+        state = read_record(cls, paths.bandit_state)
+        told = [Decision(step.t, step.arm, step.tasks) for step in state.trajectory]
+        made = decisions(paths.pulls)[: None if state.stopped else len(told)]  # the log is ahead while a search runs
+        if paths.pulls.exists() and told != made:
+            raise ValueError(f"{paths.bandit_state}: is not of this search, see {paths.pulls.name}; {HEALED_BY}")
+        return state
 
     def write(self, run: Path) -> None:
         write_record(RunPaths(run).bandit_state, self)

@@ -45,6 +45,24 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
+def check_version(run: Path, known: Mapping[str, str]) -> None:
+    """Raises ValueError if a run is of a newer version of this package than is here: what it holds may mean more.
+
+    Args:
+        known: Package → version, of the run.
+    """
+    from packaging.version import InvalidVersion, Version
+
+    said, here = known.get(PACKAGES[0], "0"), importlib.metadata.version(PACKAGES[0])
+    try:
+        newer = Version(said) > Version(here)
+    except InvalidVersion as error:
+        raise ValueError(f"run: {run} says that it is of version {said!r} of tl_search, which is none") from error
+    if newer:
+        way = "install that version, or start another run (name=OTHER)"
+        raise ValueError(f"run: {run} is of tl_search {said}, newer than {here} here; {way}")
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """The content of `run.json`.

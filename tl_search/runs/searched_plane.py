@@ -10,7 +10,7 @@ from tl_search.plane.pull import Cost, TaskSpec
 from tl_search.plane.readout import RAW
 from tl_search.plane.revision import Revision, untrained
 from tl_search.runs.layout import HEALED_BY, RunPaths
-from tl_search.runs.record import versions
+from tl_search.runs.record import check_version, versions
 from tl_search.store.keys import texts_digest
 from tl_search.store.outside import LARGE
 from tl_search.store.typed_json import read_record, write_record
@@ -139,11 +139,13 @@ class SearchedPlane:
         """Write it, once, before the search.
 
         Raises:
-            ValueError: the search of this folder began with something else; its decisions are not to be mixed.
+            ValueError: the search of this folder began with something else, or with a newer version; its decisions
+                are not to be mixed.
         """
         path = RunPaths(run).plane
         if path.exists():
             before = type(self).read(run)
+            check_version(run, before.versions)
             names = [one.name for one in fields(self) if one.name not in ("versions", "left_out")]
             changed = [name for name in names if getattr(before, name) != getattr(self, name)]
             if changed:
@@ -171,6 +173,13 @@ class SearchedPlane:
         if arm.revision not in numbers or not 0 <= arm.layer <= self.n_layers or arm.readout not in self.readouts:
             raise ValueError(f"names {arm}, which is not on the plane")
         return numbers[arm.revision], list(self.readouts).index(arm.readout) * (self.n_layers + 1) + arm.layer
+
+    def __contains__(self, arm: ArmName) -> bool:
+        try:
+            self.at(arm)
+        except ValueError:
+            return False
+        return True
 
     def is_control(self, arm: ArmName) -> bool:
         """Whether the arm uses nothing learnt about context: layer 0, or any layer of random weights."""

@@ -106,6 +106,12 @@ class Suite:
 
         check_names(self.names, self._place)
 
+    def check_splits(self) -> None:
+        """Raises ValueError where a task that is on this machine does not have the splits."""
+        if self.remote is None:
+            self.confirmation()
+            self.selection()
+
     @cached_property
     def tasks(self) -> dict[str, str | None]:
         """Task → its subset, None where it has only one; benchmarks are replaced by their tasks.
@@ -181,11 +187,22 @@ class Suite:
 
         A task has none where it has no such split, or where the finalists are reported on that split.
         """
+        return dict(self._training())
+
+    def has_training_texts(self) -> bool:
+        """Whether some task has a training text that is not blank; no more tasks are loaded than are needed to see it.
+
+        Raises ValueError as `selection` and `confirmation`.
+        """
+        return any(text.strip() for _, texts in self._training() for text in texts)
+
+    def _training(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         from tl_search.scoring.training_texts import training_texts
 
         apart = {task.name: task.split for task in self._described("confirmation_split")}
         with _settings_named("selection_split"):
-            return {task.name: training_texts(task, apart[task.name]) for task in self.selection()}
+            for task in self.selection():
+                yield task.name, training_texts(task, apart[task.name])
 
     @property
     def _place(self) -> Path | None:

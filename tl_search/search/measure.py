@@ -62,11 +62,16 @@ def draw_texts(texts: Mapping[str, Sequence[str]], config: MetricsConfig) -> Met
     """
     drawn, counts = draw(texts, config.corpus_max_examples_per_task, config.seed)
     if not drawn:
-        raise ValueError(
-            f"tasks: metrics are measured on texts of training splits, and none of {', '.join(texts)} has one; "
-            "add a task that has one (any classification task) or set metrics=none"
-        )
+        raise ValueError(without_texts(texts))
     return MetricTexts(drawn, counts, tuple(task for task in texts if task not in counts))
+
+
+def without_texts(tasks: Iterable[str]) -> str:
+    """The error message where no task has a text to measure on."""
+    return (
+        f"tasks: metrics are measured on texts of training splits, and none of {', '.join(tasks)} has one; "
+        "add a task that has one (any classification task) or set metrics=none"
+    )
 
 
 def draw(texts: Mapping[str, Sequence[str]], most: int | None, seed: int) -> tuple[tuple[str, ...], dict[str, int]]:

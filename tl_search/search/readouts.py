@@ -91,16 +91,40 @@ def fitted_readouts(
     """
     if len(settings.used) == 1:
         return None
+    check_windows(settings, n_layers)
+    found = _texts(settings, training, _judged(suites))
+    _check_ranks(settings, found.texts)
+    return FittedReadouts(found.texts, ArrayStore(embeddings / "readouts"), found.among_scored)
+
+
+def check_windows(settings: Readouts, n_layers: int) -> None:
+    """Raises ValueError for a window of more layers than a model of so many blocks has."""
     for readout in settings.used:
         if readout.window is not None and readout.window > n_layers + 1:
             what = f"the window of {readout.name} must be <= {n_layers + 1}, the number of layers"
             raise ValueError(f"readout.entries: {what}, got {readout.window}")
-    found = _texts(settings, training, _judged(suites))
+
+
+def check_own_texts(settings: Readouts) -> None:
+    """Raises ValueError for a file of a person's own texts that cannot be read, or has too few for a rank."""
+    if settings.texts is not None:
+        _check_ranks(settings, _own_texts(settings.texts))
+
+
+def without_texts(tasks: Iterable[str]) -> str:
+    """The error message where no task has a text that readouts may be fitted on."""
+    return (
+        f"readout: is fitted on texts of training splits, and none of {', '.join(tasks)} has one that is not scored; "
+        "give texts of your own with readout.texts=FILE, or set readout=[raw]"
+    )
+
+
+def _check_ranks(settings: Readouts, texts: Sequence[str]) -> None:
     for readout in settings.used:
-        if readout.rank is not None and len(found.texts) < (least := needed_texts(readout, readout.rank)):
-            what = f"{readout.name} needs at least {least} texts to be fitted on, got {len(found.texts)}"
-            raise ValueError(f"readout.entries: {what}; readout.texts_per_task draws more")
-    return FittedReadouts(found.texts, ArrayStore(embeddings / "readouts"), found.among_scored)
+        if readout.rank is not None and len(texts) < (least := needed_texts(readout, readout.rank)):
+            more = "readout.texts_per_task draws more" if settings.texts is None else f"{settings.texts} needs more"
+            what = f"{readout.name} needs at least {least} texts to be fitted on, got {len(texts)}"
+            raise ValueError(f"readout.entries: {what}; {more}")
 
 
 @dataclass(frozen=True)
@@ -121,10 +145,7 @@ def _texts(settings: Readouts, training: Callable[[], Mapping[str, Sequence[str]
     free = {task: [text for text in found if text not in held] for task, found in training().items()}
     drawn, _ = draw(free, settings.texts_per_task, settings.seed)
     if not drawn:
-        raise ValueError(
-            f"readout: is fitted on texts of training splits, and none of {', '.join(free)} has one that is "
-            "not scored; give texts of your own with readout.texts=FILE, or set readout=[raw]"
-        )
+        raise ValueError(without_texts(free))
     return _Texts(drawn)
 
 

@@ -36,10 +36,11 @@ from tl_search.search.finalists import Finalists, choose
 from tl_search.search.finished import check_unchanged, listening, what_is_lost
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_texts
+from tl_search.search.needed_texts import check_texts
 from tl_search.search.official import Official
 from tl_search.search.picked import lacking, missed, picked, tell_nearest
 from tl_search.search.prefetch import Prefetch
-from tl_search.search.readouts import fitted_readouts
+from tl_search.search.readouts import check_windows, fitted_readouts
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
 from tl_search.store.arrays import ArrayStore
@@ -115,6 +116,7 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
             return done.exit_code
         check_device(plan.probe)  # before torch and transformers are imported for the session
         plane = survey(plan)
+        check_texts(plan.readout, plan.metrics, plan.tasks, fetch=True)
     tell_nearest(plan.checkpoints, plan.sampling)
     absent = lacking(plan.checkpoints, plan.sampling)
     incomplete = bool(absent or missed(plan.checkpoints, plan.sampling))
@@ -248,7 +250,8 @@ def survey(plan: SearchPlan) -> Plane:
 
     Raises:
         ValueError: no time axis to search, since there are fewer than two revisions, which measuring alone does not
-            need, and neither does a search that was told to be content with `main`; or the probe's device is not here.
+            need, and neither does a search that was told to be content with `main`; or the model has fewer layers than
+            the window of a readout; or the probe's device is not here.
     """
     check_device(plan.probe)
     revisions = picked(plan.checkpoints, plan.sampling)
@@ -256,8 +259,9 @@ def survey(plan: SearchPlan) -> Plane:
     if len(revisions) < 2 and not content:
         few = f"{plan.checkpoints.model} has {len(revisions)} revision(s)"
         raise ValueError(f"checkpoints: {few}; a search needs two (metrics.only=true measures one)")
-    extraction = settled(plan.extraction, plan.probe.accelerator)
-    return Plane(plan.checkpoints.model, revisions, plan.checkpoints.shape().n_layers, extraction)
+    n_layers, extraction = plan.checkpoints.shape().n_layers, settled(plan.extraction, plan.probe.accelerator)
+    check_windows(plan.readout, n_layers)
+    return Plane(plan.checkpoints.model, revisions, n_layers, extraction)
 
 
 def _width(plane: Plane) -> str:

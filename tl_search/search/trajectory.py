@@ -11,9 +11,9 @@ import numpy as np
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Observation, Recommendation
 from tl_search.runs.layout import HEALED_BY, RunPaths
-from tl_search.runs.pulls import BanditState, Decision, Estimates, Recommended, Step
+from tl_search.runs.pulls import BanditState, Decision, Estimates, Recommended, Step, decisions
 from tl_search.store.journal import Journal
-from tl_search.store.typed_json import from_plain, to_plain
+from tl_search.store.typed_json import to_plain
 
 
 class Trajectory:
@@ -29,10 +29,8 @@ class Trajectory:
     def __init__(self, folder: Path, model: str, policy: str, exhaustive: float) -> None:
         self.folder, self.model, self.policy, self.exhaustive = folder, model, policy, exhaustive
         self.journal = Journal(RunPaths(folder).pulls, HEALED_BY)
-        self.before: list[Decision] = []
-        for number, record in enumerate(self.journal.records(), 1):
-            with self.journal.fitting(number):
-                self.before.append(from_plain(Decision, record))
+        self.journal.records()  # removes an incomplete last line, since further ones follow
+        self.before = decisions(self.journal.path)
         self.steps: list[Step] = []
 
     @property

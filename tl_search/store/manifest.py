@@ -47,6 +47,14 @@ def write_manifest(folder: Path, **facts: Any) -> dict[str, Any]:
     return manifest
 
 
+def is_listed(folder: Path) -> bool:
+    """Whether a folder has a manifest of ours; other programs may call a file of another form so."""
+    try:
+        return bool(read_json(folder / NAME)["files"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The folder's manifest.
 

@@ -15,8 +15,8 @@ from tl_search.runs.finish import check_finished, finish
 from tl_search.runs.identity import claim
 from tl_search.runs.index import read_index, restore_index
 from tl_search.runs.layout import RunPaths
-from tl_search.runs.record import Diverged, RunRecord
-from tl_search.runs.states import cut_off
+from tl_search.runs.record import Diverged, RunRecord, check_version
+from tl_search.runs.states import cut_off, whole_state
 from tl_search.runs.target import Start
 from tl_search.store.atomic import sweep_litter
 from tl_search.store.lock import RunLock
@@ -42,6 +42,7 @@ from tl_search.training.retention import RevisionWeights
 from tl_search.training.revisions import settings
 from tl_search.training.saving import BackgroundWriter
 from tl_search.training.start import check_start, restore_bests, settle, starting_state
+from tl_search.training.state_fits import BRANCH, check_fits
 from tl_search.training.task import Packed
 from tl_search.training.timeline import Timeline
 from tl_search.training.trainer import EndedEarly, check_end, make_trainer
@@ -92,6 +93,7 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
         with quiet():
             lineage, record = Lineage.of(plan, folder), RunRecord.read(folder)
             plan, order = lineage.plan, lineage.origin
+            check_version(folder, record.versions if record else {})
             check_parts(plan, folder, reached)
             cache, recorded = plan.cache or RunPaths(folder).cache, record.data if record else None
             packed = plan.data.pack(plan.tokenizer, cache, recorded, plan.model.context)
@@ -105,6 +107,10 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             steps = scheduled_steps(plan.schedule, horizon)
             # recorded only now: with too little text the run has failed above, and may be started with other text
             claim(folder, known, data=packed.identity)
+            if origin.run is not None:
+                check_fits(whole_state(folder, origin.state)[0], plan, packed.tokenizer)
+            elif lineage.source is not None:
+                check_fits(lineage.source.file, plan, packed.tokenizer, BRANCH)
             accepted()
             packed.tell()
             sweep_litter(folder)
@@ -113,6 +119,8 @@ def _fit(plan: TrainingPlan, folder: Path, accepted: Callable[[], None], interru
             if lineage.source is not None:
                 write_first_state(plan, packed, folder, timeline, lineage.source)
             state, start = starting_state(folder, origin) or (None, 0)
+            if state is not None and origin.run is None:
+                check_fits(state, plan, packed.tokenizer)
             if change:
                 change.record(folder, start, steps_per_epoch, plan.lr_policy, order.step)
             cut_off(folder, horizon.total)

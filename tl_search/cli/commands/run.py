@@ -18,10 +18,15 @@ def plan(parts: Mapping[str, Any]) -> tuple[Any, Any]:
     """The training and the search; of a training that is only tried, the search is, too. Raises ValueError."""
     if parts.get("branch_from") is not None:  # as an experiment's file may say, since a training has this setting
         raise ValueError(f"branch_from: must be left out with tl run, which trains from the start; {_TO_BRANCH}")
+    from tl_search.search.readouts import check_windows
+
     training = train.plan(parts)
     if training.task.name != "language":
         raise ValueError(f"data: must be text with tl run, which searches, got data of the task {training.task.name}")
     searching = search.assemble(parts)
+    searching.tasks.check_splits()  # what the search alone would find, it would find after the training
+    if (blocks := getattr(training.model, "blocks", None)) is not None:
+        check_windows(searching.readout, blocks)
     return training, replace(searching, debug=searching.debug or bool(training.trainer.get("fast_dev_run")))
 
 

@@ -43,6 +43,7 @@ def plan(parts: Mapping[str, Any]) -> "SearchPlan":
 
 def assemble(parts: Mapping[str, Any]) -> "SearchPlan":
     """The search plan, without a check that its checkpoints exist."""
+    from tl_search.search.needed_texts import check_texts
     from tl_search.search.run import SearchPlan
 
     try:
@@ -55,6 +56,7 @@ def assemble(parts: Mapping[str, Any]) -> "SearchPlan":
         planned.tasks.check()
     except ValueError as error:
         raise ValueError(f"tasks.{error}") from error
+    check_texts(planned.readout, planned.metrics, planned.tasks)
     return planned
 
 

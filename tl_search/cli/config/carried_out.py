@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
 
 from tl_search.cli.config.convert import convert
+from tl_search.cli.config.job_folder import SETTING, check_owner, job_folder
 from tl_search.cli.config.logging_config import LOG_FOLDER, check_logging
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.limits import between
@@ -176,12 +177,13 @@ def _of_the_person(overrides: Sequence[str], key: str) -> bool:
 
 
 def _check_folder(launcher: Mapping[str, Any], hydra: DictConfig) -> None:
-    """Refuse another folder for the pickles of jobs, which are carried out as they are found there."""
+    """Refuse a folder for the pickles of jobs, which are carried out from there, that is elsewhere or of others."""
     folder = launcher.get("submitit_folder")
     if folder is None or OmegaConf.is_missing(hydra.sweep, "dir"):
         return
     if not Path(folder).resolve().is_relative_to(Path(hydra.sweep.dir).resolve()):
-        raise BadInput(f"hydra.launcher.submitit_folder: must be in {hydra.sweep.dir!s}, got {folder}")
+        raise BadInput(f"{SETTING}: must be in {hydra.sweep.dir!s}, got {folder}")
+    check_owner(job_folder(folder))
 
 
 def _texts(value: Any, path: str) -> list[tuple[str, str]]:
