@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -11,28 +10,29 @@ from tl_search.bandits.policy import PolicyConfig, Problem
 from tl_search.bandits.stopping import Stopping
 from tl_search.checkpoints.source import CheckpointSource
 from tl_search.errors.exit_codes import DONE, INCOMPLETE
-from tl_search.plane.arm import Arm, Plane
+from tl_search.plane.arm import Plane
 from tl_search.plane.costs import AnalyticCosts
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Objective
-from tl_search.plane.pull import Cost, TaskSpec
+from tl_search.plane.pull import TaskSpec
 from tl_search.plane.readout import Readouts
 from tl_search.plane.sampling import Sampling
 from tl_search.probe.config import ProbeConfig, check_device, settled
 from tl_search.probe.measuring.config import Columns, MetricsConfig
 from tl_search.runs.layout import RunPaths
-from tl_search.runs.outcome import Charged, Cut, Finalist, Gains, Outcome, Searched, Selected, Skipped
+from tl_search.runs.outcome import Cut, Searched
 from tl_search.runs.record import Done
 from tl_search.runs.searched_plane import FittedOn, Prices, ReadoutTexts, SearchedPlane, Seconds
 from tl_search.scoring.ledger import Ledger
 from tl_search.scoring.splits import share_data
 from tl_search.scoring.suites import Suite
 from tl_search.search.alike import warn_of_equal_columns
+from tl_search.search.answer import answer
 from tl_search.search.apart import standing_apart, warn_of_columns_apart
 from tl_search.search.budget import Budget
 from tl_search.search.column import LocalWorker
 from tl_search.search.confirm import Confirm, Confirmation
-from tl_search.search.finalists import Finalists, choose
+from tl_search.search.finalists import choose
 from tl_search.search.finished import check_unchanged, listening, what_is_lost
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_texts
@@ -221,7 +221,7 @@ def _search(
     confirmed = time.monotonic()
     seconds = {"search": round(searched - started, 1), "confirmation": round(confirmed - searched, 1)}
     result = replace(
-        _outcome(search, finalists, confirmation, stopped, exhaustive, seconds),
+        answer(search, finalists, confirmation, stopped, exhaustive, seconds),
         revisions_left_out=left_out,
         healed=worker.healed(),
         texts_cut=Cut.of_all([worker.texts_cut(), confirmation.worker.texts_cut()]),
@@ -272,49 +272,3 @@ def _width(plane: Plane) -> str:
 
 def _texts(plan: SearchPlan, tasks: tuple[TaskSpec, ...]) -> SuiteTexts:
     return SuiteTexts(tasks, plan.tasks.texts(tasks, plan.ledger / "texts"))
-
-
-def _outcome(
-    search: Search,
-    finalists: Finalists,
-    confirmation: Confirmation,
-    stopped: str,
-    exhaustive: Cost,
-    seconds: Mapping[str, float],
-) -> Outcome:
-    def finalist(arm: Arm) -> Finalist:
-        selected = Selected(search.objective(arm), search.points.get(arm, {}))
-        return Finalist(arm.name, selected, confirmation.confirmed(arm))
-
-    same_readout, as_raw = finalists.same_readout, finalists.as_raw
-    spent = search.spending.spent
-    failures = [
-        *search.failures.items(),
-        *((cell, f"confirmation: {reason}") for cell, reason in confirmation.failures.items()),
-    ]
-    return Outcome(
-        best=finalist(finalists.best),
-        final_last=finalist(finalists.final_last),
-        final_best=finalist(finalists.final_best),
-        gains=Gains(
-            confirmation.gain(finalists.best, finalists.final_last),
-            confirmation.gain(finalists.best, finalists.final_best),
-            *(None if arm is None else confirmation.gain(finalists.best, arm) for arm in (same_readout, as_raw)),
-        ),
-        same_readout=None if same_readout is None else finalist(same_readout),
-        as_raw=None if as_raw is None else finalist(as_raw),
-        confidence=confirmation.settings.confidence,
-        tasks=confirmation.verdicts(finalists),
-        cost=Charged(
-            search=Seconds.of(spent),
-            exhaustive=Seconds.of(exhaustive),
-            confirmation=Seconds.of(confirmation.spending.spent),
-            share=round(spent.total / exhaustive.total, 4),
-        ),
-        stopped=stopped,
-        pulls=len(search.trajectory.steps),
-        arms_scored=len(search.points),
-        left_out=tuple(confirmation.left_out),
-        skipped=tuple(Skipped(arm.name, task, reason) for (arm, task), reason in failures),
-        seconds=seconds,
-    )
