@@ -53,7 +53,7 @@ def test_identical_curricula_show_no_difference_and_a_planted_one_is_found(run, 
     assert code == 0, err
     found = read_json(Path("found/comparison.json"))
     _, same, still = found["arms"]
-    assert out.count("curriculum") == 1  # one table, and not that of the sweep before it
+    assert out.count(" arms from ") == 1  # one table, and not that of the sweep before it
     assert (found["winner"], found["commands"]) == (None, [])
     assert "No winner is shown, so no run is named to be trained further" in out
     assert [gap["mean"] for gap in same["against_first"]] == [0, 0]

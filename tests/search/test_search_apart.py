@@ -15,7 +15,7 @@ from tl_search.plane.arm import Plane
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.revision import Revision
 from tl_search.runs.outcome import Outcome
-from tl_search.scoring import evaluation
+from tl_search.scoring import resample
 from tl_search.search.apart import standing_apart
 from tl_search.search.budget import Budget
 from tl_search.search.run import run_search
@@ -128,13 +128,13 @@ def test_a_search_writes_what_stands_apart_into_its_result(plan, tmp_path, monke
     """Real columns of five models, one of which scores as no other: its evaluation is made to."""
     for number, step in enumerate((0, 2, 4, 8, 16)):
         make(tmp_path / "models" / f"step{step}", seed=number, num_hidden_layers=3)
-    real = evaluation.score_cell
+    real = resample.estimate_cell
 
     def scored(arm, task, vectors):
         score = real(arm, task, vectors)
         return replace(score, value=0.9 if arm.revision.step == 4 else 0.3 + arm.revision.step / 1000)
 
-    monkeypatch.setattr(evaluation, "score_cell", scored)
+    monkeypatch.setattr(resample, "estimate_cell", scored)
     source = FolderCheckpoints(str(tmp_path / "models"))
     assert run_search(plan(checkpoints=source, bandit=Exhaustive(), budget=Budget(share=1.0)), tmp_path / "run") == 0
     (found,) = Outcome.read(tmp_path / "run").suspect
