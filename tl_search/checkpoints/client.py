@@ -89,6 +89,13 @@ class Watch:
 _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 
+def tell_nothing() -> None:
+    """The client of this process sends nothing about the machine, unless the environment says 0."""
+    from huggingface_hub import constants
+
+    constants.HF_HUB_DISABLE_TELEMETRY = os.environ.get("HF_HUB_DISABLE_TELEMETRY") != "0"
+
+
 @contextmanager
 def watching(watch: Watch) -> Iterator[None]:
     """The block's calls of `huggingface_hub` on this thread obey the watch."""
@@ -100,7 +107,7 @@ def watching(watch: Watch) -> Iterator[None]:
             hooks = before.event_hooks  # among them the one that refuses to ask while HF_HUB_OFFLINE is set
             set_client_factory(lambda: client(event_hooks=hooks, follow_redirects=True, timeout=READ))
             # else it would ask for more than it is asked for
-            constants.HF_HUB_DISABLE_TELEMETRY = os.environ.get("HF_HUB_DISABLE_TELEMETRY") != "0"
+            tell_nothing()
             constants.HF_HUB_DISABLE_XET = True  # its downloads do not go through the client, and may wait for ever
     token = _watch.set(watch)
     try:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tl_search.checkpoints.client import tell_nothing
 from tl_search.checkpoints.repository import endpoint, offline
 from tl_search.errors.secrets import redact
 
@@ -60,6 +61,7 @@ def upload(name: str, folder: Path, what: str) -> str:
 def _asked(name: str, call: Callable[[HfApi], Any]) -> Any:
     from huggingface_hub import HfApi, errors
 
+    tell_nothing()
     try:
         return call(HfApi(endpoint()))
     except errors.HfHubHTTPError as error:
