@@ -40,8 +40,7 @@ def claim(name: str, overwrite: bool) -> None:
         ValueError: it exists, or the Hub does not let this account write it.
         OSError: the Hub does not answer.
     """
-    made = _asked(name, lambda api: api.create_repo(name, private=True, exist_ok=overwrite))
-    assert made is not None
+    _asked(name, lambda api: api.create_repo(name, private=True, exist_ok=overwrite))
 
 
 def upload(name: str, folder: Path, what: str) -> str:
