@@ -19,6 +19,7 @@ from tl_search.plane.pull import Score, TaskSpec
 from tl_search.plane.readout import RAW, Readout
 from tl_search.plane.revision import Revision
 from tl_search.probe.embed import column_key, embed_column, layer_name
+from tl_search.probe.readout import Map
 from tl_search.runs.outcome import Cut
 from tl_search.scoring.ledger import Ledger
 from tl_search.scoring.text_vectors import TextVectors
@@ -169,9 +170,13 @@ class LocalWorker:
 
         if self.readouts is None or arm.readout.is_raw:
             return self._states(arm.revision, owner, [arm.layer])[0]
+        return self.fitted(arm)(self._states(arm.revision, owner, arm.readout.layers(arm.layer)))
+
+    def fitted(self, arm: Arm) -> Map:
+        """The map of an arm's readout, which is not raw; fitted unless it is stored. Raises ValueError as `vectors`."""
+        assert self.readouts is not None, "there is only raw"
         layers = arm.readout.layers(arm.layer)
-        apply = self.readouts.map(arm, lambda: self._states(arm.revision, READOUTS, layers))
-        return apply(self._states(arm.revision, owner, layers))
+        return self.readouts.map(arm, lambda: self._states(arm.revision, READOUTS, layers))
 
     def _states(self, revision: Revision, owner: str, layers: Iterable[int]) -> list[np.ndarray]:
         """The vectors (text, width) of one part of the texts at some layers, as the probe gives them."""

@@ -97,6 +97,17 @@ def fitted_readouts(
     return FittedReadouts(found.texts, ArrayStore(embeddings / "readouts"), found.among_scored)
 
 
+def unused_texts(
+    fitted: FittedReadouts, training: Mapping[str, Sequence[str]], suites: Iterable[SuiteTexts]
+) -> dict[str, tuple[str, ...]]:
+    """Task → its training texts that no readout is fitted on, and that no arm is selected or reported on.
+
+    White space around a text makes no other text of it.
+    """
+    used = {text.strip() for text in (*fitted.texts, *_judged(suites))}
+    return {task: tuple(text for text in found if text.strip() not in used) for task, found in training.items()}
+
+
 def check_windows(settings: Readouts, n_layers: int) -> None:
     """Raises ValueError for a window of more layers than a model of so many blocks has."""
     for readout in settings.used:

@@ -36,11 +36,12 @@ from tl_search.search.finalists import choose
 from tl_search.search.finished import check_unchanged, listening, what_is_lost
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_texts
+from tl_search.search.measure_readout import measure_under_readout
 from tl_search.search.needed_texts import check_texts
 from tl_search.search.official import Official
 from tl_search.search.picked import lacking, missed, picked, tell_nearest
 from tl_search.search.prefetch import Prefetch
-from tl_search.search.readouts import check_windows, fitted_readouts
+from tl_search.search.readouts import check_windows, fitted_readouts, unused_texts
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
 from tl_search.store.arrays import ArrayStore
@@ -239,6 +240,11 @@ def _search(
     if measurements is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
         unmeasured = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
+        if readouts is not None and not (best := finalists.best).readout.is_raw:
+            unused = unused_texts(readouts, plan.tasks.training_texts(), suites)
+            path = paths.readout_metrics
+            if reason := measure_under_readout(best, worker, unused, plan.metrics, plan.readout, path):
+                unmeasured |= {best.label: reason}
         replace(result, unmeasured=unmeasured).write(folder)
         exit_code = INCOMPLETE if unmeasured else exit_code
     Done(exit_code, {"pulls": len(trajectory.steps), "result": file_digest(paths.result)}).write(folder)
