@@ -47,6 +47,8 @@ MISTAKES = [
     ("train -m model=5,6", "model: must be one of peptide, pythia-14m, "),
     ("train experiments=mine", "experiments: there is no folder "),
     ("search . launchers=slurm", "launchers: there is no folder "),
+    ("search . store.max_gb=0", "store.max_gb: must be > 0, got 0; store.keep=false keeps nothing"),
+    ("search . store.keep=fp16", "store.keep: must be true or false, got 'fp16'"),
     ("train data=files data.corpus.path=no.txt", "data.corpus.path: must name a text file"),
     ("train hydra.output_subdir=../up", "hydra.output_subdir: must be a plain name, got '../up'"),
     ("train hydra.job_logging.handlers.file.filename=up.log", "filename: must be in the run directory"),

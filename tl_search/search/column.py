@@ -25,6 +25,7 @@ from tl_search.scoring.ledger import Ledger
 from tl_search.scoring.text_vectors import TextVectors
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.readouts import FittedReadouts
+from tl_search.search.storage import HeldColumns
 from tl_search.search.texts import SuiteTexts
 from tl_search.store.arrays import ArrayStore
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from tl_search.probe.session import ProbeSession
 
 log = logging.getLogger(__name__)
+
+_ATTEMPTS = 3  # to read a column: another search may remove it, to keep to its own limit, before it is read
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ class LocalWorker:
         embeddings: Where vectors are kept.
         ledger: Where scores are kept.
         readouts: Fits the readouts of the plane; None where there is only raw.
+        held: Keeps what is stored within its limit; None = there is no limit.
     """
 
     prefetch: Prefetch
@@ -106,10 +110,13 @@ class LocalWorker:
     embeddings: ArrayStore
     ledger: Ledger
     readouts: FittedReadouts | None = None
+    held: HeldColumns | None = None
     _broken: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def on(self, suite: SuiteTexts) -> "LocalWorker":
         """A worker for other texts that shares this one's prefetch, so that no revision is fetched twice."""
+        if self.held is not None:
+            self.held.need(suite)
         return replace(self, suite=suite, _broken={})
 
     def healed(self) -> dict[str, int]:
@@ -182,16 +189,17 @@ class LocalWorker:
         """The vectors (text, width) of one part of the texts at some layers, as the probe gives them."""
         names, texts = [layer_name(layer) for layer in layers], self.suite.parts[owner]
         key = column_key(revision, self.plane.extraction, texts)
-        arrays = self.embeddings.get(key, names)
-        if arrays is not None and not all(_are_vectors(arrays[name], len(texts)) for name in names):
-            self.embeddings.remove(key)  # whoever wrote them; its sums may fit
-            arrays = None
-        if arrays is None:
-            self._embed(revision, owner)
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._embed(revision, owner)
             arrays = self.embeddings.get(key, names)
-        if arrays is None:
-            raise OSError(f"{self.embeddings.path(key)}: cannot be read back after it was written")
-        return [arrays[name] for name in names]
+            if arrays is None:
+                continue
+            if all(_are_vectors(arrays[name], len(texts)) for name in names):
+                self.embeddings.touch(key)
+                return [arrays[name] for name in names]
+            self.embeddings.remove(key)  # whoever wrote them; its sums may fit
+        raise OSError(f"{self.embeddings.path(key)}: cannot be read back after it was written")
 
     def _embed(self, revision: Revision, owner: str) -> None:
         """Store the vectors of one part of the texts at every layer. What failed once is not tried again."""
@@ -204,6 +212,8 @@ class LocalWorker:
         except ValueError as error:
             self._broken[revision.name, owner] = redact(str(error))
             raise
+        if self.held is not None:
+            self.held.trim()
 
 
 def _are_vectors(array: np.ndarray, texts: int) -> bool:

@@ -42,6 +42,7 @@ from tl_search.search.official import Official
 from tl_search.search.picked import lacking, missed, picked, tell_nearest
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.readouts import check_windows, fitted_readouts, unused_texts
+from tl_search.search.storage import HeldColumns, Storage
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
 from tl_search.store.arrays import ArrayStore
@@ -77,6 +78,7 @@ class SearchPlan:
         embeddings: Folder of all vectors, shared by runs.
         metrics: What is measured without labels.
         readout: What is done with the vectors of a layer.
+        store: How much vectors may take on disk, and whether they are kept.
         debug: Whether the plan is only tried, with few checkpoints and quick tasks (`search/rehearsal.py`).
     """
 
@@ -96,12 +98,13 @@ class SearchPlan:
     embeddings: Path
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     readout: Readouts = field(default_factory=Readouts)
+    store: Storage = field(default_factory=Storage)
     debug: bool = False
 
     DECIDES: ClassVar = {
         "files": "checkpoints sampling extraction probe tasks metrics readout objective bandit costs stopping "
         "budget confirm seed",
-        "free": "ledger embeddings debug",
+        "free": "ledger embeddings store debug",
     }
 
 
@@ -204,7 +207,8 @@ def _search(
     about = Searched(plane.model, policy_name, sampling, tuple(weights))
     trajectory = Trajectory(folder, plane.model, about.policy, exhaustive.total)
     vectors, ledger = ArrayStore(plan.embeddings), Ledger(plan.ledger)
-    worker = LocalWorker(prefetch, plane, selection, session, vectors, ledger, readouts)
+    held = HeldColumns(plan.store, vectors, plane, [selection, held_out], readouts)
+    worker = LocalWorker(prefetch, plane, selection, session, vectors, ledger, readouts, held)
     started = time.monotonic()
     budget = plan.budget if plan.bandit.budgeted else Budget(share=None)
     search = Search(problem, policy, worker, selection.tasks, budget, plan.stopping, trajectory)
@@ -248,6 +252,7 @@ def _search(
         replace(result, unmeasured=unmeasured).write(folder)
         exit_code = INCOMPLETE if unmeasured else exit_code
     Done(exit_code, {"pulls": len(trajectory.steps), "result": file_digest(paths.result)}).write(folder)
+    held.finish()  # last: a search that goes on after a kill needs its columns
     return exit_code
 
 
