@@ -150,7 +150,7 @@ def test_a_readout_is_shown_of_the_chosen_arm_alone_and_its_words_are_text(tmp_p
         folder / "cache/metrics/readout.json", {**kept, "reason": "", "raw": {hostile: 1.0}, "under": {hostile: None}}
     )
     page = render_page(read_findings(folder), read_measured(folder))
-    assert "had none left" in page
+    assert "there is none" in page
     assert "<script" not in page
     write(folder / "cache/metrics/readout.json", {**kept, "arm": [best[0], best[1], "whitened"]})
     assert read_measured(folder).readout is None

@@ -59,7 +59,7 @@ class Measured:
         if found.reason:
             return f"Label-free metrics of {arm}, without and with its readout, were not measured: {found.reason}."
         texts = f"{count(len(found.texts), 'training text')} that no fit used"
-        left_out = f" ({printable(', '.join(found.left_out))} had none left)" if found.left_out else ""
+        left_out = f" (of {printable(', '.join(found.left_out))} there is none)" if found.left_out else ""
         return f"The same metrics of {arm} and of its layer without the readout (raw), on {texts}{left_out}"
 
     @property
