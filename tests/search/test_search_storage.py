@@ -20,7 +20,7 @@ from tl_search.store.atomic import read_json
 
 READOUTS = Readouts({"raw": RAW, "s": Readout(Form.standardised)}, texts_per_task=40)
 EVERYTHING = {"tasks": Suite(("TinyPairs",)), "bandit": Exhaustive(), "readout": READOUTS}
-FOREIGN = ("aa", "bb", "cc")  # entries of other searches, the one used longest ago first
+FOREIGN = ("a" * 32, "b" * 32, "c" * 32)  # entries of other searches, the one used longest ago first
 
 
 @pytest.fixture(scope="module")
@@ -70,23 +70,35 @@ def foreign(folder, size=1000):
 
 def test_what_was_used_longest_ago_goes_first_and_no_more_than_that(tmp_path):
     store = foreign(tmp_path)
-    store.touch("aa")
+    store.touch(FOREIGN[0])
     size = store.entries()[0].size
     held = HeldColumns(Storage(max_gb=(2 * size + 1) / GB), store, None, ())
     held.trim()
-    assert [entry.key for entry in store.entries()] == ["cc", "aa"]
+    assert [entry.key for entry in store.entries()] == [FOREIGN[2], FOREIGN[0]]
     held.trim()
     assert len(store.entries()) == 2
     replace(held, storage=Storage(max_gb=1e-9)).trim()
-    assert [entry.key for entry in store.entries()] == ["aa"]  # of a search that goes on, for all that is known
+    assert [entry.key for entry in store.entries()] == [FOREIGN[0]]  # of a search that goes on, for all that is known
     assert not store.damaged
+
+
+def test_files_of_others_in_the_folder_are_no_vectors(tmp_path):
+    store = foreign(tmp_path)
+    others = [tmp_path / "en/model.safetensors", tmp_path / f"en/{FOREIGN[0]}.safetensors"]
+    others[0].parent.mkdir()
+    for path in others:
+        path.write_bytes(b"somebody's")
+        os.utime(path, (1, 1))
+    HeldColumns(Storage(max_gb=1e-9), store, None, ()).trim()
+    assert store.entries() == []
+    assert all(path.exists() for path in others)
 
 
 def test_maps_of_readouts_count_as_columns_do(tmp_path):
     store = foreign(tmp_path)
-    foreign(tmp_path / "readouts").touch("cc")
+    foreign(tmp_path / "readouts").touch(FOREIGN[2])
     HeldColumns(Storage(max_gb=store.entries()[0].size / GB), store, None, ()).trim()
-    assert files(tmp_path) == ["readouts/cc/cc.safetensors"]
+    assert files(tmp_path) == [f"readouts/cc/{FOREIGN[2]}.safetensors"]
 
 
 def test_nothing_is_embedded_twice_under_any_limit_and_the_answer_is_the_same(search, kept, tmp_path, count, caplog):
@@ -118,7 +130,7 @@ def test_a_search_that_keeps_nothing_leaves_what_others_have_and_its_scores(sear
     foreign(tmp_path / "embeddings")
     with caplog.at_level(logging.INFO):
         assert search(tmp_path / "run", store=Storage(keep=False)) == 0
-    assert columns(tmp_path / "embeddings") == [f"{key}/{key}.safetensors" for key in FOREIGN]
+    assert columns(tmp_path / "embeddings") == [f"{key[:2]}/{key}.safetensors" for key in FOREIGN]
     assert "files of this search, 0." in caplog.text
     assert answer(tmp_path / "run") == kept
     assert list((tmp_path / "ledger").glob("??/*.json"))
@@ -127,7 +139,7 @@ def test_a_search_that_keeps_nothing_leaves_what_others_have_and_its_scores(sear
     assert search(tmp_path / "again") == 0  # of scores alone
     without = {name: value for name, value in kept.items() if name != "texts_cut"}  # which no vectors can tell now
     assert answer(tmp_path / "again") == without
-    assert columns(tmp_path / "embeddings") == [f"{key}/{key}.safetensors" for key in FOREIGN]
+    assert columns(tmp_path / "embeddings") == [f"{key[:2]}/{key}.safetensors" for key in FOREIGN]
 
 
 class Killed(BaseException):

@@ -7,6 +7,7 @@ asked for until the policy has ended, and finalists are scored on the same vecto
 """
 
 import logging
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 GB = 10**9
 MOST_GB = 10**9
+_OURS = re.compile("[0-9a-f]{32}")  # the keys of columns and maps; a person's folder may hold other files
 RECENT = 600  # seconds in which what was used belongs to another search that is going on; each cell is a use
 
 
@@ -111,8 +113,9 @@ class HeldColumns:
             log.warning("%s: holds %s, %s", self.columns.folder, size, who)
 
     def _entries(self) -> list[tuple[ArrayStore, Entry]]:
-        """All columns and maps in the folder, those that were used longest ago first."""
-        found = [(store, entry) for store in (self.columns, maps(self.columns.folder)) for entry in store.entries()]
+        """All columns and maps in the folder, those that were used longest ago first. Files of others do not count."""
+        stores = self.columns, maps(self.columns.folder)
+        found = [(store, entry) for store in stores for entry in store.entries() if _OURS.fullmatch(entry.key)]
         return sorted(found, key=lambda pair: pair[1].used)
 
     def _columns(self) -> set[str]:

@@ -139,7 +139,8 @@ class ArrayStore:
         for path in self.folder.glob("??/*.safetensors"):
             with suppress(FileNotFoundError):  # removed by another process meanwhile
                 about = path.stat()
-                found.append(Entry(path.stem, about.st_size, about.st_mtime_ns))
+                if path == self.path(path.stem):
+                    found.append(Entry(path.stem, about.st_size, about.st_mtime_ns))
         return sorted(found, key=lambda entry: (entry.used, entry.key))
 
     def mapped(self, key: str) -> dict[str, np.memmap] | None:
