@@ -98,7 +98,7 @@ MISTAKES = [
     ),
     ("search . trainer.fast_dev_run=true", "not of tl search; debug=true tries a search"),
     ("train +trainer.fast_dev_run=true", "+trainer.fast_dev_run: is in the config already, so that it is set without"),
-    ("train task=STSBenchmark", "tasks: is a setting of tl search and tl run, not of tl train"),
+    ("train task=STSBenchmark", "tasks: is a setting of tl search, tl run and tl costs, not of tl train"),
     ("train data=hub data.corpus.name=rows.jsonl", "data.corpus.name: there is no file rows.jsonl"),
     (
         "train trainer.accumulate_grad_batches=4 +callbacks.a={_target_:lightning.pytorch.callbacks."
