@@ -7,6 +7,7 @@ all layers, and a cell whose score is in the ledger is not scored again.
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -22,6 +23,7 @@ from tl_search.probe.embed import column_key, embed_column, layer_name
 from tl_search.probe.readout import Map
 from tl_search.runs.outcome import Cut
 from tl_search.scoring.ledger import Ledger
+from tl_search.scoring.processes import Scorers
 from tl_search.scoring.text_vectors import TextVectors
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.readouts import FittedReadouts
@@ -100,6 +102,7 @@ class LocalWorker:
         embeddings: Where vectors are kept.
         ledger: Where scores are kept.
         readouts: Fits the readouts of the plane; None where there is only raw.
+        scorers: Where cells are scored.
         held: Keeps what is stored within its limit; None = there is no limit.
     """
 
@@ -110,6 +113,7 @@ class LocalWorker:
     embeddings: ArrayStore
     ledger: Ledger
     readouts: FittedReadouts | None = None
+    scorers: Scorers = field(default_factory=Scorers)
     held: HeldColumns | None = None
     _broken: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -149,18 +153,26 @@ class LocalWorker:
         """Score the job's cells; those in the ledger are only read."""
         from tl_search.scoring.resample import estimate_cell
 
-        scores: dict[Cell, Score] = {}
+        arms = {cell: self._arm(job, cell) for cell in job.cells}
+        known = {cell: self.ledger.get(arm, cell.task) for cell, arm in arms.items()}
+        scores = {cell: score for cell, score in known.items() if score is not None}
         failures: dict[Cell, str] = {}
-        for cell in job.cells:
-            check()
-            arm = self._arm(job, cell)
-            try:
-                known = self.ledger.get(arm, cell.task)
-                scores[cell] = known or self.ledger.put(estimate_cell(arm, cell.task, self.vectors(arm, cell.task)))
-            except ValueError as error:
-                failures[cell] = redact(str(error))
-                log.warning("%s on %s failed: %s", arm.label, cell.task.name, error)
-        return ColumnResult(scores, failures)
+        fresh = [cell for cell in job.cells if cell not in scores]
+        for number, found in self.scorers.each(
+            estimate_cell, [partial(self._arguments, arms[cell], cell.task) for cell in fresh]
+        ):
+            cell = fresh[number]
+            if isinstance(found, ValueError):
+                failures[cell] = redact(str(found))
+                log.warning("%s on %s failed: %s", arms[cell].label, cell.task.name, found)
+            else:
+                scores[cell] = self.ledger.put(found)
+        in_order = {cell: scores[cell] for cell in job.cells if cell in scores}
+        return ColumnResult(in_order, {cell: failures[cell] for cell in job.cells if cell in failures})
+
+    def _arguments(self, arm: Arm, task: TaskSpec) -> tuple[Arm, TaskSpec, TextVectors]:
+        """Of a function that scores a cell."""
+        return arm, task, self.vectors(arm, task)
 
     def vectors(self, arm: Arm, task: TaskSpec) -> TextVectors:
         """Text digest → vector (width,) for all texts of the task.

@@ -24,6 +24,7 @@ from tl_search.runs.outcome import Cut, Searched
 from tl_search.runs.record import Done
 from tl_search.runs.searched_plane import FittedOn, Prices, ReadoutTexts, SearchedPlane, Seconds
 from tl_search.scoring.ledger import Ledger
+from tl_search.scoring.processes import Scorers, Scoring
 from tl_search.scoring.splits import share_data
 from tl_search.scoring.suites import Suite
 from tl_search.search.alike import warn_of_equal_columns
@@ -78,6 +79,7 @@ class SearchPlan:
         embeddings: Folder of all vectors, shared by runs.
         metrics: What is measured without labels.
         readout: What is done with the vectors of a layer.
+        scoring: How many cells are scored at once.
         store: How much vectors may take on disk, and whether they are kept.
         debug: Whether the plan is only tried, with few checkpoints and quick tasks (`search/rehearsal.py`).
     """
@@ -98,13 +100,14 @@ class SearchPlan:
     embeddings: Path
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     readout: Readouts = field(default_factory=Readouts)
+    scoring: Scoring = field(default_factory=Scoring)
     store: Storage = field(default_factory=Storage)
     debug: bool = False
 
     DECIDES: ClassVar = {
         "files": "checkpoints sampling extraction probe tasks metrics readout objective bandit costs stopping "
         "budget confirm seed",
-        "free": "ledger embeddings store debug",
+        "free": "ledger embeddings scoring store debug",
     }
 
 
@@ -126,8 +129,8 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     incomplete = bool(absent or missed(plan.checkpoints, plan.sampling))
     from tl_search.probe.session import ProbeSession
 
-    with ProbeSession(plan.probe) as session:
-        return _search(plan, plane, (*left_out, *absent), INCOMPLETE if incomplete else DONE, folder, session)
+    with ProbeSession(plan.probe) as session, Scorers(plan.scoring.count) as scorers:
+        return _search(plan, plane, (*left_out, *absent), INCOMPLETE if incomplete else DONE, folder, session, scorers)
 
 
 def _still_holds(plan: SearchPlan, folder: Path, done: Done) -> bool:
@@ -147,7 +150,13 @@ def _still_holds(plan: SearchPlan, folder: Path, done: Done) -> bool:
 
 
 def _search(
-    plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], least: int, folder: Path, session: "ProbeSession"
+    plan: SearchPlan,
+    plane: Plane,
+    left_out: tuple[str, ...],
+    least: int,
+    folder: Path,
+    session: "ProbeSession",
+    scorers: Scorers,
 ) -> int:
     """Search `plane` and write the result; `least` is the exit code if nothing fails."""
     from tl_search.scoring.resample import check_confirmable
@@ -208,7 +217,7 @@ def _search(
     trajectory = Trajectory(folder, plane.model, about.policy, exhaustive.total)
     vectors, ledger = ArrayStore(plan.embeddings), Ledger(plan.ledger)
     held = HeldColumns(plan.store, vectors, plane, [selection, held_out], readouts)
-    worker = LocalWorker(prefetch, plane, selection, session, vectors, ledger, readouts, held)
+    worker = LocalWorker(prefetch, plane, selection, session, vectors, ledger, readouts, scorers, held)
     started = time.monotonic()
     budget = plan.budget if plan.bandit.budgeted else Budget(share=None)
     search = Search(problem, policy, worker, selection.tasks, budget, plan.stopping, trajectory)
