@@ -25,9 +25,9 @@ from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.scoring.catalogue import get_task
+from tl_search.scoring.columns import columns_read_at_once
 from tl_search.scoring.fetching import fetching
 from tl_search.scoring.halves import half
-from tl_search.scoring.labels import read_labels_once
 from tl_search.scoring.one_thread import one_thread_where_solved
 from tl_search.scoring.pair_thresholds import try_thresholds_at_once
 from tl_search.scoring.randomness import undisturbed_randomness
@@ -127,8 +127,6 @@ def fresh_task(spec: TaskSpec) -> Any:
         )
     task = copy.deepcopy(loaded)  # the copy shares the data but has its own random state
     task.check_if_dataset_is_superseded = lambda: None  # mteb has warned already, when the task was loaded
-    if spec.type == "Classification":
-        read_labels_once(task)
     if spec.type == "PairClassification":
         try_thresholds_at_once(task)
     return task
@@ -147,7 +145,7 @@ def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path |
     """
     import mteb
 
-    with undisturbed_randomness(), _quiet(), one_thread_where_solved(spec.type):
+    with undisturbed_randomness(), _quiet(), columns_read_at_once(), one_thread_where_solved(spec.type):
         task = task or fresh_task(spec)
         started = time.monotonic()
         results = mteb.evaluate(
