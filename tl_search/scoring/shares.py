@@ -1,0 +1,172 @@
+"""Draws a share of a split's items, on which a task is scored for less: fixed, seeded, and nested.
+
+All items of a split stand in one order, and a share is its beginning: the items of a tenth are among those of a third,
+and these among all. An item's place follows from its content, so it does not depend on the process, on the order of
+the rows, or on other items, except that the classes of labelled items take turns: a share has of each class about the
+part that all items have, and where classes are large enough it begins with one item of each.
+
+An item is a text of the test split (Classification), a pair, a text to cluster, a text with its summaries, or a query.
+Where documents are searched, a share has those that were judged for its queries, and the same share of the others;
+queries with a common document follow each other, so that few documents serve them. Older clustering tasks are shares of
+sets where they have many, else of each set's texts. What must stay together in halves, which keep what is selected
+apart from what is reported, may be parted here: a share and the rest are both for selection.
+
+What mteb repeats it repeats less, so that an evaluation costs about its share, too: a classifier is fitted on the first
+of mteb's draws of training rows, on two at least, and each clustering is of fewer documents.
+"""
+
+import copy
+import heapq
+from collections import Counter
+from collections.abc import Mapping, MutableMapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from tl_search.plane.share import number_of, split_name
+from tl_search.scoring.halves import answers, is_of_sets, of_queries, row_labels, row_texts, table_of
+from tl_search.scoring.sampled import embedded_rows, pass_clusterings
+
+SHARED = ("Classification", "Clustering", "PairClassification", "Reranking", "Retrieval", "STS", "Summarization")
+
+_SEED = 16
+_SETS = 10  # from which number on whole sets of texts are drawn
+_ROOM = 20  # items that a class has on average where one of each class comes first: they fill half of a tenth at most
+
+
+def draw(task: Any, subsets: Sequence[MutableMapping[str, Any]], split: str, items: str) -> None:
+    """Add the share of a split to each subset's data, under the name that `split_name` gives it.
+
+    Args:
+        task: mteb's task, which is told to repeat less.
+        subsets: The data by split, in the order in which mteb evaluates them.
+        items: The share, as `plane.share` writes it.
+
+    Raises:
+        ValueError: tasks of this type have no shares, or the share is too small to be scored.
+    """
+    name, kind = task.metadata.name, task.metadata.type
+    if kind not in SHARED:
+        raise ValueError(f"items: must be 1 for {name}, since a task of type {kind} has no shares, got {items}")
+    named, state = split_name(split, items), copy.deepcopy(getattr(task, "rng_state", None))
+    for data in subsets:
+        whole = data[split]
+        if isinstance(whole, Mapping) and "corpus" in whole:
+            data[named] = _queries(whole, items)
+        else:
+            data[named] = _rows(task, whole, items, state)
+        _check(task, whole, data[named], f"{items} of {name} (split {split})")
+    if kind == "Classification" and getattr(task, "is_cross_validation", False):
+        task.train_split = named  # such a task learns from the texts that it is measured on
+    elif kind == "Classification":
+        task.n_experiments = _experiments(task.n_experiments, items)
+    elif kind == "Clustering" and hasattr(task, "max_documents_per_cluster"):
+        task.max_fraction_of_documents_to_embed = task.max_document_to_embed = None  # they are drawn already
+        task.max_documents_per_cluster = number_of(items, task.max_documents_per_cluster)
+
+
+def ordered(chances: Sequence[str], labels: Sequence[str]) -> list[int]:
+    """All items in the order whose beginnings are the shares.
+
+    Args:
+        chances: What decides an item's place among those of its class; equal items have equal ones.
+        labels: The class of every item.
+    """
+    sizes, seen = Counter(labels), Counter[str]()
+    first = len(sizes) * _ROOM <= len(labels)
+    # each class begins its turns elsewhere, else a small share would have none of any class, or one of every class
+    begin = {label: int(_chance("class", label)[:12], 16) / 16**12 for label in sizes}
+    places: dict[int, tuple[bool, float, str]] = {}
+    for item in sorted(range(len(labels)), key=chances.__getitem__):
+        label = labels[item]
+        place = (seen[label] + begin[label]) / sizes[label]
+        places[item] = (not first or seen[label] > 0, place, chances[item])
+        seen[label] += 1
+    return sorted(places, key=places.__getitem__)
+
+
+def _chance(*parts: object) -> str:
+    return sha256("\0".join(map(str, (_SEED, *parts))).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _beginning(chances: Sequence[str], labels: Sequence[str], items: str, least: int = 1) -> list[int]:
+    count = min(len(labels), max(least, number_of(items, len(labels))))
+    return sorted(ordered(chances, labels)[:count])
+
+
+def _rows(task: Any, data: Any, items: str, state: Any) -> Any:
+    """The share of a table; of clustered texts, a share of those that mteb embeds."""
+    data, columns = table_of(task, data)
+    if is_of_sets(task, data, columns):
+        return _sets(task, data, columns[0], items)
+    if task.metadata.type == "Clustering":
+        rows = embedded_rows(task, len(data), state)
+        data = data if rows is None else data.select(rows)
+        pass_clusterings(task, data[task.label_column_name][:], state)
+    texts = [_chance(*(text for cell in row for text in cell)) for row in row_texts(data, columns)]
+    return data.select(_beginning(texts, row_labels(task, data), items))
+
+
+def _queries(data: Mapping[str, Any], items: str) -> dict[str, Any]:
+    """A share of the queries that have relevant documents, with their candidates, or with what they are searched in."""
+    answered, texts = answers(data), list(data["queries"]["text"])
+    if data.get("top_ranked"):
+        chances = [_chance("query", texts[row]) for row in answered]
+    else:
+        chosen = {row: min(found, key=lambda one, row=row: _chance(texts[row], one)) for row, found in answered.items()}
+        chances = [_chance("document", document) + _chance("query", texts[row]) for row, document in chosen.items()]
+    rows = list(answered)
+    drawn = of_queries(data, [rows[place] for place in _beginning(chances, [""] * len(rows), items)])
+    if not data.get("top_ranked"):
+        documents = list(data["corpus"]["id"])
+        kept = set(heapq.nsmallest(number_of(items, len(documents)), documents, lambda one: _chance("document", one)))
+        kept |= {document for judged in drawn["relevant_docs"].values() for document in judged}
+        drawn["corpus"] = data["corpus"].select([row for row, document in enumerate(documents) if document in kept])
+    return drawn
+
+
+def _sets(task: Any, data: Any, column: str, items: str) -> Any:
+    """A share of a clustering task's sets of texts, or of the texts of each set, at least two."""
+    from datasets import Dataset
+
+    sets, labels = data[column][:], data[task.label_column_name][:]
+    if len(sets) >= _SETS:
+        return data.select(_beginning([_chance(*texts) for texts in sets], [""] * len(sets), items))
+    kept = [
+        _beginning([_chance(text) for text in texts], [repr(label) for label in named], items, least=2)
+        for texts, named in zip(sets, labels, strict=True)
+    ]
+    return Dataset.from_dict(
+        {
+            name: [[row[place] for place in places] for row, places in zip(values, kept, strict=True)]
+            for name, values in ((column, sets), (task.label_column_name, labels))
+        }
+    )
+
+
+def _experiments(whole: int, items: str) -> int:
+    """How many of so many classifiers are fitted: two at least, which tell how they differ, and in pairs if all are."""
+    fewer = min(whole, max(2, number_of(items, whole)))
+    return fewer + fewer % 2 if whole % 2 == 0 else fewer
+
+
+def _check(task: Any, whole: Any, drawn: Any, what: str) -> None:
+    """Raises ValueError where a share is too small for a score that means anything."""
+    kind = task.metadata.type
+    if isinstance(drawn, Mapping):
+        count, total, needed = len(drawn["queries"]), len(whole["queries"]), "two queries"
+        enough = count >= 2
+    elif kind == "STS":
+        count, total, needed = len(drawn), len(whole), "three pairs, not all with the same score"
+        enough = count >= 3 and len(set(drawn["score"])) > 1
+    elif kind in ("Classification", "Clustering", "PairClassification"):
+        labels, needed = drawn[task.label_column_name][:], "two classes"
+        of_sets = kind == "Clustering" and not hasattr(task, "max_documents_per_cluster")
+        parts = labels if of_sets else [labels]
+        count, total = sum(map(len, parts)), None
+        enough = any(len({repr(label) for label in part}) > 1 for part in parts)
+    else:
+        count, total, needed = len(drawn), len(whole), "two items"
+        enough = count >= 2
+    if not enough:
+        of = "" if total is None else f" of {total}"
+        raise ValueError(f"items: {what} is {count}{of} items, which is too few: a score needs {needed}")
