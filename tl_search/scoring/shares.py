@@ -28,7 +28,7 @@ from tl_search.scoring.sampled import embedded_rows, pass_clusterings
 
 SHARED = ("Classification", "Clustering", "PairClassification", "Reranking", "Retrieval", "STS", "Summarization")
 
-_SEED = 16
+SEED = 16  # of the order of items; with another one these would be other shares under the same names
 _SETS = 10  # from which number on whole sets of texts are drawn
 _ROOM = 20  # items that a class has on average where one of each class comes first: they fill half of a tenth at most
 
@@ -85,7 +85,7 @@ def ordered(chances: Sequence[str], labels: Sequence[str]) -> list[int]:
 
 
 def _chance(*parts: object) -> str:
-    return sha256("\0".join(map(str, (_SEED, *parts))).encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256("\0".join(map(str, (SEED, *parts))).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _beginning(chances: Sequence[str], labels: Sequence[str], items: str, least: int = 1) -> list[int]:
@@ -109,11 +109,10 @@ def _rows(task: Any, data: Any, items: str, state: Any) -> Any:
 def _queries(data: Mapping[str, Any], items: str) -> dict[str, Any]:
     """A share of the queries that have relevant documents, with their candidates, or with what they are searched in."""
     answered, texts = answers(data), list(data["queries"]["text"])
-    if data.get("top_ranked"):
-        chances = [_chance("query", texts[row]) for row in answered]
-    else:
-        chosen = {row: min(found, key=lambda one, row=row: _chance(texts[row], one)) for row, found in answered.items()}
-        chances = [_chance("document", document) + _chance("query", texts[row]) for row, document in chosen.items()]
+    chances = [_chance("query", texts[row]) for row in answered]
+    if not data.get("top_ranked"):  # a query follows a relevant document, drawn so that many answers are no advantage
+        chosen = [min((_chance(texts[row], one), one) for one in found)[1] for row, found in answered.items()]
+        chances = [_chance("document", one) + chance for one, chance in zip(chosen, chances, strict=True)]
     rows = list(answered)
     drawn = of_queries(data, [rows[place] for place in _beginning(chances, [""] * len(rows), items)])
     if not data.get("top_ranked"):
@@ -150,23 +149,25 @@ def _experiments(whole: int, items: str) -> int:
 
 
 def _check(task: Any, whole: Any, drawn: Any, what: str) -> None:
-    """Raises ValueError where a share is too small for a score that means anything."""
-    kind = task.metadata.type
+    """Raises ValueError where a share is too small for a score that means anything, or that mteb can compute."""
+    kind, needed = task.metadata.type, "two of them"
     if isinstance(drawn, Mapping):
-        count, total, needed = len(drawn["queries"]), len(whole["queries"]), "two queries"
+        count = len(drawn["queries"])
         enough = count >= 2
     elif kind == "STS":
-        count, total, needed = len(drawn), len(whole), "three pairs, not all with the same score"
+        count, needed = len(drawn), "three of them, not all with the same score"
         enough = count >= 3 and len(set(drawn["score"])) > 1
-    elif kind in ("Classification", "Clustering", "PairClassification"):
+    elif kind == "Summarization":
+        count = len(drawn)
+        enough = count >= 2
+    else:
         labels, needed = drawn[task.label_column_name][:], "two classes"
         of_sets = kind == "Clustering" and not hasattr(task, "max_documents_per_cluster")
         parts = labels if of_sets else [labels]
-        count, total = sum(map(len, parts)), None
-        enough = any(len({repr(label) for label in part}) > 1 for part in parts)
-    else:
-        count, total, needed = len(drawn), len(whole), "two items"
-        enough = count >= 2
+        count, least = sum(map(len, parts)), 2
+        if kind == "Classification" and len(set(whole[task.label_column_name][:])) > 2:
+            least, needed = 3, "three classes"  # mteb takes two for a question of yes and no, whatever they are
+        enough = any(len({repr(label) for label in part}) >= least for part in parts)
     if not enough:
-        of = "" if total is None else f" of {total}"
-        raise ValueError(f"items: {what} is {count}{of} items, which is too few: a score needs {needed}")
+        left = f"{count} item{'s' * (count != 1)}"
+        raise ValueError(f"items: {what} leaves {left}, which is too few: a score needs {needed}")
