@@ -236,6 +236,8 @@ def test_a_share_is_written_in_one_way(given, text):
         ("TinyRetrieval", ".01", "1/100 of TinyRetrieval (split selection) leaves 1 item, which is too few: a score"),
         ("TinyPairs", "1/1000", "1/1000 of TinyPairs (split selection) leaves 1 item, which is too few: a score needs"),
         ("TinyClassification", "1/500", "1/500 of TinyClassification (split selection) leaves 1 item, which is too"),
+        ("TinyClassification", "1/60", "1/60 of TinyClassification (split selection) leaves 2 items, which is too few:"
+         " a score needs three classes"),
         ("TinySummaries", "1/99", "1/99 of TinySummaries (split selection) leaves 1 item, which is too few: a score"),
     ],
 )  # fmt: skip
