@@ -18,7 +18,8 @@ ARGUMENTS = {
     "_target_", "accelerator", "auto_generate_checkpoints", "callbacks", "cells", "confirmation", "dtype", "family",
     "folder", "interval", "items", "layer", "layers", "losses", "measures", "mix", "models", "mteb", "names",
     "precision", "published", "resamples", "revision", "revisions", "scores", "split", "steps",
-    "subsequent_epochs_spacing", "subset", "target_checkpoints", "task", "template", "texts", "types", "usage", "vectors",
+    "subsequent_epochs_spacing", "subset", "target_checkpoints", "task", "template", "texts", "types", "usage",
+    "vectors",
 }  # fmt: skip
 
 
