@@ -29,6 +29,7 @@ from tl_search.scoring.catalogue import get_task
 from tl_search.scoring.fetching import fetching
 from tl_search.scoring.halves import half
 from tl_search.scoring.labels import read_labels_once
+from tl_search.scoring.one_thread import one_thread_where_solved
 from tl_search.scoring.randomness import undisturbed_randomness
 from tl_search.scoring.rows import check_classes, check_rows, leave_out_nulls
 from tl_search.scoring.shares import draw
@@ -155,7 +156,7 @@ def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path |
     """
     import mteb
 
-    with undisturbed_randomness(), _quiet():
+    with undisturbed_randomness(), _quiet(), one_thread_where_solved(spec.type):
         task = task or fresh_task(spec)
         started = time.monotonic()
         results = mteb.evaluate(

@@ -27,6 +27,7 @@ from tl_search.scoring import draws
 from tl_search.scoring.evaluation import evaluate, fresh_task, must_be_one_of, score_cell
 from tl_search.scoring.item_types import TYPES
 from tl_search.scoring.items import Again, Items, Part, Runs, Watch, joint_digest
+from tl_search.scoring.one_thread import one_thread_where_solved
 
 RESAMPLES = 200  # for a standard error alone
 
@@ -85,7 +86,7 @@ def _resampled(
     from tl_search.scoring.encoder import VectorEncoder
 
     encoder, run, error = VectorEncoder(arm, vectors), fresh_task(task), None
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, one_thread_where_solved(task.type):
         watch = Watch(task, run, encoder, Path(folder), quick)
         evaluation = evaluate(task, encoder, run, None if watch.per_query else Path(folder))
         scores = {found["hf_subset"]: found["main_score"] for found in evaluation.result["scores"][task.scored_on]}

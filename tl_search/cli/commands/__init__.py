@@ -4,13 +4,14 @@ import importlib
 
 from tl_search.cli.command import Command
 
-NAMES = ("train", "search", "report", "export", "list", "run", "schedule", "evaluate", "revisions", "compare")
+NAMES = ("train", "search", "report", "export", "list", "run", "schedule", "evaluate", "revisions", "compare", "costs")
 BEGIN_ANEW = (
     "report",
     "export",
     "list",
     "schedule",
     "evaluate",
+    "costs",
 )  # they leave nothing that the same command goes on with
 
 

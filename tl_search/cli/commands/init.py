@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tl_search.cli.config.searchpath import OWN_GROUPS, PACKAGE
+from tl_search.cli.config.searchpath import EXAMPLES, PACKAGE
 from tl_search.errors.exit_codes import DONE
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.printable import printable
@@ -23,11 +23,11 @@ def init(words: list[str]) -> int:
     target = Path(words[0])
     if target.exists() and not target.is_dir():
         raise BadInput(f"{target}: is a file; tl init needs a folder")
-    taken = [str(target / name) for name in OWN_GROUPS if (target / name).exists()]
+    taken = [str(target / name) for name in EXAMPLES if (target / name).exists()]
     if taken:
         raise BadInput(f"{' and '.join(taken)}: exists already; nothing was changed")
     examples = PACKAGE / "examples" if (PACKAGE / "examples").is_dir() else PACKAGE.parent  # a checkout has them beside
-    for name in OWN_GROUPS:
+    for name in EXAMPLES:
         with write_dir(target / name) as aside:
             shutil.copytree(examples / name, aside, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     print(

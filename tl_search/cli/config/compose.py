@@ -16,7 +16,7 @@ from tl_search.cli.config import folders  # noqa: F401  it makes the names of di
 from tl_search.cli.config.choices import parsed
 from tl_search.cli.config.hydra_errors import in_quotes, readable
 from tl_search.cli.config.purpose import check_purpose
-from tl_search.cli.config.searchpath import OWN_GROUPS, conf_dir, root
+from tl_search.cli.config.searchpath import EXAMPLES, conf_dir, root
 from tl_search.cli.config.varied import sweeping
 from tl_search.errors.kinds import BadInput
 from tl_search.errors.nearest import suggest
@@ -205,11 +205,11 @@ def _check_choices(overrides: Sequence[str]) -> None:
     elsewhere = any(o.key_or_group == "hydra.searchpath" and "," in o.get_value_string() for o in given)
     for override in given:
         group, value = override.key_or_group, override.value()
-        if group in OWN_GROUPS and value and not elsewhere and not (root() / group).is_dir():
+        if group in EXAMPLES and value and not elsewhere and not (root() / group).is_dir():
             raise BadInput(f"{group}: there is no folder {root() / group}; tl init DIR makes one with examples")
         listed = isinstance(value, list) and value and all(isinstance(option, str) for option in value)
         named = isinstance(value, str | dict) or listed
-        if not (named or override.is_delete() or override.is_sweep_override() or group in OWN_GROUPS):
+        if not (named or override.is_delete() or override.is_sweep_override() or group in EXAMPLES):
             options = GlobalHydra.instance().config_loader().get_group_options(group)
             if options:
                 raise BadInput(f"{group}: must be one of {', '.join(options)}, got {override.get_value_string()}")

@@ -10,7 +10,7 @@ from omegaconf import Container, DictConfig
 
 from tl_search.cli.config.allowlist import ALLOWED
 from tl_search.cli.config.purpose import not_of_this_command, other_purpose
-from tl_search.cli.config.searchpath import OWN_GROUPS
+from tl_search.cli.config.searchpath import EXAMPLES
 from tl_search.cli.config.signature import signature
 from tl_search.cli.explain import first_line
 from tl_search.errors.kinds import BadInput
@@ -88,7 +88,7 @@ def _no_option(missing: str, options: Sequence[str], overrides: Sequence[str]) -
     """The message for an option that is not there; those of one's own groups may lie in folders."""
     group, _, option = missing.rpartition("/")
     top, _, rest = missing.partition("/")
-    if top in OWN_GROUPS:
+    if top in EXAMPLES:
         group, option, options = top, rest, list(_nested(top, overrides))
     elif group and not options:  # of one among several, Hydra does not say them
         options = list(_nested(group, overrides))
@@ -136,7 +136,7 @@ def unknown_key(path: str, key: str, parent: Any, command: str = "") -> str:
             return other
         if f"{key}s" not in parent and (other := not_of_this_command(f"{key}s", command)):
             return other
-    options = {str(name) for name in parent} - {"_target_", "hydra", key} | ({*OWN_GROUPS} if not dot else set())
+    options = {str(name) for name in parent} - {"_target_", "hydra", key} | ({*EXAMPLES} if not dot else set())
     more = _arguments(path.partition(".")[0], parent) - options
     if key in more and (refusal := path.startswith("trainer.") and why_left_out(key)):
         return f"{path}: {refusal}"

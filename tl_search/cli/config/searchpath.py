@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-OWN_GROUPS = ("experiments", "launchers")  # groups that the person's own folder may hold
+EXAMPLES = ("experiments", "launchers")  # groups that only the person's own folder holds
+OWN_GROUPS = (*EXAMPLES, "costs")  # groups that it may hold
 
 PACKAGE = Path(__file__).resolve().parents[2]
 
@@ -15,5 +16,5 @@ def conf_dir() -> Path:
 
 
 def root() -> Path:
-    """The person's own folder: its `experiments/` and `launchers/` are config groups."""
+    """The person's own folder: its `experiments/`, `launchers/` and `costs/` are config groups."""
     return Path(os.environ.get("TL_ROOT") or ".").resolve()

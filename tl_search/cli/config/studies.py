@@ -1,4 +1,4 @@
-"""Puts the folders `experiments/` and `launchers/` of the working directory on Hydra's search path, and no others.
+"""Puts three folders of the working directory on Hydra's search path: `experiments/`, `launchers/` and `costs/`.
 
 Hydra takes every folder on its search path for a config group. With a plain `file://` entry, a folder `runs/` or
 `data/` in the working directory would make Hydra read `runs=elsewhere` as the choice of an option, or would add options
@@ -38,7 +38,7 @@ class FileConfigSource(hydras.FileConfigSource):
 
 
 class Studies(FileConfigSource):
-    """A folder of which only the two groups are seen."""
+    """A folder of which only these groups are seen."""
 
     @staticmethod
     def scheme() -> str:
