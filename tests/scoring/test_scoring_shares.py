@@ -124,7 +124,7 @@ def test_mteb_gives_the_same_score_on_exactly_these_items(tiny, arm, embed, name
 
 @pytest.mark.parametrize(("whole", "third", "tenth"), [(10, 4, 2), (3, 2, 2), (1, 1, 1), (2, 2, 2), (20, 8, 2)])
 def test_a_classifier_is_fitted_less_often_but_twice_at_least(whole, third, tenth):
-    assert [shares._experiments(whole, items) for items in ("1", *SHARES[::-1])] == [whole, third, tenth]
+    assert [shares.experiments(whole, items) for items in ("1", *SHARES[::-1])] == [whole, third, tenth]
 
 
 def test_the_corpus_shrinks_and_holds_all_judged_documents(tiny):

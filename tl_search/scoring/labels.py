@@ -12,23 +12,23 @@ import numpy as np
 def read_labels_once(task: Any) -> None:
     """Change a classification task so that it draws, fits and measures with labels in memory; its scores are equal."""
     experiment, undersample = task._run_experiment, task._undersample_data
-    read: dict[int, _Labelled] = {}  # by the id of a table, which the value keeps alive
+    read: dict[int, Labelled] = {}  # by the id of a table, which the value keeps alive
 
-    def labelled(table: Any) -> _Labelled:
+    def labelled(table: Any) -> Labelled:
         if id(table) not in read:
-            read[id(table)] = _Labelled(table, task.label_column_name)
+            read[id(table)] = Labelled(table, task.label_column_name)
         return read[id(table)]
 
     def sampled(table: Any, number: int, places: Any = None) -> Any:
         return undersample(labelled(table), number, places)
 
     def run(drawn: Any, measured: Any, *vectors: Any, **options: Any) -> Any:
-        return experiment(_Labelled(drawn, task.label_column_name), labelled(measured), *vectors, **options)
+        return experiment(Labelled(drawn, task.label_column_name), labelled(measured), *vectors, **options)
 
     task._undersample_data, task._run_experiment = sampled, run
 
 
-class _Labelled:
+class Labelled:
     """A table whose label column is in memory; all else is asked of the table."""
 
     def __init__(self, table: Any, column: str) -> None:

@@ -11,8 +11,10 @@ queries with a common document follow each other, so that few documents serve th
 sets where they have many, else of each set's texts. What must stay together in halves, which keep what is selected
 apart from what is reported, may be parted here: a share and the rest are both for selection.
 
-What mteb repeats it repeats less, so that an evaluation costs about its share, too: a classifier is fitted on the first
-of mteb's draws of training rows, on two at least, and each clustering is of fewer documents.
+What is learnt from shrinks, too. mteb fits several classifiers, each on a draw of training rows: a share has the first
+of these draws, as many as have no more texts than its test texts, or its share of them, and two at least. For how a
+score differs between arms, draws matter more than test texts (`experiments/item_noise/`). Where a draw is a part of all
+rows, as in the embedded tasks, a share draws from fewer rows. A clustering is of fewer documents.
 """
 
 import copy
@@ -24,6 +26,7 @@ from typing import Any
 
 from tl_search.plane.share import number_of, split_name
 from tl_search.scoring.halves import answers, is_of_sets, of_queries, row_labels, row_texts, table_of
+from tl_search.scoring.labels import Labelled
 from tl_search.scoring.sampled import embedded_rows, pass_clusterings
 
 SHARED = ("Classification", "Clustering", "PairClassification", "Reranking", "Retrieval", "STS", "Summarization")
@@ -58,7 +61,7 @@ def draw(task: Any, subsets: Sequence[MutableMapping[str, Any]], split: str, ite
     if kind == "Classification" and getattr(task, "is_cross_validation", False):
         task.train_split = named  # such a task learns from the texts that it is measured on
     elif kind == "Classification":
-        task.n_experiments = _experiments(task.n_experiments, items)
+        task.n_experiments = min(_learn_less(task, data, len(data[named]), items) for data in subsets)
     elif kind == "Clustering" and hasattr(task, "max_documents_per_cluster"):
         task.max_fraction_of_documents_to_embed = task.max_document_to_embed = None  # they are drawn already
         task.max_documents_per_cluster = number_of(items, task.max_documents_per_cluster)
@@ -142,9 +145,35 @@ def _sets(task: Any, data: Any, column: str, items: str) -> Any:
     )
 
 
-def _experiments(whole: int, items: str) -> int:
-    """How many of so many classifiers are fitted: two at least, which tell how they differ, and in pairs if all are."""
-    fewer = min(whole, max(2, number_of(items, whole)))
+def _learn_less(task: Any, data: MutableMapping[str, Any], tests: int, items: str) -> int:
+    """How many classifiers are fitted; of the training rows, leave a share where draws are not of a fixed size.
+
+    Args:
+        tests: The number of test texts in the share.
+    """
+    table = data[task.train_split]
+    labels = row_labels(task, table)
+    of_class = Counter(labels)
+    drawn = len(task._undersample_data(Labelled(table, task.label_column_name), 0)[2])
+    if drawn <= task.samples_per_label * len(of_class):
+        return experiments(task.n_experiments, items, tests // drawn)
+    texts = [_chance(*(text for cell in row for text in cell)) for row in row_texts(table, table_of(task, table)[1])]
+    kept, left = set(_beginning(texts, labels, items)), Counter[str]()
+    for row in ordered(texts, labels):
+        if left[labels[row]] < task.samples_per_label:
+            kept.add(row)
+        left[labels[row]] += 1
+    data[task.train_split] = table.select(sorted(kept))
+    return int(task.n_experiments)
+
+
+def experiments(whole: int, items: str, cheap: int = 0) -> int:
+    """How many of so many classifiers are fitted: two at least, which tell how they differ, and in pairs if all are.
+
+    Args:
+        cheap: How many cost little beside the rest.
+    """
+    fewer = min(whole, max(2, number_of(items, whole), cheap))
     return fewer + fewer % 2 if whole % 2 == 0 else fewer
 
 
