@@ -123,8 +123,32 @@ def test_mteb_gives_the_same_score_on_exactly_these_items(tiny, arm, embed, name
 
 
 @pytest.mark.parametrize(("whole", "third", "tenth"), [(10, 4, 2), (3, 2, 2), (1, 1, 1), (2, 2, 2), (20, 8, 2)])
-def test_a_classifier_is_fitted_less_often_but_twice_at_least(whole, third, tenth):
+def test_a_classifier_is_fitted_less_often_but_twice_at_least_and_more_often_where_that_is_cheap(whole, third, tenth):
     assert [shares.experiments(whole, items) for items in ("1", *SHARES[::-1])] == [whole, third, tenth]
+    assert shares.experiments(whole, "1/3", cheap=1000) == whole
+    assert shares.experiments(10, "1/10", cheap=7) == 8
+
+
+def test_a_task_that_learns_from_all_rows_learns_from_a_share_of_them(tiny, monkeypatch, arm, embed):
+    from scoring import tiny_tasks
+
+    class Halves(tiny_tasks.TinyClassification):
+        """Fits on every second row."""
+
+        metadata = tiny_tasks.metadata("TinyHalves", "Classification", "accuracy")
+        n_experiments = 2
+
+        def _undersample_data(self, dataset, experiment_num, idxs=None):
+            rows = list(range(experiment_num % 2, len(dataset), 2))
+            return dataset.select(rows), rows, rows
+
+    monkeypatch.setitem(tiny, "TinyHalves", Halves)
+    whole, third, tenth = (set(task_texts("TinyHalves", "selection", items=items)) for items in ("1", *SHARES[::-1]))
+    assert (len(whole), len(third), len(tenth)) == (240, 80, 12 + 32)  # eight rows of each label at least
+    assert tenth < third < whole
+    found = estimate_cell(arm, spec("TinyHalves", "1/3"), embed(third))
+    assert found.standard_error > 0
+    assert len(training_texts(spec("TinyHalves", "1/3"))) == 120  # what readouts are fitted on is all of it
 
 
 def test_the_corpus_shrinks_and_holds_all_judged_documents(tiny):
