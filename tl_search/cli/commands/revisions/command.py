@@ -209,7 +209,7 @@ def _explained(plan: RevisionsPlan) -> list[str]:
     else:
         tasks = f"for {len(work.sizes)} tasks, whose {work.texts:,} texts were counted"
     if work.items != ALL:
-        tasks += f", of which a share is scored (tasks.items={work.items})"
+        tasks += f", on {work.items} of their items (tasks.items)"
     limits = [f"budget.{name}={value:g}" for name, value in vars(budget).items() if value is not None]
     sentences = (
         _arms(work.readouts),
