@@ -47,6 +47,8 @@ MISTAKES = [
     ("train -m model=5,6", "model: must be one of peptide, pythia-14m, "),
     ("train experiments=mine", "experiments: there is no folder "),
     ("search . launchers=slurm", "launchers: there is no folder "),
+    ("search . store.max_gb=0", "store.max_gb: must be > 0, got 0; store.keep=false keeps nothing"),
+    ("search . store.keep=fp16", "store.keep: must be true or false, got 'fp16'"),
     ("train data=files data.corpus.path=no.txt", "data.corpus.path: must name a text file"),
     ("train hydra.output_subdir=../up", "hydra.output_subdir: must be a plain name, got '../up'"),
     ("train hydra.job_logging.handlers.file.filename=up.log", "filename: must be in the run directory"),
@@ -96,7 +98,7 @@ MISTAKES = [
     ),
     ("search . trainer.fast_dev_run=true", "not of tl search; debug=true tries a search"),
     ("train +trainer.fast_dev_run=true", "+trainer.fast_dev_run: is in the config already, so that it is set without"),
-    ("train task=STSBenchmark", "tasks: is a setting of tl search and tl run, not of tl train"),
+    ("train task=STSBenchmark", "tasks: is a setting of tl search, tl run and tl costs, not of tl train"),
     ("train data=hub data.corpus.name=rows.jsonl", "data.corpus.name: there is no file rows.jsonl"),
     (
         "train trainer.accumulate_grad_batches=4 +callbacks.a={_target_:lightning.pytorch.callbacks."

@@ -133,6 +133,12 @@ def test_a_setting_that_came_later_names_no_other_directory_until_it_is_set(tmp_
     assert folder(*search, "checkpoints.suspects=true").name != folder(*search).name
 
 
+def test_what_is_kept_of_embeddings_makes_no_other_search():
+    words = ["checkpoints.path=x", "store.keep=false", "store.max_gb=7"]
+    with configs():
+        assert "store" not in identity(compose_job("search", parse("search", words).overrides), "search")
+
+
 def test_a_suite_is_known_by_the_settings_that_it_had_at_first():
     words = ["checkpoints.path=x", "tasks.names=[StdlibVerbClassification]"]
     with configs():

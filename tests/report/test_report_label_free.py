@@ -137,6 +137,25 @@ def test_a_search_that_only_measures_is_reported_before_its_first_column_and_say
     assert not (tmp_path / "report").exists()
 
 
+def test_a_readout_is_shown_of_the_chosen_arm_alone_and_its_words_are_text(tmp_path, capsys):
+    folder, hostile = write_search_run(tmp_path, pulls=2), "<script>alert(1)</script>\x1b[2J"
+    best = json.loads((folder / "result.json").read_text())["best"]["arm"]
+    about = {"model": "m", "arm": best, "vectors": {}, "options": {}, "rules": {}, "raw": {}, "under": {}}
+    kept = {**about, "texts": [hostile], "tasks": {hostile: 1}, "left_out": [hostile], "reason": hostile}
+    write(folder / "cache/metrics/readout.json", kept)
+    assert hostile in read_measured(folder).readout.reason
+    write_report(folder)
+    assert r"not measured: <script>alert(1)</script>\x1b[2J." in capsys.readouterr().out
+    write(
+        folder / "cache/metrics/readout.json", {**kept, "reason": "", "raw": {hostile: 1.0}, "under": {hostile: None}}
+    )
+    page = render_page(read_findings(folder), read_measured(folder))
+    assert "there is none" in page
+    assert "<script" not in page
+    write(folder / "cache/metrics/readout.json", {**kept, "arm": [best[0], best[1], "whitened"]})
+    assert read_measured(folder).readout is None
+
+
 def test_names_are_text_on_the_page(tmp_path):
     hostile = "<script>alert(1)</script>{{ 7 * 7 }}"
     folder = measure(write_search_run(tmp_path, pulls=2), {(0, 0): {hostile: 1.0}})

@@ -91,6 +91,16 @@ def test_a_selected_cell_has_the_same_score_and_a_standard_error_too(tiny, arm, 
     assert 0 < found.standard_error < 1.3 * confirmed.standard_error
 
 
+def test_the_rough_standard_error_of_a_selected_clustering_is_about_the_confirmed_one(tiny, arm, embed):
+    task = describe("TinyClustering", "confirmation")
+    ratios = []
+    for seed in range(4):
+        vectors = embed(task_texts("TinyClustering", "confirmation"), seed, 4)
+        confirmed, _ = confirm_cell(arm, task, vectors, 400, 0)
+        ratios.append(estimate_cell(arm, task, vectors).standard_error / confirmed.standard_error)
+    assert 0.9 < np.mean(ratios) < 1.5
+
+
 def test_a_selected_cell_that_cannot_be_resampled_has_its_score(tiny, arm, embed):
     found = estimate_cell(arm, describe("TinyBitexts", "selection"), embed(task_texts("TinyBitexts", "selection")))
     assert (found.standard_error, 0 < found.value < 1) == (None, True)

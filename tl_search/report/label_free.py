@@ -10,7 +10,7 @@ from tl_search.plane.arm_name import ArmName
 from tl_search.report.sentences import count
 from tl_search.runs.index import read_index
 from tl_search.runs.layout import RunPaths
-from tl_search.runs.measured import MeasuredLayer
+from tl_search.runs.measured import MeasuredLayer, MeasuredReadout
 from tl_search.runs.outcome import Outcome
 from tl_search.runs.record import Done
 from tl_search.runs.searched_plane import SearchedPlane
@@ -42,11 +42,25 @@ class Measured:
         rows: One per metric, in alphabetical order; empty where nothing has been measured.
         unmeasured: Revision that could not be measured → the reason, once the run has written it.
         left_out: How many files do not count: they were measured with other weights, texts or settings.
+        readout: The chosen layer without and with its readout; None where that is raw, or was not measured yet.
     """
 
     rows: tuple[Extremes, ...] = ()
     unmeasured: Mapping[str, str] = field(default_factory=dict)
     left_out: int = 0
+    readout: MeasuredReadout | None = None
+
+    @property
+    def about_readout(self) -> str:
+        """A sentence on what the table of the readout shows, or on why there is none; empty where nobody asked."""
+        if self.readout is None:
+            return ""
+        arm, found = printable(self.readout.arm), self.readout
+        if found.reason:
+            return f"Label-free metrics of {arm}, without and with its readout, were not measured: {found.reason}."
+        texts = f"{count(len(found.texts), 'training text')} that no fit used"
+        left_out = f" (of {printable(', '.join(found.left_out))} there is none)" if found.left_out else ""
+        return f"The same metrics of {arm} and of its layer without the readout (raw), on {texts}{left_out}"
 
     @property
     def remark(self) -> str:
@@ -72,7 +86,7 @@ def read_measured(folder: Path) -> Measured:
     counted = _counted(place, _kept(folder, layers))
     names = sorted({name for layer in counted for name in layer.metrics})
     rows = tuple(row for name in names if (row := _extremes(name, counted)))
-    return Measured(rows, unmeasured, len(layers) - len(counted))
+    return Measured(rows, unmeasured, len(layers) - len(counted), MeasuredReadout.read(folder))
 
 
 def _kept(folder: Path, layers: list[MeasuredLayer]) -> list[MeasuredLayer]:

@@ -9,6 +9,7 @@ from tl_search.report.findings import Findings
 from tl_search.report.label_free import Measured
 from tl_search.report.remarks import remarks
 from tl_search.report.table_look import plain_table
+from tl_search.runs.measured import MeasuredReadout
 from tl_search.runs.outcome import Finalist, Gain, Outcome, Side
 
 SHOWN = 8  # skipped cells and verdicts that a terminal shows before it refers to the page
@@ -41,19 +42,34 @@ def print_findings(findings: Findings, console: Console, measured: Measured | No
 
 
 def print_measured(measured: Measured, console: Console) -> None:
-    """Print where each label-free metric is lowest and highest, and what could not be measured."""
+    """Print where each label-free metric is lowest and highest, what a readout changes, and what was not measured."""
     for revision, reason in measured.unmeasured.items():
         console.print(_text(f"{revision} could not be measured: {reason}"))
     if measured.remark:
         console.print(_text(measured.remark))
-    if not measured.rows:
-        return
+    if measured.rows:
+        _print_extremes(measured, console)
+    if measured.readout:
+        _print_readout(measured, measured.readout, console)
+
+
+def _print_extremes(measured: Measured, console: Console) -> None:
     table = plain_table("metric", "lowest", "highest", "last layer of\nthe latest\ncheckpoint")
     for row in measured.rows:
         ends = [_text(f"{value:.4g}\n{arm}", keep_lines=True) for value, arm in (row.lowest, row.highest)]
         table.add_row(_text(row.name), *ends, "" if row.final is None else f"{row.final:.4g}")
     arms = say.count(max(row.arms for row in measured.rows), "arm")
     console.print(Group(_text(f"\nLabel-free metrics of {arms}"), table))
+
+
+def _print_readout(measured: Measured, found: MeasuredReadout, console: Console) -> None:
+    console.print(_text(f"\n{measured.about_readout}"))
+    if found.reason:
+        return
+    table = plain_table("metric", "raw", "readout")
+    for name, raw in found.raw.items():
+        table.add_row(_text(name), *("" if value is None else f"{value:.4g}" for value in (raw, found.under[name])))
+    console.print(table)
 
 
 def _finalists(findings: Findings, outcome: Outcome) -> RenderableType:

@@ -143,6 +143,11 @@ class RunPaths:
         return self.folder / "cache" / "metrics"
 
     @property
+    def readout_metrics(self) -> Path:
+        """Label-free metrics of the chosen layer, without and with its readout."""
+        return self.metrics / "readout.json"
+
+    @property
     def readout_texts(self) -> Path:
         """The texts on which readouts are fitted."""
         return self.folder / "readout_texts.json"

@@ -14,6 +14,7 @@ from tl_search.plane.revision import Revision
 from tl_search.runs.digests import COPY
 from tl_search.runs.index import read_index
 from tl_search.runs.layout import HEALED_BY, REPEAT, RunPaths
+from tl_search.runs.measured import MeasuredReadout
 from tl_search.runs.model_files import check_files
 from tl_search.runs.outcome import Outcome
 from tl_search.runs.pulls import BanditState
@@ -144,6 +145,22 @@ class Run:
             }
             for step in BanditState.read(self.folder).trajectory
         )
+
+    def readout_metrics(self) -> "DataFrame":
+        """One row per label-free metric of the chosen layer: metric, and its value `raw` and under the `readout`.
+
+        Both are of the same training texts, which no fit used. No rows where the search has measured none, where the
+        chosen arm is raw, or where too few texts are left.
+
+        Raises:
+            ValueError: it is no search, or the file is damaged.
+        """
+        from pandas import DataFrame
+
+        self._searched()
+        found = MeasuredReadout.read(self.folder)
+        rows = [(name, raw, found.under[name]) for name, raw in found.raw.items()] if found else []
+        return DataFrame(rows, columns=["metric", "raw", "readout"])
 
     def load(self, revision: str = "main") -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
         """The model (without a language-model head) and the tokenizer of a revision, as `transformers` loads them.

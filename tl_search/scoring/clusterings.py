@@ -12,8 +12,8 @@ from tl_search.scoring import replicates as measures
 from tl_search.scoring.items import Again, Items, Part, Runs, joint_digest, on
 from tl_search.scoring.sampled import embedded_rows
 
-TIMES = 20  # that texts are weighted anew and clustered again
-MOVED = 3  # clusterings of each level that are moved each time; their mean stands for that of all
+TIMES, TIMES_QUICK = 20, 6  # that texts are weighted anew and clustered again
+MOVED, MOVED_QUICK = 3, 2  # clusterings of each level that are moved each time; their mean stands for that of all
 
 
 def clustering(part: Part) -> Items:
@@ -29,7 +29,8 @@ def clustering(part: Part) -> Items:
     if (rows := embedded_rows(run, len(data), run.rng_state)) is not None:  # mteb's first use of the random state
         data = data.select(rows)
     labels = [label if isinstance(label, list) else [label] for label in data[run.label_column_name]]
-    states = None if part.watch.quick else part.vectors(data[run.input_column_name])
+    states = part.vectors(data[run.input_column_name])
+    most = MOVED_QUICK if part.watch.quick else MOVED
     samples: list[measures.Measure] = []
     moved: list[measures.Measure] = []
     for level, assigned in enumerate(part.predictions().values()):
@@ -40,12 +41,12 @@ def clustering(part: Part) -> Items:
             named = np.asarray([labels[place][level] for place in kept])
             ended = np.asarray(clusters)[first]
             samples.append(on(kept, measures.v_measure(named, ended, times)))
-            if states is not None and number < MOVED:
+            if number < most:
                 moved.append(on(kept, _moved(states[kept], named, ended, times)))
     names = part.names(data)
     items, count = joint_digest(names), len(samples)
     starts = Runs.alike(samples, [f"{items} {number}" for number in range(count)], 1 / count) if count > 1 else None
-    again = Again(measures.over(np.mean, moved), TIMES) if moved else None
+    again = Again(measures.over(np.mean, moved), TIMES_QUICK if part.watch.quick else TIMES)
     return Items(names, None if starts else measures.over(np.mean, samples), runs=starts, again=again)
 
 

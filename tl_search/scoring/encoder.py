@@ -5,12 +5,14 @@ forward pass serves every layer, and mteb's evaluation is used unchanged. This m
 import it inside functions.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from datasets import Dataset
 from mteb.models.abs_encoder import AbsEncoder
 from mteb.models.model_meta import ModelMeta, ScoringFunction
+from torch.utils.data import SequentialSampler
 
 from tl_search.plane.arm import Arm
 from tl_search.scoring.text_vectors import gathered
@@ -70,7 +72,20 @@ class TextRecorder(AbsEncoder):
         return np.asarray(noise, dtype=np.float32).reshape(len(texts), 16) / 127.5 - 1
 
 
-def _texts(batches: Any) -> Iterator[str]:
+def _texts(batches: Any) -> Iterable[str]:
+    """The texts of a data loader, in its order; where it only goes through a table, the column is read at once.
+
+    A loader asks a table for one row after the other, which takes longer than most scores.
+    """
+    table = getattr(batches, "dataset", None)
+    if isinstance(table, Dataset) and isinstance(batches.sampler, SequentialSampler) and "text" in table.column_names:
+        texts = table["text"][:]
+        if all(isinstance(text, str) for text in texts):
+            return texts
+    return _one_by_one(batches)
+
+
+def _one_by_one(batches: Any) -> Iterator[str]:
     for batch in batches:
         if "text" not in batch:
             raise ValueError(f"task: must have texts as its input, got {', '.join(sorted(batch))}")

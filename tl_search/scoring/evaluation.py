@@ -30,6 +30,7 @@ from tl_search.scoring.fetching import fetching
 from tl_search.scoring.halves import half
 from tl_search.scoring.labels import read_labels_once
 from tl_search.scoring.one_thread import one_thread_where_solved
+from tl_search.scoring.pair_thresholds import try_thresholds_at_once
 from tl_search.scoring.randomness import undisturbed_randomness
 from tl_search.scoring.rows import check_classes, check_rows, leave_out_nulls
 from tl_search.scoring.shares import draw
@@ -140,6 +141,8 @@ def fresh_task(spec: TaskSpec) -> Any:
     task.check_if_dataset_is_superseded = lambda: None  # mteb has warned already, when the task was loaded
     if spec.type == "Classification":
         read_labels_once(task)
+    if spec.type == "PairClassification":
+        try_thresholds_at_once(task)
     return task
 
 

@@ -35,8 +35,9 @@ RESAMPLES = 200  # for a standard error alone
 def estimate_cell(arm: Arm, task: TaskSpec, vectors: Mapping[str, np.ndarray]) -> Score:
     """The cell's score, as `score_cell` gives it, with its standard error.
 
-    There is none for tasks and main scores that cannot be resampled. For clustering it leaves out how clusters would
-    move with other texts, since to try that takes as long as the score, or many times longer.
+    There is none for tasks and main scores that cannot be resampled. For clustering it is rough, since few weightings
+    of the texts are clustered again. For older clustering tasks, where that takes many times longer than the score, it
+    leaves out how clusters would move with other texts.
 
     Args:
         vectors: Text digest → vector (width,), for all texts of `task_texts`.

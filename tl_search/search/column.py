@@ -7,6 +7,7 @@ all layers, and a cell whose score is in the ledger is not scored again.
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -19,11 +20,14 @@ from tl_search.plane.pull import Score, TaskSpec
 from tl_search.plane.readout import RAW, Readout
 from tl_search.plane.revision import Revision
 from tl_search.probe.embed import column_key, embed_column, layer_name
+from tl_search.probe.readout import Map
 from tl_search.runs.outcome import Cut
 from tl_search.scoring.ledger import Ledger
+from tl_search.scoring.processes import Scorers
 from tl_search.scoring.text_vectors import TextVectors
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.readouts import FittedReadouts
+from tl_search.search.storage import HeldColumns
 from tl_search.search.texts import SuiteTexts
 from tl_search.store.arrays import ArrayStore
 
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
     from tl_search.probe.session import ProbeSession
 
 log = logging.getLogger(__name__)
+
+_ATTEMPTS = 3  # to read a column: another search may remove it, to keep to its own limit, before it is read
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,8 @@ class LocalWorker:
         embeddings: Where vectors are kept.
         ledger: Where scores are kept.
         readouts: Fits the readouts of the plane; None where there is only raw.
+        scorers: Where cells are scored.
+        held: Keeps what is stored within its limit; None = there is no limit.
     """
 
     prefetch: Prefetch
@@ -105,10 +113,14 @@ class LocalWorker:
     embeddings: ArrayStore
     ledger: Ledger
     readouts: FittedReadouts | None = None
+    scorers: Scorers = field(default_factory=Scorers)
+    held: HeldColumns | None = None
     _broken: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def on(self, suite: SuiteTexts) -> "LocalWorker":
         """A worker for other texts that shares this one's prefetch, so that no revision is fetched twice."""
+        if self.held is not None:
+            self.held.need(suite)
         return replace(self, suite=suite, _broken={})
 
     def healed(self) -> dict[str, int]:
@@ -141,18 +153,26 @@ class LocalWorker:
         """Score the job's cells; those in the ledger are only read."""
         from tl_search.scoring.resample import estimate_cell
 
-        scores: dict[Cell, Score] = {}
+        arms = {cell: self._arm(job, cell) for cell in job.cells}
+        known = {cell: self.ledger.get(arm, cell.task) for cell, arm in arms.items()}
+        scores = {cell: score for cell, score in known.items() if score is not None}
         failures: dict[Cell, str] = {}
-        for cell in job.cells:
-            check()
-            arm = self._arm(job, cell)
-            try:
-                known = self.ledger.get(arm, cell.task)
-                scores[cell] = known or self.ledger.put(estimate_cell(arm, cell.task, self.vectors(arm, cell.task)))
-            except ValueError as error:
-                failures[cell] = redact(str(error))
-                log.warning("%s on %s failed: %s", arm.label, cell.task.name, error)
-        return ColumnResult(scores, failures)
+        fresh = [cell for cell in job.cells if cell not in scores]
+        for number, found in self.scorers.each(
+            estimate_cell, [partial(self._arguments, arms[cell], cell.task) for cell in fresh]
+        ):
+            cell = fresh[number]
+            if isinstance(found, ValueError):
+                failures[cell] = redact(str(found))
+                log.warning("%s on %s failed: %s", arms[cell].label, cell.task.name, found)
+            else:
+                scores[cell] = self.ledger.put(found)
+        in_order = {cell: scores[cell] for cell in job.cells if cell in scores}
+        return ColumnResult(in_order, {cell: failures[cell] for cell in job.cells if cell in failures})
+
+    def _arguments(self, arm: Arm, task: TaskSpec) -> tuple[Arm, TaskSpec, TextVectors]:
+        """Of a function that scores a cell."""
+        return arm, task, self.vectors(arm, task)
 
     def vectors(self, arm: Arm, task: TaskSpec) -> TextVectors:
         """Text digest → vector (width,) for all texts of the task.
@@ -169,24 +189,29 @@ class LocalWorker:
 
         if self.readouts is None or arm.readout.is_raw:
             return self._states(arm.revision, owner, [arm.layer])[0]
+        return self.fitted(arm)(self._states(arm.revision, owner, arm.readout.layers(arm.layer)))
+
+    def fitted(self, arm: Arm) -> Map:
+        """The map of an arm's readout, which is not raw; fitted unless it is stored. Raises ValueError as `vectors`."""
+        assert self.readouts is not None, "there is only raw"
         layers = arm.readout.layers(arm.layer)
-        apply = self.readouts.map(arm, lambda: self._states(arm.revision, READOUTS, layers))
-        return apply(self._states(arm.revision, owner, layers))
+        return self.readouts.map(arm, lambda: self._states(arm.revision, READOUTS, layers))
 
     def _states(self, revision: Revision, owner: str, layers: Iterable[int]) -> list[np.ndarray]:
         """The vectors (text, width) of one part of the texts at some layers, as the probe gives them."""
         names, texts = [layer_name(layer) for layer in layers], self.suite.parts[owner]
         key = column_key(revision, self.plane.extraction, texts)
-        arrays = self.embeddings.get(key, names)
-        if arrays is not None and not all(_are_vectors(arrays[name], len(texts)) for name in names):
-            self.embeddings.remove(key)  # whoever wrote them; its sums may fit
-            arrays = None
-        if arrays is None:
-            self._embed(revision, owner)
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._embed(revision, owner)
             arrays = self.embeddings.get(key, names)
-        if arrays is None:
-            raise OSError(f"{self.embeddings.path(key)}: cannot be read back after it was written")
-        return [arrays[name] for name in names]
+            if arrays is None:
+                continue
+            if all(_are_vectors(arrays[name], len(texts)) for name in names):
+                self.embeddings.touch(key)
+                return [arrays[name] for name in names]
+            self.embeddings.remove(key)  # whoever wrote them; its sums may fit
+        raise OSError(f"{self.embeddings.path(key)}: cannot be read back after it was written")
 
     def _embed(self, revision: Revision, owner: str) -> None:
         """Store the vectors of one part of the texts at every layer. What failed once is not tried again."""
@@ -199,6 +224,8 @@ class LocalWorker:
         except ValueError as error:
             self._broken[revision.name, owner] = redact(str(error))
             raise
+        if self.held is not None:
+            self.held.trim()
 
 
 def _are_vectors(array: np.ndarray, texts: int) -> bool:

@@ -6,10 +6,11 @@ for every arm, so the replicates of a difference give its interval (Efron and Ti
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.stats import norm
@@ -92,40 +93,56 @@ class Confirmation:
         wanted |= {(arm, name): None for name, arm in finalists.trained.items()}
         order = {revision.name: number for number, revision in enumerate(self.worker.plane.revisions)}
         ordered = sorted(wanted, key=lambda cell: (order[cell[0].revision.name], list(specs).index(cell[1])))
-        following = {arm.revision: later for (arm, _), (later, _) in pairwise(ordered)}  # the last pair of each decides
-        for number, (arm, name) in enumerate(ordered, 1):
-            if arm.revision in following:
-                later = following[arm.revision]
-                self.worker.expect(ColumnJob(later.revision, tuple(Cell.of(later, task) for task in self.tasks)))
-            try:
-                self._confirm(arm, specs[name])
-            except ValueError as error:
-                self.failures[arm, name] = redact(str(error))
-                log.warning("%d of %d: %s on %s failed: %s", number, len(ordered), arm.label, name, error)
-            else:
-                log.info("confirmed %d of %d: %s on %s", number, len(ordered), arm.label, name)
+        self._confirm([(arm, specs[name]) for arm, name in ordered])
         kept = {name: self.weights[name] for name in specs if all((arm.key, name) in self.cells for arm in compared)}
         if not kept:
             (arm, name), reason = next(iter(self.failures.items()))
             raise ValueError(f"confirmation: no task could be scored on all finalists ({arm.label}, {name}: {reason})")
         self._shared = {name: weight / sum(kept.values()) for name, weight in kept.items()}
         if finalists.controls:
-            self.chance = chance_scores(self.tasks, self.worker.suite.texts, self.worker.ledger)
+            self.chance = chance_scores(self.tasks, self.worker.suite.texts, self.worker.ledger, self.worker.scorers)
 
-    def _confirm(self, arm: Arm, task: TaskSpec) -> None:
+    def _confirm(self, cells: Sequence[tuple[Arm, TaskSpec]]) -> None:
+        """Score these cells, which are in the order of their columns; those in the ledger are only read."""
         from tl_search.scoring.resample import confirm_cell
 
-        ledger, settings = self.worker.ledger, self.settings
+        following = {arm.revision: later for (arm, _), (later, _) in pairwise(cells)}  # the last pair of each decides
+        found = {cell: known for cell in cells if (known := self._known(*cell))}
+        failures: dict[tuple[Arm, TaskSpec], str] = {}
+        fresh = [cell for cell in cells if cell not in found]
+        prepared = [partial(self._arguments, *cell, following.get(cell[0].revision)) for cell in fresh]
+        for number, scored in self.worker.scorers.each(confirm_cell, prepared):
+            arm, task = fresh[number]
+            count = (len(found) + len(failures) + 1, len(cells))
+            if isinstance(scored, ValueError):
+                failures[arm, task] = redact(str(scored))
+                log.warning("%d of %d: %s on %s failed: %s", *count, arm.label, task.name, scored)
+                continue
+            score, replicates = scored
+            found[arm, task] = self.worker.ledger.put(score), replicates
+            self.worker.ledger.put_replicates(arm, task, replicates, self.settings.seed)
+            log.info("confirmed %d of %d: %s on %s", *count, arm.label, task.name)
+        for arm, task in cells:  # what is written must not depend on which was scored first
+            self.spending.pay(arm, [task.name])
+            if (arm, task) in found:
+                score, replicates = found[arm, task]
+                self.used.append(score)
+                self.cells[arm.key, task.name] = (100 * score.value, 100 * replicates)
+            else:
+                self.failures[arm, task.name] = failures[arm, task]
+
+    def _known(self, arm: Arm, task: TaskSpec) -> tuple[Score, np.ndarray] | None:
+        """What the ledger has of a cell, if that is all."""
+        settings, ledger = self.settings, self.worker.ledger
         score = ledger.get(arm, task)
         replicates = ledger.get_replicates(arm, task, settings.resamples, settings.seed)
-        self.spending.pay(arm, [task.name])
-        if score is None or replicates is None:
-            vectors = self.worker.vectors(arm, task)
-            fresh, replicates = confirm_cell(arm, task, vectors, settings.resamples, settings.seed)
-            score = ledger.put(fresh)
-            ledger.put_replicates(arm, task, replicates, settings.seed)
-        self.used.append(score)
-        self.cells[arm.key, task.name] = (100 * score.value, 100 * replicates)
+        return None if score is None or replicates is None else (score, replicates)
+
+    def _arguments(self, arm: Arm, task: TaskSpec, later: Arm | None) -> tuple[Any, ...]:
+        """Of `confirm_cell`; the column that comes later is fetched in the meantime."""
+        if later is not None:
+            self.worker.expect(ColumnJob(later.revision, tuple(Cell.of(later, task) for task in self.tasks)))
+        return arm, task, self.worker.vectors(arm, task), self.settings.resamples, self.settings.seed
 
     @property
     def left_out(self) -> list[str]:

@@ -139,9 +139,7 @@ class ColumnMeasurements:
             try:
                 self._measure(revision, following)
             except (ValueError, RuntimeError, MemoryError) as error:
-                if not _of_this_column(error):
-                    raise
-                reasons[revision.name] = redact(" ".join(str(error).split())) or "out of memory"
+                reasons[revision.name] = why_not(error)
                 log.warning("%s cannot be measured: %s", revision.name, reasons[revision.name])
         return reasons
 
@@ -193,6 +191,13 @@ class ColumnMeasurements:
             return False
         same = replace(kept, dtype="", metrics={}) == self._about(revision, layer)
         return same and kept.metrics.keys() == set(self.config.measures)
+
+
+def why_not(error: Exception) -> str:
+    """In one line, why these weights and texts cannot be measured. Raises an error that they have not caused."""
+    if not _of_this_column(error):
+        raise error
+    return redact(" ".join(str(error).split())) or "out of memory"
 
 
 def _of_this_column(error: BaseException) -> bool:

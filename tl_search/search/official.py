@@ -5,9 +5,12 @@ evidence that one arm is better than another: half of the items chose the arm.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from tl_search.errors.secrets import redact
 from tl_search.plane.arm import Arm
@@ -48,36 +51,51 @@ class Official:
             return outcome
         named = ("best", "final_last", "final_best", "same_readout", "as_raw")
         arms = {name: arm for name in named if (arm := getattr(finalists, name)) is not None}
-        found = {arm: self._points(arm, tasks) for arm in dict.fromkeys(arms.values())}
+        whole = self._whole([(arm, task) for arm in dict.fromkeys(arms.values()) for task in tasks.values()])
+        found = {arm: self._points(arm, tasks, whole) for arm in dict.fromkeys(arms.values())}
         parts = {name: replace(getattr(outcome, name), official=found[arm]) for name, arm in arms.items()}
         return replace(outcome, **parts)
 
-    def _points(self, arm: Arm, tasks: Mapping[str, TaskSpec]) -> Selected:
-        confirmed, points = self.confirmation.confirmed(arm).tasks, dict[str, float]()
-        for name, task in tasks.items():
-            try:
-                points[name] = self._whole(arm, task) if _halved(task) else confirmed[name]
-            except ValueError as error:
-                log.warning("%s on the whole of %s failed: %s", arm.label, name, redact(str(error)))
+    def _points(self, arm: Arm, tasks: Mapping[str, TaskSpec], whole: Mapping[tuple[Arm, str], float]) -> Selected:
+        confirmed = self.confirmation.confirmed(arm).tasks
+        found = {name: whole.get((arm, name)) if _halved(task) else confirmed[name] for name, task in tasks.items()}
+        points = {name: value for name, value in found.items() if value is not None}
         weights = {name: self.confirmation.weights[name] for name in tasks}
         objective = sum(weights[name] * value for name, value in points.items()) / sum(weights.values())
         return Selected(round(objective, 4) if points.keys() == tasks.keys() else None, points)
 
-    def _whole(self, arm: Arm, task: TaskSpec) -> float:
+    def _whole(self, cells: Sequence[tuple[Arm, TaskSpec]]) -> dict[tuple[Arm, str], float]:
+        """Points on whole splits of the tasks that are confirmed on halves; those that fail are only told."""
         from tl_search.scoring.evaluation import score_cell
+
+        ledger = self.selection.ledger
+        halved = [(arm, task) for arm, task in cells if _halved(task)]
+        scores = {(arm, task.name): ledger.get(arm, _whole_split(task)) for arm, task in halved}
+        fresh = [(arm, task) for arm, task in halved if scores[arm, task.name] is None]
+        for number, found in self.selection.scorers.each(score_cell, [partial(self._arguments, *one) for one in fresh]):
+            arm, task = fresh[number]
+            if isinstance(found, ValueError):
+                log.warning("%s on the whole of %s failed: %s", arm.label, task.name, redact(str(found)))
+            else:
+                scores[arm, task.name] = ledger.put(found)
+        self.used += [score for score in scores.values() if score is not None]
+        return {cell: round(100 * score.value, 4) for cell, score in scores.items() if score is not None}
+
+    def _arguments(self, arm: Arm, task: TaskSpec) -> tuple[Arm, TaskSpec, Mapping[str, np.ndarray]]:
+        """Of `score_cell`, for the whole split."""
         from tl_search.scoring.texts import texts_of
 
-        whole, ledger = replace(task, split=parted(task.split)[0]), self.selection.ledger
-        score = ledger.get(arm, whole)
-        if score is None:
-            first = next(one for one in self.selection.suite.tasks if one.name == task.name)
-            vectors = {**self.selection.vectors(arm, first), **self.confirmation.worker.vectors(arm, task)}
-            lacking = tuple(text for text in texts_of(whole, self.texts) if text_digest(text) not in vectors)
-            if lacking:  # such as clustering tasks that draw some of the texts at hand
-                vectors |= self.selection.on(SuiteTexts((whole,), {whole.name: lacking})).vectors(arm, whole)
-            score = ledger.put(score_cell(arm, whole, vectors))
-        self.used.append(score)
-        return round(100 * score.value, 4)
+        whole = _whole_split(task)
+        first = next(one for one in self.selection.suite.tasks if one.name == task.name)
+        vectors = {**self.selection.vectors(arm, first), **self.confirmation.worker.vectors(arm, task)}
+        lacking = tuple(text for text in texts_of(whole, self.texts) if text_digest(text) not in vectors)
+        if lacking:  # such as clustering tasks that draw some of the texts at hand
+            vectors |= self.selection.on(SuiteTexts((whole,), {whole.name: lacking})).vectors(arm, whole)
+        return arm, whole, vectors
+
+
+def _whole_split(task: TaskSpec) -> TaskSpec:
+    return replace(task, split=parted(task.split)[0])
 
 
 def _halved(task: TaskSpec) -> bool:

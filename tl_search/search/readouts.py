@@ -5,7 +5,7 @@ No text on which an arm is selected or reported is used, unless a person names a
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from tl_search.plane.arm import Arm
 from tl_search.plane.readout import Readouts
+from tl_search.plane.revision import Revision
 from tl_search.probe.embed import column_key
 from tl_search.probe.readout import Map, fit, needed_texts
 from tl_search.search.measure import draw
@@ -40,6 +41,7 @@ class FittedReadouts:
     texts: tuple[str, ...]
     store: ArrayStore
     among_scored: int = 0
+    _columns: dict[Revision, str] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def digest(self) -> str:
@@ -56,10 +58,10 @@ class FittedReadouts:
         Raises:
             ValueError: it cannot be fitted on these texts.
         """
-        column = column_key(arm.revision, arm.extraction, self.texts)
-        key = digest({"column": column, "layer": arm.layer, "readout": arm.readout.identity(), "rules": RULES}, 32)
+        key = self.key(arm)
         kept = self.store.get(key)
         if kept is not None and Map.is_one(kept):
+            self.store.touch(key)
             return Map.of(kept)
         try:
             found = fit(arm.readout, states())
@@ -67,6 +69,13 @@ class FittedReadouts:
             raise ValueError(f"{arm.label}: {error}") from error
         self.store.put(key, found.arrays(), {"arm": arm.label, "texts": self.digest})
         return found
+
+    def key(self, arm: Arm) -> str:
+        """Under which the store has the map of an arm's readout, which is not raw."""
+        if arm.revision not in self._columns:
+            self._columns[arm.revision] = column_key(arm.revision, arm.extraction, self.texts)
+        column = self._columns[arm.revision]
+        return digest({"column": column, "layer": arm.layer, "readout": arm.readout.identity(), "rules": RULES}, 32)
 
 
 def fitted_readouts(
@@ -94,7 +103,23 @@ def fitted_readouts(
     check_windows(settings, n_layers)
     found = _texts(settings, training, _judged(suites))
     _check_ranks(settings, found.texts)
-    return FittedReadouts(found.texts, ArrayStore(embeddings / "readouts"), found.among_scored)
+    return FittedReadouts(found.texts, maps(embeddings), found.among_scored)
+
+
+def unused_texts(
+    fitted: FittedReadouts, training: Mapping[str, Sequence[str]], suites: Iterable[SuiteTexts]
+) -> dict[str, tuple[str, ...]]:
+    """Task → its training texts that no readout is fitted on, and that no arm is selected or reported on.
+
+    White space around a text makes no other text of it.
+    """
+    used = {text.strip() for text in (*fitted.texts, *_judged(suites))}
+    return {task: tuple(text for text in found if text.strip() not in used) for task, found in training.items()}
+
+
+def maps(embeddings: Path) -> ArrayStore:
+    """Where the maps of all readouts are kept, below the folder of all vectors."""
+    return ArrayStore(embeddings / "readouts")
 
 
 def check_windows(settings: Readouts, n_layers: int) -> None:

@@ -24,6 +24,7 @@ from tl_search.runs.outcome import Cut, Searched
 from tl_search.runs.record import Done
 from tl_search.runs.searched_plane import FittedOn, Prices, ReadoutTexts, SearchedPlane, Seconds
 from tl_search.scoring.ledger import Ledger
+from tl_search.scoring.processes import Scorers, Scoring
 from tl_search.scoring.splits import share_data
 from tl_search.scoring.suites import Suite
 from tl_search.search.alike import warn_of_equal_columns
@@ -36,11 +37,13 @@ from tl_search.search.finalists import choose
 from tl_search.search.finished import check_unchanged, listening, what_is_lost
 from tl_search.search.loop import Search
 from tl_search.search.measure import ColumnMeasurements, draw_texts
+from tl_search.search.measure_readout import measure_under_readout
 from tl_search.search.needed_texts import check_texts
 from tl_search.search.official import Official
 from tl_search.search.picked import lacking, missed, picked, tell_nearest
 from tl_search.search.prefetch import Prefetch
-from tl_search.search.readouts import check_windows, fitted_readouts
+from tl_search.search.readouts import check_windows, fitted_readouts, unused_texts
+from tl_search.search.storage import HeldColumns, Storage
 from tl_search.search.texts import SuiteTexts
 from tl_search.search.trajectory import Trajectory
 from tl_search.store.arrays import ArrayStore
@@ -76,6 +79,8 @@ class SearchPlan:
         embeddings: Folder of all vectors, shared by runs.
         metrics: What is measured without labels.
         readout: What is done with the vectors of a layer.
+        scoring: How many cells are scored at once.
+        store: How much vectors may take on disk, and whether they are kept.
         debug: Whether the plan is only tried, with few checkpoints and quick tasks (`search/rehearsal.py`).
     """
 
@@ -95,12 +100,14 @@ class SearchPlan:
     embeddings: Path
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     readout: Readouts = field(default_factory=Readouts)
+    scoring: Scoring = field(default_factory=Scoring)
+    store: Storage = field(default_factory=Storage)
     debug: bool = False
 
     DECIDES: ClassVar = {
         "files": "checkpoints sampling extraction probe tasks metrics readout objective bandit costs stopping "
         "budget confirm seed",
-        "free": "ledger embeddings debug",
+        "free": "ledger embeddings scoring store debug",
     }
 
 
@@ -122,8 +129,8 @@ def run_search(plan: SearchPlan, folder: Path) -> int:
     incomplete = bool(absent or missed(plan.checkpoints, plan.sampling))
     from tl_search.probe.session import ProbeSession
 
-    with ProbeSession(plan.probe) as session:
-        return _search(plan, plane, (*left_out, *absent), INCOMPLETE if incomplete else DONE, folder, session)
+    with ProbeSession(plan.probe) as session, Scorers(plan.scoring.count) as scorers:
+        return _search(plan, plane, (*left_out, *absent), INCOMPLETE if incomplete else DONE, folder, session, scorers)
 
 
 def _still_holds(plan: SearchPlan, folder: Path, done: Done) -> bool:
@@ -143,7 +150,13 @@ def _still_holds(plan: SearchPlan, folder: Path, done: Done) -> bool:
 
 
 def _search(
-    plan: SearchPlan, plane: Plane, left_out: tuple[str, ...], least: int, folder: Path, session: "ProbeSession"
+    plan: SearchPlan,
+    plane: Plane,
+    left_out: tuple[str, ...],
+    least: int,
+    folder: Path,
+    session: "ProbeSession",
+    scorers: Scorers,
 ) -> int:
     """Search `plane` and write the result; `least` is the exit code if nothing fails."""
     from tl_search.scoring.resample import check_confirmable
@@ -203,7 +216,8 @@ def _search(
     about = Searched(plane.model, policy_name, sampling, tuple(weights))
     trajectory = Trajectory(folder, plane.model, about.policy, exhaustive.total)
     vectors, ledger = ArrayStore(plan.embeddings), Ledger(plan.ledger)
-    worker = LocalWorker(prefetch, plane, selection, session, vectors, ledger, readouts)
+    held = HeldColumns(plan.store, vectors, plane, [selection, held_out], readouts)
+    worker = LocalWorker(prefetch, plane, selection, session, vectors, ledger, readouts, scorers, held)
     started = time.monotonic()
     budget = plan.budget if plan.bandit.budgeted else Budget(share=None)
     search = Search(problem, policy, worker, selection.tasks, budget, plan.stopping, trajectory)
@@ -240,9 +254,15 @@ def _search(
     if measurements is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}
         unmeasured = measurements.measure(plane.revisions if plan.metrics.columns is Columns.all else opened)
+        if readouts is not None and not (best := finalists.best).readout.is_raw:
+            unused = unused_texts(readouts, plan.tasks.training_texts(), suites)
+            path = paths.readout_metrics
+            if reason := measure_under_readout(best, worker, unused, plan.metrics, plan.readout, path):
+                unmeasured |= {best.label: reason}
         replace(result, unmeasured=unmeasured).write(folder)
         exit_code = INCOMPLETE if unmeasured else exit_code
     Done(exit_code, {"pulls": len(trajectory.steps), "result": file_digest(paths.result)}).write(folder)
+    held.finish()  # last: a search that goes on after a kill needs its columns
     return exit_code
 
 

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +43,19 @@ class ArrayLocation(NamedTuple):
     def map(self, mode: Any = "r+") -> np.memmap:
         """The array, mapped with numpy's `mode`: "r" to read, "r+" to write as well."""
         return np.memmap(self.file, self.dtype, mode, self.offset, self.shape)
+
+
+class Entry(NamedTuple):
+    """What an entry takes on disk.
+
+    Args:
+        size: Bytes of its file.
+        used: When it was written, or last `touch`ed, in nanoseconds since 1970.
+    """
+
+    key: str
+    size: int
+    used: int
 
 
 class ArrayStore:
@@ -105,6 +118,30 @@ class ArrayStore:
         """Remove a damaged entry, such as one whose arrays cannot be what its key stands for."""
         self.damaged.append(key)
         self.path(key).unlink(missing_ok=True)
+
+    def drop(self, key: str) -> int:
+        """Remove an entry that is sound but not wanted any more. Returns the bytes that its file had."""
+        try:
+            size = self.path(key).stat().st_size
+            self.path(key).unlink()
+        except FileNotFoundError:
+            return 0
+        return size
+
+    def touch(self, key: str) -> None:
+        """Note that an entry is used now; nothing where it is gone, or belongs to somebody else."""
+        with suppress(OSError):
+            os.utime(self.path(key))
+
+    def entries(self) -> list[Entry]:
+        """All entries, whole or damaged, those that were used longest ago first."""
+        found = []
+        for path in self.folder.glob("??/*.safetensors"):
+            with suppress(FileNotFoundError):  # removed by another process meanwhile
+                about = path.stat()
+                if path == self.path(path.stem):
+                    found.append(Entry(path.stem, about.st_size, about.st_mtime_ns))
+        return sorted(found, key=lambda entry: (entry.used, entry.key))
 
     def mapped(self, key: str) -> dict[str, np.memmap] | None:
         """Like `get`, but the arrays are read-only maps of the file, so only the parts in use take up memory."""
