@@ -16,9 +16,10 @@ FIELD = re.compile(r"([a-z_]+(?:\.[a-z_]+)*): ")
 # Arguments of functions, and entries of files, that no setting gives; or that a caller replaces by its setting.
 ARGUMENTS = {
     "_target_", "accelerator", "auto_generate_checkpoints", "callbacks", "cells", "confirmation", "dtype", "family",
-    "folder", "interval", "layer", "layers", "losses", "measures", "mix", "models", "mteb", "names", "precision",
-    "published", "resamples", "revision", "revisions", "scores", "split", "steps", "subsequent_epochs_spacing",
-    "subset", "target_checkpoints", "task", "template", "texts", "types", "usage", "vectors",
+    "folder", "interval", "items", "layer", "layers", "losses", "measures", "mix", "models", "mteb", "names",
+    "precision", "published", "resamples", "revision", "revisions", "scores", "split", "steps",
+    "subsequent_epochs_spacing", "subset", "target_checkpoints", "task", "template", "texts", "types", "usage",
+    "vectors",
 }  # fmt: skip
 
 

@@ -41,14 +41,16 @@ def test_a_column_has_the_values_that_it_has_without(table):
         table["text"][4]
 
 
-def test_the_table_is_read_once_for_a_column_and_as_before_afterwards(table, monkeypatch):
+def test_the_table_is_read_for_one_value_then_for_all_and_as_before_afterwards(table, monkeypatch):
     read, real = [], Dataset._getitem
     monkeypatch.setattr(Dataset, "_getitem", lambda self, key, **kwargs: read.append(key) or real(self, key, **kwargs))
     before = Column.__getitem__, Column.__iter__
     with columns_read_at_once():
+        assert table["label"][3] == 1
         column = table["label"]
         assert sorted(column[n] for n in range(4)) == sorted(column) == [0, 1, 2, 3]
-    assert len(read) == 1
+    assert [key for key in read if key != slice(None)] == [3, 0]
+    assert len(read) == 3
     assert (Column.__getitem__, Column.__iter__) == before
 
 

@@ -58,6 +58,19 @@ def test_a_folder_of_ones_own_tasks_is_searched_on_one_half_and_confirmed_on_the
         assert f"a difference of {fall:+.2f}." in told
 
 
+def test_half_a_half_chooses_the_other_half_confirms_and_the_whole_is_official(models, own, tmp_path):
+    assert search(models, "tasks.names=[Tickets,Likeness,Manuals]", "tasks.items=1/2") == 0
+    (run,) = (tmp_path / "runs/search").iterdir()
+    plane = json.loads((run / "plane.json").read_text())
+    assert {(task["split"], task["items"]) for task in plane["tasks"]} == {("test-half-1", "1/2")}
+    assert {path.parent.name for path in (run / "scores").rglob("*.json")} == {"test-half-2", "test"}
+    result = json.loads((run / "result.json").read_text())
+    assert set(result["best"]["official"]["tasks"]) == {"Tickets", "Likeness", "Manuals"}
+    told = " ".join((run / "report/index.html").read_text().replace("&#x27;", "'").split())
+    assert "1/2 of one half of these items chose the arm" in told
+    assert "The arm was chosen on 1/2 of the items of the selection data" in told
+
+
 def test_everything_on_the_whole_split_is_possible_and_labelled(models, own, tmp_path, capsys):
     words = ("tasks.names=[Likeness]", "tasks.selection_split=official")
     assert search(models, *words) == 0

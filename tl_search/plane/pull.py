@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from tl_search.plane.arm import Arm
+from tl_search.plane.share import ALL, share_text, split_name
 from tl_search.store.keys import digest
 
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """An mteb task on one split and subset: what, with an arm, makes a cell.
+    """An mteb task on one split and subset, or on a share of its items: what, with an arm, makes a cell.
 
     Args:
         name: mteb's name of the task.
@@ -23,6 +24,8 @@ class TaskSpec:
         skip_nulls: Whether rows without a value are left out, which makes it another task where there are some.
         folder: The folder of a person's own tasks that it comes from. Its data count, not its place.
         superseded_by: The task that mteb has now in its stead.
+        items: The share of the split's items that it is scored on, such as `1/3`. Another share is another task, so a
+            score on some of the items is never taken for one on all of them.
     """
 
     name: str
@@ -36,13 +39,27 @@ class TaskSpec:
     skip_nulls: bool = False
     folder: str | None = field(default=None, compare=False)
     superseded_by: str | None = field(default=None, compare=False)
+    items: str = ALL
 
-    OPTIONAL: ClassVar = ("skip_nulls", "folder", "superseded_by")
+    OPTIONAL: ClassVar = ("skip_nulls", "folder", "superseded_by", "items")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "items", share_text(self.items))
 
     @property
     def subsets(self) -> tuple[str, ...]:
         """The subsets that it is scored on, one by one."""
         return tuple(self.subset.split(","))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is scored on all items of its split."""
+        return self.items == ALL
+
+    @property
+    def scored_on(self) -> str:
+        """What mteb's data and records call what it is scored on: `test`, or `test-items-1-of-3`."""
+        return split_name(self.split, self.items)
 
     def identity(self) -> dict[str, Any]:
         return {
@@ -53,6 +70,7 @@ class TaskSpec:
             "seed": self.seed,
             "mteb": self.mteb,
             **({"skip_nulls": True} if self.skip_nulls else {}),
+            **({} if self.is_whole else {"items": self.items}),
         }
 
 

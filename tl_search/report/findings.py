@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tl_search.plane.arm_name import ArmName
+from tl_search.plane.share import ALL
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.outcome import Outcome
 from tl_search.runs.pulls import BanditState, Estimates, Step
@@ -67,8 +68,10 @@ class Findings:
     @property
     def reported_on(self) -> str:
         """What the confirmed scores were measured on, in words."""
-        same = self.plane.same_split
-        return "the data that it was chosen on, so too high on average" if same else "held-out data"
+        if not self.plane.same_split:
+            return "held-out data"
+        chosen = "the data that it was chosen on" if self.plane.items == ALL else "the data of which a part chose it"
+        return f"{chosen}, so too high on average"
 
 
 def read_findings(folder: Path) -> Findings:

@@ -7,6 +7,7 @@ from typing import Any
 from tl_search.errors.printable import printable
 from tl_search.plane.arm_name import ArmName
 from tl_search.plane.readout import Form
+from tl_search.plane.share import ALL
 from tl_search.report import sentences as say
 from tl_search.report.findings import Findings
 from tl_search.report.remarks import caveats
@@ -105,17 +106,24 @@ def _scores(findings: Findings, arm: ArmName) -> str:
     outcome = findings.outcome
     if found is None or outcome is None:
         return "## Scores\n\nThis arm was not measured on confirmation data, so it has no score that can be reported."
+    whole = findings.plane.items == ALL  # a score on some of the items is for choosing alone, and leaves no run
     rows = [
-        f"| {_plain(task)} | {say.points(score)} | {_selected(found, task)} |"
+        f"| {_plain(task)} | {say.points(score)} |" + f" {_selected(found, task)} |" * whole
         for task, score in sorted(found.confirmation.tasks.items())
     ]
     mean, between = found.confirmation, say.interval(found.confirmation.interval)
+    named = f"**{say.points(mean.objective)}** ({say.percent(outcome.confidence)} interval {between})"
+    selected = "" if found.selection.objective is None else say.points(found.selection.objective)
+    selection = (
+        "selection is the data that chose the arm, on which scores are too high on average."
+        if whole
+        else f"the arm was chosen on {say.selection_data(findings.plane)}, whose scores are no scores of the tasks."
+    )
+    head = "| task | confirmation |" + " selection |" * whole + "\n|---|---|" + "---|" * whole
+    last = f"| **objective** | {named} |" + f" {selected} |" * whole
     return (
-        f"## Scores\n\nPoints (mteb's main score, times 100). Confirmation is {findings.reported_on}; selection is the "
-        "data that chose the arm, on which scores are too high on average.\n\n"
-        f"| task | confirmation | selection |\n|---|---|---|\n" + "\n".join(rows) + "\n"
-        f"| **objective** | **{say.points(mean.objective)}** ({say.percent(outcome.confidence)} interval {between}) | "
-        f"{'' if found.selection.objective is None else say.points(found.selection.objective)} |"
+        f"## Scores\n\nPoints (mteb's main score, times 100). Confirmation is {findings.reported_on}; {selection}\n\n"
+        + "\n".join([head, *rows, last])
     )
 
 

@@ -1,12 +1,12 @@
 """What a search met on its way, and what a reader should know before relying on its answer."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tl_search.report.choice import official, superseded, winners_curse
 from tl_search.report.findings import Findings
-from tl_search.report.sentences import control_name, count, percent
+from tl_search.report.sentences import control_name, count, percent, selection_data, share_sentence
 from tl_search.runs.outcome import Outcome
+from tl_search.runs.searched_plane import SearchedPlane
 
 LISTED = 20  # revisions that a report lists as left out
 HEALED = {"scores": "score", "replicates": "bootstrap file", "columns": "column"}
@@ -19,9 +19,14 @@ def not_searched(lines: Sequence[str]) -> list[str]:
     return [*found, f"Not searched: {more} more, which are in plane.json."] if more > 0 else found
 
 
-def remarks(outcome: Outcome, extraction: Mapping[str, Any]) -> list[str]:
-    """What the search met on its way: revisions left out, files made anew, texts that were cut."""
-    found = not_searched(outcome.revisions_left_out)
+def chosen_on_share(plane: SearchedPlane) -> list[str]:
+    """That arms were chosen on a share of the items, where they were."""
+    return [sentence] if (sentence := share_sentence(plane)) else []
+
+
+def remarks(outcome: Outcome, plane: SearchedPlane) -> list[str]:
+    """On what arms were chosen, if not on all items; and what the search met: revisions left out, files made anew."""
+    found = [*chosen_on_share(plane), *not_searched(outcome.revisions_left_out)]
     found += [f"{one.sentence}." for one in outcome.suspect]
     if outcome.healed:
         counts = ", ".join(count(number, HEALED.get(what, what)) for what, number in outcome.healed.items())
@@ -29,7 +34,7 @@ def remarks(outcome: Outcome, extraction: Mapping[str, Any]) -> list[str]:
     if (known := outcome.texts_cut) and known.cut:
         found.append(
             f"{known.cut:,} of {count(known.texts, 'text')} ({percent(known.cut / known.texts)}) are longer than "
-            f"extraction.max_length={extraction.get('max_length')} tokens; only their start was embedded."
+            f"extraction.max_length={plane.extraction.get('max_length')} tokens; only their start was embedded."
         )
     return found
 
@@ -48,21 +53,21 @@ def caveats(findings: Findings) -> list[str]:
             "Nothing here is confirmed on held-out data yet. The score of the arm that was chosen on selection data is "
             "too high on that data, on average."
         )
-        found += not_searched(plane.left_out)
+        found += [*chosen_on_share(plane), *not_searched(plane.left_out)]
     else:
         chosen = (
             "The arm was chosen and reported on the same data (tasks.allow_same_split, or "
             "tasks.selection_split=official), so its score and its gains are too high. "
             if plane.same_split
-            else "The arm was chosen on selection data and its score is from confirmation data that the search never "
-            "saw. "
+            else f"The arm was chosen on {selection_data(plane)} and its score is from confirmation data that the "
+            "search never saw. "
         )
         found.append(
             f"{chosen}The intervals are bootstrap confidence intervals: they tell how much the scores would vary with "
             "other test items, other rows to train a classifier on, and other clusters. They do not "
             "tell how much they would vary with other training seeds of the model or other datasets."
         )
-        found += [*winners_curse(outcome, plane.same_split), *official(outcome), *superseded(plane)]
+        found += [*winners_curse(outcome, plane), *official(outcome, plane), *superseded(plane)]
         if plane.is_control(outcome.named.arm):
             found.append(
                 f"The best arm is a control ({control_name(plane, outcome.named.arm)}): for these tasks, what the "
@@ -80,7 +85,7 @@ def caveats(findings: Findings) -> list[str]:
                 f"The objectives of the compared arms leave out {', '.join(outcome.left_out)}, which could not be "
                 "scored for all of these arms."
             )
-        found += remarks(outcome, plane.extraction)
+        found += remarks(outcome, plane)
         if outcome.arms_scored < plane.shape[0] * plane.shape[1]:
             found.append("Some arms were not measured. One of them may be better than the arm that was found.")
     if findings.mean is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tl_search.plane.arm_name import ArmName
+from tl_search.plane.share import ALL
 from tl_search.runs.index import read_index
 from tl_search.runs.layout import RunPaths
 from tl_search.runs.outcome import Interval, Outcome
@@ -150,7 +151,9 @@ _HELD_OUT = (("data", "validation_share"), ("data", "validation_batches"), ("mod
 def _searched(row: Row) -> Mapping[str, Any]:
     """In two steps, so that a damaged result leaves what was searched."""
     plane = SearchedPlane.read(row.run)
-    tasks = sorted(({**to_plain(task), "split": None} for task in plane.tasks), key=lambda task: task["name"])
+    tasks = sorted(
+        ({**to_plain(replace(task, items=ALL)), "split": None} for task in plane.tasks), key=lambda task: task["name"]
+    )
     known: dict[str, Any] = {
         "tasks": tuple(sorted(task.name for task in plane.tasks)),
         "split": plane.confirmation_split,

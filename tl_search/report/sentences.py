@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tl_search.plane.arm_name import ArmName
+from tl_search.plane.share import ALL
 from tl_search.report.findings import Findings
 from tl_search.runs.outcome import Chance, Confirmed, Finalist, Gain, Interval, Outcome, TaskOutcome
 from tl_search.runs.searched_plane import SearchedPlane
@@ -102,6 +103,22 @@ def control_name(plane: SearchedPlane, arm: ArmName) -> str:
     return "random weights" if untrained else str(arm)
 
 
+def selection_data(plane: SearchedPlane) -> str:
+    """`selection data`, or `1/3 of the items of the selection data`."""
+    return "selection data" if plane.items == ALL else f"{plane.items} of the items of the selection data"
+
+
+def share_sentence(plane: SearchedPlane) -> str:
+    """That arms were looked at on a share of the items, and what that means; empty where it was all of them."""
+    if plane.items == ALL:
+        return ""
+    return (
+        f"Arms were scored and chosen on {selection_data(plane)} (tasks.items={plane.items}): these scores are no "
+        "scores of the tasks, are less certain, and are not to be compared with those on all items. Finalists are "
+        "confirmed on all items of their split."
+    )
+
+
 def tags_line(tags: Sequence[str]) -> str:
     """`Tags: baseline, seed1`."""
     return f"Tags: {', '.join(tags)}"
@@ -124,7 +141,8 @@ def headline(findings: Findings) -> str:
     told = findings.trajectory[-1].recommended
     return (
         f"The search is not finished. After {count(len(findings.trajectory), 'pull')} it recommends {told.arm}, "
-        f"whose estimated score is {estimate(told.mean, told.sd)} points on selection data."
+        f"whose estimated score is {estimate(told.mean, told.sd)} points on "
+        f"{selection_data(findings.plane)}."
     )
 
 
@@ -221,18 +239,19 @@ def spent_sentence(findings: Findings) -> str:
     """What search and confirmation spent of the exhaustive cost, in seconds of the cost table."""
     plane, outcome = findings.plane, findings.outcome
     arms = plane.shape[0] * plane.shape[1]
+    every = "every task" if plane.items == ALL else f"{plane.items} of the items of every task"
     if outcome:
         scored = f"{count(outcome.pulls, 'pull')} scored {outcome.arms_scored} of {count(arms, 'arm')}"
         return (
-            f"Search and confirmation spent {percent(outcome.cost.whole_share)} of what measuring every arm on every "
-            f"task costs ({duration(outcome.cost.search.total)} + {duration(outcome.cost.confirmation.total)} of "
+            f"Search and confirmation spent {percent(outcome.cost.whole_share)} of what measuring every arm on {every} "
+            f"costs ({duration(outcome.cost.search.total)} + {duration(outcome.cost.confirmation.total)} of "
             f"{duration(outcome.cost.exhaustive.total)}); {scored}."
         )
     if not findings.trajectory:
-        return f"Measuring every arm on every task would cost {duration(plane.exhaustive.total)}."
+        return f"Measuring every arm on {every} would cost {duration(plane.exhaustive.total)}."
     last = findings.trajectory[-1]
     return (
-        f"So far the search spent {percent(last.share)} of what measuring every arm on every task costs "
+        f"So far the search spent {percent(last.share)} of what measuring every arm on {every} costs "
         f"({duration(last.spent)} of {duration(plane.exhaustive.total)})."
     )
 

@@ -8,6 +8,7 @@ from tl_search.report.event_files import replacing_events
 from tl_search.report.findings import Findings
 from tl_search.report.pictures import draw_plane
 from tl_search.report.pull_statistics import regret
+from tl_search.report.sentences import share_sentence
 
 SUFFIX = ".search-report"  # tells the report's event files from others in the folder
 
@@ -31,6 +32,8 @@ def write_events(findings: Findings) -> Path:
     ):
         picture = Image.open(io.BytesIO(draw_plane(findings, LIGHT))).convert("RGB")
         writer.add_image("search/plane", np.asarray(picture), len(findings.trajectory), dataformats="HWC")
+        if sentence := share_sentence(findings.plane):
+            writer.add_text("search/selection", sentence)
         for step, shortfall in zip(findings.trajectory, regret(findings), strict=True):
             writer.add_scalar("search/recommended_score", step.recommended.mean, step.t)
             writer.add_scalar("search/regret", shortfall, step.t)

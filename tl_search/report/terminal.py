@@ -28,7 +28,7 @@ def print_findings(findings: Findings, console: Console, measured: Measured | No
     if outcome:
         console.print(Group(_finalists(findings, outcome), _tasks(findings, outcome)))
         _print_skipped(outcome, console)
-        for remark in remarks(outcome, findings.plane.extraction):
+        for remark in remarks(outcome, findings.plane):
             console.print(_text(remark))
     elif findings.trajectory:
         console.print(_last_pulls(findings))

@@ -89,6 +89,7 @@ class Run:
     def scores(self) -> "DataFrame":
         """One row per cell that a search used: model, revision, step, layer, readout, task, split, score (0..100).
 
+        Cells that were scored on a share of their items (`tasks.items`) are not there: `pulls` has what they told.
         Files of arms that are not on the plane are left out, with a warning.
 
         Raises:

@@ -9,6 +9,7 @@ from tl_search.plane.arm_name import ArmName
 from tl_search.plane.pull import Cost, TaskSpec
 from tl_search.plane.readout import RAW
 from tl_search.plane.revision import Revision, untrained
+from tl_search.plane.share import ALL
 from tl_search.runs.layout import HEALED_BY, RunPaths
 from tl_search.runs.record import check_version, versions
 from tl_search.store.keys import texts_digest
@@ -83,7 +84,7 @@ class SearchedPlane:
         n_layers: Blocks L of the model; layers are 0..L.
         parameters: Number of parameters that the forward pass uses.
         extraction: How a text becomes a vector (`Extraction.identity`).
-        tasks: The suite on its selection split.
+        tasks: The suite on its selection split, or on a share of its items.
         confirmation_split: On which finalists are measured.
         confirmation_splits: By task, where it is not the same for all.
         same_split: Whether finalists are measured on data that arms were selected on.
@@ -156,6 +157,11 @@ class SearchedPlane:
                     "start another run (name=...), which reuses all scores in the ledger"
                 )
         write_record(path, self)
+
+    @property
+    def items(self) -> str:
+        """The share of the selection split's items that arms are scored on, such as `1/3`; `1` where it is all."""
+        return ", ".join(dict.fromkeys(task.items for task in self.tasks)) or ALL
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tl_search.scoring import replicates as measures
 from tl_search.scoring.items import Again, Items, Part, Runs, joint_digest, on
+from tl_search.scoring.sampled import embedded_rows
 
 TIMES, TIMES_QUICK = 20, 6  # that texts are weighted anew and clustered again
 MOVED, MOVED_QUICK = 3, 2  # clusterings of each level that are moved each time; their mean stands for that of all
@@ -25,11 +26,8 @@ def clustering(part: Part) -> Items:
     if not hasattr(part.run, "max_documents_per_cluster"):
         return _clustered_sets(part)
     run, data = part.again, part.data()
-    limit = run.max_document_to_embed
-    if run.max_fraction_of_documents_to_embed is not None:
-        limit = int(run.max_fraction_of_documents_to_embed * len(data))
-    if limit is not None:  # mteb's first use of the task's random state
-        data = data.select(run.rng_state.sample(range(len(data)), k=min(len(data), limit)))
+    if (rows := embedded_rows(run, len(data), run.rng_state)) is not None:  # mteb's first use of the random state
+        data = data.select(rows)
     labels = [label if isinstance(label, list) else [label] for label in data[run.label_column_name]]
     states = part.vectors(data[run.input_column_name])
     most = MOVED_QUICK if part.watch.quick else MOVED

@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def columns_read_at_once() -> Iterator[None]:
-    """Within the block, a column of a data set is read when its first value is asked for, and held in memory."""
+    """Within the block, a column is read when its second value is asked for, or all are, and is held in memory."""
     from datasets.arrow_dataset import Column
 
     part, each = Column.__getitem__, Column.__iter__
@@ -22,7 +22,12 @@ def columns_read_at_once() -> Iterator[None]:
         return column._tl_values
 
     def item(column: Any, key: Any) -> Any:
-        return values(column)[key] if hasattr(key, "__index__") else part(column, key)
+        if not hasattr(key, "__index__"):
+            return part(column, key)
+        if "_tl_asked" not in vars(column):  # `table["label"][7]` makes a column for one value
+            column._tl_asked = True
+            return part(column, key)
+        return values(column)[key]
 
     Column.__getitem__, Column.__iter__ = item, lambda column: iter(values(column))
     try:

@@ -24,6 +24,7 @@ import numpy as np
 from tl_search.errors.nearest import did_you_mean
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec
+from tl_search.plane.share import ALL, share_text, split_name
 from tl_search.scoring.catalogue import get_task
 from tl_search.scoring.columns import columns_read_at_once
 from tl_search.scoring.fetching import fetching
@@ -32,6 +33,7 @@ from tl_search.scoring.one_thread import one_thread_where_solved
 from tl_search.scoring.pair_thresholds import try_thresholds_at_once
 from tl_search.scoring.randomness import undisturbed_randomness
 from tl_search.scoring.rows import check_classes, check_rows, leave_out_nulls
+from tl_search.scoring.shares import draw
 from tl_search.scoring.splits import CONFIRMATION, OFFICIAL, ROLES, official_split, pair, parted
 
 BATCH = 1024  # texts per call of the encoder; large, because looking vectors up is cheap and each call is not
@@ -52,7 +54,12 @@ class Evaluation:
 
 
 def describe(
-    name: str, split: str, subset: str | None = None, skip_nulls: bool = False, folder: Path | None = None
+    name: str,
+    split: str,
+    subset: str | None = None,
+    skip_nulls: bool = False,
+    folder: Path | None = None,
+    items: str = ALL,
 ) -> TaskSpec:
     """Everything that identifies a score of this task: its data, its seed and the version of its evaluator.
 
@@ -62,10 +69,12 @@ def describe(
         subset: mteb's hf_subset, or several with commas between them; may be left out where the task has only one.
         skip_nulls: Whether rows without a value are left out; otherwise they are refused.
         folder: A folder of a person's own tasks, in which the name is looked up first.
+        items: The share of the split's items, as `shares` draws it; a share needs the data.
 
     Raises:
-        ValueError: there is no such task, split or subset, or the task's classifier is trained on this split.
+        ValueError: there is no such task, split, subset or share, or the task's classifier is trained on this split.
     """
+    items = share_text(items)
     task = get_task(name, folder)
     subset = _subset(name, subset, list(task.hf_subsets))
     split = _meant(task, split, subset, skip_nulls, folder)
@@ -74,6 +83,8 @@ def describe(
         if whole == getattr(task, "train_split", None) and not getattr(task, "is_cross_validation", False):
             raise ValueError(f"split: must not be {split!r} of {name}: its classifier is trained on that split")
         _loaded(name, split, subset, skip_nulls, folder)
+    if items != ALL:
+        _loaded(name, split, subset, skip_nulls, folder, items)
     return TaskSpec(
         name=name,
         revision=str(task.metadata.dataset["revision"]),
@@ -86,6 +97,7 @@ def describe(
         skip_nulls=skip_nulls,
         folder=None if folder is None else str(folder),
         superseded_by=task.superseded_by,
+        items=items,
     )
 
 
@@ -120,7 +132,7 @@ def fresh_task(spec: TaskSpec) -> Any:
     if spec.mteb != version("mteb"):
         raise ValueError(f"mteb: must be {spec.mteb} for {spec.name}, got {version('mteb')}")
     folder = spec.folder and Path(spec.folder)
-    loaded = _loaded(spec.name, spec.split, spec.subset, spec.skip_nulls, folder or None)
+    loaded = _loaded(spec.name, spec.split, spec.subset, spec.skip_nulls, folder or None, spec.items)
     if spec.revision != str(loaded.metadata.dataset["revision"]):
         raise ValueError(
             f"task: {spec.name} must have revision {spec.revision}, got {loaded.metadata.dataset['revision']}"
@@ -133,7 +145,7 @@ def fresh_task(spec: TaskSpec) -> Any:
 
 
 def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path | None = None) -> Evaluation:
-    """Run mteb on the spec's split and subset.
+    """Run mteb on the spec's split and subset, or on its share of their items, whose record names the share.
 
     Args:
         encoder: An object with mteb's EncoderProtocol.
@@ -159,7 +171,7 @@ def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path |
         )
         seconds = time.monotonic() - started
     result = _as_written(results.task_results[0])
-    values = [scores["main_score"] for scores in result["scores"][spec.split]]
+    values = [scores["main_score"] for scores in result["scores"][spec.scored_on]]
     if not values or any(one is None or not math.isfinite(one) for one in values):
         raise ValueError(f"{spec.name}: its {spec.main_score} is not a number for these vectors")
     value = sum(values) / len(values)  # as mteb's own mean of a task's subsets
@@ -201,8 +213,12 @@ def _subset(name: str, subset: str | None, known: list[str]) -> str:
 
 
 @lru_cache(maxsize=64)
-def _loaded(name: str, split: str, subset: str, skip_nulls: bool, folder: Path | None = None) -> Any:
+def _loaded(name: str, split: str, subset: str, skip_nulls: bool, folder: Path | None = None, items: str = ALL) -> Any:
     """The task with its data, not evaluated yet. It is loaded once, since loading may change its random state."""
+    if items != ALL:
+        task = copy.deepcopy(_loaded(name, split, subset, skip_nulls, folder))
+        draw(task, [split_data(task, one) for one in subset.split(",")], split, items)
+        return task.filter_eval_splits([split_name(split, items)])
     whole, part = parted(split)
     if part is not None:
         task = copy.deepcopy(_loaded(name, whole, subset, skip_nulls, folder))

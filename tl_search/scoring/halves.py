@@ -28,21 +28,41 @@ def half(task: Any, data: Any, number: int) -> Any:
     Raises:
         ValueError: there are too few items.
     """
-    name, kind = task.metadata.name, task.metadata.type
+    name = task.metadata.name
     if isinstance(data, Mapping) and "corpus" in data:
         return _queries(name, data, number)
-    columns = [column for column in text_columns(task) if column in data.column_names]
-    data = _one_row_each(data) if kind == "PairClassification" else data
-    if not columns:
-        columns = [column for column in data.column_names if _is_text(data[0][column])] if len(data) else []
-    texts = [[tuple(_flat(row[column])) for column in columns] for row in data.select_columns(columns)]
-    if kind == "Clustering" and len(data) and isinstance(data[0][columns[0]], list):
+    data, columns = table_of(task, data)
+    if is_of_sets(task, data, columns):
         return _sets(task, data, columns[0], number)
-    column = getattr(task, "label_column_name", None)
-    labels = [repr(label) for label in data[column]] if column in data.column_names else [""] * len(data)
+    texts, labels = row_texts(data, columns), row_labels(task, data)
     rules: list[Rule] = [[[text for cell in row for text in cell] for row in texts], [row[:1] for row in texts]]
     sides = divided(name, rules, labels)
     return data.select([row for row, side in enumerate(sides) if side == number])
+
+
+def table_of(task: Any, data: Any) -> tuple[Any, list[str]]:
+    """The split's data with an item in each row, and the columns that hold its texts."""
+    columns = [column for column in text_columns(task) if column in data.column_names]
+    data = _one_row_each(data) if task.metadata.type == "PairClassification" else data
+    if not columns:
+        columns = [column for column in data.column_names if _is_text(data[0][column])] if len(data) else []
+    return data, columns
+
+
+def is_of_sets(task: Any, data: Any, columns: Sequence[str]) -> bool:
+    """Whether each row is a set of texts that are clustered together, as older clustering tasks have them."""
+    return task.metadata.type == "Clustering" and bool(len(data)) and isinstance(data[0][columns[0]], list)
+
+
+def row_texts(data: Any, columns: Sequence[str]) -> list[list[tuple[str, ...]]]:
+    """By row and column: the texts, of which some tasks have several in one place."""
+    return [[tuple(_flat(row[column])) for column in columns] for row in data.select_columns(columns)]
+
+
+def row_labels(task: Any, data: Any) -> list[str]:
+    """The class of every row; all the same for a task without classes."""
+    column = getattr(task, "label_column_name", None)
+    return [repr(label) for label in data[column]] if column in data.column_names else [""] * len(data)
 
 
 def divided(name: str, rules: Sequence[Rule], labels: Sequence[str]) -> list[int]:
@@ -101,14 +121,28 @@ def _groups(rule: Rule) -> list[list[int]]:
 
 def _queries(name: str, data: Mapping[str, Any], number: int) -> dict[str, Any]:
     """Half of the queries, with their judgements and candidates."""
-    queries, relevant, top = data["queries"], data["relevant_docs"], data.get("top_ranked")
-    ids, texts = list(queries["id"]), list(queries["text"])
-    rows = [row for row, query in enumerate(ids) if any(grade > 0 for grade in relevant.get(query, {}).values())]
-    documents = [[f"d{document}" for document, grade in relevant[ids[row]].items() if grade > 0] for row in rows]
-    same = [[f"q{texts[row]}"] for row in rows]
+    answered, texts = answers(data), list(data["queries"]["text"])
+    documents = [[f"d{document}" for document in found] for found in answered.values()]
+    same = [[f"q{texts[row]}"] for row in answered]
     rules: list[Rule] = [[[*one, *other] for one, other in zip(documents, same, strict=True)], same]
-    sides = divided(name, rules, [""] * len(rows))
-    kept = [row for row, side in zip(rows, sides, strict=True) if side == number]
+    sides = divided(name, rules, [""] * len(answered))
+    return of_queries(data, [row for row, side in zip(answered, sides, strict=True) if side == number])
+
+
+def answers(data: Mapping[str, Any]) -> dict[int, list[str]]:
+    """The row of every query that has relevant documents → their ids."""
+    relevant = data["relevant_docs"]
+    found = {
+        row: [document for document, grade in relevant.get(query, {}).items() if grade > 0]
+        for row, query in enumerate(data["queries"]["id"])
+    }
+    return {row: documents for row, documents in found.items() if documents}
+
+
+def of_queries(data: Mapping[str, Any], kept: Sequence[int]) -> dict[str, Any]:
+    """The data of some rows of the queries, with their judgements and candidates; without candidates, all documents."""
+    queries, relevant, top = data["queries"], data["relevant_docs"], data.get("top_ranked")
+    ids = list(queries["id"])
     mine = {ids[row] for row in kept}
     found = {
         **data,

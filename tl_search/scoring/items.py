@@ -173,7 +173,7 @@ class Part:
         return split_data(self.run, self.subset)
 
     def data(self) -> Any:
-        return self.splits()[self.task.split]
+        return self.splits()[self.task.scored_on]
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
         """The arm's vectors (text, width)."""
@@ -181,7 +181,7 @@ class Part:
 
     def predictions(self) -> Any:
         saved = json.loads((self.watch.folder / self.run.prediction_file_name).read_text())
-        return saved[self.subset][self.task.split]
+        return saved[self.subset][self.task.scored_on]
 
     def names(self, table: Any) -> tuple[str, ...]:
         """What each row of a table is: what the task says that its rows are made of, else their texts."""

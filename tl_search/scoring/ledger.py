@@ -77,6 +77,7 @@ class Ledger:
             "task": task.name,
             "type": task.type,
             "main_score": task.main_score,
+            **({} if task.is_whole else {"items": task.items}),
         }
         record = {
             "cell": {"identity": _identity(arm, task), "names": names},
@@ -114,9 +115,12 @@ class Ledger:
         The scores of another readout than raw lie in a folder `layer_005-whitened`.
 
         Raises:
-            ValueError: a score comes without mteb's record, and the ledger has none.
+            ValueError: a score comes without mteb's record, and the ledger has none; or it is one on a share of a
+                task's items, which is no score of the task.
         """
-        written = []
+        cells, written = list(cells), []
+        if part := next((score.task for score in cells if not score.task.is_whole), None):
+            raise ValueError(f"cells: must be scored on all items, got {part.name} on {part.items} of {part.split}")
         for score in cells:
             kept = score if score.result else self.get(score.arm, score.task)
             if kept is None or not kept.result:
@@ -130,7 +134,7 @@ class Ledger:
         difference = abs(first.value - second.value)
         if difference >= TOLERANCE:
             raise ConflictError(
-                f"{first.task.name} ({first.task.split}) at {first.arm.label} of {first.arm.model} has the score "
+                f"{first.task.name} ({first.task.scored_on}) at {first.arm.label} of {first.arm.model} has the score "
                 f"{first.value}, and now {second.value}: {self.path(first.arm, first.task)}"
             )
         if difference > 0:

@@ -90,7 +90,7 @@ def _resampled(
     with tempfile.TemporaryDirectory() as folder, one_thread_where_solved(task.type):
         watch = Watch(task, run, encoder, Path(folder), quick)
         evaluation = evaluate(task, encoder, run, None if watch.per_query else Path(folder))
-        scores = {found["hf_subset"]: found["main_score"] for found in evaluation.result["scores"][task.split]}
+        scores = {found["hf_subset"]: found["main_score"] for found in evaluation.result["scores"][task.scored_on]}
         try:
             copies = [
                 replicate(_items(part, scores[part.subset]), scores[part.subset], seed, resamples)

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tl_search.plane.share import ALL, share_text
 from tl_search.scoring.splits import CONFIRMATION, OFFICIAL, share_data
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Suite:
         selection_splits: Task → its split, where it is another one than `selection_split`.
         confirmation_splits: Task → its split, where it is another one than `confirmation_split`.
         folder: A folder of a person's own tasks; it is made absolute.
+        items: The share of the selection split's items that arms are scored on: 1, or such as `1/3` and `1/10`. See
+            `shares`. Finalists are always scored on all items of their split.
     """
 
     names: tuple[str, ...]
@@ -44,10 +47,11 @@ class Suite:
     selection_splits: dict[str, str] = field(default_factory=dict)
     confirmation_splits: dict[str, str] = field(default_factory=dict)
     folder: str | None = None
+    items: str | int | float = ALL
 
     DECIDES: ClassVar = {
         "files": "names selection_split confirmation_split allow_same_split subsets skip_nulls types "
-        "selection_splits confirmation_splits folder"
+        "selection_splits confirmation_splits folder items"
     }
     ADDED: ClassVar[dict[str, Any]] = {
         "skip_nulls": False,
@@ -55,11 +59,13 @@ class Suite:
         "selection_splits": {},
         "confirmation_splits": {},
         "folder": None,
+        "items": 1,
     }
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(self.names))
         object.__setattr__(self, "types", tuple(self.types))
+        object.__setattr__(self, "items", share_text(self.items))
         if self.folder is not None:
             object.__setattr__(self, "folder", str(Path(self.folder).absolute()))
         if not self.names and self.folder is None:
@@ -132,8 +138,8 @@ class Suite:
         return found | self.subsets
 
     def selection(self) -> "tuple[TaskSpec, ...]":
-        """The tasks on the selection split. Raises ValueError where a task does not have it."""
-        return self._described("selection_split")
+        """The tasks on the selection split, or on a share of it. Raises ValueError where a task does not have it."""
+        return self._described("selection_split", str(self.items))
 
     def confirmation(self) -> "tuple[TaskSpec, ...]":
         """The tasks on the confirmation split.
@@ -176,6 +182,7 @@ class Suite:
                     folder,
                     self.skip_nulls,
                     self._place,
+                    str(self.items),
                 )
                 for name, subset in self.tasks.items()
             }
@@ -208,8 +215,8 @@ class Suite:
     def _place(self) -> Path | None:
         return None if self.folder is None else Path(self.folder)
 
-    def _described(self, split: str) -> "tuple[TaskSpec, ...]":
-        """The tasks on the split that a setting names."""
+    def _described(self, split: str, items: str = ALL) -> "tuple[TaskSpec, ...]":
+        """The tasks on the split that a setting names, or on a share of its items."""
         from tl_search.scoring.evaluation import describe
 
         meant, of_task = getattr(self, split), getattr(self, f"{split}s")
@@ -217,7 +224,7 @@ class Suite:
             meant = OFFICIAL
         with _settings_named(split):
             return tuple(
-                describe(name, of_task.get(name, meant), subset, self.skip_nulls, self._place)
+                describe(name, of_task.get(name, meant), subset, self.skip_nulls, self._place, items)
                 for name, subset in self.tasks.items()
             )
 
@@ -227,7 +234,7 @@ def _settings_named(split: str) -> Iterator[None]:
     """Names the settings of a suite, as a person can write them, where an error names arguments of `describe`."""
     settings = {
         **{"names": "tasks.names", "task": "tasks.names", "types": "tasks.types", "folder": "tasks.folder"},
-        **{"subset": "tasks.subsets", "split": f"tasks.{split}"},
+        **{"subset": "tasks.subsets", "split": f"tasks.{split}", "items": "tasks.items"},
     }
     try:
         yield

@@ -1,9 +1,11 @@
 """The texts that an evaluation needs, found by running it once with an encoder that records them."""
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from tl_search.plane.pull import TaskSpec
+from tl_search.plane.share import ALL
 from tl_search.scoring.catalogue import task_names
 from tl_search.scoring.evaluation import describe, evaluate, fresh_task, kind, split_data
 from tl_search.scoring.rows import tell_blank
@@ -15,10 +17,15 @@ _TEXTS = 4 << 30  # bytes of a file of texts, which only this machine writes
 
 
 def task_texts(
-    name: str, split: str, subset: str | None = None, folder: Path | None = None, skip_nulls: bool = False
+    name: str,
+    split: str,
+    subset: str | None = None,
+    folder: Path | None = None,
+    skip_nulls: bool = False,
+    items: str = ALL,
 ) -> tuple[str, ...]:
-    """As `texts_of`, for a task that is described by its name, split and subset as `describe` does."""
-    return texts_of(describe(name, split, subset, skip_nulls), folder)
+    """As `texts_of`, for a task that is described by its name, split, subset and share as `describe` does."""
+    return texts_of(describe(name, split, subset, skip_nulls, items=items), folder)
 
 
 def texts_of(task: TaskSpec, folder: Path | None = None) -> tuple[str, ...]:
@@ -41,12 +48,18 @@ def texts_of(task: TaskSpec, folder: Path | None = None) -> tuple[str, ...]:
     if not all(text.strip() for text in texts):
         loaded = fresh_task(task)
         for subset in task.subsets:
-            tell_blank(loaded, split_data(loaded, subset), task.split)
+            tell_blank(loaded, split_data(loaded, subset), task.scored_on)
     return tuple(texts)
 
 
 def texts_here(
-    name: str, split: str, subset: str | None, folder: Path, skip_nulls: bool = False, place: Path | None = None
+    name: str,
+    split: str,
+    subset: str | None,
+    folder: Path,
+    skip_nulls: bool = False,
+    place: Path | None = None,
+    items: str = ALL,
 ) -> tuple[TaskSpec, tuple[str, ...]] | None:
     """The task and its `task_texts`, if nothing must be downloaded for them.
 
@@ -54,11 +67,11 @@ def texts_here(
     Raises ValueError if there is no such task, split or subset.
     """
     if name in task_names():
-        task = describe(name, split, subset, skip_nulls, place)
+        task = describe(name, split, subset, skip_nulls, place, items)
         return task, texts_of(task)
     if split not in kind(name, place)[1]:  # whether it has this one is known from its data alone
         return None
-    task = describe(name, split, subset, skip_nulls, place)
+    task = replace(describe(name, split, subset, skip_nulls, place), items=items)  # a share is drawn from the data
     found = _read(folder / f"{digest(task.identity(), 32)}.json", task)
     return None if found is None else (task, tuple(found))
 

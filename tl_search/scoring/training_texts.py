@@ -1,9 +1,11 @@
 """A task's training texts, on which arms are neither selected nor reported, and those on which they are."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from tl_search.plane.pull import TaskSpec
+from tl_search.plane.share import ALL
 from tl_search.scoring.evaluation import fresh_task, split_data
 from tl_search.scoring.rows import text_columns
 
@@ -20,7 +22,7 @@ def training_texts(spec: TaskSpec, apart: str | None = None) -> tuple[str, ...]:
         spec: The task on a split that it is scored on; the others are loaded together with it.
         apart: A split that is never read, even if it is the training split.
     """
-    task = fresh_task(spec)
+    task = fresh_task(replace(spec, items=ALL))  # readouts, and so arms, are the same whatever share is scored
     training = getattr(task, "train_split", "train")
     return () if training == apart else tuple(_of_split(task, spec, training, MOST) or ())
 
@@ -30,7 +32,7 @@ def judged_texts(spec: TaskSpec) -> tuple[str, ...] | None:
 
     None where the split is no table of texts, as in retrieval: then all texts that an evaluation asks for are judged.
     """
-    found = _of_split(fresh_task(spec), spec, spec.split)
+    found = _of_split(fresh_task(spec), spec, spec.scored_on)
     return None if found is None else tuple(found)
 
 

@@ -44,6 +44,8 @@ class Live(Pace):
 class PlaneProbe(Live):
     """Scores a suite's selection data on all layers, into the ledger of all searches; publishes `plane/best`.
 
+    With `tasks.items` it scores that share of them, as a search with the same setting does.
+
     A search of the run with the same tasks and extraction finds these cells scored.
 
     Args:

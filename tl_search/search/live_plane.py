@@ -11,6 +11,7 @@ from tl_search.plane.arm import Plane
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import Objective, combine
 from tl_search.plane.pull import Score
+from tl_search.plane.share import ALL
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.embed import layer_name
 from tl_search.scoring.ledger import Ledger
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class LivePlane(LiveColumns):
-    """Scores every cell of a column and publishes, in points,
+    """Scores every cell of a column, on the suite's share of the items, and publishes, in points,
 
     - `plane/best`, the objective of the best layer, and `plane/best_layer`;
     - `plane/<task>`, the score of the layer that is best on this task;
@@ -102,7 +103,8 @@ class LivePlane(LiveColumns):
         values = self.values(self.columns[step])
         if "plane/best" in values:
             best = f"best {values['plane/best']:.2f} at layer {values['plane/best_layer']:.0f}"
-            print(f"plane at step {step:,}: {best} ({len(self._suite.tasks)} tasks)", file=sys.stderr, flush=True)
+            of = "" if self.tasks.items == ALL else f", {self.tasks.items} of their items"
+            print(f"plane at step {step:,}: {best} ({len(self._suite.tasks)} tasks{of})", file=sys.stderr, flush=True)
         boards: list[Any] = [getattr(logger, "experiment", None) for logger in trainer.loggers]
         boards = [board for board in boards if hasattr(board, "add_image")]  # TensorBoard's; others get the numbers
         if boards:

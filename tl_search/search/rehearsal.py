@@ -24,7 +24,7 @@ def rehearsed(plan: SearchPlan) -> SearchPlan:
         plan,
         sampling=Sparse(count=_REVISIONS),
         extraction=replace(plan.extraction, max_length=min(plan.extraction.max_length, _TOKENS)),
-        tasks=Suite(_TASKS),
+        tasks=Suite(_TASKS, items=plan.tasks.items),
         budget=Budget(share=None, pulls=_PULLS),
         confirm=replace(plan.confirm, resamples=_RESAMPLES),
         metrics=replace(

@@ -248,7 +248,8 @@ def _search(
     official = Official(worker, confirmation, plan.ledger / "texts")
     result = official.added(result, finalists)
     exit_code = INCOMPLETE if search.failures or confirmation.failures else least
-    worker.ledger.export([*search.used, *confirmation.used, *official.used], paths.scores)
+    used = [*search.used, *confirmation.used, *official.used]
+    worker.ledger.export([score for score in used if score.task.is_whole], paths.scores)
     result.write(folder)
     if measurements is not None:  # last: the answer is there, whatever becomes of this
         opened = {arm.revision: None for arm in (*search.points, *finalists.controls)}

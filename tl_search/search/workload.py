@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tl_search.plane.costs import TaskSize, Workload
+from tl_search.plane.share import ALL, number_of
 from tl_search.scoring.suites import Suite
 from tl_search.search.texts import SuiteTexts
 
@@ -19,6 +20,7 @@ class Work:
         assumed: The tasks whose texts are not known, so that their numbers are those of `work.*`.
         chosen: Whether tasks were chosen.
         readouts: How many arms a layer is, of each revision.
+        items: The share of the tasks' items that is scored, which all numbers are of.
     """
 
     sizes: Mapping[str, TaskSize]
@@ -26,10 +28,11 @@ class Work:
     assumed: tuple[str, ...]
     chosen: bool
     readouts: int = 1
+    items: str = ALL
 
 
 def work_of(suite: Suite | None, otherwise: Workload, folder: Path) -> Work:
-    """The work of a suite's selection split, which a search scores.
+    """The work of a suite's selection split, or of the share of its items that a search scores.
 
     Args:
         suite: None: tasks of one size, as `otherwise` says.
@@ -44,8 +47,9 @@ def work_of(suite: Suite | None, otherwise: Workload, folder: Path) -> Work:
         return Work(sizes, otherwise.tasks * otherwise.texts, tuple(sizes), False, otherwise.readouts)
     known, others = suite.texts_here(folder)
     counted = SuiteTexts(tuple(task for task, _ in known), {task.name: texts for task, texts in known})
-    characters = otherwise.texts * otherwise.characters
-    assumed = {name: TaskSize(kind, otherwise.texts, characters, (name,)) for name, kind in others.items()}
-    texts = sum(len(part) for part in counted.parts.values()) + len(assumed) * otherwise.texts
+    each = number_of(str(suite.items), otherwise.texts)
+    assumed = {name: TaskSize(kind, each, each * otherwise.characters, (name,)) for name, kind in others.items()}
+    texts = sum(len(part) for part in counted.parts.values()) + len(assumed) * each
     sizes = {**counted.sizes(), **assumed}
-    return Work({name: sizes[name] for name in suite.tasks}, texts, tuple(assumed), True, otherwise.readouts)
+    named = {name: sizes[name] for name in suite.tasks}
+    return Work(named, texts, tuple(assumed), True, otherwise.readouts, str(suite.items))

@@ -25,6 +25,7 @@ from tl_search.errors.nearest import no_folder
 from tl_search.plane.costs import AnalyticCosts, Workload
 from tl_search.plane.revision import Revision
 from tl_search.plane.sampling import Sampling, notes
+from tl_search.plane.share import ALL
 from tl_search.search.budget import Budget
 from tl_search.search.workload import Work, work_of
 from tl_search.store.atomic import write_json, write_text
@@ -207,6 +208,8 @@ def _explained(plan: RevisionsPlan) -> list[str]:
         tasks = f"for {len(work.sizes)} tasks, of which {unknown} are not on this machine and assumed to have {each}"
     else:
         tasks = f"for {len(work.sizes)} tasks, whose {work.texts:,} texts were counted"
+    if work.items != ALL:
+        tasks += f", on {work.items} of their items (tasks.items)"
     limits = [f"budget.{name}={value:g}" for name, value in vars(budget).items() if value is not None]
     sentences = (
         _arms(work.readouts),
