@@ -1,5 +1,5 @@
 # The commands of this project. All of them work in .venv, which the first one makes.
-#   make demo    train a small model, search its plane, report            (about eight minutes on 2 free cores)
+#   make demo    train a small model, search its plane, report            (about seven minutes on 2 free cores)
 #   make test    the tests                                                (make test-slow: those that take minutes)
 #   make notebooks   the notebooks, from top to bottom                    (about a minute)
 #   make lint    style, types and the direction of imports

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, ClassVar, NamedTuple
 
+from tqdm import tqdm
+
 from tl_search.errors.limits import between
 from tl_search.errors.ranks import RankError
 from tl_search.errors.stopping import check
 
-MOST = 8  # processes that are started unless more are asked for: each takes about 0.7 GB
+MOST = 8  # processes that are started unless more are asked for: each takes 0.8 GB or more
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,16 @@ class Scorers(AbstractContextManager["Scorers"]):
         self._pool: ProcessPoolExecutor | None = None
         self._alive: Connection | None = None
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(at_once=kind is not None)
 
-    def close(self) -> None:
-        """End the processes at once, whatever they do; cells that are scored later start new ones."""
+    def close(self, at_once: bool = True) -> None:
+        """End the processes, `at_once` whatever they do; cells that are scored later start new ones."""
         if self._alive is not None and self._pool is not None:
-            self._alive.close()  # which the processes wait for
+            if at_once:
+                self._alive.close()  # which the processes wait for
             self._pool.shutdown(cancel_futures=True)
+            self._alive.close()
         self._alive = self._pool = None
 
     def each(self, score: Callable[..., Any], cells: Iterable[Callable[[], tuple[Any, ...]]]) -> Iterator[Scored]:
@@ -158,6 +162,8 @@ def _prepare(alive: Connection) -> None:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+    # else a bar of progress makes a lock for several processes, and Python warns of it where this one ends at once
+    tqdm.set_lock(threading.RLock())
 
 
 def _end_with(alive: Connection) -> None:
