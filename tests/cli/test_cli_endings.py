@@ -52,6 +52,7 @@ def fail(error):
         (OSError(errno.EACCES, "Permission denied", "/runs"), 2, "error: /runs: Permission denied"),
         (OSError(errno.ENOTDIR, "Not a directory", "file/x"), 2, "error: file/x: Not a directory"),
         (ConnectionError("Couldn't reach 'a/b' on the Hub"), 75, "error: Couldn't reach 'a/b' on the Hub; the same"),
+        (ChildProcessError("a process was killed"), 75, "error: a process was killed; the same command goes on"),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 141, ""),
         (KeyboardInterrupt(), 130, "interrupted"),
         (Terminated(), 143, "terminated"),

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from scoring import own_tasks
 
-from tl_search.errors.ranks import RankError
 from tl_search.plane.arm import Arm
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
@@ -85,7 +84,7 @@ def die(*_):
 @pytest.mark.slow
 def test_a_killed_process_is_told_in_a_line_and_new_ones_can_be_started(cells):
     with Scorers(2) as scorers:
-        with pytest.raises(RankError, match=r"a process that scores cells was killed.*scoring\.processes=1"):
+        with pytest.raises(ChildProcessError, match=r"a process that scores cells was killed.*scoring\.processes=1"):
             list(scorers.each(die, prepared(cells[:2])))
         scorers.close()
         assert dict(scorers.each(abs, [partial(tuple, [-number]) for number in (1, 2)])) == {0: 1, 1: 2}

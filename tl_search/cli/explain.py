@@ -75,6 +75,8 @@ def _told(error: BaseException, kept: bool) -> tuple[int, str]:
         return BAD_INPUT, f"error: {line}; {why}unset it, or fetch before"
     if any(_is_silence(e) for e in chain(error)):
         return TRY_AGAIN, f"error: {first_line(error)}; the same command may succeed later"
+    if isinstance(error, ChildProcessError):
+        return TRY_AGAIN, f"error: {error}{later}"
     if isinstance(error, DivergedError):
         return DIVERGED, f"error: {error}"
     if isinstance(error, BadInput):

@@ -19,7 +19,6 @@ from typing import Any, ClassVar, NamedTuple
 from tqdm import tqdm
 
 from tl_search.errors.limits import between
-from tl_search.errors.ranks import RankError
 from tl_search.errors.stopping import check
 
 MOST = 8  # processes that are started unless more are asked for: each takes 0.8 GB or more
@@ -98,7 +97,7 @@ class Scorers(AbstractContextManager["Scorers"]):
             cells: Make the arguments of `score`, in this process, when the cell's turn comes.
 
         Raises:
-            RankError: a process was killed.
+            ChildProcessError: a process was killed.
         """
         cells = list(cells)
         if self._count == 1 or len(cells) < 2:
@@ -151,9 +150,9 @@ def _finished(running: dict[Future[Any], int]) -> Iterator[Scored]:
             raise _killed() from error
 
 
-def _killed() -> RankError:
+def _killed() -> ChildProcessError:
     way = "was there enough memory? scoring.processes=1 needs the least"
-    return RankError(f"a process that scores cells was killed and reported no error; {way}")
+    return ChildProcessError(f"a process that scores cells was killed and reported no error; {way}")
 
 
 def _prepare(alive: Connection) -> None:
