@@ -145,7 +145,7 @@ def test_a_readout_is_shown_of_the_chosen_arm_alone_and_its_words_are_text(tmp_p
     write(folder / "cache/metrics/readout.json", kept)
     assert hostile in read_measured(folder).readout.reason
     write_report(folder)
-    assert r"not measured: <script>alert(1)</script>\x1b[2J." in capsys.readouterr().out
+    assert r"not measured: <script>alert(1)</script>\x1b[2J." in " ".join(capsys.readouterr().out.split())
     write(
         folder / "cache/metrics/readout.json", {**kept, "reason": "", "raw": {hostile: 1.0}, "under": {hostile: None}}
     )

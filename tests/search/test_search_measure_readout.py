@@ -156,7 +156,7 @@ def test_report_page_and_notebook_show_them(folder, capsys, tmp_path):
     shutil.copytree(folder / "run", tmp_path / "run")
     run = tmp_path / "run"
     write_report(run)
-    told, found = capsys.readouterr().out, MeasuredReadout.read(run)
+    told, found = " ".join(capsys.readouterr().out.split()), MeasuredReadout.read(run)
     sentence = (
         "The same metrics of step64/layer 0/standardised and of its layer without the readout (raw), on 16 training "
         "texts that no fit used"
