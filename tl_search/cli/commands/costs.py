@@ -100,7 +100,8 @@ def _as_option(found: "Calibration", accelerator: str) -> str:
         f"Model: {printable(found.model)}, {found.parameters:,} parameters; {found.texts:,} texts were embedded.",
         *(f"{kind}: {', '.join(map(printable, tasks))}" for kind, tasks in found.tasks.items()),
         *([] if found.opened else ["open and read were not measured: the model has one revision."]),
-        "The time for other types of tasks was not measured here.",
+        "Types of tasks that are not named here have times that were not measured.",
+        "A score's seconds are those of one process, however many cells are scored at once.",
     ]
     node = {"_target_": f"{AnalyticCosts.__module__}.{AnalyticCosts.__qualname__}"}
     node |= {field.name: getattr(costs, field.name) for field in fields(AnalyticCosts)}
