@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,7 @@ def calibrate(
     chosen = _fewest_texts(suite.selection(), suite, ledger / "texts", per_type)
     tell(f"{source.model}: opening its last column")
     opened = _seconds_to_open(source, revisions, extraction, session)
-    folder, passed = source.fetch(revisions[-1]), _Pass(revisions[-1], extraction, session)
+    folder, passed = source.fetch(revisions[-1]), _Pass(source.model, revisions[-1], extraction, session)
     scored: dict[str, list[_Scored]] = defaultdict(list)
     for task, texts in chosen:
         check()
@@ -114,6 +115,7 @@ class _Scored:
 class _Pass:
     """Passes over texts so far, without the time to load the model and to make tokens: a search does that once."""
 
+    model: str
     revision: Revision
     extraction: Extraction
     session: "ProbeSession"
@@ -170,11 +172,11 @@ def _seconds_to_score(task: TaskSpec, texts: Sequence[str], column: np.ndarray, 
     layers = sorted({0, len(column) // 2, len(column) - 1})
 
     def score(layer: int) -> None:
-        arm = Arm(passed.revision.name, passed.revision, layer, passed.extraction)
+        arm = Arm(passed.model, passed.revision, layer, passed.extraction)
         estimate_cell(arm, task, TextVectors(places, [column[layer]]))
 
     score(layers[-1])
-    return sum(_seconds(lambda layer=layer: score(layer)) for layer in layers) / len(layers)  # type: ignore[misc]
+    return sum(_seconds(partial(score, layer)) for layer in layers) / len(layers)
 
 
 def _seconds(job: Callable[[], None]) -> float:
