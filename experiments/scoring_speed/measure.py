@@ -58,14 +58,16 @@ def main() -> None:
         with ProbeSession(ProbeConfig("cpu")) as session:
             column = column_vectors(revision, folder, texts, extraction, session)
         arms = [Arm(source.model, revision, range(len(column))[layer], extraction) for layer in asked.layers]
-        found = [_round(task, texts, arms, column) for _ in range(asked.rounds + 1)][1:]  # the first one loads the data
+        found = [compare(task, texts, arms, column) for _ in range(asked.rounds + 1)][
+            1:
+        ]  # the first one loads the data
         theirs, ours = (statistics.median(one[place] for one in found) / len(arms) for place in (0, 1))
         apart = max(one[2] for one in found)
         figures = f"{theirs:.2f} | {ours:.3f} | {theirs / ours:.1f} | {apart:.0e}"
         print(f"| {task.name} | {task.type} | {len(texts):,} | {figures} |", flush=True)
 
 
-def _round(task: TaskSpec, texts: tuple[str, ...], arms: list[Arm], column: np.ndarray) -> tuple[float, float, float]:
+def compare(task: TaskSpec, texts: tuple[str, ...], arms: list[Arm], column: np.ndarray) -> tuple[float, float, float]:
     """Seconds of all arms by mteb's evaluation, and by ours; and the largest difference of two scores."""
     places = {text_digest(text): row for row, text in enumerate(texts)}
     theirs, ours = list[float](), list[float]()

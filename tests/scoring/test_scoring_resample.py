@@ -116,7 +116,9 @@ def test_a_task_of_several_subsets_is_evaluated_once_and_its_replicates_are_the_
         return confirm_cell(arm, spec, embed(task_texts("TinyLanguages", "confirmation", subset)), 50, 0)
 
     parts, evaluated, run = [copies(subset) for subset in ("en", "de")], [], resample.evaluate
-    monkeypatch.setattr(resample, "evaluate", lambda spec, *rest: evaluated.append(spec.subset) or run(spec, *rest))
+    monkeypatch.setattr(
+        resample, "evaluate", lambda spec, *rest, **more: evaluated.append(spec.subset) or run(spec, *rest, **more)
+    )
     score, found = copies("en,de")
     assert evaluated == ["en,de"]
     assert score.value == pytest.approx(np.mean([part.value for part, _ in parts]), abs=1e-6)
