@@ -30,9 +30,9 @@ from tl_search.probe.session import ProbeSession
 from tl_search.runs.layout import RunPaths
 from tl_search.scoring import evaluation
 from tl_search.scoring.encoder import VectorEncoder
-from tl_search.scoring.resample import estimate_cell
 from tl_search.scoring.suites import Suite
 from tl_search.scoring.text_vectors import TextVectors
+from tl_search.scoring.uncertainty.resample import estimate_cell
 from tl_search.store.keys import text_digest
 
 

@@ -9,8 +9,8 @@ import yaml
 from tl_search.cli.config.compose import compose_job, configs, parse
 from tl_search.cli.main import main
 from tl_search.plane.costs import AnalyticCosts
-from tl_search.scoring import resample
 from tl_search.scoring.evaluation import evaluate
+from tl_search.scoring.uncertainty import resample
 
 TASKS = "tasks.names=[TinySTS,TinyPairs,TinyClustering]"
 

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scoring import tiny_tasks
 
-from tl_search.scoring.class_measures import count_classes_once
+from tl_search.scoring.quicker.class_measures import count_classes_once
 
 CLASSES = st.sampled_from([0, 1, 2, 5]) | st.sampled_from([0, 1])
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tl_search.scoring import replicates
-from tl_search.scoring.items import Items, Runs
-from tl_search.scoring.resample import replicate, standard_error
+from tl_search.scoring.uncertainty import replicates
+from tl_search.scoring.uncertainty.items import Items, Runs
+from tl_search.scoring.uncertainty.resample import replicate, standard_error
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,9 +15,9 @@ from tl_search.plane.arm import Arm
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.scoring.processes import MOST, Scorers, Scoring
-from tl_search.scoring.resample import confirm_cell
 from tl_search.scoring.suites import Suite
 from tl_search.scoring.text_vectors import TextVectors
+from tl_search.scoring.uncertainty.resample import confirm_cell
 from tl_search.store.keys import text_digest
 
 LAYERS = 2

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tl_search.scoring.evaluation import describe, score_cell
-from tl_search.scoring.resample import confirm_cell, estimate_cell, standard_error
 from tl_search.scoring.texts import task_texts
+from tl_search.scoring.uncertainty.resample import confirm_cell, estimate_cell, standard_error
 
 TYPES = [
     "TinyClassification",
@@ -109,7 +109,7 @@ def test_a_selected_cell_that_cannot_be_resampled_has_its_score(tiny, arm, embed
 def test_a_task_of_several_subsets_is_evaluated_once_and_its_replicates_are_the_mean_of_theirs(
     tiny, arm, embed, monkeypatch
 ):
-    from tl_search.scoring import resample
+    from tl_search.scoring.uncertainty import resample
 
     def copies(subset):
         spec = describe("TinyLanguages", "confirmation", subset)

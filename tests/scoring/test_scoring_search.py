@@ -9,10 +9,10 @@ from mteb.abstasks import AbsTaskRetrieval
 from mteb.results import TaskResult
 from scoring.tiny_tasks import TASKS, TinyReranking, TinyRetrieval, metadata
 
-from tl_search.scoring import search
 from tl_search.scoring.evaluation import describe, score_cell
-from tl_search.scoring.resample import estimate_cell
+from tl_search.scoring.quicker import search
 from tl_search.scoring.texts import task_texts
+from tl_search.scoring.uncertainty.resample import estimate_cell
 from tl_search.store.keys import text_digest
 
 

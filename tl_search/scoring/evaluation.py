@@ -26,16 +26,16 @@ from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.plane.share import ALL, share_text, split_name
 from tl_search.scoring.catalogue import get_task
-from tl_search.scoring.class_measures import count_classes_once
-from tl_search.scoring.columns import columns_read_at_once
 from tl_search.scoring.fetching import fetching
-from tl_search.scoring.halves import half
-from tl_search.scoring.one_thread import one_thread_where_solved
-from tl_search.scoring.pair_thresholds import try_thresholds_at_once
+from tl_search.scoring.parts.halves import half
+from tl_search.scoring.parts.shares import draw
+from tl_search.scoring.parts.splits import CONFIRMATION, OFFICIAL, ROLES, official_split, pair, parted
+from tl_search.scoring.quicker.class_measures import count_classes_once
+from tl_search.scoring.quicker.columns import columns_read_at_once
+from tl_search.scoring.quicker.one_thread import one_thread_where_solved
+from tl_search.scoring.quicker.pair_thresholds import try_thresholds_at_once
 from tl_search.scoring.randomness import undisturbed_randomness
 from tl_search.scoring.rows import check_classes, check_rows, leave_out_nulls
-from tl_search.scoring.shares import draw
-from tl_search.scoring.splits import CONFIRMATION, OFFICIAL, ROLES, official_split, pair, parted
 
 BATCH = 1024  # texts per call of the encoder; large, because looking vectors up is cheap and each call is not
 

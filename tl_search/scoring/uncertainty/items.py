@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from tl_search.plane.pull import TaskSpec
-from tl_search.scoring import replicates as measures
 from tl_search.scoring.evaluation import fresh_task, split_data
 from tl_search.scoring.rows import text_columns
+from tl_search.scoring.uncertainty import replicates as measures
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import pearsonr, spearmanr
 
-from tl_search.scoring import replicates as measures
-from tl_search.scoring.clusterings import clustering
-from tl_search.scoring.items import Items, Part, Runs, joint_digest
+from tl_search.scoring.uncertainty import replicates as measures
+from tl_search.scoring.uncertainty.clusterings import clustering
+from tl_search.scoring.uncertainty.items import Items, Part, Runs, joint_digest
 
 
 def _classification(part: Part) -> Items:

@@ -21,11 +21,11 @@ from scipy.stats import norm
 
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec
-from tl_search.scoring import draws
 from tl_search.scoring.evaluation import evaluate, fresh_task, must_be_one_of, score_cell
-from tl_search.scoring.item_types import TYPES
-from tl_search.scoring.items import Again, Items, Part, Runs, Watch, joint_digest
-from tl_search.scoring.one_thread import one_thread_where_solved
+from tl_search.scoring.quicker.one_thread import one_thread_where_solved
+from tl_search.scoring.uncertainty import draws
+from tl_search.scoring.uncertainty.item_types import TYPES
+from tl_search.scoring.uncertainty.items import Again, Items, Part, Runs, Watch, joint_digest
 
 RESAMPLES = 200  # for a standard error alone
 
@@ -83,7 +83,7 @@ def _resampled(
     arm: Arm, task: TaskSpec, vectors: Mapping[str, np.ndarray], resamples: int, seed: int, quick: bool
 ) -> tuple[Score, np.ndarray]:
     from tl_search.scoring.encoder import VectorEncoder
-    from tl_search.scoring.search import VectorSearch, can_search, look_no_deeper
+    from tl_search.scoring.quicker.search import VectorSearch, can_search, look_no_deeper
 
     run, error = fresh_task(task), None
     if searched := quick and can_search(run):
