@@ -29,9 +29,9 @@ def searched_with(option):
 
 
 def test_what_is_measured_here_becomes_an_option_that_a_search_takes(trained, tiny, place, monkeypatch, capsys):
-    def slow(spec, *rest):
+    def slow(spec, *rest, **more):
         time.sleep(0.05 if spec.type == "STS" else 0)
-        return evaluate(spec, *rest)
+        return evaluate(spec, *rest, **more)
 
     monkeypatch.setattr(resample, "evaluate", slow)
     started = time.perf_counter()

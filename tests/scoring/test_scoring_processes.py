@@ -20,8 +20,6 @@ from tl_search.scoring.text_vectors import TextVectors
 from tl_search.scoring.uncertainty.resample import confirm_cell
 from tl_search.store.keys import text_digest
 
-LAYERS = 2
-
 
 @pytest.fixture(scope="module")
 def scorers():
@@ -31,7 +29,7 @@ def scorers():
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory):
-    """What `confirm_cell` takes, for two layers on tasks of three types."""
+    """What `confirm_cell` takes, for tasks of three types."""
     folder = own_tasks.write(tmp_path_factory.mktemp("tasks"))
     suite = Suite(("Tickets", "Doubles", "Themes"), folder=str(folder))
     extraction, rng = Extraction(dtype=Dtype.float32), np.random.default_rng(0)
@@ -39,10 +37,9 @@ def cells(tmp_path_factory):
     for task in suite.confirmation():
         texts = suite.texts((task,))[task.name]
         places = {text_digest(text): row for row, text in enumerate(texts)}
-        for layer in range(LAYERS):
-            arm = Arm("m", Revision("step1", 1, weights="w", tokenizer="t"), layer, extraction)
-            vectors = TextVectors(places, [rng.standard_normal((len(texts), 8)).astype(np.float32)])
-            found.append((arm, task, vectors, 100, 0))
+        arm = Arm("m", Revision("step1", 1, weights="w", tokenizer="t"), 1, extraction)
+        vectors = TextVectors(places, [rng.standard_normal((len(texts), 8)).astype(np.float32)])
+        found.append((arm, task, vectors, 20, 0))
     return found
 
 
