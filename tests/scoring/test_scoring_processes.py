@@ -74,6 +74,18 @@ def test_a_cell_that_has_no_score_says_so_and_the_others_go_on(scorers, cells):
     assert all(isinstance(found[number], ValueError) for number in (0, 2))
 
 
+def blocked(*_):
+    return signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_signals_are_kept_from_processes_from_their_first_moment_and_still_reach_this_one(scorers):
+    before = blocked()
+    there = dict(scorers.each(blocked, [tuple, tuple]))
+    assert all({signal.SIGINT, signal.SIGTERM} <= found for found in there.values())
+    assert blocked() == before
+    assert signal.SIGINT not in before
+
+
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
