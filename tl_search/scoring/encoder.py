@@ -37,26 +37,21 @@ class VectorEncoder(AbsEncoder):
         texts = list(_texts(inputs))
         return self.looked_up([text_digest(text) for text in texts], texts)
 
-    def looked_up(self, keys: Sequence[str], texts: Sequence[str] | None = None) -> np.ndarray:
+    def looked_up(self, keys: Sequence[str], texts: Sequence[str] = ()) -> np.ndarray:
         """As `encode`, by the digests of the texts.
 
         Args:
-            texts: For messages, which without them tell digests.
+            texts: For messages, which without them name none.
         """
         missing = [row for row, key in enumerate(keys) if key not in self.vectors]
-        told = keys if texts is None else texts
         if missing:
-            raise ValueError(
-                f"vectors: {len(missing)} of {len(keys)} texts have none at {self.arm.label}, "
-                f"first {_short(told[missing[0]])}"
-            )
+            first = f", first {_short(texts[missing[0]])}" if texts else ""
+            raise ValueError(f"vectors: {len(missing)} of {len(keys)} texts have none at {self.arm.label}{first}")
         found = gathered(self.vectors, keys)
         broken = np.flatnonzero(~np.isfinite(found).all(axis=-1))
         if len(broken):
-            raise ValueError(
-                f"vectors: {len(broken)} of {len(keys)} of {self.arm.label} hold NaN or infinity, "
-                f"first that of {_short(told[broken[0]])}"
-            )
+            first = f", first that of {_short(texts[broken[0]])}" if texts else ""
+            raise ValueError(f"vectors: {len(broken)} of {len(keys)} of {self.arm.label} hold NaN or infinity{first}")
         if len(set(keys)) > 1 and (found == found[0]).all():
             raise ValueError(f"vectors: all {len(keys)} of {self.arm.label} are equal, so they tell no texts apart")
         return found
