@@ -91,24 +91,24 @@ def _labelled(rng: np.random.Generator, sizes: Mapping[str, int], topics: np.nda
     return rows, hidden
 
 
-class _Accuracy:
+class Accuracy:
     """Only the main score: the others that mteb computes take most of an evaluation's time."""
 
     def _calculate_scores(self, y_test: Any, y_pred: Any) -> Any:
         return {"accuracy": float(np.mean(np.asarray(y_test) == np.asarray(y_pred)))}
 
 
-class TenExperiments(_Accuracy, Drawn, AbsTaskClassification):
+class TenExperiments(Accuracy, Drawn, AbsTaskClassification):
     metadata = _about("TenExperiments", "Classification", "accuracy")
 
 
-class OneHead(_Accuracy, Drawn, AbsTaskClassification):
+class OneHead(Accuracy, Drawn, AbsTaskClassification):
     metadata = _about("OneHead", "Classification", "accuracy")
     samples_per_label, n_experiments = 10_000, 1
     evaluator_model = Embedded.evaluator_model
 
 
-class Halves(_Accuracy, Drawn, Embedded):
+class Halves(Accuracy, Drawn, Embedded):
     metadata = _about("Halves", "Classification", "accuracy")
     rows = staticmethod(lambda part, count: {})
 
@@ -116,11 +116,11 @@ class Halves(_Accuracy, Drawn, Embedded):
         Drawn.load_data(self, num_proc, **more)
 
 
-class Domain(_Accuracy, Drawn, AbsTaskClassification):
+class Domain(Accuracy, Drawn, AbsTaskClassification):
     metadata = _about("Domain", "Classification", "accuracy")
 
 
-class Intent(_Accuracy, Drawn, AbsTaskClassification):
+class Intent(Accuracy, Drawn, AbsTaskClassification):
     metadata = _about("Intent", "Classification", "accuracy")
 
 

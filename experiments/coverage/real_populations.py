@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from datasets import concatenate_datasets
-from populations import Drawn, Hidden, Population, Ranked
+from populations import Accuracy, Drawn, Hidden, Population, Ranked
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench import checkpoints_at
@@ -49,8 +49,9 @@ class Rows:
 
     def __init__(self, task: Any, together: bool = False) -> None:
         task.load_data()
-        self.task = type(task.metadata.name, (Drawn, type(task)), {})
         self.split, self.kind = task.metadata.eval_splits[0], task.metadata.type
+        only = (Accuracy,) if task.metadata.main_score == "accuracy" else ()
+        self.task = type(task.metadata.name, (*only, Drawn, type(task)), {})
         self.table = concatenate_datasets([*task.dataset.values()])
         self.columns = [column for column in text_columns(task) if column in self.table.column_names]
         self.texts = tuple(dict.fromkeys(text for column in self.columns for text in self.table[column][:]))

@@ -107,10 +107,9 @@ def test_draws_are_confirmed_under_the_tasks_own_name_which_then_means_the_whole
     coverage, real, own, layers, name
 ):
     pool, known = real.pool_of(own, name), evaluation.get_task
-    scores, copies, _ = coverage.confirmed(real.population(pool, *layers(pool)), range(2), 50, 0)
-    assert scores.shape == (2, 4)
+    scores, copies, _ = coverage.confirmed(real.population(pool, *layers(pool)), range(1), 50, 0)
+    assert len({*scores[0]}) == 4
     assert copies.mean(axis=2) == pytest.approx(scores, abs=0.05)
-    assert (scores.std(axis=0) > 0).all()
     assert evaluation.get_task is known
     whole = evaluation.describe(name, "test", folder=own)
     data = evaluation.split_data(evaluation.fresh_task(whole), "default")["test"]
