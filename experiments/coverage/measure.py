@@ -10,7 +10,7 @@ Populations are made up, or, with --tasks and --model, real: the tasks of a fold
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
@@ -120,7 +120,8 @@ def _confirmed(task: type, place: int, vectors: Mapping[str, np.ndarray], resamp
     return score.value, copies
 
 
-def main() -> None:
+def main(line: Sequence[str] | None = None) -> None:
+    """Print a table. Without a line, the arguments are those of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="parts of names of populations; without it: all")
     parser.add_argument("--draws", type=int, default=400)
@@ -128,9 +129,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="a training run, or a folder of models named by their steps")
     parser.add_argument("--layers", nargs=2, type=int, default=[-2, -1], help="of the model; -1 is the last")
     parser.add_argument("--together", action="store_true", help="draw pairs with a common text, and the like, together")
-    asked = parser.parse_args()
+    asked = parser.parse_args(line)
     if (asked.tasks is None) != (asked.model is None):
-        parser.error("--tasks and --model: must be given together")
+        parser.error("--tasks, --model: must be given together, got one of them")
     if asked.tasks:
         from real_populations import populations
 

