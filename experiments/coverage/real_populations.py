@@ -2,7 +2,7 @@
 
 An item is what `scoring/items.py` takes for one: a text of a classification, for which training rows are drawn, too; a
 pair; a text to cluster; a query, while the documents stay. A draw has a tenth of the items at most, or a fifth where
-the task is small: of the variance that a draw without end would have, the items then leave nine tenths or more.
+the task is small, since scores of draws vary less, by the share that is drawn of all items, than without end.
 
 Real tasks have what made-up ones have not: classes of unequal size, equal gold scores, sentences that are in several
 pairs, documents that are relevant to several queries.
