@@ -24,7 +24,7 @@ from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.scoring import evaluation
 from tl_search.scoring.evaluation import describe
-from tl_search.scoring.resample import confirm_cell
+from tl_search.scoring.uncertainty.resample import confirm_cell
 from tl_search.store.keys import text_digest
 
 

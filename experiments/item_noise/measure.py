@@ -27,9 +27,10 @@ from tl_search.probe.config import ProbeConfig, settled
 from tl_search.probe.embed import column_vectors
 from tl_search.probe.session import ProbeSession
 from tl_search.runs.layout import RunPaths
-from tl_search.scoring import evaluation, shares
+from tl_search.scoring import evaluation
 from tl_search.scoring.evaluation import score_cell
 from tl_search.scoring.ledger import Ledger
+from tl_search.scoring.parts import shares
 from tl_search.scoring.suites import Suite
 from tl_search.scoring.texts import texts_of
 from tl_search.search.column import LocalWorker

@@ -27,6 +27,7 @@ from tl_search.probe.session import ProbeSession
 
 EXTRACTION = Extraction(dtype=Dtype.float32, max_length=128)
 READOUTS = [Readout(Form.standardised), Readout(Form.whitened), Readout(Form.mean), Readout(Form.joined)]
+READOUTS += [Readout(Form.joined, window=window) for window in (2, 4)]
 
 
 def main() -> None:

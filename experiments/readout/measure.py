@@ -24,8 +24,8 @@ from tl_search.probe.config import ProbeConfig, settled
 from tl_search.probe.session import ProbeSession
 from tl_search.runs.layout import RunPaths
 from tl_search.scoring.ledger import Ledger
-from tl_search.scoring.resample import confirm_cell
 from tl_search.scoring.suites import Suite
+from tl_search.scoring.uncertainty.resample import confirm_cell
 from tl_search.search.column import LocalWorker
 from tl_search.search.prefetch import Prefetch
 from tl_search.search.readouts import fitted_readouts

@@ -9,8 +9,8 @@ import yaml
 from tl_search.cli.config.compose import compose_job, configs, parse
 from tl_search.cli.main import main
 from tl_search.plane.costs import AnalyticCosts
-from tl_search.scoring import resample
 from tl_search.scoring.evaluation import evaluate
+from tl_search.scoring.uncertainty import resample
 
 TASKS = "tasks.names=[TinySTS,TinyPairs,TinyClustering]"
 
@@ -29,9 +29,9 @@ def searched_with(option):
 
 
 def test_what_is_measured_here_becomes_an_option_that_a_search_takes(trained, tiny, place, monkeypatch, capsys):
-    def slow(spec, *rest):
+    def slow(spec, *rest, **more):
         time.sleep(0.05 if spec.type == "STS" else 0)
-        return evaluate(spec, *rest)
+        return evaluate(spec, *rest, **more)
 
     monkeypatch.setattr(resample, "evaluate", slow)
     started = time.perf_counter()

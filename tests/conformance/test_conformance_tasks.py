@@ -14,8 +14,8 @@ from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.scoring.catalogue import get_task, task_names
 from tl_search.scoring.evaluation import describe, score_cell
-from tl_search.scoring.resample import confirm_cell
 from tl_search.scoring.texts import task_texts
+from tl_search.scoring.uncertainty.resample import confirm_cell
 from tl_search.store.keys import text_digest
 
 ARM = Arm("demo/m", Revision("step1", 1, weights="w", tokenizer="t"), 1, Extraction(dtype=Dtype.float32))

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tl_search.scoring import replicates
-from tl_search.scoring.clusterings import _moved
-from tl_search.scoring.items import Again, Items
-from tl_search.scoring.resample import replicate
+from tl_search.scoring.uncertainty import replicates
+from tl_search.scoring.uncertainty.clusterings import _moved
+from tl_search.scoring.uncertainty.items import Again, Items
+from tl_search.scoring.uncertainty.resample import replicate
 
 
 def clustered(spread, size=60, classes=6, width=16):

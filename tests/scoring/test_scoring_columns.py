@@ -8,7 +8,7 @@ from datasets.arrow_dataset import Column
 from scoring import tiny_tasks
 from scoring.test_scoring_halves import Plain
 
-from tl_search.scoring.columns import columns_read_at_once
+from tl_search.scoring.quicker.columns import columns_read_at_once
 
 ROWS = {"text": ["a", "b", "c", "d"], "label": [3, 1, 2, 0], "deep": [{"x": n} for n in range(4)]}
 

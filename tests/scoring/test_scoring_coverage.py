@@ -6,9 +6,9 @@ The slow tests draw tasks from populations and confirm each draw, as `experiment
 import numpy as np
 import pytest
 
-from tl_search.scoring import replicates
-from tl_search.scoring.items import Items, Runs
-from tl_search.scoring.resample import replicate, standard_error
+from tl_search.scoring.uncertainty import replicates
+from tl_search.scoring.uncertainty.items import Items, Runs
+from tl_search.scoring.uncertainty.resample import replicate, standard_error
 
 
 def made_up(rng, items=60, runs=10, of_items=1.0, of_runs=0.3, of_both=1.0):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tl_search.scoring import draws
+from tl_search.scoring.uncertainty import draws
 
 NAMES = [f"text {number}" for number in range(40)]
 

@@ -11,9 +11,9 @@ from scoring.test_scoring_halves import Plain
 
 from tl_search.scoring.catalogue import get_task
 from tl_search.scoring.evaluation import describe, fresh_task, score_cell
-from tl_search.scoring.resample import confirm_cell
 from tl_search.scoring.suites import Suite
 from tl_search.scoring.texts import texts_of
+from tl_search.scoring.uncertainty.resample import confirm_cell
 
 NAMES = ("Answers", "Doubles", "Likeness", "Manuals", "Themes", "Tickets")
 

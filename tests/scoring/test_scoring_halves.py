@@ -10,10 +10,10 @@ from mteb.models.abs_encoder import AbsEncoder
 from mteb.models.model_meta import ModelMeta, ScoringFunction
 
 from tl_search.scoring.evaluation import describe, fresh_task, score_cell, split_data
-from tl_search.scoring.halves import divided
-from tl_search.scoring.resample import confirm_cell
-from tl_search.scoring.splits import halves, parted, share_data
+from tl_search.scoring.parts.halves import divided
+from tl_search.scoring.parts.splits import halves, parted, share_data
 from tl_search.scoring.texts import task_texts
+from tl_search.scoring.uncertainty.resample import confirm_cell
 from tl_search.store.keys import text_digest
 
 KINDS = ("TinyClassification", "TinySTS", "TinyPairs", "TinyClustering", "TinyClusteredSets", "TinyRetrieval",
@@ -102,7 +102,7 @@ def test_sets_of_a_clustering_task_stay_whole_where_they_share_no_text(tiny):
 
 
 def test_sets_that_share_texts_are_divided_so_that_a_text_is_on_one_side():
-    from tl_search.scoring.halves import half
+    from tl_search.scoring.parts.halves import half
 
     class Task:
         metadata = type("Metadata", (), {"name": "Sets", "type": "Clustering"})

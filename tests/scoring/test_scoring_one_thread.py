@@ -3,7 +3,7 @@
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from tl_search.scoring.one_thread import one_thread_where_solved
+from tl_search.scoring.quicker.one_thread import one_thread_where_solved
 
 
 def threads():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scoring import tiny_tasks
 
-from tl_search.scoring.pair_thresholds import try_thresholds_at_once
+from tl_search.scoring.quicker.pair_thresholds import try_thresholds_at_once
 
 FEW = st.integers(-3, 3).map(lambda number: number / 7)  # so that many pairs are equally similar
 

@@ -15,12 +15,10 @@ from tl_search.plane.arm import Arm
 from tl_search.plane.extraction import Dtype, Extraction
 from tl_search.plane.revision import Revision
 from tl_search.scoring.processes import MOST, Scorers, Scoring
-from tl_search.scoring.resample import confirm_cell
 from tl_search.scoring.suites import Suite
 from tl_search.scoring.text_vectors import TextVectors
+from tl_search.scoring.uncertainty.resample import confirm_cell
 from tl_search.store.keys import text_digest
-
-LAYERS = 2
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +29,7 @@ def scorers():
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory):
-    """What `confirm_cell` takes, for two layers on tasks of three types."""
+    """What `confirm_cell` takes, for tasks of three types."""
     folder = own_tasks.write(tmp_path_factory.mktemp("tasks"))
     suite = Suite(("Tickets", "Doubles", "Themes"), folder=str(folder))
     extraction, rng = Extraction(dtype=Dtype.float32), np.random.default_rng(0)
@@ -39,10 +37,9 @@ def cells(tmp_path_factory):
     for task in suite.confirmation():
         texts = suite.texts((task,))[task.name]
         places = {text_digest(text): row for row, text in enumerate(texts)}
-        for layer in range(LAYERS):
-            arm = Arm("m", Revision("step1", 1, weights="w", tokenizer="t"), layer, extraction)
-            vectors = TextVectors(places, [rng.standard_normal((len(texts), 8)).astype(np.float32)])
-            found.append((arm, task, vectors, 100, 0))
+        arm = Arm("m", Revision("step1", 1, weights="w", tokenizer="t"), 1, extraction)
+        vectors = TextVectors(places, [rng.standard_normal((len(texts), 8)).astype(np.float32)])
+        found.append((arm, task, vectors, 20, 0))
     return found
 
 
@@ -75,6 +72,18 @@ def test_a_cell_that_has_no_score_says_so_and_the_others_go_on(scorers, cells):
     assert found[1][0].value == confirm_cell(*cells[1])[0].value
     assert str(found[2]) == "step1: its weights are damaged"
     assert all(isinstance(found[number], ValueError) for number in (0, 2))
+
+
+def blocked(*_):
+    return signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_signals_are_kept_from_processes_from_their_first_moment_and_still_reach_this_one(scorers):
+    before = blocked()
+    there = dict(scorers.each(blocked, [tuple, tuple]))
+    assert all({signal.SIGINT, signal.SIGTERM} <= found for found in there.values())
+    assert blocked() == before
+    assert signal.SIGINT not in before
 
 
 def die(*_):

@@ -9,8 +9,8 @@ import pytest
 
 from tl_search.scoring import evaluation
 from tl_search.scoring.evaluation import describe, score_cell
-from tl_search.scoring.resample import confirm_cell
 from tl_search.scoring.texts import task_texts
+from tl_search.scoring.uncertainty.resample import confirm_cell
 from tl_search.store.keys import text_digest
 
 REPOSITORY = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 from sklearn import metrics
 
-from tl_search.scoring import replicates
+from tl_search.scoring.uncertainty import replicates
 
 QUICK = settings(max_examples=60, deadline=None)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tl_search.scoring.evaluation import describe, score_cell
-from tl_search.scoring.resample import confirm_cell, estimate_cell, standard_error
 from tl_search.scoring.texts import task_texts
+from tl_search.scoring.uncertainty.resample import confirm_cell, estimate_cell, standard_error
 
 TYPES = [
     "TinyClassification",
@@ -109,14 +109,16 @@ def test_a_selected_cell_that_cannot_be_resampled_has_its_score(tiny, arm, embed
 def test_a_task_of_several_subsets_is_evaluated_once_and_its_replicates_are_the_mean_of_theirs(
     tiny, arm, embed, monkeypatch
 ):
-    from tl_search.scoring import resample
+    from tl_search.scoring.uncertainty import resample
 
     def copies(subset):
         spec = describe("TinyLanguages", "confirmation", subset)
         return confirm_cell(arm, spec, embed(task_texts("TinyLanguages", "confirmation", subset)), 50, 0)
 
     parts, evaluated, run = [copies(subset) for subset in ("en", "de")], [], resample.evaluate
-    monkeypatch.setattr(resample, "evaluate", lambda spec, *rest: evaluated.append(spec.subset) or run(spec, *rest))
+    monkeypatch.setattr(
+        resample, "evaluate", lambda spec, *rest, **more: evaluated.append(spec.subset) or run(spec, *rest, **more)
+    )
     score, found = copies("en,de")
     assert evaluated == ["en,de"]
     assert score.value == pytest.approx(np.mean([part.value for part, _ in parts]), abs=1e-6)

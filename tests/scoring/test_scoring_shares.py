@@ -13,13 +13,13 @@ from scoring.test_scoring_halves import Plain
 
 from tl_search.plane.pull import TaskSpec
 from tl_search.plane.share import number_of, share_text
-from tl_search.scoring import shares
 from tl_search.scoring.evaluation import describe, fresh_task, score_cell, split_data
 from tl_search.scoring.ledger import Ledger
-from tl_search.scoring.resample import confirm_cell, estimate_cell
+from tl_search.scoring.parts import shares
 from tl_search.scoring.suites import Suite
 from tl_search.scoring.texts import task_texts, texts_here
 from tl_search.scoring.training_texts import training_texts
+from tl_search.scoring.uncertainty.resample import confirm_cell, estimate_cell
 from tl_search.store.keys import digest
 
 KINDS = ("TinyClassification", "TinySTS", "TinyPairs", "TinyClustering", "TinyClusteredSets", "TinyRetrieval",

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from tl_search.scoring import stdlib_functions as source
-from tl_search.scoring import stdlib_items as items
 from tl_search.scoring.catalogue import get_task, task_names
+from tl_search.scoring.stdlib import functions as source
+from tl_search.scoring.stdlib import items as items
 from tl_search.text import stdlib
 
 SPLITS = ("selection", "confirmation")

@@ -16,8 +16,8 @@ from tl_search.plane.objective import Mean
 from tl_search.plane.sampling import All
 from tl_search.probe import embed
 from tl_search.probe.config import ProbeConfig
-from tl_search.scoring import resample
 from tl_search.scoring.suites import Suite
+from tl_search.scoring.uncertainty import resample
 from tl_search.search.budget import Budget
 from tl_search.search.confirm import Confirm
 from tl_search.search.run import SearchPlan, run_search

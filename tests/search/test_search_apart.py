@@ -15,7 +15,7 @@ from tl_search.plane.arm import Plane
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.revision import Revision
 from tl_search.runs.outcome import Outcome
-from tl_search.scoring import resample
+from tl_search.scoring.uncertainty import resample
 from tl_search.search.apart import standing_apart
 from tl_search.search.budget import Budget
 from tl_search.search.run import run_search

@@ -3,11 +3,11 @@
 import pytest
 
 from tl_search.runs.outcome import Chance
-from tl_search.scoring import resample
 from tl_search.scoring.evaluation import describe
 from tl_search.scoring.ledger import Ledger
 from tl_search.scoring.processes import Scorers
 from tl_search.scoring.texts import task_texts
+from tl_search.scoring.uncertainty import resample
 from tl_search.search.chance import chance_scores
 
 

@@ -10,8 +10,8 @@ from tl_search.bandits.exhaustive import Exhaustive
 from tl_search.bandits.stopping import Stopping
 from tl_search.checkpoints.folder import FolderCheckpoints
 from tl_search.plane.sampling import Listed
-from tl_search.scoring import resample
 from tl_search.scoring.suites import Suite
+from tl_search.scoring.uncertainty import resample
 from tl_search.search.budget import Budget
 from tl_search.search.run import run_search
 from tl_search.store.atomic import read_json

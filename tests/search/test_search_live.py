@@ -11,7 +11,8 @@ from live_run import STEPS, SUITE, curve, events, metrics, probe, tiny_run, trai
 from tl_search.bandits.exhaustive import Exhaustive
 from tl_search.checkpoints.run import RunCheckpoints
 from tl_search.plane.sampling import All
-from tl_search.scoring import chance, resample
+from tl_search.scoring import chance
+from tl_search.scoring.uncertainty import resample
 from tl_search.search.budget import Budget
 from tl_search.search.live_plane import LivePlane
 from tl_search.search.pace import Pace

@@ -12,8 +12,8 @@ from tl_search.plane.extraction import Extraction
 from tl_search.plane.objective import CategoryMean, Mean
 from tl_search.probe.config import ProbeConfig
 from tl_search.probe.measuring.config import Columns, MetricsConfig
-from tl_search.scoring import resample
 from tl_search.scoring.suites import Suite
+from tl_search.scoring.uncertainty import resample
 from tl_search.search.column import LocalWorker
 from tl_search.search.live_columns import LiveColumns
 from tl_search.search.live_plane import LivePlane

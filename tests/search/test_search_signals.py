@@ -10,7 +10,7 @@ from test_search_command import QUICK
 
 import tl_search.cli.main as cli
 from tl_search.probe.module import Probe
-from tl_search.scoring import resample
+from tl_search.scoring.uncertainty import resample
 from tl_search.search.run import run_search
 
 ENDS = [

@@ -11,7 +11,7 @@ from cli.tiny_training import TINY, only_run
 
 from tl_search.cli.main import main
 from tl_search.errors.secrets import MASK, names_secret, redact
-from tl_search.scoring import resample
+from tl_search.scoring.uncertainty import resample
 
 FORM = "hf_canaryCANARYcanaryCANARY"  # known by its form
 VALUE = "Zq7-canary.Zq7+of/no=form"  # known only because the environment has it

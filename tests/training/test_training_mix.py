@@ -7,19 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_run import At, PowerCut, corpus, cut, plan, same, weights
 
 from tl_search.plane.curriculum import Curriculum, Stage
+from tl_search.plane.horizon import Horizon
 from tl_search.plane.mixed import Mixed
 from tl_search.report.event_files import read_curves
+from tl_search.runs.layout import RunPaths
 from tl_search.runs.record import RunRecord
 from tl_search.text.files import TextFiles
 from tl_search.text.mix import Mix
 from tl_search.text.stdlib import StdlibText
+from tl_search.training.callbacks.evaluation import mean_loss
 from tl_search.training.data import held_out_batches
 from tl_search.training.fit import fit
+from tl_search.training.horizon import timeline_of
 from tl_search.training.loggers import TensorBoard
 from tl_search.training.mix_order import MixedLoader, MixOrder, mixed_since, spans_of, up_to
 from tl_search.training.ordered import FROM_THE_START, Origin
@@ -213,3 +218,34 @@ def test_a_run_resumed_or_branched_in_mid_stage_is_the_run_that_was_never_stoppe
     other = Curriculum({"whole": Stage()})
     fit(mixed(tmp_path, branch_from=f"{whole}@step6", curriculum=other), tmp_path / "other")
     assert not same(weights(tmp_path / "other"), weights(whole))
+
+
+def test_each_source_has_an_eval_loss_of_its_own(tmp_path):
+    made = mixed(tmp_path, logger={"tensorboard": TensorBoard()})
+    fit(made, tmp_path / "run")
+    curves = read_curves(tmp_path / "run" / "tensorboard")
+    steps = curves["eval/loss"].keys()
+    assert curves["eval/plain/loss"].keys() == curves["eval/loud/loss"].keys() == steps
+    assert curves["eval/loud/loss"][3] > curves["eval/plain/loss"][3] + 0.01  # whose letters it had not seen
+    packed = made.data.pack(made.tokenizer, tmp_path / "again", context=made.model.context)
+    model = made.task.load(RunPaths(tmp_path / "run").revision("main"))
+    module = made.task.module(model, timeline_of(made, Horizon(1), 1), made.optimizer)
+    for name, part in packed.parts.items():
+        batches = held_out_batches(
+            part.validation, made.model.context, made.data.batch_size, made.data.validation_batches // 2
+        )
+        with torch.no_grad():
+            wanted = mean_loss([module.held_out_loss(batch) for batch in batches], batches)
+        assert curves[f"eval/{name}/loss"][max(steps)] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_a_run_may_stop_early_by_the_loss_on_a_source_and_by_no_other_name(tmp_path):
+    def watching(monitor):
+        stop = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": monitor}
+        return mixed(tmp_path, callbacks={"stop": stop})
+
+    assert watching("eval/loud/loss").task.publishes(watching("eval/loud/loss")) == ["eval/loud/", "eval/plain/"]
+    with pytest.raises(
+        ValueError, match=r"^callbacks\.stop\.monitor: must be one of .*eval/loud/….*got 'eval/lod/loss'"
+    ):
+        watching("eval/lod/loss")

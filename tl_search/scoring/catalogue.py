@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tl_search import plugins
 from tl_search.errors.nearest import nearest_names
-from tl_search.scoring.folder import folder_task, folder_tasks
+from tl_search.scoring.folder.tasks import folder_task, folder_tasks
 from tl_search.scoring.randomness import undisturbed_randomness
 
 if TYPE_CHECKING:

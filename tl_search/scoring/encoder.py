@@ -5,7 +5,7 @@ forward pass serves every layer, and mteb's evaluation is used unchanged. This m
 import it inside functions.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,22 +35,25 @@ class VectorEncoder(AbsEncoder):
             ValueError: a text has no vector, a vector is not finite, or the vectors of different texts are all equal.
         """
         texts = list(_texts(inputs))
-        keys = [text_digest(text) for text in texts]
-        missing = [text for text, key in zip(texts, keys, strict=True) if key not in self.vectors]
+        return self.looked_up([text_digest(text) for text in texts], texts)
+
+    def looked_up(self, keys: Sequence[str], texts: Sequence[str] = ()) -> np.ndarray:
+        """As `encode`, by the digests of the texts.
+
+        Args:
+            texts: For messages, which without them name none.
+        """
+        missing = [row for row, key in enumerate(keys) if key not in self.vectors]
         if missing:
-            raise ValueError(
-                f"vectors: {len(missing)} of {len(texts)} texts have none at {self.arm.label}, "
-                f"first {_short(missing[0])}"
-            )
+            first = f", first {_short(texts[missing[0]])}" if texts else ""
+            raise ValueError(f"vectors: {len(missing)} of {len(keys)} texts have none at {self.arm.label}{first}")
         found = gathered(self.vectors, keys)
         broken = np.flatnonzero(~np.isfinite(found).all(axis=-1))
         if len(broken):
-            raise ValueError(
-                f"vectors: {len(broken)} of {len(texts)} of {self.arm.label} hold NaN or infinity, "
-                f"first that of {_short(texts[broken[0]])}"
-            )
+            first = f", first that of {_short(texts[broken[0]])}" if texts else ""
+            raise ValueError(f"vectors: {len(broken)} of {len(keys)} of {self.arm.label} hold NaN or infinity{first}")
         if len(set(keys)) > 1 and (found == found[0]).all():
-            raise ValueError(f"vectors: all {len(texts)} of {self.arm.label} are equal, so they tell no texts apart")
+            raise ValueError(f"vectors: all {len(keys)} of {self.arm.label} are equal, so they tell no texts apart")
         return found
 
 

@@ -26,15 +26,16 @@ from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.plane.share import ALL, share_text, split_name
 from tl_search.scoring.catalogue import get_task
-from tl_search.scoring.columns import columns_read_at_once
 from tl_search.scoring.fetching import fetching
-from tl_search.scoring.halves import half
-from tl_search.scoring.one_thread import one_thread_where_solved
-from tl_search.scoring.pair_thresholds import try_thresholds_at_once
+from tl_search.scoring.parts.halves import half
+from tl_search.scoring.parts.shares import draw
+from tl_search.scoring.parts.splits import CONFIRMATION, OFFICIAL, ROLES, official_split, pair, parted
+from tl_search.scoring.quicker.class_measures import count_classes_once
+from tl_search.scoring.quicker.columns import columns_read_at_once
+from tl_search.scoring.quicker.one_thread import one_thread_where_solved
+from tl_search.scoring.quicker.pair_thresholds import try_thresholds_at_once
 from tl_search.scoring.randomness import undisturbed_randomness
 from tl_search.scoring.rows import check_classes, check_rows, leave_out_nulls
-from tl_search.scoring.shares import draw
-from tl_search.scoring.splits import CONFIRMATION, OFFICIAL, ROLES, official_split, pair, parted
 
 BATCH = 1024  # texts per call of the encoder; large, because looking vectors up is cheap and each call is not
 
@@ -93,7 +94,7 @@ def describe(
         main_score=task.metadata.main_score,
         subset=subset,
         seed=task.seed,
-        mteb=version("mteb"),
+        mteb=_installed(),
         skip_nulls=skip_nulls,
         folder=None if folder is None else str(folder),
         superseded_by=task.superseded_by,
@@ -117,6 +118,11 @@ def _meant(task: Any, split: str, subset: str, skip_nulls: bool, folder: Path | 
     return pair(task, in_data)[split == CONFIRMATION]
 
 
+@lru_cache
+def _installed() -> str:
+    return version("mteb")
+
+
 def kind(name: str, folder: Path | None = None) -> tuple[str, tuple[str, ...]]:
     """mteb's type of a task, and its eval_splits, which are known without its data. Raises ValueError as `describe`."""
     about = get_task(name, folder).metadata
@@ -129,7 +135,7 @@ def fresh_task(spec: TaskSpec) -> Any:
     Raises:
         ValueError: the installed mteb, or the revision of the data, is not the one in the spec.
     """
-    if spec.mteb != version("mteb"):
+    if spec.mteb != _installed():
         raise ValueError(f"mteb: must be {spec.mteb} for {spec.name}, got {version('mteb')}")
     folder = spec.folder and Path(spec.folder)
     loaded = _loaded(spec.name, spec.split, spec.subset, spec.skip_nulls, folder or None, spec.items)
@@ -141,16 +147,18 @@ def fresh_task(spec: TaskSpec) -> Any:
     task.check_if_dataset_is_superseded = lambda: None  # mteb has warned already, when the task was loaded
     if spec.type == "PairClassification":
         try_thresholds_at_once(task)
+    elif spec.type == "Classification":
+        count_classes_once(task)
     return task
 
 
-def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path | None = None) -> Evaluation:
+def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: bool = False) -> Evaluation:
     """Run mteb on the spec's split and subset, or on its share of their items, whose record names the share.
 
     Args:
         encoder: An object with mteb's EncoderProtocol.
         task: A task from `fresh_task` that has not been evaluated; made here where it is None.
-        predictions: The folder to which mteb writes its predictions; None writes none.
+        predictions: Whether mteb gives its predictions to the task's `_save_task_predictions`.
 
     Raises:
         ValueError: the main score is not a finite number.
@@ -166,7 +174,7 @@ def evaluate(spec: TaskSpec, encoder: Any, task: Any = None, predictions: Path |
             cache=None,  # its files do not distinguish layers, and two writers would damage them
             co2_tracker=False,
             encode_kwargs={"batch_size": BATCH, "show_progress_bar": False},
-            prediction_folder=predictions,
+            prediction_folder=Path("none") if predictions else None,  # where they go is the task's affair
             show_progress_bar=False,
         )
         seconds = time.monotonic() - started

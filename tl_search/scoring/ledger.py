@@ -11,7 +11,7 @@ import numpy as np
 
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec, cell_key
-from tl_search.scoring.replicates import DRAWN_BY
+from tl_search.scoring.uncertainty.replicates import DRAWN_BY
 from tl_search.store.arrays import ArrayStore
 from tl_search.store.atomic import ASIDE, sync_folder, write_json
 from tl_search.store.keys import digest, safe_name

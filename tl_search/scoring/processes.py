@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, ClassVar, NamedTuple
@@ -21,6 +21,7 @@ from tqdm import tqdm
 from tl_search.errors.limits import between
 from tl_search.errors.stopping import check
 
+_OURS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)  # this process answers them for all
 MOST = 8  # processes that are started unless more are asked for: each takes 0.8 GB or more
 
 
@@ -123,7 +124,8 @@ class Scorers(AbstractContextManager["Scorers"]):
             theirs, self._alive = context.Pipe(duplex=False)
             self._pool = ProcessPoolExecutor(self._count, context, _prepare, (theirs,))
         try:
-            return self._pool.submit(_guarded, score, given)
+            with _out_of_reach():  # the pool starts its processes one by one, as jobs come
+                return self._pool.submit(_guarded, score, given)
         except BrokenProcessPool as error:
             raise _killed() from error
 
@@ -155,9 +157,22 @@ def _killed() -> ChildProcessError:
     return ChildProcessError(f"a process that scores cells was killed and reported no error; {way}")
 
 
+@contextmanager
+def _out_of_reach() -> Iterator[None]:
+    """Within the block, processes are started that no signal reaches; this process gets it after the block.
+
+    A terminal sends Ctrl-C to all of them, also to one that still imports and would end with a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)  # which processes that are started inherit
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _prepare(alive: Connection) -> None:
     """What a process does first: it leaves signals to the one that started it, and ends when that one does."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+    for number in _OURS:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tl_search.plane.share import ALL, share_text
-from tl_search.scoring.splits import CONFIRMATION, OFFICIAL, share_data
+from tl_search.scoring.parts.splits import CONFIRMATION, OFFICIAL, share_data
 
 if TYPE_CHECKING:
     from tl_search.plane.pull import TaskSpec
@@ -101,7 +101,7 @@ class Suite:
     def remote(self) -> str | None:
         """The first task whose data are fetched from the Hub; None if all are embedded."""
         from tl_search.scoring.catalogue import task_names
-        from tl_search.scoring.folder import folder_tasks
+        from tl_search.scoring.folder.tasks import folder_tasks
 
         ours = {*task_names(), *(folder_tasks(self._place) if self._place else ())}
         return next((name for name in self.names if name not in ours), None)

@@ -166,7 +166,7 @@ def _seconds_to_open(
 
 def _seconds_to_score(task: TaskSpec, texts: Sequence[str], column: np.ndarray, passed: _Pass) -> float:
     """The mean over the first layer, the middle one and the last; before, one evaluation that does not count."""
-    from tl_search.scoring.resample import estimate_cell
+    from tl_search.scoring.uncertainty.resample import estimate_cell
 
     places = {text_digest(text): row for row, text in enumerate(texts)}
     layers = sorted({0, len(column) // 2, len(column) - 1})

@@ -18,7 +18,7 @@ def chance_scores(
     tasks: Sequence[TaskSpec], texts: Mapping[str, tuple[str, ...]], ledger: Ledger, scorers: Scorers
 ) -> dict[str, Chance]:
     """By task name: what is reached without a model, in points."""
-    from tl_search.scoring.resample import estimate_cell
+    from tl_search.scoring.uncertainty.resample import estimate_cell
 
     cells = [(rule, task) for task in tasks for rule in RULES]
     scores = {cell: ledger.get(rule_arm(cell[0]), cell[1]) for cell in cells}

@@ -151,7 +151,7 @@ class LocalWorker:
 
     def run_column(self, job: ColumnJob) -> ColumnResult:
         """Score the job's cells; those in the ledger are only read."""
-        from tl_search.scoring.resample import estimate_cell
+        from tl_search.scoring.uncertainty.resample import estimate_cell
 
         arms = {cell: self._arm(job, cell) for cell in job.cells}
         known = {cell: self.ledger.get(arm, cell.task) for cell, arm in arms.items()}

@@ -104,7 +104,7 @@ class Confirmation:
 
     def _confirm(self, cells: Sequence[tuple[Arm, TaskSpec]]) -> None:
         """Score these cells, which are in the order of their columns; those in the ledger are only read."""
-        from tl_search.scoring.resample import confirm_cell
+        from tl_search.scoring.uncertainty.resample import confirm_cell
 
         following = {arm.revision: later for (arm, _), (later, _) in pairwise(cells)}  # the last pair of each decides
         found = {cell: known for cell in cells if (known := self._known(*cell))}
@@ -219,6 +219,6 @@ class Confirmation:
 
 
 def _error(replicates: np.ndarray) -> float:
-    from tl_search.scoring.resample import standard_error
+    from tl_search.scoring.uncertainty.resample import standard_error
 
     return round(standard_error(replicates), 4)

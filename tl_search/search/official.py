@@ -16,7 +16,7 @@ from tl_search.errors.secrets import redact
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec
 from tl_search.runs.outcome import Outcome, Selected
-from tl_search.scoring.splits import parted
+from tl_search.scoring.parts.splits import parted
 from tl_search.search.column import LocalWorker
 from tl_search.search.confirm import Confirmation
 from tl_search.search.finalists import Finalists

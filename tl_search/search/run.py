@@ -24,8 +24,8 @@ from tl_search.runs.outcome import Cut, Searched
 from tl_search.runs.record import Done
 from tl_search.runs.searched_plane import FittedOn, Prices, ReadoutTexts, SearchedPlane, Seconds
 from tl_search.scoring.ledger import Ledger
+from tl_search.scoring.parts.splits import share_data
 from tl_search.scoring.processes import Scorers, Scoring
-from tl_search.scoring.splits import share_data
 from tl_search.scoring.suites import Suite
 from tl_search.search.alike import warn_of_equal_columns
 from tl_search.search.answer import answer
@@ -159,7 +159,7 @@ def _search(
     scorers: Scorers,
 ) -> int:
     """Search `plane` and write the result; `least` is the exit code if nothing fails."""
-    from tl_search.scoring.resample import check_confirmable
+    from tl_search.scoring.uncertainty.resample import check_confirmable
 
     sweep_litter(folder)
     sweep_litter(plan.ledger, idle=_DEAD)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_search.plane.curriculum import Curriculum
+from tl_search.text.mix import Mix
 from tl_search.training.data import BlockLoader, held_out_batches, rows_of, total_blocks
 from tl_search.training.limits import limited
 from tl_search.training.mix_order import MixedLoader, mixed_since
@@ -29,7 +30,6 @@ class LanguageTask(Task):
 
     name = LANGUAGE
     data_parameters: Sequence[str] = NAMES
-    publishes: Sequence[str] = ()
 
     def form_of(self, plan: Planned) -> Callable[[Mapping[str, Any]], BatchForm]:
         return partial(BatchForm.of, context=plan.model.context, corpus=plan.data.corpus)
@@ -80,8 +80,24 @@ class LanguageTask(Task):
 
         return load_model(folder, "AutoModelForCausalLM", dtype="float32", local_files_only=True)
 
-    def measures(self, plan: Planned, packed: PackedText, due: Set[int], averaged: bool) -> "list[Callback]":
-        return []
+    def publishes(self, plan: Planned) -> Sequence[str]:
+        corpus = plan.data.corpus
+        return [f"eval/{name}/" for name in corpus.sources] if isinstance(corpus, Mix) else []
+
+    def measures(
+        self, plan: Planned, packed: PackedText | PackedMix, due: Set[int], averaged: bool
+    ) -> "list[Callback]":
+        """The loss on each source of a mix, on its equal part of as many batches as the eval loss has."""
+        from tl_search.training.callbacks.source_losses import SourceLosses
+
+        if not plan.evaluates or isinstance(packed, PackedText):
+            return []
+        most = -(-plan.data.validation_batches // len(packed.parts))
+        found = {
+            name: held_out_batches(part.validation, plan.model.context, plan.data.batch_size, most)
+            for name, part in packed.parts.items()
+        }
+        return [SourceLosses({name: batches for name, batches in found.items() if batches}, due, averaged)]
 
 
 def _form_at(curriculum: Curriculum, form_of: Callable[[Mapping[str, Any]], BatchForm], step: int) -> BatchForm:

@@ -127,7 +127,7 @@ class TrainingPlan:
                 if self.task.name != LANGUAGE and getattr(entry, "PUBLISHES", None):
                     raise ValueError(f"{room}.{name}: must be null, since it embeds texts; data is of {self.task.name}")
         check_kinds(self.callbacks, any(entry is not None for entry in self.logger.values()), self.batches_per_step)
-        check_monitors(self.callbacks, self.evaluates, self.task.publishes if self.evaluates else ())
+        check_monitors(self.callbacks, self.evaluates, self.task.publishes(self) if self.evaluates else ())
 
     @property
     def devices(self) -> int:

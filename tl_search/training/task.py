@@ -81,7 +81,6 @@ class Task(Protocol):
 
     name: str
     data_parameters: Sequence[str]  # which a stage may set
-    publishes: Sequence[str]  # how the names of its measurements begin, beside those of the eval loss
 
     def form_of(self, plan: Planned) -> Callable[[Mapping[str, Any]], Any]:
         """A stage's data parameters → a frozen dataclass with all of them. The function raises ValueError."""
@@ -103,6 +102,9 @@ class Task(Protocol):
 
     def load(self, folder: Path) -> Any:
         """The model of a revision's folder, in float32."""
+
+    def publishes(self, plan: Planned) -> Sequence[str]:
+        """How the names of its measurements begin, beside those of the eval loss."""
 
     def measures(self, plan: Planned, packed: Any, due: Set[int], averaged: bool) -> "list[Callback]":
         """Callbacks that measure more than the eval loss at the given steps, and publish it."""

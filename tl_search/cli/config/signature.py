@@ -4,6 +4,7 @@ import ast
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from tl_search.cli.config.annotations import type_of
@@ -23,6 +24,7 @@ class Signature:
     more: bool
 
 
+@cache
 def signature(target: str) -> Signature:
     """What the constructor of a class takes.
 

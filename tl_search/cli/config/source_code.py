@@ -68,6 +68,7 @@ def _statements(tree: ast.AST) -> Iterator[ast.stmt]:
             yield from _statements(node)
 
 
+@cache
 def _source(module: str) -> Path:
     top, *rest = module.split(".")
     spec = importlib.util.find_spec(top)

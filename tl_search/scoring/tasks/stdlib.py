@@ -24,8 +24,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tl_search.scoring import stdlib_items as items
-from tl_search.scoring.stdlib_functions import digest
+from tl_search.scoring.stdlib import items as items
+from tl_search.scoring.stdlib.functions import digest
 from tl_search.text.stdlib import library_digest, python_version
 
 SPLITS = ("selection", "confirmation")

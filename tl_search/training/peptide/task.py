@@ -28,7 +28,6 @@ class PeptideTask(Task):
 
     name = "peptide"
     data_parameters: Sequence[str] = tuple(sorted(one.name for one in fields(SpectrumForm)))
-    publishes: Sequence[str] = ("eval/",)
 
     def form_of(self, plan: Planned) -> _FORM:
         longest, shortest = plan.data.longest(plan.model.context), plan.data.shortest
@@ -70,6 +69,9 @@ class PeptideTask(Task):
 
         assert SpectrumConfig.model_type  # the import lets transformers know the model's class
         return load_model(folder, dtype="float32", local_files_only=True)
+
+    def publishes(self, plan: Planned) -> Sequence[str]:
+        return ("eval/",)
 
     def measures(self, plan: Planned, packed: PackedSpectra, due: Set[int], averaged: bool) -> "list[Callback]":
         from tl_search.training.peptide.evaluation import PeptideEvaluation

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
-from tl_search.scoring import stdlib_functions as source
+from tl_search.scoring.stdlib import functions as source
 
 LENGTH = 256  # the most characters of code in a text
 SHORT = 128  # the same for items of two texts, and for clustering

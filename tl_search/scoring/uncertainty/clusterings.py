@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tl_search.scoring import replicates as measures
-from tl_search.scoring.items import Again, Items, Part, Runs, joint_digest, on
-from tl_search.scoring.sampled import embedded_rows
+from tl_search.scoring.parts.sampled import embedded_rows
+from tl_search.scoring.uncertainty import replicates as measures
+from tl_search.scoring.uncertainty.items import Again, Items, Part, Runs, joint_digest, on
 
 TIMES, TIMES_QUICK = 20, 6  # that texts are weighted anew and clustered again
 MOVED, MOVED_QUICK = 3, 2  # clusterings of each level that are moved each time; their mean stands for that of all

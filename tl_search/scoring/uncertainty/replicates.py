@@ -69,6 +69,8 @@ def pairs(name: str, scores: np.ndarray, positive: np.ndarray) -> Measure:
     """
     order = np.argsort(-scores, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    if name == "ap":
+        return _average_precision(order, ends, positive[order])
     positive = positive[order].astype(np.float64)
 
     def measure(counts: np.ndarray) -> np.ndarray:
@@ -76,14 +78,35 @@ def pairs(name: str, scores: np.ndarray, positive: np.ndarray) -> Measure:
         accepted = np.cumsum(counts, axis=1)[:, ends]
         hits = np.cumsum(counts * positive, axis=1)[:, ends]
         total, positives = accepted[:, -1:], hits[:, -1:]
-        if name == "ap":
-            gained = np.diff(hits, axis=1, prepend=0)
-            return (_ratio(gained, positives) * _ratio(hits, accepted)).sum(axis=1)
         if name == "accuracy":
             values = (hits + (total - positives) - (accepted - hits)) / total
         else:
             values = _ratio(2 * hits, accepted + positives)
         return np.where((accepted > 0) & (accepted < total), values, 0).max(axis=1)
+
+    return measure
+
+
+def _average_precision(order: np.ndarray, ends: np.ndarray, positive: np.ndarray) -> Measure:
+    """The mean, over positive pairs, of the share of positives among the pairs that are accepted with it.
+
+    Args:
+        order: The pairs (pair,), most similar first.
+        ends: Where equal scores end, in this order.
+        positive: Of each pair in this order.
+    """
+    hits_at = np.flatnonzero(positive)
+    if not len(hits_at):
+        return lambda counts: np.zeros(len(counts))
+    accepted_at = ends[np.searchsorted(ends, hits_at)]  # pairs of equal score are accepted together
+    last = np.append(np.diff(accepted_at) != 0, True)  # of the positives that are accepted together
+
+    def measure(counts: np.ndarray) -> np.ndarray:
+        counts = counts[:, order]
+        hits = np.cumsum(counts[:, hits_at], axis=1)[:, last]
+        accepted = np.cumsum(counts, axis=1)[:, accepted_at[last]]
+        gained = np.diff(hits, axis=1, prepend=0)
+        return _ratio((gained * _ratio(hits, accepted)).sum(axis=1), hits[:, -1])
 
     return measure
 

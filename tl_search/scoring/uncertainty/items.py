@@ -7,19 +7,17 @@ Classification and clustering repeat something random: they fit heads on draws o
 How the scores of these runs differ tells how much the score would vary with it.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tl_search.plane.pull import TaskSpec
-from tl_search.scoring import replicates as measures
 from tl_search.scoring.evaluation import fresh_task, split_data
 from tl_search.scoring.rows import text_columns
+from tl_search.scoring.uncertainty import replicates as measures
 
 
 @dataclass(frozen=True)
@@ -101,12 +99,11 @@ class Watch:
 
     Args:
         run: The task that will be evaluated.
-        folder: Where mteb writes its predictions.
         quick: Whether what takes many times longer than the score is left out.
     """
 
-    def __init__(self, task: TaskSpec, run: Any, encoder: Any, folder: Path, quick: bool) -> None:
-        self.task, self.run, self.encoder, self.folder, self.quick = task, run, encoder, folder, quick
+    def __init__(self, task: TaskSpec, run: Any, encoder: Any, quick: bool) -> None:
+        self.task, self.run, self.encoder, self.quick = task, run, encoder, quick
         self.queries: dict[str, tuple[Any, Any, Any]] = {}  # by subset
         self.per_query = hasattr(run, "task_specific_scores")
         if self.per_query:  # mteb calls this hook for a task's own measures, with the scores of all queries
@@ -117,6 +114,13 @@ class Watch:
                 return own(scores, qrels, results, hf_split=hf_split, hf_subset=hf_subset)
 
             run.task_specific_scores = record
+
+        self.predicted: dict[str, Any] = {}  # by subset
+
+        def keep(predictions: Any, *_: Any, hf_subset: str, **__: Any) -> None:
+            self.predicted[hf_subset] = predictions
+
+        run._save_task_predictions = keep  # mteb's own writes them to a file
 
         self.heads: list[list[int]] = []  # the training rows of each, subset after subset
         if hasattr(run, "_undersample_data"):  # mteb asks for the rows of every head before it fits the first one
@@ -180,8 +184,7 @@ class Part:
         return self.watch.encoder.encode([{"text": list(texts)}])
 
     def predictions(self) -> Any:
-        saved = json.loads((self.watch.folder / self.run.prediction_file_name).read_text())
-        return saved[self.subset][self.task.scored_on]
+        return self.watch.predicted[self.subset]
 
     def names(self, table: Any) -> tuple[str, ...]:
         """What each row of a table is: what the task says that its rows are made of, else their texts."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_search.errors.nearest import did_you_mean
-from tl_search.scoring.folder_rows import ROWS
+from tl_search.scoring.folder.rows import ROWS
 from tl_search.store.keys import digest
 from tl_search.store.manifest import file_digest
 from tl_search.store.outside import read_yaml
@@ -61,7 +61,7 @@ def folder_task(folder: Path, name: str) -> "AbsTask":
     Raises:
         ValueError: its `task.yaml` or the names of its files are not as they must be.
     """
-    from tl_search.scoring.folder_classes import make
+    from tl_search.scoring.folder.classes import make
 
     place = folder_tasks(folder)[name]
     about = _about(place)

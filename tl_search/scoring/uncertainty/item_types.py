@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import pearsonr, spearmanr
 
-from tl_search.scoring import replicates as measures
-from tl_search.scoring.clusterings import clustering
-from tl_search.scoring.items import Items, Part, Runs, joint_digest
+from tl_search.scoring.uncertainty import replicates as measures
+from tl_search.scoring.uncertainty.clusterings import clustering
+from tl_search.scoring.uncertainty.items import Items, Part, Runs, joint_digest
 
 
 def _classification(part: Part) -> Items:
@@ -72,6 +72,7 @@ def _pair_classification(part: Part) -> Items:
     predicted = part.predictions()
     fields = [_PAIR_SCORES[kind] for kind in kinds]
     scored = [np.asarray(predicted[field]) * (-1 if field.endswith("distances") else 1) for field in fields]
+    scored = [*{one.tobytes(): one for one in scored}.values()]  # an encoder's own similarity is one of the others
     best = measures.over(np.max, [measures.pairs(name, scores, labels == 1) for scores in scored])
     rarer = int(min((labels == 1).sum(), (labels != 1).sum()))
     return Items(part.names(table), best, halves=True, counted=rarer)

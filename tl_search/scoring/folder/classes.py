@@ -15,7 +15,7 @@ from mteb.abstasks import (
 from mteb.abstasks.abstask import AbsTask
 from mteb.abstasks.task_metadata import TaskMetadata
 
-from tl_search.scoring.folder_rows import ROWS, find, read_rows
+from tl_search.scoring.folder.rows import ROWS, find, read_rows
 
 _PAIR = {"sentence1": "text", "sentence2": "text"}
 _COLUMNS: Mapping[str, Mapping[str, str]] = {

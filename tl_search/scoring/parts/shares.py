@@ -25,9 +25,9 @@ from hashlib import sha256
 from typing import Any
 
 from tl_search.plane.share import number_of, split_name
-from tl_search.scoring.columns import columns_read_at_once
-from tl_search.scoring.halves import answers, is_of_sets, of_queries, row_labels, row_texts, table_of
-from tl_search.scoring.sampled import embedded_rows, pass_clusterings
+from tl_search.scoring.parts.halves import answers, is_of_sets, of_queries, row_labels, row_texts, table_of
+from tl_search.scoring.parts.sampled import embedded_rows, pass_clusterings
+from tl_search.scoring.quicker.columns import columns_read_at_once
 
 SHARED = ("Classification", "Clustering", "PairClassification", "Reranking", "Retrieval", "STS", "Summarization")
 

@@ -14,20 +14,18 @@ the replicates have the tails of Student's distribution (in the way of Hesterber
 mteb's score: many measures are too high on repeated or weighted items.
 """
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import norm
 
 from tl_search.plane.arm import Arm
 from tl_search.plane.pull import Score, TaskSpec
-from tl_search.scoring import draws
 from tl_search.scoring.evaluation import evaluate, fresh_task, must_be_one_of, score_cell
-from tl_search.scoring.item_types import TYPES
-from tl_search.scoring.items import Again, Items, Part, Runs, Watch, joint_digest
-from tl_search.scoring.one_thread import one_thread_where_solved
+from tl_search.scoring.quicker.one_thread import one_thread_where_solved
+from tl_search.scoring.uncertainty import draws
+from tl_search.scoring.uncertainty.item_types import TYPES
+from tl_search.scoring.uncertainty.items import Again, Items, Part, Runs, Watch, joint_digest
 
 RESAMPLES = 200  # for a standard error alone
 
@@ -85,11 +83,15 @@ def _resampled(
     arm: Arm, task: TaskSpec, vectors: Mapping[str, np.ndarray], resamples: int, seed: int, quick: bool
 ) -> tuple[Score, np.ndarray]:
     from tl_search.scoring.encoder import VectorEncoder
+    from tl_search.scoring.quicker.search import VectorSearch, can_search, look_no_deeper
 
-    encoder, run, error = VectorEncoder(arm, vectors), fresh_task(task), None
-    with tempfile.TemporaryDirectory() as folder, one_thread_where_solved(task.type):
-        watch = Watch(task, run, encoder, Path(folder), quick)
-        evaluation = evaluate(task, encoder, run, None if watch.per_query else Path(folder))
+    run, error = fresh_task(task), None
+    if searched := quick and can_search(run):
+        look_no_deeper(run)
+    encoder = (VectorSearch if searched else VectorEncoder)(arm, vectors)
+    with one_thread_where_solved(task.type):
+        watch = Watch(task, run, encoder, quick)
+        evaluation = evaluate(task, encoder, run, predictions=not watch.per_query)
         scores = {found["hf_subset"]: found["main_score"] for found in evaluation.result["scores"][task.scored_on]}
         try:
             copies = [

@@ -1,0 +1,1 @@
+"""What the embedded tasks are made of: the standard library's source."""

@@ -1,0 +1,1 @@
+"""How much a score would vary with other data: replicates of it, by type of task."""
