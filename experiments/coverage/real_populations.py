@@ -1,8 +1,9 @@
 """Real tasks as populations: all items of a task are the population, and a draw is a task with a few of them.
 
-An item is what `scoring/items.py` takes for one: a text of a classification, for which training rows are drawn, too; a
-pair; a text to cluster; a query, while the documents stay. A draw has a tenth of the items at most, or a fifth where
-the task is small, since scores of draws vary less, by the share that is drawn of all items, than without end.
+An item is what `scoring/uncertainty/items.py` takes for one: a text of a classification, for which training rows are
+drawn, too; a pair; a text to cluster; a query, while the documents stay. A draw has a tenth of the items at most, or a
+fifth where the task is small, since scores of draws vary less, by the share of all items that is drawn, than they
+would without end.
 
 Real tasks have what made-up ones have not: classes of unequal size, equal gold scores, sentences that are in several
 pairs, documents that are relevant to several queries.
@@ -25,7 +26,7 @@ from tl_search.probe.config import ProbeConfig, settled
 from tl_search.probe.embed import column_vectors
 from tl_search.probe.session import ProbeSession
 from tl_search.scoring.evaluation import describe
-from tl_search.scoring.folder import folder_task, folder_tasks
+from tl_search.scoring.folder.tasks import folder_task, folder_tasks
 from tl_search.scoring.rows import text_columns
 from tl_search.scoring.texts import texts_of
 
