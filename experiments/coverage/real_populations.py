@@ -92,7 +92,8 @@ class Queries:
         self.task = type(task.metadata.name, (Ranked, type(task)), {})
         self.texts, self.whole = tuple(texts), task.dataset["default"][task.metadata.eval_splits[0]]
         self.names, self.asked = self.whole["queries"]["id"][:], self.whole["queries"]["text"][:]
-        self.fixed = frozenset(texts) - set(self.asked)
+        documents = {text.strip() for text in self.whole["corpus"]["text"][:]}
+        self.fixed = frozenset(texts) - (set(self.asked) - documents)  # a document may be a query, too
         judged = self.whole["relevant_docs"]
         relevant = [min((one for one, grade in judged[name].items() if grade > 0), default="") for name in self.names]
         self.groups = _groups(relevant if together else self.names)
