@@ -1,4 +1,4 @@
-"""What the benchmarks of the probe share: models of random weights in Pythia's shapes, texts, and fair rounds.
+"""What the experiments share: models that are given or have random weights in Pythia's shapes, texts, fair rounds.
 
 The scripts are run by their path, so each puts this folder on its own path first.
 """
@@ -13,6 +13,10 @@ import tokenizers
 import torch
 import transformers
 
+from tl_search.checkpoints.folder import FolderCheckpoints
+from tl_search.checkpoints.run import RunCheckpoints
+from tl_search.checkpoints.source import LocalCheckpoints
+from tl_search.runs.layout import RunPaths
 from tl_search.text.stdlib import modules
 
 SHAPES = {  # blocks, width, heads
@@ -21,6 +25,11 @@ SHAPES = {  # blocks, width, heads
     "70m": (6, 512, 8),
     "410m": (24, 1024, 16),
 }
+
+
+def checkpoints_at(place: Path) -> LocalCheckpoints:
+    """Those of a training run, or of a folder of models named by their steps."""
+    return (RunCheckpoints if RunPaths(place).is_training else FolderCheckpoints)(str(place))
 
 
 def docstrings() -> list[str]:

@@ -5,6 +5,7 @@ its own: arms share the items, as layers of a model do, and two arms with equall
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,6 +30,19 @@ SPLIT = "test"
 Hidden = dict[str, np.ndarray]  # text → hidden vector (width,)
 
 
+@dataclass(frozen=True)
+class Population:
+    """What tasks are drawn from.
+
+    Args:
+        tasks: They are evaluated over the same draw of data.
+        draw: Gives the data of one draw, and for each arm its vectors by text. The first two arms are equally good.
+    """
+
+    tasks: tuple[type[AbsTask], ...]
+    draw: Callable[[np.random.Generator], tuple[Any, list[Hidden]]]
+
+
 def arm_vectors(hidden: Hidden, noise: float, rng: np.random.Generator) -> Hidden:
     """How an arm with this much noise sees the texts."""
     seen = np.stack([*hidden.values()])
@@ -45,7 +59,7 @@ def _topics(count: int, spread: float) -> np.ndarray:
 
 
 class Drawn:
-    """A task whose data are what `draw` has made last."""
+    """A task whose data are what was drawn last: split → columns."""
 
     data: ClassVar[Mapping[str, Any]] = {}
 
@@ -77,24 +91,24 @@ def _labelled(rng: np.random.Generator, sizes: Mapping[str, int], topics: np.nda
     return rows, hidden
 
 
-class _Accuracy:
+class Accuracy:
     """Only the main score: the others that mteb computes take most of an evaluation's time."""
 
     def _calculate_scores(self, y_test: Any, y_pred: Any) -> Any:
         return {"accuracy": float(np.mean(np.asarray(y_test) == np.asarray(y_pred)))}
 
 
-class TenExperiments(_Accuracy, Drawn, AbsTaskClassification):
+class TenExperiments(Accuracy, Drawn, AbsTaskClassification):
     metadata = _about("TenExperiments", "Classification", "accuracy")
 
 
-class OneHead(_Accuracy, Drawn, AbsTaskClassification):
+class OneHead(Accuracy, Drawn, AbsTaskClassification):
     metadata = _about("OneHead", "Classification", "accuracy")
     samples_per_label, n_experiments = 10_000, 1
     evaluator_model = Embedded.evaluator_model
 
 
-class Halves(_Accuracy, Drawn, Embedded):
+class Halves(Accuracy, Drawn, Embedded):
     metadata = _about("Halves", "Classification", "accuracy")
     rows = staticmethod(lambda part, count: {})
 
@@ -102,11 +116,11 @@ class Halves(_Accuracy, Drawn, Embedded):
         Drawn.load_data(self, num_proc, **more)
 
 
-class Domain(_Accuracy, Drawn, AbsTaskClassification):
+class Domain(Accuracy, Drawn, AbsTaskClassification):
     metadata = _about("Domain", "Classification", "accuracy")
 
 
-class Intent(_Accuracy, Drawn, AbsTaskClassification):
+class Intent(Accuracy, Drawn, AbsTaskClassification):
     metadata = _about("Intent", "Classification", "accuracy")
 
 
@@ -137,27 +151,29 @@ class ClusteredSets(Drawn, AbsTaskClusteringLegacy):
     metadata = _about("ClusteredSets", "Clustering", "v_measure")
 
 
-class _Ranked(Drawn, AbsTaskRetrieval):
+class Ranked(Drawn, AbsTaskRetrieval):
+    """Its data are those of its one split: columns of documents and queries, judgements, perhaps candidates."""
+
     def load_data(self, num_proc: int | None = None, **_: Any) -> None:
         parts = dict(self.data)
         tables = {part: Dataset.from_dict(parts.pop(part)) for part in ("corpus", "queries")}
-        self.dataset = {"default": {SPLIT: {**tables, **parts}}}
+        self.dataset = {"default": {self.metadata.eval_splits[0]: {**tables, **parts}}}
         self.data_loaded = True
 
 
-class Search(_Ranked):
+class Search(Ranked):
     metadata = _about("Search", "Retrieval", "ndcg_at_10")
 
 
-class Candidates(_Ranked):
+class Candidates(Ranked):
     metadata = _about("Candidates", "Reranking", "map_at_1000")
 
 
-class FirstOf60(_Ranked):
+class FirstOf60(Ranked):
     metadata = _about("FirstOf60", "Retrieval", "precision_at_1")
 
 
-class FirstOf300(_Ranked):
+class FirstOf300(Ranked):
     metadata = _about("FirstOf300", "Retrieval", "precision_at_1")
 
 
@@ -247,19 +263,26 @@ def _queries(size: int, candidates: int | None, close: float) -> Callable[[np.ra
     return draw
 
 
-# What is measured → (the tasks over the same draw of data, what draws the data)
-POPULATIONS: Mapping[str, tuple[tuple[type[AbsTask], ...], Callable[[np.random.Generator], tuple[Any, Hidden]]]] = {
-    "classification, ten experiments": ((TenExperiments,), _classification),
-    "classification, embedded": ((Halves,), _binary),
-    "classification, two tasks over the same texts": ((Domain, Intent), _two_questions),
-    "STS": ((Similarity,), _scored_pairs),
-    "summarization": ((Summaries,), _summaries),
-    "pairs, max_ap": ((Pairs,), _labelled_pairs),
-    "pairs, cosine_ap": ((CosinePairs,), _labelled_pairs),
-    "clustering": ((Clusters,), _clusters),
-    "clustering of sets": ((ClusteredSets,), _clustered_sets),
-    "retrieval, 120 queries": ((Search,), _queries(120, None, 0.8)),
-    "reranking, 120 queries": ((Candidates,), _queries(120, 30, 0.6)),
-    "precision at 1, 300 queries": ((FirstOf300,), _queries(300, None, 0.85)),
-    "precision at 1, 60 queries": ((FirstOf60,), _queries(60, None, 0.85)),
+def _population(draw: Callable[[np.random.Generator], tuple[Any, Hidden]], *tasks: type[AbsTask]) -> Population:
+    def seen(rng: np.random.Generator) -> tuple[Any, list[Hidden]]:
+        data, hidden = draw(rng)
+        return data, [arm_vectors(hidden, noise, rng) for noise in NOISE.values()]
+
+    return Population(tasks, seen)
+
+
+POPULATIONS: Mapping[str, Population] = {
+    "classification, ten experiments": _population(_classification, TenExperiments),
+    "classification, embedded": _population(_binary, Halves),
+    "classification, two tasks over the same texts": _population(_two_questions, Domain, Intent),
+    "STS": _population(_scored_pairs, Similarity),
+    "summarization": _population(_summaries, Summaries),
+    "pairs, max_ap": _population(_labelled_pairs, Pairs),
+    "pairs, cosine_ap": _population(_labelled_pairs, CosinePairs),
+    "clustering": _population(_clusters, Clusters),
+    "clustering of sets": _population(_clustered_sets, ClusteredSets),
+    "retrieval, 120 queries": _population(_queries(120, None, 0.8), Search),
+    "reranking, 120 queries": _population(_queries(120, 30, 0.6), Candidates),
+    "precision at 1, 300 queries": _population(_queries(300, None, 0.85), FirstOf300),
+    "precision at 1, 60 queries": _population(_queries(60, None, 0.85), FirstOf60),
 }

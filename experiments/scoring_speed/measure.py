@@ -19,17 +19,14 @@ from mteb.models.abs_encoder import AbsEncoder
 from mteb.models.model_meta import ModelMeta, ScoringFunction
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from bench import clock
+from bench import checkpoints_at, clock
 
-from tl_search.checkpoints.folder import FolderCheckpoints
-from tl_search.checkpoints.run import RunCheckpoints
 from tl_search.plane.arm import Arm
 from tl_search.plane.extraction import Extraction
 from tl_search.plane.pull import TaskSpec
 from tl_search.probe.config import ProbeConfig, settled
 from tl_search.probe.embed import column_vectors
 from tl_search.probe.session import ProbeSession
-from tl_search.runs.layout import RunPaths
 from tl_search.scoring import evaluation
 from tl_search.scoring.suites import Suite
 from tl_search.scoring.text_vectors import TextVectors
@@ -60,7 +57,7 @@ def main() -> None:
     parser.add_argument("--layers", nargs="+", type=int, default=[1, -1], help="-1 is the last")
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
-    source = (RunCheckpoints if RunPaths(asked.checkpoints).is_training else FolderCheckpoints)(str(asked.checkpoints))
+    source = checkpoints_at(asked.checkpoints)
     suite = Suite(names=tuple(asked.names), folder=str(asked.tasks), selection_split="official")
     revision, extraction = source.revisions()[-1], settled(Extraction(max_length=128), "cpu")
     folder = source.fetch(revision)

@@ -1,6 +1,10 @@
-"""An arm, and vectors for any texts."""
+"""An arm, vectors for any texts, and the experiment that measures what intervals cover."""
 
-from collections.abc import Callable, Iterable
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -43,3 +47,18 @@ def embed() -> Callable[..., dict[str, np.ndarray]]:
         return {text_digest(text): np.sum([direction(word) for word in text.split()], axis=0) for text in texts}
 
     return vectors
+
+
+@pytest.fixture(scope="module")
+def coverage() -> Iterator[ModuleType]:
+    """`experiments/coverage/measure.py`; what lies beside it can be imported, too."""
+    folder, before = Path(__file__).resolve().parents[2] / "experiments" / "coverage", list(sys.path)
+    sys.path.insert(0, str(folder))
+    try:
+        spec = importlib.util.spec_from_file_location("coverage_measure", folder / "measure.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["coverage_measure"] = module
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        sys.path[:] = before

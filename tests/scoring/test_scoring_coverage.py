@@ -3,18 +3,12 @@
 The slow tests draw tasks from populations and confirm each draw, as `experiments/coverage/measure.py` does.
 """
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from tl_search.scoring.uncertainty import replicates
 from tl_search.scoring.uncertainty.items import Items, Runs
 from tl_search.scoring.uncertainty.resample import replicate, standard_error
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def made_up(rng, items=60, runs=10, of_items=1.0, of_runs=0.3, of_both=1.0):
@@ -91,18 +85,14 @@ def test_a_standard_error_is_the_deviation_of_normal_replicates_and_stays_finite
     assert standard_error(rng.standard_cauchy(20_000)) == pytest.approx(1.84, rel=0.05)
 
 
-@pytest.fixture(scope="module")
-def measured():
-    folder = ROOT / "experiments" / "coverage"
-    sys.path.insert(0, str(folder))
-    try:
-        spec = importlib.util.spec_from_file_location("coverage_measure", folder / "measure.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["coverage_measure"] = module
-        spec.loader.exec_module(module)
-        yield module
-    finally:
-        sys.path.remove(str(folder))
+def test_the_share_of_intervals_that_hold_is_counted(coverage):
+    """Of 1,000 draws for three arms whose replicates vary as they should, and as much too little as a third."""
+    rng = np.random.default_rng(0)
+    scores, around = rng.standard_normal((1000, 3)), rng.standard_normal((1000, 3, 300))
+    right, narrow = (coverage.covered(scores, scores[..., None] + wide * around, 0.0) for wide in (1, 2 / 3))
+    assert (right.scores, right.gains, right.false) == pytest.approx((0.95, 0.95, 0.05), abs=0.015)
+    assert (right.width, right.width_gains) == pytest.approx((1, 1), abs=0.05)
+    assert (narrow.scores, narrow.width) == pytest.approx((0.81, 2 / 3), abs=0.03)
 
 
 DRAWS = 200
@@ -126,10 +116,10 @@ DRAWS = 200
         "precision at 1, 300 queries",
     ],
 )
-def test_intervals_of_tasks_drawn_from_a_population_cover(measured, monkeypatch, what):
+def test_intervals_of_tasks_drawn_from_a_population_cover(coverage, what):
     """93 to 97 %, and 3 to 7 % for equal arms, each widened by two standard errors of a share of this many draws."""
-    monkeypatch.setattr(measured.evaluation, "get_task", measured.evaluation.get_task)  # undone afterwards
-    found, slack = measured.measure(what, draws=DRAWS, resamples=300), 2 * np.sqrt(0.95 * 0.05 / DRAWS)
+    population, slack = coverage.POPULATIONS[what], 2 * np.sqrt(0.95 * 0.05 / DRAWS)
+    found = coverage.measure(population, draws=DRAWS, resamples=300)
     assert 0.93 - slack <= found.scores <= 0.97 + slack
     assert 0.93 - slack <= found.gains <= 0.97 + slack
     assert 0.03 - slack <= found.false <= 0.07 + slack
