@@ -13,7 +13,7 @@ from tl_search.scoring.uncertainty import replicates as measures
 from tl_search.scoring.uncertainty.items import Again, Items, Part, Runs, joint_digest, on
 
 TIMES, TIMES_QUICK = 20, 6  # that texts are weighted anew and clustered again
-MOVED, MOVED_QUICK = 3, 2  # clusterings of each level that are moved each time; their mean stands for that of all
+MOVED, MOVED_QUICK = 3, 2  # clusterings of each level that are moved each time; they stand for all
 
 
 def clustering(part: Part) -> Items:
@@ -46,7 +46,7 @@ def clustering(part: Part) -> Items:
     names = part.names(data)
     items, count = joint_digest(names), len(samples)
     starts = Runs.alike(samples, [f"{items} {number}" for number in range(count)], 1 / count) if count > 1 else None
-    again = Again(measures.over(np.mean, moved), TIMES_QUICK if part.watch.quick else TIMES)
+    again = Again(tuple(moved), TIMES_QUICK if part.watch.quick else TIMES, count)
     return Items(names, None if starts else measures.over(np.mean, samples), runs=starts, again=again)
 
 
@@ -86,7 +86,7 @@ def _clustered_sets(part: Part) -> Items:
         if not part.watch.quick:
             others.append(on(place, whole if alone else _another(part, texts, named)))
     names = tuple(text for texts in data[part.run.input_column_name] for text in texts)
-    again = Again(measures.over(np.mean, others), TIMES) if others else None
+    again = Again((measures.over(np.mean, others),), TIMES, 1) if others else None
     return Items(names, measures.over(np.mean, sets), exact=False, again=again)
 
 

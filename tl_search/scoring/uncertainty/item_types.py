@@ -9,6 +9,7 @@ from scipy.stats import pearsonr, spearmanr
 
 from tl_search.scoring.uncertainty import replicates as measures
 from tl_search.scoring.uncertainty.clusterings import clustering
+from tl_search.scoring.uncertainty.groups import of_queries
 from tl_search.scoring.uncertainty.items import Items, Part, Runs, joint_digest
 
 
@@ -74,8 +75,9 @@ def _pair_classification(part: Part) -> Items:
     scored = [np.asarray(predicted[field]) * (-1 if field.endswith("distances") else 1) for field in fields]
     scored = [*{one.tobytes(): one for one in scored}.values()]  # an encoder's own similarity is one of the others
     best = measures.over(np.max, [measures.pairs(name, scores, labels == 1) for scores in scored])
-    rarer = int(min((labels == 1).sum(), (labels != 1).sum()))
-    return Items(part.names(table), best, halves=True, counted=rarer)
+    names = part.names_of_pairs(table)
+    rarer = min(len({name for name, is_one in zip(names, labels == 1, strict=True) if is_one == of}) for of in (0, 1))
+    return Items(names, best, halves=True, counted=rarer)
 
 
 _STS_MAIN = tuple(f"{kind}{n}" for n in ("spearman", "pearson") for kind in ("", "cosine_", "manhattan_", "euclidean_"))
@@ -86,7 +88,7 @@ def _sts(part: Part) -> Items:
     data = part.data()
     gold = np.asarray(data["score"][:], dtype=np.float64)
     scores = np.asarray(part.predictions()[_PAIR_SCORES[kind or "similarity"]])
-    return Items(part.names(data), measures.correlation(name, gold, scores))
+    return Items(part.names_of_pairs(data), measures.correlation(name, gold, scores))
 
 
 def _summarization(part: Part) -> Items:
@@ -132,7 +134,8 @@ def _retrieval(part: Part) -> Items:
         values = [_reciprocal_rank(found[name], relevant[name], int(cut)) for name in names]
     queries = part.data()["queries"]
     texts = dict(zip(queries["id"], map(str, queries["text"]), strict=True))
-    return Items(tuple(texts[name] for name in names), measures.mean_of(np.asarray(values)))
+    called = of_queries([texts[name] for name in names], [relevant[name] for name in names])
+    return Items(called, measures.mean_of(np.asarray(values)))
 
 
 def _reciprocal_rank(found: Mapping[str, float], relevant: Mapping[str, int], cut: int) -> float:

@@ -1,7 +1,8 @@
 """What a score is made of: its items, what measures any weighting of them, and what its evaluation repeats.
 
 An item is a text (Classification, Clustering), a pair (STS, PairClassification) or a query (Retrieval, Reranking; the
-documents are not drawn). mteb makes its predictions once, and a replicate measures them on weighted items.
+documents are not drawn), or a group of them (`groups`). mteb makes its predictions once, and a replicate measures them
+on weighted items.
 
 Classification and clustering repeat something random: they fit heads on draws of the training rows, or cluster again.
 How the scores of these runs differ tells how much the score would vary with it.
@@ -18,6 +19,7 @@ from tl_search.plane.pull import TaskSpec
 from tl_search.scoring.evaluation import fresh_task, split_data
 from tl_search.scoring.rows import text_columns
 from tl_search.scoring.uncertainty import replicates as measures
+from tl_search.scoring.uncertainty.groups import of_pairs
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,14 @@ class Again:
     """What must be made anew of weighted items before it can be measured, such as clusters.
 
     Args:
-        measure: Does so, and computes the main score.
+        parts: Each does so once, and computes the main score.
         times: For how many weightings, since it is slow.
+        of: How many such parts the score is a mean over.
     """
 
-    measure: measures.Measure
+    parts: tuple[measures.Measure, ...]
     times: int
+    of: int
 
 
 @dataclass(frozen=True)
@@ -188,9 +192,17 @@ class Part:
 
     def names(self, table: Any) -> tuple[str, ...]:
         """What each row of a table is: what the task says that its rows are made of, else their texts."""
+        return tuple("\0".join(row) for row in zip(*self._told(table), strict=True))
+
+    def names_of_pairs(self, table: Any) -> tuple[str, ...]:
+        """As `names`, of pairs, some of which belong together."""
+        return of_pairs(self.names(table), self._told(table))
+
+    def _told(self, table: Any) -> list[list[str]]:
+        """The columns that say what the rows of a table are."""
         origin = getattr(self.run, "item_column", None)
         known = [name for name in ([origin] if origin else text_columns(self.run)) if name in table[0]]
-        return tuple("\0".join(map(str, row)) for row in zip(*(table[name][:] for name in known), strict=True))
+        return [[*map(str, table[name][:])] for name in known]
 
 
 def joint_digest(names: Iterable[str]) -> str:

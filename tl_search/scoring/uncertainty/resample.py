@@ -139,11 +139,29 @@ def _by_making_again(names: tuple[str, ...], again: Again, seed: int, resamples:
 
     Each is a sum of theirs with random signs and sizes, which all arms have in common.
     """
-    few = np.concatenate([again.measure(block) for block in draws.weights(names, seed, again.times)])
+    blocks = draws.weights(names, seed, again.times)
+    few = _as_many(np.concatenate([np.stack([part(block) for part in again.parts], axis=1) for block in blocks]), again)
     what = joint_digest(sorted(set(names)))
     leaning = draws.normal([f"{what} {number}" for number in range(again.times)], seed, resamples)
     free = again.times - 1
-    return leaning @ (few - few.mean()) / np.sqrt(free) * draws.student([what], free, seed, resamples)
+    return leaning @ few / np.sqrt(free) * draws.student([what], free, seed, resamples)
+
+
+def _as_many(values: np.ndarray, again: Again) -> np.ndarray:
+    """Deviations (time,) from the mean of the scores that all parts would have, of some parts' scores (time, part).
+
+    A weighting moves each part in its own way, too, so a mean of few parts varies more than one of all. How much more
+    is told by what neither the weighting nor the part explains (an analysis of variance without replication).
+    """
+    means = values.mean(axis=1) - values.mean()
+    times, count = values.shape
+    found = means @ means / (times - 1)
+    if count < 2 or count == again.of or found == 0:
+        return means
+    rest = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
+    own = float((rest**2).sum()) / (times - 1) / (count - 1)
+    wanted = max(found - own / count, 0.0) + own / again.of
+    return means * np.sqrt(min(wanted / found, 1.0))
 
 
 def _by_items(items: Items, scores: np.ndarray, seed: int) -> np.ndarray:
