@@ -26,3 +26,13 @@ def test_labels_may_be_words_in_a_column_of_a_table():
     labels = Dataset.from_dict({"label": ["no", "yes", "perhaps", "no"]})["label"]  # as mteb gives them
     found = np.array(["no", "no", "perhaps", "yes"])
     assert ours._calculate_scores(labels, found) == theirs._calculate_scores(labels, found)
+
+
+def test_a_task_with_measures_of_its_own_keeps_them():
+    class Own(tiny_tasks.TinyClassification):
+        def _calculate_scores(self, y_test, y_pred):
+            return {"accuracy": 0.5}
+
+    task = Own()
+    count_classes_once(task)
+    assert task._calculate_scores([0, 1], [1, 0]) == {"accuracy": 0.5}

@@ -30,7 +30,6 @@ from tl_search.scoring.fetching import fetching
 from tl_search.scoring.parts.halves import half
 from tl_search.scoring.parts.shares import draw
 from tl_search.scoring.parts.splits import CONFIRMATION, OFFICIAL, ROLES, official_split, pair, parted
-from tl_search.scoring.quicker.class_measures import count_classes_once
 from tl_search.scoring.quicker.columns import columns_read_at_once
 from tl_search.scoring.quicker.one_thread import one_thread_where_solved
 from tl_search.scoring.quicker.pair_thresholds import try_thresholds_at_once
@@ -148,6 +147,8 @@ def fresh_task(spec: TaskSpec) -> Any:
     if spec.type == "PairClassification":
         try_thresholds_at_once(task)
     elif spec.type == "Classification":
+        from tl_search.scoring.quicker.class_measures import count_classes_once
+
         count_classes_once(task)
     return task
 

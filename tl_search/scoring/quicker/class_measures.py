@@ -7,12 +7,14 @@ labels are checked and counted anew: half of a small task's time. Scores are equ
 from typing import Any
 
 import numpy as np
+from mteb.abstasks import AbsTaskClassification
 from sklearn.metrics import accuracy_score, average_precision_score, precision_recall_fscore_support
 
 
 def count_classes_once(task: Any) -> None:
-    """Change a classification task so that it computes the same measures sooner."""
-    task._calculate_scores = _measures
+    """Change a classification task so that it computes the same measures sooner, unless it has measures of its own."""
+    if type(task)._calculate_scores is AbsTaskClassification._calculate_scores:
+        task._calculate_scores = _measures
 
 
 def _measures(y_test: Any, y_pred: Any) -> dict[str, float | None]:
