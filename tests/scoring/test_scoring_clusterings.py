@@ -47,7 +47,7 @@ def test_texts_that_a_sample_has_several_times_weigh_as_much_as_their_copies():
 def test_replicates_have_the_spread_of_the_few_scores_that_were_made_again_and_pair_by_what_the_texts_are():
     names = tuple(f"text {number}" for number in range(30))
     noise = np.random.default_rng(2).standard_normal(30)
-    again = Again((replicates.mean_of(noise),), times=20, of=1)
+    again = Again((replicates.mean_of(noise),), times=20, of=1, levels=(0,))
     plain = Items(names, replicates.mean_of(np.zeros(30)), again=again)
     one, other = replicate(plain, 0.5, 0, 2000), replicate(plain, 0.7, 0, 2000)
     assert one.std() == pytest.approx(noise.std() / np.sqrt(30), rel=0.4)
@@ -59,7 +59,7 @@ def test_a_few_clusterings_tell_how_the_mean_of_all_would_vary(common, own):
     rng, found = np.random.default_rng(3), []
     for _ in range(400):
         values = common * rng.standard_normal((20, 1)) + own * rng.standard_normal((20, 3)) + rng.standard_normal(3)
-        deviations = _as_many(values, Again((abs,) * 3, times=20, of=10))
+        deviations = _as_many(values, Again((abs,) * 3, times=20, of=10, levels=(0, 0, 0)))
         assert deviations.sum() == pytest.approx(0)
         found.append(deviations @ deviations / 19)
     # where weights change each clustering in its own way alone, the estimate cannot fall below what that is
@@ -69,5 +69,17 @@ def test_a_few_clusterings_tell_how_the_mean_of_all_would_vary(common, own):
 def test_all_clusterings_are_taken_as_they_are():
     values = np.random.default_rng(4).standard_normal((20, 3))
     means = values.mean(axis=1)
-    assert _as_many(values, Again((abs,) * 3, times=20, of=3)) == pytest.approx(means - means.mean())
-    assert _as_many(values[:, :1], Again((abs,), times=20, of=10)) == pytest.approx(values[:, 0] - values[:, 0].mean())
+    assert _as_many(values, Again((abs,) * 3, times=20, of=3, levels=(0, 0, 0))) == pytest.approx(means - means.mean())
+    assert _as_many(values[:, :1], Again((abs,), times=20, of=10, levels=(0,))) == pytest.approx(
+        values[:, 0] - values[:, 0].mean()
+    )
+
+
+def test_what_a_weighting_does_to_a_level_of_labels_is_not_taken_for_chance():
+    rng, found = np.random.default_rng(5), []
+    again = Again((abs,) * 6, times=20, of=20, levels=(0, 0, 0, 1, 1, 1))
+    for _ in range(400):
+        of_level = np.repeat(rng.standard_normal((20, 2)), 3, axis=1)
+        deviations = _as_many(of_level + 0.5 * rng.standard_normal((20, 6)), again)
+        found.append(deviations @ deviations / 19)
+    assert np.mean(found) == pytest.approx(1 / 2 + 0.5**2 / 20, rel=0.05)

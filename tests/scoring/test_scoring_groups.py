@@ -14,11 +14,11 @@ from tl_search.scoring.uncertainty.resample import confirm_cell, replicate, stan
 
 
 def test_items_of_a_group_have_one_name_in_any_order_and_others_keep_theirs():
-    names = [f"item {number}" for number in range(14)]
-    keys = [*range(12), 3, 3]
+    names = [f"item {number}" for number in range(10, 34)]
+    keys = [*range(10, 32), 13, 13]
     found = dict(zip(names, named_together(names, keys), strict=True))
-    assert found["item 12"] == found["item 13"] == found["item 3"] == "item 12"  # the first of them in the alphabet
-    assert all(found[name] == name for name in names[:12] if name != "item 3")
+    assert found["item 13"] == found["item 32"] == found["item 33"] == "item 13"  # the first of them in the alphabet
+    assert all(found[name] == name for name in names[:-2])
     there = dict(zip(names[::-1], named_together(names[::-1], keys[::-1]), strict=True))
     assert there == found
 
@@ -27,6 +27,11 @@ def test_few_groups_tell_nothing_about_others():
     names = [f"item {number}" for number in range(40)]
     assert named_together(names, [number % (LEAST - 1) for number in range(40)]) == tuple(names)
     assert len(set(named_together(names, [number % LEAST for number in range(40)]))) == LEAST
+
+
+def test_one_large_group_tells_as_little_as_few_groups_do():
+    names = [f"item {number}" for number in range(200)]
+    assert named_together(names, [max(0, number - 179) for number in range(200)]) == tuple(names)
 
 
 def test_pairs_are_put_together_by_the_column_with_fewer_texts():
@@ -99,3 +104,38 @@ def test_tasks_of_groups_have_larger_standard_errors_than_the_same_scores_of_sin
     assert score.value == again.value
     assert not np.allclose(together, single)
     assert standard_error(together) > 0.8 * standard_error(single)
+
+
+def test_pairs_whose_rarer_class_is_in_few_groups_are_taken_one_by_one(tiny, monkeypatch, arm, embed):
+    class Rare(TASKS["TinyPairs"]):
+        """All positive pairs are around two first texts."""
+
+        metadata = metadata("Rare", "PairClassification", "cosine_ap")
+
+        def rows(self, split):
+            found = super().rows(split)
+            count = len(found["labels"])
+            firsts = [sentence(n // 5, n // 5 % 4, split) for n in range(count)]
+            return {**found, "sentence1": firsts, "labels": [int(n < 10) for n in range(count)]}
+
+    monkeypatch.setitem(TASKS, "Rare", Rare)
+    spec, vectors = describe("Rare", "selection"), embed(task_texts("Rare", "selection"))
+    assert confirm_cell(arm, spec, vectors, 200, 0)[0].standard_error > 0.01
+
+
+def test_pairs_that_an_older_task_has_in_one_row_are_items_as_others_are(tiny, monkeypatch, arm, embed):
+    class Rows(TASKS["TinyPairs"]):
+        metadata = metadata("Rows", "PairClassification", "cosine_ap")
+
+    class OneRow(TASKS["TinyPairs"]):
+        metadata = metadata("OneRow", "PairClassification", "cosine_ap")
+
+        def rows(self, split):
+            return {column: [values] for column, values in super().rows(split).items()}
+
+    found = {}
+    for name, task in (("Rows", Rows), ("OneRow", OneRow)):
+        monkeypatch.setitem(TASKS, name, task)
+        vectors = embed(task_texts(name, "selection"))
+        found[name] = confirm_cell(arm, describe(name, "selection"), vectors, 100, 0)[1]
+    assert (found["OneRow"] == found["Rows"]).all()

@@ -1,5 +1,6 @@
 """The task of language modelling: blocks of text, of which every token but the first is predicted."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 from pathlib import Path
@@ -92,11 +93,14 @@ class LanguageTask(Task):
 
         if not plan.evaluates or isinstance(packed, PackedText):
             return []
-        most = -(-plan.data.validation_batches // len(packed.parts))
+        most = -(-len(self.held_out(plan, packed)) // len(packed.parts))
         found = {
             name: held_out_batches(part.validation, plan.model.context, plan.data.batch_size, most)
             for name, part in packed.parts.items()
         }
+        if short := [name for name, batches in found.items() if not batches]:
+            what = f"hold out less than a block of {plan.model.context} tokens, so they have no eval loss of their own"
+            warnings.warn(f"data.corpus.sources: {', '.join(short)}: {what}", stacklevel=2)
         return [SourceLosses({name: batches for name, batches in found.items() if batches}, due, averaged)]
 
 

@@ -2,7 +2,8 @@
 
 mteb prepares every document anew in each evaluation, keeps a thousand of them for each query, and computes each measure
 at seven depths. Where only the main score counts, the documents are prepared once for all arms, and a query keeps as
-many as its main score looks at. The measures are mteb's own, and so is the arithmetic of similarities.
+many as its main score looks at. The measures are mteb's own, and so is the arithmetic of similarities. Those that rest
+on all documents that mteb keeps are left out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from tl_search.scoring.encoder import VectorEncoder
 from tl_search.store.keys import text_digest
 
 CHUNK = 50_000  # documents whose similarities are computed at once, as mteb does
-MOST = 1000  # documents of one query that are kept although they are equally similar, as mteb does
+MOST = 1001  # documents of one query that are kept although they are equally similar, as mteb does
 
 
 def can_search(run: Any) -> bool:
@@ -42,6 +43,14 @@ def look_no_deeper(run: Any) -> None:
     depth = int(run.metadata.main_score.rpartition("_")[2])
     run.k_values = tuple(sorted({1, depth}))  # mteb always asks for the first document
     run._top_k = depth + run.ignore_identical_ids  # a document that is the query itself is dropped later
+
+
+def leave_out_deviations(result: dict[str, Any]) -> None:
+    """Take out of a result what the deviation of similarities says of scores: here it is that of fewer documents."""
+    for rows in result["scores"].values():
+        for row in rows:
+            for name in [name for name in row if name.startswith("nauc_") and name.endswith("_std")]:
+                del row[name]
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,9 @@ class VectorSearch(VectorEncoder):
             if not ranked:
                 yield query, {}
                 continue
-            values, places = _best(self.similarity(vector[None], vectors[[rows[one] for one in ranked]]), top_k)
+            several = len(ranked) - len(set(ranked))  # a candidate that is named again is still one document
+            similar = self.similarity(vector[None], vectors[[rows[one] for one in ranked]])
+            values, places = _best(similar, top_k + several)
             yield query, dict(zip([ranked[place] for place in places[0].tolist()], values[0].tolist(), strict=True))
 
 

@@ -32,7 +32,7 @@ def clustering(part: Part) -> Items:
     states = part.vectors(data[run.input_column_name])
     most = MOVED_QUICK if part.watch.quick else MOVED
     samples: list[measures.Measure] = []
-    moved: list[measures.Measure] = []
+    moved, levels = list[measures.Measure](), list[int]()
     for level, assigned in enumerate(part.predictions().values()):
         known = np.flatnonzero([len(label) > level and label[level] != -1 for label in labels])
         for number, clusters in enumerate(assigned):
@@ -43,10 +43,11 @@ def clustering(part: Part) -> Items:
             samples.append(on(kept, measures.v_measure(named, ended, times)))
             if number < most:
                 moved.append(on(kept, _moved(states[kept], named, ended, times)))
+                levels.append(level)
     names = part.names(data)
     items, count = joint_digest(names), len(samples)
     starts = Runs.alike(samples, [f"{items} {number}" for number in range(count)], 1 / count) if count > 1 else None
-    again = Again(tuple(moved), TIMES_QUICK if part.watch.quick else TIMES, count)
+    again = Again(tuple(moved), TIMES_QUICK if part.watch.quick else TIMES, count, tuple(levels))
     return Items(names, None if starts else measures.over(np.mean, samples), runs=starts, again=again)
 
 
@@ -86,7 +87,7 @@ def _clustered_sets(part: Part) -> Items:
         if not part.watch.quick:
             others.append(on(place, whole if alone else _another(part, texts, named)))
     names = tuple(text for texts in data[part.run.input_column_name] for text in texts)
-    again = Again((measures.over(np.mean, others),), TIMES, 1) if others else None
+    again = Again((measures.over(np.mean, others),), TIMES, 1, (0,)) if others else None
     return Items(names, measures.over(np.mean, sets), exact=False, again=again)
 
 

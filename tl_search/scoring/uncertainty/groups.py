@@ -5,9 +5,12 @@ with other groups than single items tell (`docs/intervals.md` has it measured). 
 one weight in every replicate (the cluster bootstrap; Davison and Hinkley, 1997, section 3.8).
 """
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 
-LEAST = 10  # groups; fewer tell nothing about others, and items are taken one by one
+# Groups of equal size, to which others are converted by Kish's effective number (Survey Sampling, 1965): where one has
+# most of the items, its weight cancels out. Fewer tell nothing about others, and items are taken one by one.
+LEAST = 10
 
 
 def named_together(names: Sequence[str], keys: Sequence[Hashable]) -> tuple[str, ...]:
@@ -17,7 +20,7 @@ def named_together(names: Sequence[str], keys: Sequence[Hashable]) -> tuple[str,
         names: What each item is.
         keys: What makes items a group.
     """
-    if len(set(keys)) < LEAST:
+    if len(keys) ** 2 < LEAST * sum(size**2 for size in Counter(keys).values()):
         return tuple(names)
     first: dict[Hashable, str] = {}
     for name, key in zip(names, keys, strict=True):

@@ -9,7 +9,7 @@ from scipy.stats import pearsonr, spearmanr
 
 from tl_search.scoring.uncertainty import replicates as measures
 from tl_search.scoring.uncertainty.clusterings import clustering
-from tl_search.scoring.uncertainty.groups import of_queries
+from tl_search.scoring.uncertainty.groups import LEAST, of_queries
 from tl_search.scoring.uncertainty.items import Items, Part, Runs, joint_digest
 
 
@@ -67,8 +67,10 @@ _PAIR_SCORES = {
 def _pair_classification(part: Part) -> Items:
     kind, _, name = part.task.main_score.partition("_")
     kinds = [*_PAIR_SCORES] if kind == "max" else [kind]
+    from datasets import Dataset
+
     data, column = part.data(), part.run.label_column_name
-    table = data[0] if len(data) == 1 else data  # older tasks: all pairs in one row
+    table = Dataset.from_dict(data[0]) if len(data) == 1 else data  # older tasks: all pairs in one row
     labels = np.asarray(table[column][:])
     predicted = part.predictions()
     fields = [_PAIR_SCORES[kind] for kind in kinds]
@@ -76,8 +78,14 @@ def _pair_classification(part: Part) -> Items:
     scored = [*{one.tobytes(): one for one in scored}.values()]  # an encoder's own similarity is one of the others
     best = measures.over(np.max, [measures.pairs(name, scores, labels == 1) for scores in scored])
     names = part.names_of_pairs(table)
-    rarer = min(len({name for name, is_one in zip(names, labels == 1, strict=True) if is_one == of}) for of in (0, 1))
-    return Items(names, best, halves=True, counted=rarer)
+    if _of_rarer(names, labels == 1) < LEAST:
+        names = part.names(table)
+    return Items(names, best, halves=True, counted=_of_rarer(names, labels == 1))
+
+
+def _of_rarer(names: Sequence[str], positive: np.ndarray) -> int:
+    """How many items or groups the rarer class has."""
+    return min(len({name for name, is_one in zip(names, positive, strict=True) if is_one == of}) for of in (0, 1))
 
 
 _STS_MAIN = tuple(f"{kind}{n}" for n in ("spearman", "pearson") for kind in ("", "cosine_", "manhattan_", "euclidean_"))

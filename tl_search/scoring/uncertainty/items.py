@@ -59,11 +59,13 @@ class Again:
         parts: Each does so once, and computes the main score.
         times: For how many weightings, since it is slow.
         of: How many such parts the score is a mean over.
+        levels: By part: parts of one level, such as coarse or fine labels, differ by chance alone.
     """
 
     parts: tuple[measures.Measure, ...]
     times: int
     of: int
+    levels: tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 Measure = Callable[[np.ndarray], np.ndarray]
 
 # Replicates may be compared only if they were drawn and measured in the same way. So their key holds this number. Raise
-# it when you change what is drawn or measured, here, in `draws`, `items` or `resample`.
+# it when you change what is drawn or measured, anywhere in this folder.
 DRAWN_BY = "4"
 
 

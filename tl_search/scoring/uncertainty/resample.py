@@ -83,7 +83,7 @@ def _resampled(
     arm: Arm, task: TaskSpec, vectors: Mapping[str, np.ndarray], resamples: int, seed: int, quick: bool
 ) -> tuple[Score, np.ndarray]:
     from tl_search.scoring.encoder import VectorEncoder
-    from tl_search.scoring.quicker.search import VectorSearch, can_search, look_no_deeper
+    from tl_search.scoring.quicker.search import VectorSearch, can_search, leave_out_deviations, look_no_deeper
 
     run, error = fresh_task(task), None
     if searched := quick and can_search(run):
@@ -92,6 +92,8 @@ def _resampled(
     with one_thread_where_solved(task.type):
         watch = Watch(task, run, encoder, quick)
         evaluation = evaluate(task, encoder, run, predictions=not watch.per_query)
+        if searched:
+            leave_out_deviations(evaluation.result)
         scores = {found["hf_subset"]: found["main_score"] for found in evaluation.result["scores"][task.scored_on]}
         try:
             copies = [
@@ -155,13 +157,19 @@ def _as_many(values: np.ndarray, again: Again) -> np.ndarray:
     """
     means = values.mean(axis=1) - values.mean()
     times, count = values.shape
+    levels = [values[:, np.equal(again.levels, level)] for level in set(again.levels)]
+    free = (times - 1) * (count - len(levels))
     found = means @ means / (times - 1)
-    if count < 2 or count == again.of or found == 0:
+    if not free or count == again.of or found == 0:
         return means
-    rest = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
-    own = float((rest**2).sum()) / (times - 1) / (count - 1)
+    own = sum(float((_unexplained(level) ** 2).sum()) for level in levels) / free
     wanted = max(found - own / count, 0.0) + own / again.of
     return means * np.sqrt(min(wanted / found, 1.0))
+
+
+def _unexplained(values: np.ndarray) -> np.ndarray:
+    """What neither the row nor the column of a table explains."""
+    return values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
 
 
 def _by_items(items: Items, scores: np.ndarray, seed: int) -> np.ndarray:
