@@ -249,3 +249,15 @@ def test_a_run_may_stop_early_by_the_loss_on_a_source_and_by_no_other_name(tmp_p
         ValueError, match=r"^callbacks\.stop\.monitor: must be one of .*eval/loud/….*got 'eval/lod/loss'"
     ):
         watching("eval/lod/loss")
+
+
+def test_each_source_is_measured_on_its_part_of_the_eval_losss_batches_or_told_to_be_too_short(tmp_path):
+    made = mixed(tmp_path, trainer={**plan(tmp_path).trainer, "limit_val_batches": 1})
+    packed = made.data.pack(made.tokenizer, tmp_path / "cache", context=made.model.context)
+    (callback,) = made.task.measures(made, packed, {0}, False)
+    assert {name: len(batches) for name, batches in callback.sources.items()} == {"loud": 1, "plain": 1}
+    short = replace(packed.parts["loud"], validation=packed.parts["loud"].validation[:3])
+    packed = replace(packed, parts={**packed.parts, "loud": short})
+    with pytest.warns(UserWarning, match=r"sources: loud: hold out less than a block of 16 tokens"):
+        (callback,) = made.task.measures(made, packed, {0}, False)
+    assert [*callback.sources] == ["plain"]
