@@ -1,5 +1,6 @@
 """The eval loss on each source of a text by itself."""
 
+import math
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
@@ -31,9 +32,10 @@ class SourceLosses(EachBatch):
         if step not in self.due or not left:
             return
         found = self._measured(trainer, module, left) if trainer.is_global_zero else {}
-        found = trainer.strategy.broadcast(found)
+        measured = trainer.strategy.broadcast(found)
+        found = {name: loss for name, loss in measured.items() if math.isfinite(loss)}  # as `Evaluation` has it
         board.publish(trainer, {f"eval/{name}/loss": loss for name, loss in found.items()})
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and found:
             say(step, "eval loss of " + ", of ".join(f"{name} {loss:.4f}" for name, loss in found.items()))
 
     def _measured(self, trainer: Trainer, trained: LightningModule, names: Sequence[str]) -> dict[str, float]:
