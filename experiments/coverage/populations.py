@@ -72,7 +72,7 @@ def _about(name: str, kind: str, main_score: str) -> TaskMetadata:
     return TaskMetadata(
         name=name,
         description=name,
-        type=kind,  # type: ignore[arg-type]  # mteb lists the types
+        type=kind,
         main_score=main_score,
         category="t2t",
         eval_splits=[SPLIT],

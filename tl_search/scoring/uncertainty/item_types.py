@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import pearsonr, spearmanr
 
+from tl_search.scoring.parts.halves import table_of
 from tl_search.scoring.uncertainty import replicates as measures
 from tl_search.scoring.uncertainty.clusterings import clustering
 from tl_search.scoring.uncertainty.groups import LEAST, of_queries
@@ -67,10 +68,7 @@ _PAIR_SCORES = {
 def _pair_classification(part: Part) -> Items:
     kind, _, name = part.task.main_score.partition("_")
     kinds = [*_PAIR_SCORES] if kind == "max" else [kind]
-    from datasets import Dataset
-
-    data, column = part.data(), part.run.label_column_name
-    table = Dataset.from_dict(data[0]) if len(data) == 1 else data  # older tasks: all pairs in one row
+    table, column = table_of(part.run, part.data())[0], part.run.label_column_name
     labels = np.asarray(table[column][:])
     predicted = part.predictions()
     fields = [_PAIR_SCORES[kind] for kind in kinds]
